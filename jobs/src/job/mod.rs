@@ -1,0 +1,33 @@
+//! The job, as a type and as the scheduler sees it.
+
+pub(crate) mod context;
+pub(crate) mod descriptor;
+pub(crate) mod returned;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::BoxError;
+
+pub use context::JobContext;
+use descriptor::Descriptor;
+
+/// What an attempt of a job comes to.
+pub type JobResult = Result<(), BoxError>;
+
+/// A unit of background work, known by a stable name; its fields are its arguments.
+///
+/// `#[job]` implements it for the struct it makes of a function. Implement it by hand where a job is better a
+/// type than a function.
+pub trait Job: Clone + Serialize + DeserializeOwned + Send + 'static {
+    /// The stable name of the job: `[a-z0-9_-]`, unique in the program.
+    const NAME: &'static str;
+
+    /// Runs the job once.
+    fn run(self, cx: JobContext) -> impl Future<Output = JobResult> + Send + 'static;
+
+    #[doc(hidden)]
+    fn __descriptor() -> Option<&'static Descriptor> {
+        None
+    }
+}

@@ -1,0 +1,1 @@
+//! The tests of `jobs` live in `tests/`, one file an area.
