@@ -4,7 +4,7 @@ use std::any::TypeId;
 
 use jobs_syntax::Overlap;
 
-use super::Job;
+use super::body::Erased;
 
 /// A job as `#[job]` found it in the source.
 #[derive(Debug)]
@@ -71,18 +71,3 @@ pub struct StateDecl {
     pub type_name: fn() -> &'static str,
     pub parameter: &'static str,
 }
-
-/// A job value whose type is forgotten.
-pub struct Erased(pub(crate) Box<dyn ErasedJob>);
-
-impl Erased {
-    /// Forgets the type of a job.
-    pub fn new<J: Job>(job: J) -> Self {
-        Self(Box::new(job))
-    }
-}
-
-/// [`Job`] without its type.
-pub(crate) trait ErasedJob: Send {}
-
-impl<J: Job> ErasedJob for J {}

@@ -1,8 +1,14 @@
 //! The job, as a type and as the scheduler sees it.
 
+pub(crate) mod ambient;
+pub(crate) mod body;
 pub(crate) mod context;
 pub(crate) mod descriptor;
+pub(crate) mod func;
+pub(crate) mod name;
 pub(crate) mod returned;
+pub(crate) mod run;
+pub(crate) mod state;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,6 +16,8 @@ use serde::de::DeserializeOwned;
 use crate::BoxError;
 
 pub use context::JobContext;
+pub use func::{Func, func};
+pub use run::{Outcome, RunId};
 use descriptor::Descriptor;
 
 /// What an attempt of a job comes to.

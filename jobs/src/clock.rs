@@ -1,0 +1,310 @@
+//! The only place that reads the time.
+//!
+//! Two times matter, and they part company whenever somebody sets the clock: *elapsed* time, which never goes
+//! back and is what intervals and timeouts count, and *wall* time, which cron schedules follow. A [`Clock`]
+//! gives both from one reading of the monotonic clock plus an offset that the scheduler refreshes whenever it
+//! wakes, so that the many readings of the pool cost one call each.
+//!
+//! The monotonic clock is tokio's, which makes the whole of `jobs` follow `tokio::time::pause`.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+#[cfg(feature = "testing")]
+pub(crate) use virtual_clock::VirtualClock;
+
+/// An instant of the wall clock in nanoseconds since 1970, good for the years 1678 to 2261.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Timestamp(i64);
+
+impl Timestamp {
+    pub(crate) const MAX: Self = Self(i64::MAX);
+
+    pub(crate) fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    pub(crate) fn as_nanos(self) -> i64 {
+        self.0
+    }
+
+    /// The nearest representable instant.
+    pub(crate) fn from_chrono(at: DateTime<Utc>) -> Self {
+        Self(at.timestamp_nanos_opt().unwrap_or(if at.timestamp() < 0 { i64::MIN } else { i64::MAX }))
+    }
+
+    pub(crate) fn to_chrono(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_nanos(self.0)
+    }
+
+    pub(crate) fn saturating_add(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(by.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
+    pub(crate) fn saturating_sub(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(by.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long after `earlier` this is; zero when it is not.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// Elapsed time since the clock was made. It never goes back, and the time that the machine was suspended
+/// counts where the system tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Elapsed(Duration);
+
+impl Elapsed {
+    pub(crate) const ZERO: Self = Self(Duration::ZERO);
+
+    pub(crate) fn saturating_add(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(by))
+    }
+
+    pub(crate) fn since_start(self) -> Duration {
+        self.0
+    }
+
+    /// How long after `earlier` this is; zero when it is not.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Both times at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) elapsed: Elapsed,
+    pub(crate) wall: Timestamp,
+}
+
+/// How far the wall clock was found to have moved on its own since it was last looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shift {
+    /// Nanoseconds that the wall clock went beyond what elapsed; negative when it was set back.
+    pub(crate) nanos: i64,
+    /// The machine slept: the shift counts as elapsed time.
+    pub(crate) suspended: bool,
+}
+
+/// A shift that is worth a word in the log; less is the daily work of a time daemon.
+const NOTEWORTHY: Duration = Duration::from_secs(1);
+
+/// Where the time comes from.
+pub(crate) struct Clock {
+    origin: Instant,
+    /// The wall clock at the origin, in nanoseconds since 1970, as last looked at.
+    wall_at_origin: AtomicI64,
+    /// Time spent suspended since the origin, in nanoseconds.
+    suspended: AtomicU64,
+    source: Source,
+}
+
+enum Source {
+    System {
+        /// The system's uptime at the origin, which goes on while the machine is suspended.
+        uptime_at_origin: Option<Duration>,
+    },
+    #[cfg(feature = "testing")]
+    Virtual(std::sync::Arc<VirtualClock>),
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub(crate) fn system() -> Self {
+        let origin = monotonic_now();
+        Self {
+            origin,
+            wall_at_origin: AtomicI64::new(system_wall_nanos()),
+            suspended: AtomicU64::new(0),
+            source: Source::System { uptime_at_origin: uptime() },
+        }
+    }
+
+    /// A clock that a test moves.
+    #[cfg(feature = "testing")]
+    pub(crate) fn virtual_(clock: std::sync::Arc<VirtualClock>) -> Self {
+        Self {
+            origin: monotonic_now(),
+            wall_at_origin: AtomicI64::new(clock.wall_at_origin()),
+            suspended: AtomicU64::new(clock.suspended()),
+            source: Source::Virtual(clock),
+        }
+    }
+
+    /// Both times now, from one reading of the monotonic clock.
+    pub(crate) fn now(&self) -> Reading {
+        self.reading(monotonic_now().duration_since(self.origin))
+    }
+
+    fn reading(&self, monotonic: Duration) -> Reading {
+        let elapsed = monotonic + Duration::from_nanos(self.suspended.load(Ordering::Relaxed));
+        let since = i64::try_from(monotonic.as_nanos()).unwrap_or(i64::MAX);
+        let wall = self.wall_at_origin.load(Ordering::Relaxed).saturating_add(since);
+        Reading { elapsed: Elapsed(elapsed), wall: Timestamp(wall) }
+    }
+
+    /// Looks at the wall clock anew, and says when it has moved on its own by a second or more.
+    ///
+    /// Only the scheduler calls it, at every wake; until then [`now`](Self::now) goes on from the last look.
+    pub(crate) fn look(&self) -> (Reading, Option<Shift>) {
+        let monotonic = monotonic_now().duration_since(self.origin);
+        let since = i64::try_from(monotonic.as_nanos()).unwrap_or(i64::MAX);
+        let wall_at_origin = match &self.source {
+            Source::System { .. } => system_wall_nanos().saturating_sub(since),
+            #[cfg(feature = "testing")]
+            Source::Virtual(clock) => clock.wall_at_origin(),
+        };
+        let before = self.wall_at_origin.swap(wall_at_origin, Ordering::Relaxed);
+        let nanos = wall_at_origin.saturating_sub(before);
+        if nanos.unsigned_abs() < NOTEWORTHY.as_nanos() as u64 {
+            return (self.reading(monotonic), None);
+        }
+        let suspended_before = self.suspended.load(Ordering::Relaxed);
+        let suspended = self.suspended_until(monotonic).max(suspended_before);
+        self.suspended.store(suspended, Ordering::Relaxed);
+        let slept = Duration::from_nanos(suspended - suspended_before) >= NOTEWORTHY;
+        (self.reading(monotonic), Some(Shift { nanos, suspended: slept }))
+    }
+
+    /// Nanoseconds that the machine has been suspended since the origin, as far as the system tells.
+    fn suspended_until(&self, monotonic: Duration) -> u64 {
+        match &self.source {
+            Source::System { uptime_at_origin } => {
+                let Some((before, now)) = uptime_at_origin.zip(uptime()) else { return 0 };
+                let asleep = now.saturating_sub(before).saturating_sub(monotonic);
+                u64::try_from(asleep.as_nanos()).unwrap_or(u64::MAX)
+            }
+            #[cfg(feature = "testing")]
+            Source::Virtual(clock) => clock.suspended(),
+        }
+    }
+
+    /// The monotonic instant at which `elapsed` will have been reached, for a timer.
+    pub(crate) fn instant_at(&self, elapsed: Elapsed) -> Instant {
+        let suspended = Duration::from_nanos(self.suspended.load(Ordering::Relaxed));
+        self.origin + elapsed.0.saturating_sub(suspended)
+    }
+
+    /// How long the scheduler may sleep without looking at the wall clock: a step of the system's clock and the
+    /// end of a suspension send no event, a test's clock does.
+    pub(crate) fn longest_sleep(&self) -> Duration {
+        match &self.source {
+            Source::System { .. } => Duration::from_secs(10),
+            #[cfg(feature = "testing")]
+            Source::Virtual(_) => Duration::from_secs(365 * 86_400),
+        }
+    }
+
+    /// Completes when somebody has moved the clock by hand; never on the system's.
+    pub(crate) async fn moved(&self) {
+        match &self.source {
+            Source::System { .. } => std::future::pending().await,
+            #[cfg(feature = "testing")]
+            Source::Virtual(clock) => clock.moved().await,
+        }
+    }
+
+    /// Sixty-four bits that no other instance has.
+    pub(crate) fn entropy(&self) -> u64 {
+        use std::hash::{BuildHasher, Hasher, RandomState};
+        match &self.source {
+            Source::System { .. } => RandomState::new().build_hasher().finish(),
+            #[cfg(feature = "testing")]
+            Source::Virtual(clock) => clock.entropy(),
+        }
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock").field("now", &self.now()).finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+fn monotonic_now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+fn system_wall_nanos() -> i64 {
+    use std::time::{SystemTime, UNIX_EPOCH};
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
+    }
+}
+
+/// Time since boot with suspension, which only Linux gives without a call of our own into the system. Elsewhere
+/// a suspension looks like a clock that was set forward, and intervals go on as if no time had passed.
+fn uptime() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/uptime").ok()?;
+    let seconds: f64 = text.split_ascii_whitespace().next()?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+#[cfg(feature = "testing")]
+mod virtual_clock {
+    use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use tokio::sync::Notify;
+
+    use super::Timestamp;
+
+    /// A wall clock beside tokio's paused one, which a test may step or suspend.
+    #[derive(Debug)]
+    pub(crate) struct VirtualClock {
+        wall_at_origin: AtomicI64,
+        suspended: AtomicU64,
+        seed: u64,
+        moved: Notify,
+    }
+
+    impl VirtualClock {
+        pub(crate) fn new(start: Timestamp, seed: u64) -> Self {
+            Self {
+                wall_at_origin: AtomicI64::new(start.as_nanos()),
+                suspended: AtomicU64::new(0),
+                seed,
+                moved: Notify::new(),
+            }
+        }
+
+        pub(super) fn wall_at_origin(&self) -> i64 {
+            self.wall_at_origin.load(Ordering::SeqCst)
+        }
+
+        pub(super) fn suspended(&self) -> u64 {
+            self.suspended.load(Ordering::SeqCst)
+        }
+
+        pub(super) fn entropy(&self) -> u64 {
+            self.seed
+        }
+
+        pub(super) async fn moved(&self) {
+            self.moved.notified().await;
+        }
+
+        /// Sets the wall clock forward or back; no time elapses.
+        pub(crate) fn step(&self, nanos: i64) {
+            self.wall_at_origin.fetch_add(nanos, Ordering::SeqCst);
+            self.moved.notify_one();
+        }
+
+        /// Lets time pass during which nothing in the program runs.
+        pub(crate) fn suspend(&self, by: Duration) {
+            let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+            self.suspended.fetch_add(nanos, Ordering::SeqCst);
+            self.step(i64::try_from(nanos).unwrap_or(i64::MAX));
+        }
+    }
+}

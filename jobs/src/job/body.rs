@@ -1,0 +1,96 @@
+//! A job whose type is forgotten: what the queue holds and what a schedule makes runs of.
+
+use std::fmt;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::context::JobContext;
+use super::{Job, JobResult};
+
+pub(crate) type Attempt = Pin<Box<dyn Future<Output = JobResult> + Send>>;
+
+/// The work of one run.
+pub(crate) enum Body {
+    /// A value that was submitted.
+    Owned(Box<dyn ErasedJob>),
+    /// The value of a schedule, which makes a copy for every slot.
+    Template(Template),
+}
+
+/// The work of a schedule, from which every slot takes a copy.
+#[derive(Clone)]
+pub(crate) enum Template {
+    /// Written down in the source: evaluated for every run.
+    Make(fn() -> Erased),
+    /// A value or closure given while the program runs.
+    Shared(Arc<dyn SharedJob>),
+}
+
+impl Body {
+    /// Begins the work. This calls code of the user, which may panic.
+    pub(crate) fn start(self, cx: JobContext) -> Attempt {
+        match self {
+            Self::Owned(job) => job.start(cx),
+            Self::Template(Template::Make(make)) => make().0.start(cx),
+            Self::Template(Template::Shared(job)) => job.start(cx),
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Owned(_) => "Owned",
+            Self::Template(_) => "Template",
+        })
+    }
+}
+
+/// A job value whose type is forgotten.
+pub struct Erased(Box<dyn ErasedJob>);
+
+impl Erased {
+    /// Forgets the type of a job.
+    pub fn new<J: Job>(job: J) -> Self {
+        Self(Box::new(job))
+    }
+}
+
+/// [`Job`] without its type, used up by its run.
+pub(crate) trait ErasedJob: Send {
+    fn start(self: Box<Self>, cx: JobContext) -> Attempt;
+}
+
+impl<J: Job> ErasedJob for J {
+    fn start(self: Box<Self>, cx: JobContext) -> Attempt {
+        Box::pin((*self).run(cx))
+    }
+}
+
+/// [`Job`] without its type, for any number of runs.
+pub(crate) trait SharedJob: Send + Sync {
+    fn start(&self, cx: JobContext) -> Attempt;
+}
+
+/// A value that is cloned for every run. The lock spares the user a `Sync` bound.
+pub(crate) struct Cloned<J>(Mutex<J>);
+
+impl<J: Job> Cloned<J> {
+    pub(crate) fn template(job: J) -> Template {
+        Template::Shared(Arc::new(Self(Mutex::new(job))))
+    }
+}
+
+impl<J: Job> SharedJob for Cloned<J> {
+    fn start(&self, cx: JobContext) -> Attempt {
+        let job = {
+            let original = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            // A clone that panics fails its own run; it must not hold the lock while it unwinds.
+            let clone = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| original.clone()));
+            drop(original);
+            clone.unwrap_or_else(|panic| resume_unwind(panic))
+        };
+        Box::pin(job.run(cx))
+    }
+}

@@ -1,0 +1,155 @@
+//! One execution of a job: its identity, its states and what it came to.
+
+use std::fmt;
+
+use crate::clock::Timestamp;
+
+/// The identity of a run: 128 bits that sort by the time of submission, laid out as a UUID of version 7
+/// (RFC 9562) and shown as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(u128);
+
+impl RunId {
+    /// The identity as a number.
+    #[must_use]
+    pub fn as_u128(self) -> u128 {
+        self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.0;
+        write!(
+            f,
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            (id >> 96) as u32,
+            (id >> 80) as u16,
+            (id >> 64) as u16,
+            (id >> 48) as u16,
+            id & 0xffff_ffff_ffff
+        )
+    }
+}
+
+/// Makes identities that grow: milliseconds, a counter, and bits that no other instance has.
+#[derive(Debug)]
+pub(crate) struct RunIds {
+    millis: u64,
+    /// 26 bits: 67 million identities in one millisecond before it borrows from the next.
+    count: u32,
+    node: u64,
+}
+
+impl RunIds {
+    const COUNT_BITS: u32 = 26;
+
+    /// `entropy` tells this instance from every other.
+    pub(crate) fn new(entropy: u64) -> Self {
+        Self { millis: 0, count: 0, node: entropy & 0xffff_ffff_ffff }
+    }
+
+    /// The next identity; greater than all before it, also when the clock was set back.
+    pub(crate) fn next(&mut self, now: Timestamp) -> RunId {
+        let millis = u64::try_from(now.as_nanos() / 1_000_000).unwrap_or(0);
+        if millis > self.millis {
+            self.millis = millis;
+            self.count = 0;
+        } else {
+            self.count += 1;
+            if self.count >> Self::COUNT_BITS != 0 {
+                self.millis += 1;
+                self.count = 0;
+            }
+        }
+        let high = u128::from(self.count >> 14);
+        let low = u128::from(self.count & 0x3fff);
+        let id = u128::from(self.millis) << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low << 48;
+        RunId(id | u128::from(self.node))
+    }
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The job returned `()` or `Ok`.
+    Succeeded,
+    /// The job returned an error: its message and those of its sources, joined by `: `.
+    Failed(String),
+    /// The job panicked, with this message.
+    Panicked(String),
+    /// The run was cancelled before it came to an end.
+    Cancelled,
+    /// Shutdown cut the run off.
+    Interrupted,
+    /// The run was still queued or delayed when the program was shut down; on memory it is lost.
+    Lost,
+}
+
+impl Outcome {
+    /// Whether the job did what it was asked.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Succeeded)
+    }
+
+    /// One word.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed(_) => "failed",
+            Self::Panicked(_) => "panicked",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// The message of an error or a panic.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Failed(message) | Self::Panicked(message) => Some(message),
+            _ => None,
+        }
+    }
+}
+
+/// The word, and behind a colon the message where there is one.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())?;
+        self.message().map_or(Ok(()), |message| write!(f, ": {message}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_grow_even_when_the_clock_goes_back() {
+        let mut ids = RunIds::new(7);
+        let times = [5_000_000, 5_000_001, 5_900_000, 1_000_000, 6_000_000, 0];
+        let made: Vec<_> = times.map(|nanos| ids.next(Timestamp::from_nanos(nanos))).to_vec();
+        assert!(made.is_sorted_by(|a, b| a < b), "{made:?}");
+    }
+
+    #[test]
+    fn an_identity_is_a_uuid_of_version_7() {
+        let id = RunIds::new(0xabcd_ef01_2345_6789).next(Timestamp::from_nanos(1_700_000_000_000_000_000));
+        assert_eq!(id.to_string(), "018bcfe5-6800-7000-8000-ef0123456789");
+    }
+
+    #[test]
+    fn a_full_millisecond_borrows_from_the_next() {
+        let mut ids = RunIds::new(0);
+        let now = Timestamp::from_nanos(3_000_000);
+        let before = ids.next(now);
+        ids.count = (1 << RunIds::COUNT_BITS) - 1;
+        let after = ids.next(now);
+        assert_eq!((before.as_u128() >> 80, after.as_u128() >> 80), (3, 4));
+    }
+}

@@ -1,0 +1,329 @@
+//! How many: resident workers claim runs one at a time and execute them.
+//!
+//! A worker is a task that, in one step under one lock and with one reading of the clock, ends the run it has
+//! executed and claims the next. There are at most as many workers as the pool is large, so a claim needs no permit.
+//! They are made when work first waits for one and stay, parked, when there is none.
+//!
+//! ```text
+//!             work waits and nobody is parked
+//!                        │
+//!                        ▼         nothing to claim
+//!   ┌───────────────► claiming ──────────────────► parked
+//!   │ finish, claim     │  ▲                          │
+//!   └──── executing ◄───┘  └──────── woken ───────────┘
+//! ```
+
+mod attempt;
+mod worker;
+
+use std::any::TypeId;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::clock::{Clock, Reading, Timestamp};
+use crate::job::body::Body;
+use crate::job::context::Surroundings;
+use crate::job::run::{Outcome, RunId};
+use crate::store::memory::{Cancel, Ended, Fired, JobInfo, JobIx, Memory, NameTaken, RunKey};
+
+pub(crate) use worker::Worker;
+use worker::{Cancellation, Workers};
+
+/// Starts a worker's task, in whatever surroundings the instance wants it to have.
+pub(crate) type Spawn = Box<dyn Fn(Worker) + Send + Sync>;
+
+/// The queue, the accounts of the jobs and the workers, behind one lock.
+pub(crate) struct Pool {
+    shared: Mutex<Shared>,
+    clock: Arc<Clock>,
+    surroundings: OnceLock<Surroundings>,
+    spawn: OnceLock<Spawn>,
+    /// Told when the last run has ended after the pool was closed.
+    drained: Notify,
+}
+
+struct Shared {
+    memory: Memory,
+    workers: Workers,
+    /// No run is accepted or claimed any more.
+    closed: bool,
+}
+
+/// The pool does not accept runs any more.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+/// A slot that has come, for [`Pool::fire`].
+#[derive(Debug)]
+pub(crate) struct Firing {
+    pub(crate) job: JobIx,
+    pub(crate) slot: Timestamp,
+    pub(crate) body: Body,
+}
+
+/// What became of the slots given to [`Pool::fire`], in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SlotFate {
+    Ran,
+    Skipped,
+    Paused,
+    Closed,
+}
+
+/// How full the pool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gauge {
+    pub(crate) size: Option<NonZeroUsize>,
+    pub(crate) running: usize,
+    pub(crate) queued: usize,
+    pub(crate) live: usize,
+}
+
+impl Pool {
+    /// A pool that executes at most `size` runs at the same time; `None` is no limit.
+    pub(crate) fn new(size: Option<NonZeroUsize>, clock: Arc<Clock>) -> Self {
+        let memory = Memory::new(clock.entropy());
+        let shared = Shared { memory, workers: Workers::new(size), closed: false };
+        Self {
+            shared: Mutex::new(shared),
+            clock,
+            surroundings: OnceLock::new(),
+            spawn: OnceLock::new(),
+            drained: Notify::new(),
+        }
+    }
+
+    /// Gives the pool what its workers need. Until then it accepts runs and executes none.
+    pub(crate) fn open(&self, surroundings: Surroundings, spawn: Spawn) {
+        let first = self.surroundings.set(surroundings).is_ok() && self.spawn.set(spawn).is_ok();
+        assert!(first, "invariant: an instance opens its pool once");
+        self.call_workers(usize::MAX);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // Nothing under the lock calls code of the user, and the state machine is whole between its steps.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // Jobs.
+
+    pub(crate) fn add_job(&self, info: JobInfo, type_id: Option<TypeId>) -> Result<JobIx, NameTaken> {
+        let mut shared = self.lock();
+        let ix = shared.memory.add_job(info)?;
+        if let Some(type_id) = type_id {
+            shared.memory.bind_type(type_id, ix);
+        }
+        Ok(ix)
+    }
+
+    /// Reads the accounts of the jobs. Keep it short: the lock is the one that claims take.
+    pub(crate) fn read<R>(&self, f: impl FnOnce(&Memory) -> R) -> R {
+        f(&self.lock().memory)
+    }
+
+    pub(crate) fn set_paused(&self, job: JobIx, paused: bool) -> bool {
+        let mut shared = self.lock();
+        std::mem::replace(&mut shared.memory.job_mut(job).paused, paused)
+    }
+
+    pub(crate) fn gauge(&self) -> Gauge {
+        let shared = self.lock();
+        let memory = &shared.memory;
+        Gauge {
+            size: shared.workers.limit(),
+            running: memory.running(),
+            queued: memory.queued(),
+            live: memory.live(),
+        }
+    }
+
+    // Runs.
+
+    /// Queues a run. `job` finds the job under the same lock.
+    pub(crate) fn submit(
+        &self,
+        job: impl FnOnce(&Memory) -> Option<JobIx>,
+        body: Body,
+    ) -> Result<Result<(RunId, RunKey), Body>, Closed> {
+        let now = self.clock.now().wall;
+        let mut shared = self.lock();
+        if shared.closed {
+            return Err(Closed);
+        }
+        let Some(job) = job(&shared.memory) else { return Ok(Err(body)) };
+        let submitted = shared.memory.submit(job, body, now);
+        self.wake_one(shared);
+        Ok(Ok(submitted))
+    }
+
+    /// Keeps a run until [`release`](Self::release).
+    pub(crate) fn delay(&self, job: JobIx, body: Body, due: Timestamp) -> Result<(RunId, RunKey), Closed> {
+        let now = self.clock.now().wall;
+        let mut shared = self.lock();
+        if shared.closed { Err(Closed) } else { Ok(shared.memory.delay(job, body, due, now)) }
+    }
+
+    /// Makes delayed runs available, in the order in which they are due.
+    pub(crate) fn release(&self, keys: &mut Vec<RunKey>) {
+        if keys.is_empty() {
+            return;
+        }
+        let mut shared = self.lock();
+        if shared.closed {
+            return;
+        }
+        keys.retain(|key| shared.memory.due(*key).is_some());
+        keys.sort_by_key(|key| shared.memory.due(*key));
+        for key in keys.drain(..) {
+            shared.memory.release(key);
+        }
+        drop(shared);
+        self.call_workers(usize::MAX);
+    }
+
+    /// Slots have come: makes their runs. The lock is let go now and then, so that a burst of slots does not keep
+    /// finished runs waiting.
+    pub(crate) fn fire(&self, firings: &mut Vec<Firing>, now: Reading, fates: &mut Vec<SlotFate>) {
+        const AT_A_TIME: usize = 64;
+        let mut stop = Vec::new();
+        let mut ended: Vec<Ended> = Vec::new();
+        let mut firings = firings.drain(..).peekable();
+        while firings.peek().is_some() {
+            let mut shared = self.lock();
+            for firing in firings.by_ref().take(AT_A_TIME) {
+                if shared.closed {
+                    fates.push(SlotFate::Closed);
+                    continue;
+                }
+                if shared.memory.job(firing.job).paused {
+                    fates.push(SlotFate::Paused);
+                    continue;
+                }
+                fates.push(match shared.memory.fire(firing.job, firing.slot, firing.body, now.wall) {
+                    Fired::Queued | Fired::Waiting => SlotFate::Ran,
+                    Fired::Skipped => SlotFate::Skipped,
+                    Fired::Cancelling(cancelling) => {
+                        ended.extend(cancelling.ended);
+                        for worker in cancelling.workers {
+                            stop.extend(shared.workers.stop(worker, Cancellation::Cancelled));
+                        }
+                        SlotFate::Ran
+                    }
+                });
+            }
+            drop(shared);
+            self.call_workers(AT_A_TIME);
+        }
+        stop.into_iter().for_each(Waker::wake);
+        ended.into_iter().for_each(Ended::settle);
+    }
+
+    /// Cancels a run, in whatever state. `false` when it has already ended.
+    ///
+    /// An async job is dropped where it awaits; a plain `fn` cannot be stopped and goes on.
+    pub(crate) fn cancel(&self, key: RunKey) -> bool {
+        let mut shared = self.lock();
+        match shared.memory.cancel(key) {
+            Cancel::Gone => false,
+            Cancel::Ended(ended) => {
+                drop(shared);
+                ended.settle();
+                // Its successor may have become available.
+                self.call_workers(1);
+                true
+            }
+            Cancel::Running(worker) => {
+                let waker = shared.workers.stop(worker, Cancellation::Cancelled);
+                drop(shared);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+                true
+            }
+        }
+    }
+
+    /// The outcome of a run, when it has one; none when it has already ended and nobody watched.
+    pub(crate) fn watch(&self, key: RunKey) -> Option<oneshot::Receiver<Outcome>> {
+        self.lock().memory.watch(key)
+    }
+
+    // Workers.
+
+    /// Lets go of the lock and calls one worker, for one run that was queued under it.
+    fn wake_one(&self, mut shared: MutexGuard<'_, Shared>) {
+        let Some(spawn) = self.spawn.get() else { return };
+        if let Some(waker) = shared.workers.unpark() {
+            drop(shared);
+            waker.wake();
+        } else if let Some(worker) = shared.workers.hire() {
+            drop(shared);
+            spawn(self.worker(worker));
+        }
+    }
+
+    /// Calls workers for the runs that wait, at most so many.
+    fn call_workers(&self, most: usize) {
+        for _ in 0..most {
+            let shared = self.lock();
+            if shared.closed || shared.workers.called() >= shared.memory.queued() || !shared.workers.can_call() {
+                return;
+            }
+            self.wake_one(shared);
+        }
+    }
+
+    fn worker(&self, index: u32) -> Worker {
+        let surroundings = self.surroundings.get().expect("invariant: an open pool has its surroundings");
+        Worker::new(index, Arc::new(surroundings.clone()))
+    }
+
+    // Shutdown.
+
+    /// Accepts and claims nothing any more. What runs goes on.
+    pub(crate) fn close(&self) {
+        let mut shared = self.lock();
+        shared.closed = true;
+        let parked = shared.workers.unpark_all();
+        drop(shared);
+        parked.into_iter().for_each(Waker::wake);
+        self.drained.notify_waiters();
+    }
+
+    /// Completes when nothing runs any more, or nothing but plain functions.
+    pub(crate) async fn drained(&self, but_blocking: bool) {
+        loop {
+            let notified = self.drained.notified();
+            let mut notified = std::pin::pin!(notified);
+            notified.as_mut().enable();
+            if self.lock().workers.executing(but_blocking) == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Stops every async run where it awaits; answers how many. To be followed by [`drained`](Self::drained).
+    pub(crate) fn interrupt(&self) -> usize {
+        let stopped = self.lock().workers.stop_all(Cancellation::Interrupted);
+        let count = stopped.len();
+        stopped.into_iter().for_each(Waker::wake);
+        count
+    }
+
+    /// How many workers execute a run; with `but_blocking`, not counting plain functions.
+    pub(crate) fn executing(&self, but_blocking: bool) -> usize {
+        self.lock().workers.executing(but_blocking)
+    }
+
+    /// Ends every run that has not started, and answers how many there were.
+    pub(crate) fn drain(&self) -> usize {
+        let ended = self.lock().memory.drain();
+        let count = ended.len();
+        ended.into_iter().for_each(Ended::settle);
+        count
+    }
+}

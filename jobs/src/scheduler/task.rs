@@ -1,0 +1,110 @@
+//! The task that sleeps until the plan wants to be looked at.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::timers::{Come, Delay, ScheduleKey, Source, Timers};
+use crate::clock::{Clock, Reading, Shift};
+use crate::job::body::Template;
+use crate::pool::Pool;
+use crate::schedule::Schedule;
+use crate::store::memory::{JobIx, RunKey};
+use crate::telemetry;
+
+/// The plan and the means to wake the task that follows it.
+pub(crate) struct Scheduler {
+    timers: Mutex<Timers>,
+    /// Something was armed for earlier than the task sleeps.
+    earlier: Notify,
+    clock: Arc<Clock>,
+    pool: Arc<Pool>,
+}
+
+impl Scheduler {
+    pub(crate) fn new(clock: Arc<Clock>, pool: Arc<Pool>) -> Self {
+        let timers = Mutex::new(Timers::new(clock.now()));
+        Self { timers, earlier: Notify::new(), clock, pool }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Timers> {
+        // Nothing under the lock calls code of the user.
+        self.timers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a schedule, which fires from now on.
+    pub(crate) fn add(&self, job: JobIx, schedule: Schedule, template: Template, source: Source) -> ScheduleKey {
+        let now = self.clock.now();
+        let (key, wake) = self.lock().add(job, schedule, template, source, now);
+        if wake {
+            self.earlier.notify_one();
+        }
+        key
+    }
+
+    /// Releases a delayed run to the pool when it is due.
+    pub(crate) fn delay(&self, run: RunKey, delay: Delay) {
+        let now = self.clock.now();
+        if self.lock().delay(run, delay, now) {
+            self.earlier.notify_one();
+        }
+    }
+
+    /// Takes schedules out; their slots do not come any more.
+    pub(crate) fn remove(&self, keys: &[ScheduleKey]) -> usize {
+        let removed: Vec<_> = {
+            let mut timers = self.lock();
+            keys.iter().filter_map(|key| timers.remove(*key)).collect()
+        };
+        removed.len()
+    }
+
+    /// Fires nothing any more.
+    pub(crate) fn close(&self) {
+        self.lock().close();
+        self.earlier.notify_one();
+    }
+
+    /// Reads the plan. Keep it short.
+    pub(crate) fn read<R>(&self, f: impl FnOnce(&Timers) -> R) -> R {
+        f(&self.lock())
+    }
+
+    /// Fires what comes, until the task is dropped.
+    pub(crate) async fn run(&self) {
+        let mut come = Come::default();
+        let mut fates = Vec::new();
+        loop {
+            let (now, shift) = self.clock.look();
+            if let Some(shift) = shift {
+                telemetry::clock_moved(shift.nanos, shift.suspended);
+            }
+            self.lock().take_due(now, &mut come);
+            if !come.firings.is_empty() {
+                self.pool.fire(&mut come.firings, now, &mut fates);
+                self.lock().tally(&mut come, &mut fates);
+            }
+            self.pool.release(&mut come.releases);
+            self.sleep().await;
+        }
+    }
+
+    async fn sleep(&self) {
+        let longest = self.clock.longest_sleep();
+        let until = {
+            let mut timers = self.lock();
+            let now = self.clock.now();
+            let nap = timers.next_wake(now).map_or(longest, |nap| nap.min(longest));
+            let until = now.elapsed.saturating_add(nap);
+            timers.sleep_until(until);
+            until
+        };
+        tokio::select! {
+            biased;
+            () = self.earlier.notified() => {}
+            () = self.clock.moved() => {}
+            () = tokio::time::sleep_until(self.clock.instant_at(until)) => {}
+        }
+    }
+}

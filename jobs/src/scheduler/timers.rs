@@ -1,0 +1,420 @@
+//! The plan: every schedule with its next slot, and every delayed run.
+//!
+//! Two wheels, because two times are counted. Cron schedules and runs for an instant stand in the *wall* wheel, which
+//! follows the clock on the wall wherever it is set; intervals and delays stand in the *elapsed* wheel, which no
+//! setting of the clock concerns.
+//!
+//! **A slot is never fired twice, and never early.** The next slot is computed from the nominal time of the last, not
+//! from the time at which it was fired. When the clock is set back, a schedule goes on behind the last slot it has
+//! decided; set back to before it was armed, it goes on at once and passes over the slots it has been through.
+//!
+//! **Late or missed.** A slot that is noticed up to [`LATE`] after its time is late and fires all the same. One that is
+//! noticed later was missed: the machine slept or the clock was set forward. On memory, missed slots are skipped.
+
+use std::time::Duration;
+
+use super::wheel::{Timer, Wheel};
+use crate::clock::{Elapsed, Reading, Timestamp};
+use crate::job::body::{Body, Template};
+use crate::pool::{Firing, SlotFate};
+use crate::schedule::Schedule;
+use crate::store::memory::{JobIx, RunKey};
+use crate::store::slab::{Key, Slab};
+
+/// How late a slot may be noticed and still fire. A loaded machine is late by milliseconds; a suspension or a step
+/// of the clock by minutes. (Quartz's misfire threshold is the same minute.)
+pub(crate) const LATE: Duration = Duration::from_secs(60);
+
+/// Missed slots that are counted one by one before the count gives up and the schedule jumps to the present.
+const COUNTED: u32 = 100_000;
+
+/// The place of a schedule.
+pub(crate) type ScheduleKey = Key;
+
+/// A schedule in force.
+pub(crate) struct Planned {
+    pub(crate) job: JobIx,
+    pub(crate) schedule: Schedule,
+    pub(crate) template: Template,
+    pub(crate) source: Source,
+    next: Option<Due>,
+    /// When it was armed: slots after this are its own.
+    since: Timestamp,
+    /// The last slot that was decided, fired or not.
+    last: Option<Timestamp>,
+    /// Slots it has been through before the clock was set back to before `since`: from, to.
+    done: Option<(Timestamp, Timestamp)>,
+    pub(crate) tally: Tally,
+}
+
+/// Where a schedule comes from, for snapshots and for its identity.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Source {
+    /// The name in the config, with `cron.`.
+    pub(crate) name: Option<Box<str>>,
+    /// `key = "…"`.
+    pub(crate) key: Option<Box<str>>,
+    /// The arguments as the source has them.
+    pub(crate) args: &'static str,
+    /// Which of several schedules of its job with this same key it is, from 1.
+    pub(crate) repeat: u32,
+}
+
+/// What became of the slots of a schedule so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) ran: u32,
+    pub(crate) skipped: u32,
+    pub(crate) missed: u32,
+    pub(crate) paused: u32,
+}
+
+/// When a schedule's next slot comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Wall(Timestamp),
+    Elapsed(Elapsed),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token {
+    Schedule(ScheduleKey),
+    Run(RunKey),
+}
+
+/// When a delayed run is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delay {
+    /// At an instant of the wall clock, wherever it is set.
+    At(Timestamp),
+    /// When this much time has passed.
+    For(Duration),
+}
+
+/// What has come since the plan was last looked at.
+#[derive(Default)]
+pub(crate) struct Come {
+    pub(crate) firings: Vec<Firing>,
+    /// The schedule of each firing, in the same order.
+    pub(crate) schedules: Vec<ScheduleKey>,
+    pub(crate) releases: Vec<RunKey>,
+    due: Vec<Timer<Token>>,
+}
+
+pub(crate) struct Timers {
+    wall: Wheel<Token>,
+    elapsed: Wheel<Token>,
+    schedules: Slab<Planned>,
+    /// Until when the scheduler's task sleeps; what is armed for later need not wake it.
+    sleeps_until: Option<Elapsed>,
+    closed: bool,
+}
+
+impl Timers {
+    pub(crate) fn new(now: Reading) -> Self {
+        Self {
+            wall: Wheel::new(wall_tick_now(now.wall)),
+            elapsed: Wheel::new(elapsed_tick_now(now.elapsed)),
+            schedules: Slab::new(),
+            sleeps_until: Some(Elapsed::ZERO),
+            closed: false,
+        }
+    }
+
+    // Arming. Each answers whether the scheduler's task has to be woken for it.
+
+    /// Arms a schedule: its first slot is the first after now, of an interval one full interval from now.
+    pub(crate) fn add(
+        &mut self,
+        job: JobIx,
+        schedule: Schedule,
+        template: Template,
+        source: Source,
+        now: Reading,
+    ) -> (ScheduleKey, bool) {
+        let next = match schedule.interval() {
+            Some(interval) => Some(Due::Elapsed(now.elapsed.saturating_add(interval))),
+            None => next_wall(&schedule, now.wall).map(Due::Wall),
+        };
+        let planned = Planned {
+            job,
+            schedule,
+            template,
+            source,
+            next,
+            since: now.wall,
+            last: None,
+            done: None,
+            tally: Tally::default(),
+        };
+        let key = self.schedules.insert(planned);
+        let wake = next.is_some_and(|due| self.arm(Token::Schedule(key), due, now));
+        (key, wake)
+    }
+
+    /// Arms a delayed run.
+    pub(crate) fn delay(&mut self, run: RunKey, delay: Delay, now: Reading) -> bool {
+        let due = match delay {
+            Delay::At(at) => Due::Wall(at),
+            Delay::For(by) => Due::Elapsed(now.elapsed.saturating_add(by)),
+        };
+        self.arm(Token::Run(run), due, now)
+    }
+
+    fn arm(&mut self, token: Token, due: Due, now: Reading) -> bool {
+        let (wheel, tick) = match due {
+            Due::Wall(at) => (&mut self.wall, wall_tick(at)),
+            Due::Elapsed(at) => (&mut self.elapsed, elapsed_tick(at)),
+        };
+        wheel.insert(tick, token);
+        let Some(sleeps_until) = self.sleeps_until else { return false };
+        let at = match due {
+            Due::Wall(at) => now.elapsed.saturating_add(at.since(now.wall)),
+            Due::Elapsed(at) => at,
+        };
+        let wake = at < sleeps_until;
+        if wake {
+            // One wake is enough, until the task has looked again.
+            self.sleeps_until = None;
+        }
+        wake
+    }
+
+    pub(crate) fn remove(&mut self, key: ScheduleKey) -> Option<Planned> {
+        self.schedules.remove(key)
+    }
+
+    /// Fires nothing any more.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    // Reading.
+
+    pub(crate) fn get(&self, key: ScheduleKey) -> Option<&Planned> {
+        self.schedules.get(key)
+    }
+
+    pub(crate) fn schedules(&self) -> impl Iterator<Item = (ScheduleKey, &Planned)> {
+        self.schedules.iter()
+    }
+
+    // What the task does.
+
+    /// Takes out what has come, and plans the slots after.
+    pub(crate) fn take_due(&mut self, now: Reading, come: &mut Come) {
+        if self.closed {
+            return;
+        }
+        if wall_tick_now(now.wall) < self.wall.elapsed() {
+            self.set_back(now);
+        }
+        let mut due = std::mem::take(&mut come.due);
+        self.wall.advance(wall_tick_now(now.wall), &mut due);
+        self.elapsed.advance(elapsed_tick_now(now.elapsed), &mut due);
+        for timer in due.drain(..) {
+            match timer.token {
+                Token::Run(run) => come.releases.push(run),
+                Token::Schedule(key) => self.slots_of(key, now, come),
+            }
+        }
+        come.due = due;
+    }
+
+    /// Decides every slot of a schedule that has come, and arms it for the next.
+    fn slots_of(&mut self, key: ScheduleKey, now: Reading, come: &mut Come) {
+        let Some(planned) = self.schedules.get_mut(key) else { return };
+        while let Some(due) = planned.next {
+            let (slot, late) = match due {
+                Due::Wall(slot) if slot <= now.wall => (slot, now.wall.since(slot)),
+                Due::Elapsed(at) if at <= now.elapsed => {
+                    let late = now.elapsed.since(at);
+                    (now.wall.saturating_sub(late), late)
+                }
+                _ => break,
+            };
+            if late > LATE {
+                planned.skip_missed(now);
+                continue;
+            }
+            planned.last = Some(slot);
+            planned.next = planned.after(due);
+            come.firings.push(Firing {
+                job: planned.job,
+                slot,
+                body: Body::Template(planned.template.clone()),
+            });
+            come.schedules.push(key);
+        }
+        if let Some(due) = planned.next {
+            let (wheel, tick) = match due {
+                Due::Wall(at) => (&mut self.wall, wall_tick(at)),
+                Due::Elapsed(at) => (&mut self.elapsed, elapsed_tick(at)),
+            };
+            wheel.insert(tick, Token::Schedule(key));
+        }
+    }
+
+    /// Enters what became of the slots that [`take_due`](Self::take_due) gave out.
+    pub(crate) fn tally(&mut self, come: &mut Come, fates: &mut Vec<SlotFate>) {
+        for (key, fate) in come.schedules.drain(..).zip(fates.drain(..)) {
+            let Some(planned) = self.schedules.get_mut(key) else { continue };
+            let tally = &mut planned.tally;
+            match fate {
+                SlotFate::Ran => tally.ran += 1,
+                SlotFate::Skipped => tally.skipped += 1,
+                SlotFate::Paused => tally.paused += 1,
+                SlotFate::Closed => {}
+            }
+        }
+    }
+
+    /// How long the task may sleep from now; none when nothing is armed.
+    pub(crate) fn next_wake(&self, now: Reading) -> Option<Duration> {
+        let wall = self.wall.next_tick().map(|tick| wall_of(tick).since(now.wall));
+        let elapsed = self.elapsed.next_tick().map(|tick| elapsed_of(tick).since(now.elapsed));
+        match (wall, elapsed) {
+            (Some(wall), Some(elapsed)) => Some(wall.min(elapsed)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// The task goes to sleep until then.
+    pub(crate) fn sleep_until(&mut self, until: Elapsed) {
+        self.sleeps_until = Some(until);
+    }
+
+    /// The wall clock was set back: whatever follows it is armed anew.
+    fn set_back(&mut self, now: Reading) {
+        let timers = self.wall.reset(wall_tick_now(now.wall));
+        for timer in timers {
+            let Token::Schedule(key) = timer.token else {
+                self.wall.insert(timer.deadline, timer.token);
+                continue;
+            };
+            let Some(planned) = self.schedules.get_mut(key) else { continue };
+            planned.set_back(now.wall);
+            if let Some(Due::Wall(at)) = planned.next {
+                self.wall.insert(wall_tick(at), timer.token);
+            }
+        }
+    }
+}
+
+impl Planned {
+    /// The instant of the next slot, as the clock stands now.
+    pub(crate) fn next_slot(&self, now: Reading) -> Option<Timestamp> {
+        Some(match self.next? {
+            Due::Wall(at) => at,
+            Due::Elapsed(at) => now.wall.saturating_add(at.since(now.elapsed)),
+        })
+    }
+
+    /// The last slot that was decided.
+    pub(crate) fn last_slot(&self) -> Option<Timestamp> {
+        self.last
+    }
+
+    /// What follows a slot.
+    fn after(&self, due: Due) -> Option<Due> {
+        match due {
+            Due::Wall(slot) => self.next_wall(slot).map(Due::Wall),
+            Due::Elapsed(at) => {
+                let interval = self.schedule.interval()?;
+                Some(Due::Elapsed(at.saturating_add(interval)))
+            }
+        }
+    }
+
+    /// The first slot after `from` that has not been decided before the clock was set back.
+    fn next_wall(&self, from: Timestamp) -> Option<Timestamp> {
+        let next = next_wall(&self.schedule, from)?;
+        match self.done {
+            Some((first, last)) if first <= next && next <= last => next_wall(&self.schedule, last),
+            _ => Some(next),
+        }
+    }
+
+    /// Passes over the slots that were noticed too late, counting them.
+    fn skip_missed(&mut self, now: Reading) {
+        match self.next {
+            Some(Due::Elapsed(at)) => {
+                let Some(interval) = self.schedule.interval() else { return };
+                // The last slot that is only late is not passed over.
+                let behind = now.elapsed.since(at).saturating_sub(LATE);
+                let slots = behind.as_nanos().div_ceil(interval.as_nanos()).max(1);
+                let slots = u32::try_from(slots).unwrap_or(u32::MAX);
+                self.next = Some(Due::Elapsed(at.saturating_add(interval.saturating_mul(slots))));
+                self.tally.missed = self.tally.missed.saturating_add(slots);
+            }
+            Some(Due::Wall(mut slot)) => {
+                let too_late = |slot: Timestamp| now.wall.since(slot) > LATE;
+                let mut counted = 0;
+                while too_late(slot) {
+                    counted += 1;
+                    let from = if counted < COUNTED { slot } else { now.wall.saturating_sub(LATE) };
+                    let Some(next) = self.next_wall(from) else {
+                        self.next = None;
+                        break;
+                    };
+                    slot = next;
+                    self.next = Some(Due::Wall(slot));
+                }
+                self.tally.missed = self.tally.missed.saturating_add(counted);
+            }
+            None => {}
+        }
+    }
+
+    /// The wall clock was set back to `now`.
+    fn set_back(&mut self, now: Timestamp) {
+        let from = if now >= self.since {
+            // What is decided stays decided; slots that were only missed come again.
+            self.last.map_or(now, |last| last.max(now))
+        } else {
+            if let Some(last) = self.last.take() {
+                let first = self.done.map_or(self.since, |(first, _)| first.min(self.since));
+                let last = self.done.map_or(last, |(_, before)| before.max(last));
+                self.done = Some((first, last));
+            }
+            self.since = now;
+            now
+        };
+        self.next = self.next_wall(from).map(Due::Wall);
+    }
+}
+
+/// The next fire time of a cron schedule, strictly later whatever the engine says.
+fn next_wall(schedule: &Schedule, from: Timestamp) -> Option<Timestamp> {
+    let next = Timestamp::from_chrono(schedule.next_after(from.to_chrono())?);
+    debug_assert!(next > from, "`{schedule}` gave {next:?}, which is not after {from:?}");
+    (next > from && next < Timestamp::MAX).then_some(next)
+}
+
+// Ticks are whole milliseconds. What is armed rounds up and the present rounds down: nothing fires early.
+
+const NANOS_PER_TICK: u64 = 1_000_000;
+
+fn wall_tick(at: Timestamp) -> u64 {
+    u64::try_from(at.as_nanos()).unwrap_or(0).div_ceil(NANOS_PER_TICK)
+}
+
+fn wall_tick_now(now: Timestamp) -> u64 {
+    u64::try_from(now.as_nanos()).unwrap_or(0) / NANOS_PER_TICK
+}
+
+fn wall_of(tick: u64) -> Timestamp {
+    Timestamp::from_nanos(i64::try_from(tick.saturating_mul(NANOS_PER_TICK)).unwrap_or(i64::MAX))
+}
+
+fn elapsed_tick(at: Elapsed) -> u64 {
+    u64::try_from(at.since_start().as_nanos().div_ceil(u128::from(NANOS_PER_TICK))).unwrap_or(u64::MAX)
+}
+
+fn elapsed_tick_now(now: Elapsed) -> u64 {
+    u64::try_from(now.since_start().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn elapsed_of(tick: u64) -> Elapsed {
+    Elapsed::ZERO.saturating_add(Duration::from_millis(tick))
+}

@@ -1,0 +1,476 @@
+//! The store in memory: the states of runs as a plain state machine, without a lock, a clock or a task.
+//!
+//! ```text
+//!  submit ──────────────► available ──claim──► running ──finish──► gone, with its outcome
+//!  delay ──► scheduled ──────┘ ▲                  │
+//!  fire ───► waiting ──────────┘ predecessor ends │
+//!     └────► skipped                              └─ cancel: the worker is told, then finish
+//! ```
+//!
+//! A run leaves memory when it ends; what stays is its job's account of it. Whoever waits for the outcome is told by
+//! the caller, who also drops the values that come out: dropping may call code of the user and must happen
+//! outside the lock.
+
+use std::any::TypeId;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
+
+use jobs_syntax::Overlap;
+use tokio::sync::oneshot;
+
+use super::slab::{Key, Slab};
+use crate::clock::Timestamp;
+use crate::job::body::Body;
+use crate::job::descriptor::Descriptor;
+use crate::job::name::JobName;
+use crate::job::run::{Outcome, RunId, RunIds};
+
+/// The place of a job among those of its instance. Jobs are never removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct JobIx(u32);
+
+/// The place of a live run.
+pub(crate) type RunKey = Key;
+
+/// What does not change about a job.
+#[derive(Debug, Clone)]
+pub(crate) struct JobInfo {
+    pub(crate) name: JobName,
+    /// What `#[job]` wrote down; none for closures and for jobs implemented by hand.
+    pub(crate) descriptor: Option<&'static Descriptor>,
+    pub(crate) overlap: Overlap,
+    pub(crate) enabled: bool,
+}
+
+/// A job and the account of its runs.
+#[derive(Debug)]
+pub(crate) struct JobState {
+    pub(crate) info: JobInfo,
+    pub(crate) paused: bool,
+    pub(crate) running: u32,
+    pub(crate) available: u32,
+    pub(crate) scheduled: u32,
+    /// Runs of slots that have not ended; what the overlap policy counts.
+    slot_live: u32,
+    waiting: Option<Box<VecDeque<RunKey>>>,
+    pub(crate) previous: Option<Box<Previous>>,
+}
+
+impl JobState {
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.len())
+    }
+}
+
+/// The run of a job that ended last.
+#[derive(Debug, Clone)]
+pub(crate) struct Previous {
+    pub(crate) id: RunId,
+    pub(crate) slot: Option<Timestamp>,
+    pub(crate) started: Timestamp,
+    pub(crate) finished: Timestamp,
+    pub(crate) outcome: Outcome,
+}
+
+#[derive(Debug)]
+struct Run {
+    id: RunId,
+    job: JobIx,
+    slot: Option<Timestamp>,
+    state: State,
+    body: Option<Body>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Scheduled { due: Timestamp },
+    Waiting,
+    Available,
+    Running { worker: u32, started: Timestamp },
+}
+
+/// A run that a worker may now execute.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) key: RunKey,
+    pub(crate) id: RunId,
+    pub(crate) job: JobName,
+    pub(crate) slot: Option<Timestamp>,
+    pub(crate) started: Timestamp,
+    pub(crate) body: Body,
+    /// The job is a plain `fn`, which cannot be stopped.
+    pub(crate) blocking: bool,
+}
+
+/// What became of a slot.
+#[derive(Debug)]
+pub(crate) enum Fired {
+    /// A run was made; it is available.
+    Queued,
+    /// A run was made; it waits for its predecessor.
+    Waiting,
+    /// The predecessor is told to stop, and a run waits for its end.
+    Cancelling(Cancelling),
+    /// The overlap policy dropped the slot.
+    Skipped,
+}
+
+/// Runs that a new slot replaces.
+#[derive(Debug, Default)]
+pub(crate) struct Cancelling {
+    /// Workers whose run is to be stopped.
+    pub(crate) workers: Vec<u32>,
+    /// Runs that had not started and are gone.
+    pub(crate) ended: Vec<Ended>,
+}
+
+/// A run that came to its end: who waits for it, and what is left to drop.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) outcome: Outcome,
+    pub(crate) waiters: Vec<oneshot::Sender<Outcome>>,
+    pub(crate) body: Option<Body>,
+}
+
+impl Ended {
+    /// Tells those who wait, and drops what is left. Not under a lock.
+    pub(crate) fn settle(self) {
+        for waiter in self.waiters {
+            // A receiver that is gone has stopped waiting.
+            let _ = waiter.send(self.outcome.clone());
+        }
+    }
+}
+
+/// What to do about a run that somebody wants cancelled.
+#[derive(Debug)]
+pub(crate) enum Cancel {
+    /// It had not started and is gone.
+    Ended(Ended),
+    /// It runs: this worker is to be told.
+    Running(u32),
+    /// It has already ended.
+    Gone,
+}
+
+/// A name that two different jobs want.
+#[derive(Debug)]
+pub(crate) struct NameTaken;
+
+#[derive(Debug)]
+pub(crate) struct Memory {
+    jobs: Vec<JobState>,
+    by_name: HashMap<JobName, JobIx>,
+    by_type: HashMap<TypeId, JobIx, BuildHasherDefault<TypeIdHasher>>,
+    runs: Slab<Run>,
+    /// Available runs, in the order in which they became so. A key whose run was cancelled is passed over.
+    queue: VecDeque<RunKey>,
+    queued: usize,
+    running: usize,
+    waiters: HashMap<RunKey, Vec<oneshot::Sender<Outcome>>>,
+    ids: RunIds,
+}
+
+impl Memory {
+    pub(crate) fn new(entropy: u64) -> Self {
+        Self {
+            jobs: Vec::new(),
+            by_name: HashMap::new(),
+            by_type: HashMap::default(),
+            runs: Slab::new(),
+            queue: VecDeque::new(),
+            queued: 0,
+            running: 0,
+            waiters: HashMap::new(),
+            ids: RunIds::new(entropy),
+        }
+    }
+
+    // Jobs.
+
+    /// Adds a job under its name.
+    pub(crate) fn add_job(&mut self, info: JobInfo) -> Result<JobIx, NameTaken> {
+        use std::collections::hash_map::Entry;
+        let ix = JobIx(u32::try_from(self.jobs.len()).expect("invariant: memory ends before four billion jobs"));
+        match self.by_name.entry(info.name.clone()) {
+            Entry::Occupied(_) => return Err(NameTaken),
+            Entry::Vacant(entry) => entry.insert(ix),
+        };
+        self.jobs.push(JobState {
+            info,
+            paused: false,
+            running: 0,
+            available: 0,
+            scheduled: 0,
+            slot_live: 0,
+            waiting: None,
+            previous: None,
+        });
+        Ok(ix)
+    }
+
+    /// Makes a type known as the one behind a job, so that submissions of it find the job without its name.
+    pub(crate) fn bind_type(&mut self, type_id: TypeId, job: JobIx) {
+        self.by_type.insert(type_id, job);
+    }
+
+    pub(crate) fn job_of_type(&self, type_id: TypeId) -> Option<JobIx> {
+        self.by_type.get(&type_id).copied()
+    }
+
+    pub(crate) fn job_named(&self, name: &str) -> Option<JobIx> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn job(&self, ix: JobIx) -> &JobState {
+        &self.jobs[ix.0 as usize]
+    }
+
+    pub(crate) fn job_mut(&mut self, ix: JobIx) -> &mut JobState {
+        &mut self.jobs[ix.0 as usize]
+    }
+
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = (JobIx, &JobState)> {
+        self.jobs.iter().enumerate().map(|(index, job)| (JobIx(index as u32), job))
+    }
+
+    // Counts.
+
+    pub(crate) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    pub(crate) fn running(&self) -> usize {
+        self.running
+    }
+
+    /// Runs that have not ended, in whatever state.
+    pub(crate) fn live(&self) -> usize {
+        self.runs.len()
+    }
+
+    // Runs.
+
+    /// A run that may start at once.
+    pub(crate) fn submit(&mut self, job: JobIx, body: Body, now: Timestamp) -> (RunId, RunKey) {
+        let added = self.add_run(job, None, State::Available, body, now);
+        self.make_available(job, added.1);
+        added
+    }
+
+    /// A run that may start at `due`.
+    pub(crate) fn delay(&mut self, job: JobIx, body: Body, due: Timestamp, now: Timestamp) -> (RunId, RunKey) {
+        self.job_mut(job).scheduled += 1;
+        self.add_run(job, None, State::Scheduled { due }, body, now)
+    }
+
+    /// When a delayed run is due; none when it is not delayed any more.
+    pub(crate) fn due(&self, key: RunKey) -> Option<(Timestamp, RunId)> {
+        match self.runs.get(key) {
+            Some(Run { state: State::Scheduled { due }, id, .. }) => Some((*due, *id)),
+            _ => None,
+        }
+    }
+
+    /// Makes a delayed run available. `false` when it has been cancelled meanwhile.
+    pub(crate) fn release(&mut self, key: RunKey) -> bool {
+        let Some(run) = self.runs.get_mut(key) else { return false };
+        if !matches!(run.state, State::Scheduled { .. }) {
+            return false;
+        }
+        run.state = State::Available;
+        let job = run.job;
+        self.job_mut(job).scheduled -= 1;
+        self.make_available(job, key);
+        true
+    }
+
+    /// A slot has come: makes its run, as the overlap policy of its job says.
+    pub(crate) fn fire(&mut self, job: JobIx, slot: Timestamp, body: Body, now: Timestamp) -> Fired {
+        let state = self.job(job);
+        let overlap = state.info.overlap;
+        let busy = state.slot_live > 0;
+        if !busy || overlap == Overlap::Allow {
+            let (_, key) = self.add_run(job, Some(slot), State::Available, body, now);
+            self.make_available(job, key);
+            return Fired::Queued;
+        }
+        let cancelling = match overlap {
+            Overlap::Skip => return Fired::Skipped,
+            Overlap::BufferOne if state.waiting() > 0 => return Fired::Skipped,
+            Overlap::CancelOther => Some(self.cancel_slots(job)),
+            _ => None,
+        };
+        let idle_now = self.job(job).slot_live == 0;
+        let state = if idle_now { State::Available } else { State::Waiting };
+        let (_, key) = self.add_run(job, Some(slot), state, body, now);
+        if idle_now {
+            self.make_available(job, key);
+        } else {
+            self.job_mut(job).waiting.get_or_insert_default().push_back(key);
+        }
+        cancelling.map_or(Fired::Waiting, Fired::Cancelling)
+    }
+
+    /// Ends every run of a slot of `job` that has not started, and names the workers of those that have.
+    fn cancel_slots(&mut self, job: JobIx) -> Cancelling {
+        let mut cancelling = Cancelling::default();
+        let slots = |(key, run): (Key, &Run)| (run.job == job && run.slot.is_some()).then_some(key);
+        for key in self.runs.iter().filter_map(slots).collect::<Vec<_>>() {
+            match self.cancel(key) {
+                Cancel::Running(worker) => cancelling.workers.push(worker),
+                Cancel::Ended(ended) => cancelling.ended.push(ended),
+                Cancel::Gone => {}
+            }
+        }
+        cancelling
+    }
+
+    /// Gives the first available run to a worker.
+    pub(crate) fn claim(&mut self, worker: u32, now: Timestamp) -> Option<Claim> {
+        loop {
+            let key = self.queue.pop_front()?;
+            let Some(run) = self.runs.get_mut(key) else { continue };
+            let Some(body) = run.body.take() else { continue };
+            run.state = State::Running { worker, started: now };
+            let (id, slot, job) = (run.id, run.slot, run.job);
+            let state = &mut self.jobs[job.0 as usize];
+            state.available -= 1;
+            state.running += 1;
+            self.queued -= 1;
+            self.running += 1;
+            let blocking = state.info.descriptor.is_some_and(|descriptor| descriptor.blocking);
+            let job = state.info.name.clone();
+            return Some(Claim { key, id, job, slot, started: now, body, blocking });
+        }
+    }
+
+    /// A run that was claimed has come to its end. Its waiting successor becomes available in the same step.
+    pub(crate) fn finish(&mut self, key: RunKey, outcome: Outcome, now: Timestamp) -> Option<Ended> {
+        let run = self.runs.remove(key)?;
+        let State::Running { started, .. } = run.state else {
+            unreachable!("invariant: only a claimed run is finished");
+        };
+        self.running -= 1;
+        let job = &mut self.jobs[run.job.0 as usize];
+        job.running -= 1;
+        let waiters = self.waiters_of(key);
+        let told = if waiters.is_empty() { None } else { Some(outcome.clone()) };
+        let previous = Previous { id: run.id, slot: run.slot, started, finished: now, outcome };
+        let job = &mut self.jobs[run.job.0 as usize];
+        match &mut job.previous {
+            Some(place) => **place = previous,
+            none => *none = Some(Box::new(previous)),
+        }
+        if run.slot.is_some() {
+            self.slot_ended(run.job);
+        }
+        told.map(|outcome| Ended { outcome, waiters, body: None })
+    }
+
+    /// Ends a run that has not started, or names the worker that executes it.
+    pub(crate) fn cancel(&mut self, key: RunKey) -> Cancel {
+        let Some(run) = self.runs.get(key) else { return Cancel::Gone };
+        if let State::Running { worker, .. } = run.state {
+            return Cancel::Running(worker);
+        }
+        self.end_unstarted(key, Outcome::Cancelled).map_or(Cancel::Gone, Cancel::Ended)
+    }
+
+    /// Ends every run that has not started, at shutdown.
+    pub(crate) fn drain(&mut self) -> Vec<Ended> {
+        let keys = self.runs.keys();
+        let unstarted = |key: &Key| {
+            self.runs.get(*key).is_some_and(|run| !matches!(run.state, State::Running { .. }))
+        };
+        let unstarted: Vec<_> = keys.into_iter().filter(unstarted).collect();
+        // Successors of runs that are drained here must not be promoted but end as well.
+        for job in &mut self.jobs {
+            job.waiting = None;
+        }
+        unstarted.into_iter().filter_map(|key| self.end_unstarted(key, Outcome::Lost)).collect()
+    }
+
+    fn end_unstarted(&mut self, key: RunKey, outcome: Outcome) -> Option<Ended> {
+        let run = self.runs.remove(key)?;
+        let job = self.job_mut(run.job);
+        match run.state {
+            State::Scheduled { .. } => job.scheduled -= 1,
+            State::Available => {
+                job.available -= 1;
+                self.queued -= 1;
+            }
+            State::Waiting => {
+                if let Some(waiting) = &mut job.waiting {
+                    waiting.retain(|other| *other != key);
+                }
+            }
+            State::Running { .. } => unreachable!("invariant: the run has not started"),
+        }
+        if run.slot.is_some() {
+            self.slot_ended(run.job);
+        }
+        Some(Ended { outcome, waiters: self.waiters_of(key), body: run.body })
+    }
+
+    /// Asks to be told the outcome of a run; none when it has already ended.
+    pub(crate) fn watch(&mut self, key: RunKey) -> Option<oneshot::Receiver<Outcome>> {
+        self.runs.get(key)?;
+        let (sender, receiver) = oneshot::channel();
+        self.waiters.entry(key).or_default().push(sender);
+        Some(receiver)
+    }
+
+    fn waiters_of(&mut self, key: RunKey) -> Vec<oneshot::Sender<Outcome>> {
+        if self.waiters.is_empty() { Vec::new() } else { self.waiters.remove(&key).unwrap_or_default() }
+    }
+
+    fn add_run(&mut self, job: JobIx, slot: Option<Timestamp>, state: State, body: Body, now: Timestamp) -> (RunId, RunKey) {
+        if slot.is_some() {
+            self.job_mut(job).slot_live += 1;
+        }
+        let id = self.ids.next(now);
+        (id, self.runs.insert(Run { id, job, slot, state, body: Some(body) }))
+    }
+
+    fn make_available(&mut self, job: JobIx, key: RunKey) {
+        self.job_mut(job).available += 1;
+        self.queued += 1;
+        self.queue.push_back(key);
+    }
+
+    /// A run of a slot has ended: when it was the last that ran, its successor's turn has come.
+    fn slot_ended(&mut self, job: JobIx) {
+        let state = self.job_mut(job);
+        state.slot_live -= 1;
+        let waiting = state.waiting();
+        if waiting == 0 || state.slot_live as usize > waiting {
+            return;
+        }
+        let Some(next) = state.waiting.as_mut().and_then(|waiting| waiting.pop_front()) else { return };
+        if let Some(run) = self.runs.get_mut(next) {
+            run.state = State::Available;
+            self.make_available(job, next);
+        }
+    }
+}
+
+/// A [`TypeId`] is a hash already.
+#[derive(Debug, Default)]
+struct TypeIdHasher(u64);
+
+impl Hasher for TypeIdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 ^= value;
+    }
+}

@@ -1,0 +1,4 @@
+//! Where runs are kept.
+
+pub(crate) mod memory;
+pub(crate) mod slab;

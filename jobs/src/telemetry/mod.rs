@@ -1,0 +1,29 @@
+//! What the program says about itself while it runs.
+
+pub(crate) mod panics;
+
+use std::fmt::Display;
+
+use panics::Panic;
+
+/// A run came back with an error.
+pub(crate) fn failed(job: &str, run: &dyn Display, error: &str) {
+    tracing::error!(job, run = %run, error, "job failed");
+}
+
+/// A run panicked.
+pub(crate) fn panicked(job: &str, run: &dyn Display, panic: &Panic) {
+    let location = panic.location.as_deref().unwrap_or("unknown");
+    let backtrace = panic.backtrace.as_ref().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(job, run = %run, panic = panic.message, location, backtrace, "job panicked");
+}
+
+/// The wall clock moved on its own.
+pub(crate) fn clock_moved(nanos: i64, suspended: bool) {
+    let seconds = nanos as f64 / 1e9;
+    if suspended {
+        tracing::warn!(seconds, "the machine was suspended; slots that passed are missed");
+    } else {
+        tracing::warn!(seconds, "the clock was set; schedules follow it");
+    }
+}

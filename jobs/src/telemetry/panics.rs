@@ -1,0 +1,109 @@
+//! Panics of jobs: caught, with their message, place and backtrace.
+//!
+//! A backtrace exists only while the panic hook runs. The hook that is set here keeps it for the code that will
+//! catch the panic and then calls the hook that was there before, so that what the program has set stays in force.
+
+use std::any::Any;
+use std::backtrace::Backtrace;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Once;
+
+/// A panic that was caught.
+#[derive(Debug)]
+pub(crate) struct Panic {
+    pub(crate) message: String,
+    /// `file:line:column`, where the hook saw it.
+    pub(crate) location: Option<String>,
+    pub(crate) backtrace: Option<Backtrace>,
+}
+
+impl Panic {
+    /// Lets the panic go on in another place, as when a task waits for a thread. The hook is not called again.
+    pub(crate) fn resume(self) -> ! {
+        resume_unwind(Box::new(self))
+    }
+}
+
+thread_local! {
+    /// How many calls of [`catch`] this thread is inside of.
+    static CATCHING: Cell<u32> = const { Cell::new(0) };
+    static SEEN: RefCell<Option<(String, Backtrace)>> = const { RefCell::new(None) };
+}
+
+/// Sets the hook, once for the process.
+pub(crate) fn install_hook() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if CATCHING.try_with(Cell::get).is_ok_and(|depth| depth > 0) {
+                let location = info.location().map(ToString::to_string).unwrap_or_default();
+                SEEN.with(|seen| *seen.borrow_mut() = Some((location, Backtrace::force_capture())));
+            }
+            previous(info);
+        }));
+    });
+}
+
+/// Calls `f` and catches its panic.
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
+    CATCHING.with(|depth| depth.set(depth.get() + 1));
+    // Whatever the panic has left half done belongs to the job and goes with it.
+    let result = catch_unwind(AssertUnwindSafe(f));
+    CATCHING.with(|depth| depth.set(depth.get() - 1));
+    result.map_err(from_payload)
+}
+
+fn from_payload(payload: Box<dyn Any + Send>) -> Panic {
+    let payload = match payload.downcast::<Panic>() {
+        Ok(resumed) => return *resumed,
+        Err(payload) => payload,
+    };
+    let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a panic whose payload is no text".to_owned()
+    };
+    // A payload of a type of the job's own may panic once more when it is dropped.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    let seen = SEEN.with(|seen| seen.borrow_mut().take());
+    let (location, backtrace) = seen.unzip();
+    Panic { message, location: location.filter(|place| !place.is_empty()), backtrace }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_message_place_and_backtrace() {
+        install_hook();
+        let panic = catch(|| panic!("out of {}", "tea")).unwrap_err();
+        assert_eq!(panic.message, "out of tea");
+        assert!(panic.location.is_some_and(|place| place.contains("panics.rs:")));
+        assert!(panic.backtrace.is_some());
+    }
+
+    #[test]
+    fn a_resumed_panic_is_the_same() {
+        install_hook();
+        let panic = catch(|| catch(|| panic!("once")).unwrap_err().resume()).map(|()| ()).unwrap_err();
+        assert_eq!(panic.message, "once");
+        assert!(panic.backtrace.is_some());
+    }
+
+    #[test]
+    fn survives_a_payload_that_panics_when_dropped() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("boom");
+            }
+        }
+        let panic = catch(|| std::panic::panic_any(Bomb)).unwrap_err();
+        assert_eq!(panic.message, "a panic whose payload is no text");
+    }
+}
