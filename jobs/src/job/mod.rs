@@ -5,6 +5,7 @@ pub(crate) mod body;
 pub(crate) mod context;
 pub(crate) mod descriptor;
 pub(crate) mod func;
+pub(crate) mod info;
 pub(crate) mod name;
 pub(crate) mod returned;
 pub(crate) mod run;

@@ -26,8 +26,9 @@ use tokio::sync::{Notify, oneshot};
 use crate::clock::{Clock, Reading, Timestamp};
 use crate::job::body::Body;
 use crate::job::context::Surroundings;
+use crate::job::info::JobInfo;
 use crate::job::run::{Outcome, RunId};
-use crate::store::memory::{Cancel, Ended, Fired, JobInfo, JobIx, Memory, NameTaken, RunKey};
+use crate::store::memory::{Cancel, Ended, Fired, JobIx, Memory, NameTaken, RunKey};
 
 pub(crate) use worker::Worker;
 use worker::{Cancellation, Workers};
@@ -173,6 +174,7 @@ impl Pool {
         }
         let mut shared = self.lock();
         if shared.closed {
+            keys.clear();
             return;
         }
         keys.retain(|key| shared.memory.due(*key).is_some());

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::timers::{Come, Delay, ScheduleKey, Source, Timers};
+use super::timers::{Come, Delay, ScheduleKey, Timers};
 use crate::clock::{Clock, Reading, Shift};
 use crate::job::body::Template;
 use crate::pool::Pool;
+use crate::registry::Identity;
 use crate::schedule::Schedule;
 use crate::store::memory::{JobIx, RunKey};
 use crate::telemetry;
@@ -34,9 +35,9 @@ impl Scheduler {
     }
 
     /// Adds a schedule, which fires from now on.
-    pub(crate) fn add(&self, job: JobIx, schedule: Schedule, template: Template, source: Source) -> ScheduleKey {
+    pub(crate) fn add(&self, job: JobIx, schedule: Schedule, template: Template, identity: Identity) -> ScheduleKey {
         let now = self.clock.now();
-        let (key, wake) = self.lock().add(job, schedule, template, source, now);
+        let (key, wake) = self.lock().add(job, schedule, template, identity, now);
         if wake {
             self.earlier.notify_one();
         }

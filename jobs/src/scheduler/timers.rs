@@ -17,6 +17,7 @@ use super::wheel::{Timer, Wheel};
 use crate::clock::{Elapsed, Reading, Timestamp};
 use crate::job::body::{Body, Template};
 use crate::pool::{Firing, SlotFate};
+use crate::registry::Identity;
 use crate::schedule::Schedule;
 use crate::store::memory::{JobIx, RunKey};
 use crate::store::slab::{Key, Slab};
@@ -36,7 +37,7 @@ pub(crate) struct Planned {
     pub(crate) job: JobIx,
     pub(crate) schedule: Schedule,
     pub(crate) template: Template,
-    pub(crate) source: Source,
+    pub(crate) identity: Identity,
     next: Option<Due>,
     /// When it was armed: slots after this are its own.
     since: Timestamp,
@@ -45,19 +46,6 @@ pub(crate) struct Planned {
     /// Slots it has been through before the clock was set back to before `since`: from, to.
     done: Option<(Timestamp, Timestamp)>,
     pub(crate) tally: Tally,
-}
-
-/// Where a schedule comes from, for snapshots and for its identity.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Source {
-    /// The name in the config, with `cron.`.
-    pub(crate) name: Option<Box<str>>,
-    /// `key = "…"`.
-    pub(crate) key: Option<Box<str>>,
-    /// The arguments as the source has them.
-    pub(crate) args: &'static str,
-    /// Which of several schedules of its job with this same key it is, from 1.
-    pub(crate) repeat: u32,
 }
 
 /// What became of the slots of a schedule so far.
@@ -129,7 +117,7 @@ impl Timers {
         job: JobIx,
         schedule: Schedule,
         template: Template,
-        source: Source,
+        identity: Identity,
         now: Reading,
     ) -> (ScheduleKey, bool) {
         let next = match schedule.interval() {
@@ -140,7 +128,7 @@ impl Timers {
             job,
             schedule,
             template,
-            source,
+            identity,
             next,
             since: now.wall,
             last: None,

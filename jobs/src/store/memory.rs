@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use super::slab::{Key, Slab};
 use crate::clock::Timestamp;
 use crate::job::body::Body;
-use crate::job::descriptor::Descriptor;
+use crate::job::info::JobInfo;
 use crate::job::name::JobName;
 use crate::job::run::{Outcome, RunId, RunIds};
 
@@ -31,16 +31,6 @@ pub(crate) struct JobIx(u32);
 
 /// The place of a live run.
 pub(crate) type RunKey = Key;
-
-/// What does not change about a job.
-#[derive(Debug, Clone)]
-pub(crate) struct JobInfo {
-    pub(crate) name: JobName,
-    /// What `#[job]` wrote down; none for closures and for jobs implemented by hand.
-    pub(crate) descriptor: Option<&'static Descriptor>,
-    pub(crate) overlap: Overlap,
-    pub(crate) enabled: bool,
-}
 
 /// A job and the account of its runs.
 #[derive(Debug)]

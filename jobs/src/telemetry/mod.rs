@@ -27,3 +27,18 @@ pub(crate) fn clock_moved(nanos: i64, suspended: bool) {
         tracing::warn!(seconds, "the clock was set; schedules follow it");
     }
 }
+
+/// A task of ours panicked: a bug of `jobs`.
+pub(crate) fn task_died(task: &str, panic: &Panic) {
+    let location = panic.location.as_deref().unwrap_or("unknown");
+    tracing::error!(task, panic = panic.message, location, "a task of jobs died and is started again");
+}
+
+/// Shutdown left something undone.
+pub(crate) fn shut_down(interrupted: usize, still_running: usize, lost: usize) {
+    if interrupted + still_running + lost > 0 {
+        tracing::warn!(interrupted, still_running, lost, "shut down before everything was done");
+    } else {
+        tracing::info!("shut down");
+    }
+}

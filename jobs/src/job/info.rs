@@ -1,0 +1,18 @@
+//! What does not change about a job while the program runs.
+
+use jobs_syntax::Overlap;
+
+use super::descriptor::Descriptor;
+use super::name::JobName;
+
+/// What does not change about a job while the program runs.
+#[derive(Debug, Clone)]
+pub(crate) struct JobInfo {
+    pub(crate) name: JobName,
+    /// What `#[job]` wrote down; none for closures and for jobs implemented by hand.
+    pub(crate) descriptor: Option<&'static Descriptor>,
+    pub(crate) overlap: Overlap,
+    pub(crate) enabled: bool,
+    /// The job is a closure: others may go by its name.
+    pub(crate) is_func: bool,
+}

@@ -1,0 +1,353 @@
+//! What the program is made of: the jobs that were linked, with what the config says of them.
+//!
+//! `#[job]` writes a [`Descriptor`] down at compile time and `inventory` collects them at link time. Here they are
+//! put in order, checked against each other and against the config, and given their schedules. Every mistake is
+//! found before any is reported.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jobs_syntax::{Overlap, ScheduleText};
+
+use crate::config::{JobOverrides, NamedSchedule, Settings, did_you_mean};
+use crate::error::{Place, Problem};
+use crate::job::body::Template;
+use crate::job::descriptor::{Descriptor, ScheduleDecl, Startup, WhenDecl};
+use crate::job::info::JobInfo;
+use crate::job::name::JobName;
+use crate::schedule::{Schedule, ScheduleError};
+
+/// A linked job, ready to be run.
+pub(crate) struct Registered {
+    pub(crate) descriptor: &'static Descriptor,
+    pub(crate) info: JobInfo,
+    pub(crate) schedules: Vec<Resolved>,
+    /// Only where the job is enabled.
+    pub(crate) startup: Option<Startup>,
+}
+
+/// A schedule of a linked job.
+pub(crate) struct Resolved {
+    pub(crate) schedule: Schedule,
+    pub(crate) template: Template,
+    pub(crate) identity: Identity,
+}
+
+/// What tells a schedule from the others of its job.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// The name in the config, with `cron.`.
+    pub(crate) name: Option<Box<str>>,
+    /// The key that was given, if one was.
+    pub(crate) key: Option<Box<str>>,
+    /// The arguments as the source has them.
+    pub(crate) args: &'static str,
+    /// Which of several with the same key it is, from 1.
+    pub(crate) repeat: u32,
+}
+
+impl Identity {
+    /// The key: what was given, else the name in the config, else the canonical text with the arguments; the
+    /// second of one job with the same gets `#2`, and so on.
+    pub(crate) fn key(&self, schedule: &Schedule) -> String {
+        let mut key = match (&self.key, &self.name) {
+            (Some(given), _) => given.to_string(),
+            (None, Some(name)) => name.to_string(),
+            (None, None) if self.args.is_empty() => schedule.to_string(),
+            (None, None) => format!("{schedule} ({})", self.args),
+        };
+        if self.repeat > 1 {
+            key.push_str(&format!("#{}", self.repeat));
+        }
+        key
+    }
+}
+
+/// The descriptors of every job in the program, by name.
+pub(crate) fn linked() -> Vec<&'static Descriptor> {
+    let mut all: Vec<_> = inventory::iter::<&'static Descriptor>().copied().collect();
+    all.sort_by_key(|descriptor| (descriptor.name, descriptor.file, descriptor.line));
+    all
+}
+
+/// Brings the linked jobs and the config together.
+pub(crate) fn resolve(
+    descriptors: &[&'static Descriptor],
+    settings: &mut Settings,
+    problems: &mut Vec<Problem>,
+) -> Vec<Registered> {
+    check_names(descriptors, problems);
+    let names = || descriptors.iter().map(|descriptor| descriptor.name);
+    let used = descriptors.iter().flat_map(|descriptor| descriptor.schedules).filter_map(|decl| match decl.when {
+        WhenDecl::Named(name) => Some(name),
+        _ => None,
+    });
+    problems.extend(settings.adopt_spelling(names(), used));
+    check_expected(&names().collect(), settings, problems);
+    check_overrides(&names().collect(), settings, problems);
+    check_state(descriptors, settings, problems);
+    check_timezone(settings, problems);
+    descriptors.iter().map(|descriptor| register(descriptor, settings, problems)).collect()
+}
+
+fn place_of(descriptor: &Descriptor) -> Place {
+    Place::Code { file: descriptor.file, line: descriptor.line }
+}
+
+fn check_names(descriptors: &[&'static Descriptor], problems: &mut Vec<Problem>) {
+    let mut owners: HashMap<&str, &Descriptor> = HashMap::new();
+    for descriptor in descriptors {
+        for name in std::iter::once(&descriptor.name).chain(descriptor.aliases) {
+            let Some(first) = owners.insert(name, descriptor) else { continue };
+            let what = if *name == descriptor.name && *name == first.name { "two jobs are" } else { "two jobs are, by an alias," };
+            problems.push(
+                Problem::new(format!("{what} named `{name}`")).at(place_of(descriptor)).help(format!(
+                    "the other is {}::{} at {}; give one of them `name = \"…\"`",
+                    first.module,
+                    first.name,
+                    place_of(first)
+                )),
+            );
+        }
+    }
+}
+
+fn check_expected(names: &BTreeSet<&str>, settings: &Settings, problems: &mut Vec<Problem>) {
+    for expected in &settings.expected_jobs {
+        let name = expected.value.as_str();
+        if names.contains(name) {
+            continue;
+        }
+        let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
+            "if it is in another crate, that crate is not linked until the program names it: `use the_crate as _;`".to_owned()
+        });
+        problems.push(
+            Problem::new(format!("the job `{name}` is expected, but no job of that name is linked"))
+                .at(expected.place.clone())
+                .help(help),
+        );
+    }
+}
+
+fn check_overrides(names: &BTreeSet<&str>, settings: &Settings, problems: &mut Vec<Problem>) {
+    for (name, overrides) in &settings.overrides {
+        if names.contains(name.as_str()) || settings.registers(name) {
+            continue;
+        }
+        let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
+            let known: Vec<_> = names.iter().take(8).map(|name| format!("`{name}`")).collect();
+            if known.is_empty() { "this program has no jobs".to_owned() } else { format!("there are {}", known.join(", ")) }
+        });
+        problems.push(Problem::new(format!("no job is named `{name}`")).at(overrides.place.clone()).help(help));
+    }
+}
+
+fn check_state(descriptors: &[&'static Descriptor], settings: &Settings, problems: &mut Vec<Problem>) {
+    for descriptor in descriptors {
+        for state in descriptor.states {
+            if settings.state.contains((state.type_id)()) {
+                continue;
+            }
+            let given = settings.state.type_names();
+            let given = if given.is_empty() { "none was given".to_owned() } else { format!("there are {}", given.join(", ")) };
+            problems.push(
+                Problem::new(format!(
+                    "the job `{}` needs a state of type `{}` for its parameter `{}`",
+                    descriptor.name,
+                    (state.type_name)(),
+                    state.parameter
+                ))
+                .at(place_of(descriptor))
+                .help(format!("give one with `Config::state(value)`; {given}")),
+            );
+        }
+    }
+}
+
+/// The zone for schedules that name none must be one even where every schedule names its own.
+fn check_timezone(settings: &Settings, problems: &mut Vec<Problem>) {
+    let probe = Schedule::parse("@daily").and_then(|schedule| schedule.in_zone(&settings.timezone.value));
+    if let Err(error) = probe {
+        problems.push(Problem::new(error.to_string()).at(settings.timezone.place.clone()));
+    }
+}
+
+fn register(descriptor: &'static Descriptor, settings: &Settings, problems: &mut Vec<Problem>) -> Registered {
+    let overrides = settings.overrides.get(descriptor.name);
+    let info = info(JobName::Static(descriptor.name), Some(descriptor), false, settings);
+    let mut schedules = schedules_of(descriptor, overrides, settings, problems);
+    number_repeats(descriptor, &mut schedules);
+    let startup = descriptor.startup.filter(|_| info.enabled);
+    if !info.enabled {
+        schedules.clear();
+    }
+    Registered { descriptor, info, schedules, startup }
+}
+
+/// What the config and the source say about a job.
+pub(crate) fn info(
+    name: JobName,
+    descriptor: Option<&'static Descriptor>,
+    is_func: bool,
+    settings: &Settings,
+) -> JobInfo {
+    let overrides = settings.overrides.get(&*name);
+    let overlap = overrides
+        .and_then(|overrides| overrides.overlap.as_ref())
+        .map(|overlap| overlap.value)
+        .or(descriptor.and_then(|descriptor| descriptor.overlap))
+        .unwrap_or(if settings.self_concurrent.value { Overlap::Allow } else { Overlap::BufferOne });
+    let enabled = overrides
+        .and_then(|overrides| overrides.enabled.as_ref())
+        .map(|enabled| enabled.value)
+        .or(descriptor.map(|descriptor| descriptor.enabled))
+        .unwrap_or(true);
+    JobInfo { name, descriptor, overlap, enabled, is_func }
+}
+
+fn schedules_of(
+    descriptor: &'static Descriptor,
+    overrides: Option<&JobOverrides>,
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Vec<Resolved> {
+    let tz = overrides.and_then(|overrides| overrides.tz.as_ref());
+    if let Some(tz) = tz
+        && let Err(error) = Schedule::parse("@daily").and_then(|schedule| schedule.in_zone(&tz.value))
+    {
+        problems.push(Problem::new(error.to_string()).at(tz.place.clone()));
+        return Vec::new();
+    }
+    let tz = tz.map(|tz| tz.value.as_str());
+    if let Some(overrides) = overrides
+        && (overrides.schedule.is_some() || overrides.every.is_some())
+    {
+        return overridden(descriptor, overrides, tz, settings, problems);
+    }
+    let resolve = |decl: &'static ScheduleDecl| {
+        let place = Place::Code { file: descriptor.file, line: decl.line };
+        let zone = tz.or(decl.tz);
+        let (schedule, name) = match decl.when {
+            WhenDecl::Spec(text) => (in_zone(Schedule::parse(text), zone, settings), None),
+            WhenDecl::Every(text) => (Schedule::parse(&format!("@every {text}")), None),
+            WhenDecl::Named(name) => (named(name, &place, zone, settings, problems)?, Some(Box::from(name))),
+        };
+        let schedule = schedule
+            .map_err(|error| problems.push(about(descriptor, &error).at(place)))
+            .ok()?;
+        let identity = Identity { name, key: decl.key.map(Box::from), args: decl.args, repeat: 1 };
+        Some(Resolved { schedule, template: Template::Make(decl.job), identity })
+    };
+    descriptor.schedules.iter().filter_map(resolve).collect()
+}
+
+/// The schedules that a deployment gives a job instead of its own.
+fn overridden(
+    descriptor: &'static Descriptor,
+    overrides: &JobOverrides,
+    tz: Option<&str>,
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Vec<Resolved> {
+    let first = descriptor.schedules.first();
+    let Some(make) = first.map(|decl| decl.job).or(descriptor.default) else {
+        problems.push(
+            Problem::new(format!("the job `{}` cannot be scheduled here: it has arguments without a value", descriptor.name))
+                .at(overrides.place.clone())
+                .help(format!("give its parameters `#[default = …]` at {}", place_of(descriptor))),
+        );
+        return Vec::new();
+    };
+    // With one zone for all schedules of the source, the deployment's keep it.
+    let zones: BTreeSet<_> = descriptor.schedules.iter().filter_map(|decl| decl.tz).collect();
+    let zone = tz.or(if zones.len() == 1 { zones.first().copied() } else { None });
+    let args = first.map_or("", |decl| decl.args);
+    let mut resolved = Vec::new();
+    let mut add = |schedule, name| {
+        let identity = Identity { name, key: None, args, repeat: 1 };
+        resolved.push(Resolved { schedule, template: Template::Make(make), identity });
+    };
+    if let Some(every) = &overrides.every {
+        match Schedule::every(every.value) {
+            Ok(schedule) => add(schedule, None),
+            Err(error) => problems.push(about(descriptor, &error).at(every.place.clone())),
+        }
+    }
+    let Some(texts) = &overrides.schedule else { return resolved };
+    for text in &texts.value {
+        let name = match ScheduleText::parse(text) {
+            Ok(ScheduleText::Named(name)) => Some(name),
+            _ => None,
+        };
+        let schedule = match &name {
+            Some(name) => named(name, &texts.place, zone, settings, problems),
+            None => Some(in_zone(Schedule::parse(text), zone, settings)),
+        };
+        match schedule {
+            Some(Ok(schedule)) => add(schedule, name),
+            Some(Err(error)) => problems.push(about(descriptor, &error).at(texts.place.clone())),
+            None => {}
+        }
+    }
+    resolved
+}
+
+/// The schedule under a name of the config; none when it is switched off, or missing, which is a problem.
+fn named(
+    name: &str,
+    place: &Place,
+    zone: Option<&str>,
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Option<Result<Schedule, ScheduleError>> {
+    match settings.named.get(name).map(|named| &named.value) {
+        Some(NamedSchedule::Spec(text)) => Some(in_zone(Schedule::parse(text), zone, settings)),
+        Some(NamedSchedule::Off) => None,
+        None => {
+            problems.push(no_such_name(name, settings).at(place.clone()));
+            None
+        }
+    }
+}
+
+/// A schedule name that the config does not have.
+pub(crate) fn no_such_name(name: &str, settings: &Settings) -> Problem {
+    let near = jobs_syntax::nearest(name, settings.named.keys().map(String::as_str));
+    let short = name.strip_prefix("cron.").unwrap_or(name);
+    let help = match near.and_then(|near| settings.named.get_key_value(near)) {
+        Some((near, named)) => format!("did you mean `{near}` ({})?", named.place),
+        None => format!("define it in the config, in `[cron]`: `{short} = \"0 0 3 * * *\"`"),
+    };
+    Problem::new(format!("no schedule is named `{name}`")).help(help)
+}
+
+/// Puts a schedule that names no zone itself on the wall clock of the attribute or of the config.
+pub(crate) fn in_zone(
+    schedule: Result<Schedule, ScheduleError>,
+    zone: Option<&str>,
+    settings: &Settings,
+) -> Result<Schedule, ScheduleError> {
+    schedule?.with_default_zone(zone.unwrap_or(&settings.timezone.value))
+}
+
+fn about(descriptor: &Descriptor, error: &ScheduleError) -> Problem {
+    Problem::new(format!("the schedule of `{}`: {error}", descriptor.name))
+}
+
+/// Gives schedules of one job that have the same key their numbers.
+fn number_repeats(descriptor: &Descriptor, schedules: &mut [Resolved]) {
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    for resolved in schedules {
+        let key = resolved.identity.key(&resolved.schedule);
+        let count = seen.entry(key.clone()).or_insert(0);
+        *count += 1;
+        if *count > 1 {
+            resolved.identity.repeat = *count;
+            tracing::warn!(
+                job = descriptor.name,
+                key,
+                "the same schedule stands on the job more than once; it fires that many times, and each has a \
+                 number behind its key: give one `key = \"…\"` to tell them apart for good"
+            );
+        }
+    }
+}

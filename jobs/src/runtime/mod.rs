@@ -1,0 +1,68 @@
+//! Puts the parts together: an instance of `jobs`, the handle to it, and what can be asked of it.
+
+mod control;
+mod instances;
+mod scheduling;
+mod shutdown;
+mod snapshot;
+mod start;
+mod submission;
+mod supervisor;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::pool::Pool;
+use crate::scheduler::task::Scheduler;
+
+pub use scheduling::{ScheduleHandle, Scheduling};
+pub use shutdown::ShutdownReport;
+pub use snapshot::{
+    JobSnapshot, JobStatus, PoolSnapshot, PreviousRun, ScheduleSnapshot, Snapshot, SourcePlace,
+};
+pub use start::start;
+pub use submission::{RunHandle, Submission, Submit, Submitting, after, at, now};
+
+/// The handle to a running instance of `jobs`, made by [`start`].
+///
+/// Clones are handles to the same instance. Dropping them all stops nothing: [`shutdown`](Self::shutdown) does.
+#[derive(Clone)]
+pub struct Jobs {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Settings,
+    clock: Arc<Clock>,
+    pool: Arc<Pool>,
+    scheduler: Arc<Scheduler>,
+    runtime: Handle,
+    phase: watch::Sender<Phase>,
+    scheduler_task: OnceLock<supervisor::Supervised>,
+}
+
+/// How far an instance has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Phase {
+    Starting,
+    Running,
+    ShuttingDown,
+    Ended(ShutdownReport),
+}
+
+impl Jobs {
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl fmt::Debug for Jobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jobs").field("phase", &*self.inner.phase.borrow()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,168 @@
+//! From a config to a running instance.
+
+use std::sync::{Arc, OnceLock};
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::supervisor::supervise;
+use super::{Inner, Jobs, Phase, instances};
+use crate::clock::Clock;
+use crate::config::{Config, Settings};
+use crate::error::{Problem, StartError};
+use crate::job::ambient;
+use crate::job::body::{Body, Template};
+use crate::job::context::Surroundings;
+use crate::job::descriptor::Startup;
+use crate::pool::{Pool, Worker};
+use crate::registry::{self, Registered};
+use crate::scheduler::task::Scheduler;
+use crate::store::memory::JobIx;
+use crate::telemetry::panics;
+
+/// Starts everything that `#[job]` has registered: runs the start-up jobs, then lets the schedules fire.
+///
+/// Call it once, in `main`, inside a tokio runtime. It returns when the blocking start-up jobs
+/// (`#[job(startup = "blocking")]`) are done, one after another, by `order` and then by name. Schedules fire from
+/// then on; an interval fires for the first time one full interval later.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let jobs = jobs::start(jobs::Config::from_file("jobs.toml")?).await?;
+/// jobs.run_until_signal().await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Every mistake of the config and of the registered jobs at once, each with its place: unknown and unusable keys,
+/// schedule names that the config does not have, zones that do not exist, two jobs of one name, a `#[state]` that
+/// was not given, an expected job that is not linked. Or the error of a blocking start-up job, which
+/// ends the instance again.
+///
+/// # Cancel safety
+///
+/// Dropping the future while a start-up job runs leaves the instance half started; do not.
+pub async fn start(config: Config) -> Result<Jobs, StartError> {
+    let runtime = Handle::try_current().map_err(|_| {
+        StartError::from(vec![
+            Problem::new("`jobs::start` was called outside a tokio runtime")
+                .help("call it inside `#[tokio::main] async fn main()`, or inside `Runtime::block_on`"),
+        ])
+    })?;
+    let (settings, registered) = prepare(config)?;
+    panics::install_hook();
+    let (jobs, registered) = assemble(settings, registered, runtime);
+    instances::register(&jobs);
+    jobs.open();
+    if let Err(error) = jobs.run_blocking_startup(&registered).await {
+        jobs.shutdown().await;
+        return Err(error);
+    }
+    jobs.begin(registered);
+    Ok(jobs)
+}
+
+/// Everything that can be wrong with a start, found without starting.
+pub(super) fn prepare(config: Config) -> Result<(Settings, Vec<Registered>), StartError> {
+    let (mut settings, mut problems) = config.resolve();
+    let registered = registry::resolve(&registry::linked(), &mut settings, &mut problems);
+    if problems.is_empty() { Ok((settings, registered)) } else { Err(StartError::from(problems)) }
+}
+
+fn assemble(
+    settings: Settings,
+    registered: Vec<Registered>,
+    runtime: Handle,
+) -> (Jobs, Vec<(JobIx, Registered)>) {
+    let clock = Arc::new(settings.clock());
+    let pool = Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock)));
+    let scheduler = Arc::new(Scheduler::new(Arc::clone(&clock), Arc::clone(&pool)));
+    let add = |job: Registered| {
+        let type_id = (job.descriptor.type_id)();
+        let ix = pool.add_job(job.info.clone(), Some(type_id));
+        (ix.expect("invariant: the registry has refused names that are not unique"), job)
+    };
+    let registered = registered.into_iter().map(add).collect();
+    let inner = Inner {
+        settings,
+        clock,
+        pool,
+        scheduler,
+        runtime,
+        phase: watch::Sender::new(Phase::Starting),
+        scheduler_task: OnceLock::new(),
+    };
+    (Jobs { inner: Arc::new(inner) }, registered)
+}
+
+impl Jobs {
+    /// Lets the pool execute what is submitted.
+    fn open(&self) {
+        let inner = &self.inner;
+        let state = Arc::new(inner.settings.state.clone());
+        let surroundings = Surroundings { host: self.host(), state };
+        let (pool, runtime) = (Arc::clone(&inner.pool), inner.runtime.clone());
+        let host = Arc::downgrade(&inner.pool);
+        let _ = host;
+        let jobs = self.clone();
+        let spawn = move |worker: Worker| {
+            let pool = Arc::clone(&pool);
+            let work = async move { worker.run(&pool).await };
+            runtime.spawn(ambient::scope(jobs.host(), work));
+        };
+        inner.pool.open(surroundings, Box::new(spawn));
+    }
+
+    async fn run_blocking_startup(&self, registered: &[(JobIx, Registered)]) -> Result<(), StartError> {
+        let blocking = |(_, job): &&(JobIx, Registered)| job.startup.is_some_and(|startup| startup.blocking);
+        let mut jobs: Vec<_> = registered.iter().filter(blocking).collect();
+        jobs.sort_by_key(|(_, job)| (job.startup.map_or(0, |startup| startup.order), job.descriptor.name));
+        for (ix, job) in jobs {
+            let descriptor = job.descriptor;
+            let Some(handle) = self.submit_startup(*ix, job) else { continue };
+            let outcome = handle.wait().await;
+            if !outcome.is_success() {
+                return Err(StartError::startup(descriptor, &outcome));
+            }
+        }
+        Ok(())
+    }
+
+    fn submit_startup(&self, ix: JobIx, job: &Registered) -> Option<super::RunHandle> {
+        let make = job.descriptor.default?;
+        self.submit_body(|_| Some(ix), Body::Template(Template::Make(make))).ok()?.ok()
+    }
+
+    /// Lets the schedules fire and the start-up jobs that block nothing begin.
+    fn begin(&self, registered: Vec<(JobIx, Registered)>) {
+        let mut begun = Vec::new();
+        for (ix, job) in registered {
+            if matches!(job.startup, Some(Startup { blocking: false, .. })) {
+                begun.push((job.startup.map_or(0, |startup| startup.order), job.descriptor.name, ix, job.descriptor));
+            }
+            for resolved in job.schedules {
+                self.inner.scheduler.add(ix, resolved.schedule, resolved.template, resolved.identity);
+            }
+        }
+        let scheduler = Arc::clone(&self.inner.scheduler);
+        let task = supervise(&self.inner.runtime, "scheduler", move || {
+            let scheduler = Arc::clone(&scheduler);
+            async move { scheduler.run().await }
+        });
+        let first = self.inner.scheduler_task.set(task).is_ok();
+        debug_assert!(first, "an instance begins once");
+        self.inner.phase.send_replace(Phase::Running);
+        begun.sort_by_key(|(order, name, ..)| (*order, *name));
+        for (_, _, ix, descriptor) in begun {
+            if let Some(make) = descriptor.default {
+                // Refused only when the program is shutting down already.
+                let _ = self.submit_body(|_| Some(ix), Body::Template(Template::Make(make)));
+            }
+        }
+    }
+}
+
+#[expect(unused, reason = "the clock of a test comes with its kit")]
+fn _clock(_: Clock) {}
