@@ -1,9 +1,11 @@
 //! Background work by annotating functions.
 #![forbid(unsafe_code)]
 
+mod config;
 mod error;
 mod job;
 
+pub use config::{Config, ConfigError, JobConfig};
 pub use error::{BoxError, Place, Problem};
 pub use job::{Job, JobContext, JobResult};
 pub use jobs_macros::job;

@@ -1,0 +1,74 @@
+//! What code says about one job.
+
+use std::time::Duration;
+
+use super::keys::{JobKey, Key};
+use super::layer::Layer;
+use super::value::{Form, Raw};
+use crate::error::{Place, Problem};
+
+/// What a deployment says about one job, in the closure of [`Config::job`](super::Config::job).
+///
+/// Every method takes the place of what the job's attribute, the file and the environment say about the same thing.
+#[derive(Debug)]
+#[must_use = "the closure of `Config::job` returns what it was given"]
+pub struct JobConfig {
+    name: String,
+    place: Place,
+    /// Where the schedules of this job are collected until all are known.
+    schedules: Vec<Raw>,
+    layer: Layer,
+    problems: Vec<Problem>,
+}
+
+impl JobConfig {
+    pub(super) fn new(name: String, place: Place) -> Self {
+        let mut layer = Layer::default();
+        layer.mention(&name, &place);
+        Self { name, place, schedules: Vec::new(), layer, problems: Vec::new() }
+    }
+
+    /// The schedule of the job, a spec or a name with `cron.`, in place of all those of its attribute.
+    /// Called again, it adds another.
+    pub fn schedule(mut self, text: impl Into<String>) -> Self {
+        self.schedules.push(Raw::Text(text.into()));
+        self
+    }
+
+    /// The interval of the job, start to start and 10 ms at least, in place of all schedules of its attribute.
+    pub fn every(self, interval: Duration) -> Self {
+        let text = jobs_syntax::format_duration(interval);
+        self.set(JobKey::Every, &Raw::Text(text))
+    }
+
+    /// The zone of the schedules that name none, or `local`.
+    pub fn tz(self, zone: impl Into<String>) -> Self {
+        self.set(JobKey::Tz, &Raw::Text(zone.into()))
+    }
+
+    /// Whether the schedules and the start-up of the job fire here.
+    pub fn enabled(self, enabled: bool) -> Self {
+        self.set(JobKey::Enabled, &Raw::Boolean(enabled))
+    }
+
+    /// What becomes of a slot while a run of the job is live: `buffer_one`, `buffer_all`, `skip`, `allow` or
+    /// `cancel_other`.
+    pub fn overlap(self, policy: impl Into<String>) -> Self {
+        self.set(JobKey::Overlap, &Raw::Text(policy.into()))
+    }
+
+    fn set(mut self, key: JobKey, raw: &Raw) -> Self {
+        let key = Key::Job(self.name.clone(), key);
+        self.layer.set(key, raw, Form::Code, self.place.clone(), &mut self.problems);
+        self
+    }
+
+    pub(super) fn finish(mut self) -> (Layer, Vec<Problem>) {
+        if !self.schedules.is_empty() {
+            let schedules = Raw::Array(std::mem::take(&mut self.schedules));
+            self = self.set(JobKey::Schedule, &schedules);
+        }
+        self.layer.check(&mut self.problems);
+        (self.layer, self.problems)
+    }
+}

@@ -1,0 +1,390 @@
+//! The keys: which there are, which come later, and what a wrong one was probably meant to be.
+
+use std::fmt;
+
+use super::shown::shown;
+use crate::error::Problem;
+
+/// A key, as its text is understood.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Key {
+    /// `cron.<name>`, kept with the `cron.`.
+    Named(String),
+    /// `jobs.<setting>`.
+    Setting(Setting),
+    /// `job.<name>.<key>`.
+    Job(String, JobKey),
+}
+
+/// The settings of the section `jobs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Setting {
+    Pool,
+    SelfConcurrent,
+    Timezone,
+    Store,
+    ShutdownTimeout,
+    AcceptProxyAddress,
+    TrustedProxies,
+}
+
+/// The keys of a job that a deployment may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum JobKey {
+    Schedule,
+    Every,
+    Tz,
+    Enabled,
+    Overlap,
+}
+
+impl Setting {
+    pub(super) const ALL: [Self; 7] = [
+        Self::Pool,
+        Self::SelfConcurrent,
+        Self::Timezone,
+        Self::Store,
+        Self::ShutdownTimeout,
+        Self::AcceptProxyAddress,
+        Self::TrustedProxies,
+    ];
+
+    /// The name without `jobs.`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Pool => "pool",
+            Self::SelfConcurrent => "selfconcurrent",
+            Self::Timezone => "timezone",
+            Self::Store => "store",
+            Self::ShutdownTimeout => "shutdown_timeout",
+            Self::AcceptProxyAddress => "acceptproxyaddress",
+            Self::TrustedProxies => "trusted_proxies",
+        }
+    }
+}
+
+impl JobKey {
+    pub(super) const ALL: [Self; 5] = [Self::Schedule, Self::Every, Self::Tz, Self::Enabled, Self::Overlap];
+
+    /// The name behind `job.<name>.`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Every => "every",
+            Self::Tz => "tz",
+            Self::Enabled => "enabled",
+            Self::Overlap => "overlap",
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::Setting(setting) => write!(f, "jobs.{}", setting.name()),
+            Self::Job(job, key) => write!(f, "job.{job}.{}", key.name()),
+        }
+    }
+}
+
+/// Keys of `jobs.` that are part of the design and not of this version, by their first part.
+const LATER_SETTINGS: [&str; 3] = ["queues", "retention", "auth"];
+
+/// Keys of a job that are part of the design and not of this version.
+const LATER_JOB_KEYS: [&str; 11] = [
+    "retries",
+    "timeout",
+    "queue",
+    "backoff",
+    "priority",
+    "concurrency",
+    "rate",
+    "unique",
+    "missed",
+    "jitter",
+    "fixed_delay",
+];
+
+/// Keys of a job that only its attribute can say: they are part of what the program is.
+const CODE_JOB_KEYS: [&str; 9] =
+    ["startup", "order", "args", "key", "name", "aliases", "struct_name", "crate", "default"];
+
+/// What other systems call our settings, where the spelling is too far off to guess from.
+const OTHER_WORDS_FOR_SETTINGS: [(&str, Setting); 18] = [
+    ("workers", Setting::Pool),
+    ("threads", Setting::Pool),
+    ("pool_size", Setting::Pool),
+    ("poolsize", Setting::Pool),
+    ("size", Setting::Pool),
+    ("max", Setting::Pool),
+    ("concurrency", Setting::Pool),
+    ("tz", Setting::Timezone),
+    ("zone", Setting::Timezone),
+    ("time_zone", Setting::Timezone),
+    ("database", Setting::Store),
+    ("database_url", Setting::Store),
+    ("db", Setting::Store),
+    ("url", Setting::Store),
+    ("storage", Setting::Store),
+    ("backend", Setting::Store),
+    ("timeout", Setting::ShutdownTimeout),
+    ("grace_period", Setting::ShutdownTimeout),
+];
+
+/// What other systems call our keys of a job.
+const OTHER_WORDS_FOR_JOB_KEYS: [(&str, JobKey); 10] = [
+    ("cron", JobKey::Schedule),
+    ("spec", JobKey::Schedule),
+    ("when", JobKey::Schedule),
+    ("at", JobKey::Schedule),
+    ("interval", JobKey::Every),
+    ("timezone", JobKey::Tz),
+    ("zone", JobKey::Tz),
+    ("disabled", JobKey::Enabled),
+    ("active", JobKey::Enabled),
+    ("selfconcurrent", JobKey::Overlap),
+];
+
+/// Why a text is not a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeyError {
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+}
+
+impl KeyError {
+    /// The problem, without its place.
+    pub(super) fn problem(self) -> Problem {
+        let problem = Problem::new(self.message);
+        match self.help {
+            Some(help) => problem.help(help),
+            None => problem,
+        }
+    }
+
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: Some(help.into()) }
+    }
+}
+
+/// How the format of a source writes a key, so that messages show what the user can type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// `jobs.pool`
+    Dotted,
+    /// `JOBS__POOL`
+    Env,
+}
+
+impl Spelling {
+    /// A key in this spelling.
+    pub(super) fn write(self, key: &str) -> String {
+        match self {
+            Self::Dotted => key.to_owned(),
+            Self::Env => {
+                let key = key.strip_prefix("jobs.").unwrap_or(key);
+                format!("JOBS__{}", key.replace('.', "__").replace('-', "_").to_uppercase())
+            }
+        }
+    }
+}
+
+impl Key {
+    /// Whether the value is a text, rather than a number or a boolean.
+    pub(super) fn is_text(&self) -> bool {
+        !matches!(
+            self,
+            Self::Setting(Setting::Pool | Setting::SelfConcurrent | Setting::AcceptProxyAddress)
+                | Self::Job(_, JobKey::Enabled)
+        )
+    }
+
+    /// Understands the parts of a dotted key.
+    pub(super) fn parse(parts: &[&str]) -> Result<Self, KeyError> {
+        Self::parse_spelled(parts, &parts.join("."), Spelling::Dotted)
+    }
+
+    /// Understands the parts of a key that the user wrote as `written`.
+    pub(super) fn parse_spelled(parts: &[&str], written: &str, spelling: Spelling) -> Result<Self, KeyError> {
+        match parts {
+            ["cron"] => Err(KeyError::new(
+                format!("{} lacks the name of a schedule", shown(written)),
+                format!("named schedules are written `{}`", spelling.write("cron.NAME")),
+            )),
+            ["cron", name @ ..] => Self::named(&name.join("."), written),
+            ["jobs"] => Err(KeyError::new(
+                format!("{} lacks the name of a setting", shown(written)),
+                format!(
+                    "settings are {}",
+                    list(Setting::ALL.map(|s| spelling.write(&format!("jobs.{}", s.name()))))
+                ),
+            )),
+            ["jobs", rest @ ..] => Self::setting(rest, written, spelling),
+            ["job"] | ["job", _] => Err(KeyError::new(
+                format!("{} lacks the name of a job or of a key", shown(written)),
+                format!("what is said about one job is written `{}`", spelling.write("job.NAME.KEY")),
+            )),
+            ["job", name @ .., key] => Self::job(&name.join("."), key, written, spelling),
+            other => Err(unknown(written, &other.join("."), spelling)),
+        }
+    }
+
+    fn named(name: &str, written: &str) -> Result<Self, KeyError> {
+        if let Some(bare) = name.strip_prefix("cron.") {
+            return Err(KeyError::new(
+                format!("{} says `cron.` twice", shown(written)),
+                format!("the section adds it: write `cron.{bare}`"),
+            ));
+        }
+        let name = format!("cron.{name}");
+        jobs_syntax::check_schedule_name(&name).map_err(bad_name)?;
+        Ok(Self::Named(name))
+    }
+
+    fn setting(rest: &[&str], written: &str, spelling: Spelling) -> Result<Self, KeyError> {
+        if let [name] = rest
+            && let Some(setting) = Setting::ALL.into_iter().find(|s| s.name() == *name)
+        {
+            return Ok(Self::Setting(setting));
+        }
+        if LATER_SETTINGS.contains(&rest[0]) {
+            return Err(later(written));
+        }
+        Err(unknown(written, &format!("jobs.{}", rest.join(".")), spelling))
+    }
+
+    /// Whether the name can be that of a job.
+    pub(super) fn check_job(name: &str) -> Result<(), KeyError> {
+        jobs_syntax::check_job_name(name).map_err(bad_name)
+    }
+
+    fn job(name: &str, key: &str, written: &str, spelling: Spelling) -> Result<Self, KeyError> {
+        Self::check_job(name)?;
+        if let Some(key) = JobKey::ALL.into_iter().find(|k| k.name() == key) {
+            return Ok(Self::Job(name.to_owned(), key));
+        }
+        if LATER_JOB_KEYS.contains(&key) {
+            return Err(later(written));
+        }
+        if CODE_JOB_KEYS.contains(&key) {
+            return Err(KeyError::new(
+                format!("{} cannot be configured", shown(written)),
+                format!(
+                    "`{key}` belongs to the `#[job]` attribute; a deployment may change {}",
+                    list(JobKey::ALL.map(|k| k.name().to_owned()))
+                ),
+            ));
+        }
+        Err(unknown(written, &format!("job.{name}.{key}"), spelling))
+    }
+}
+
+fn bad_name(error: jobs_syntax::SyntaxError) -> KeyError {
+    KeyError { message: error.message().to_owned(), help: error.help().map(str::to_owned) }
+}
+
+fn later(written: &str) -> KeyError {
+    KeyError::new(
+        format!("{} is not part of this version", shown(written)),
+        "the key is reserved for a later one; leave it out until then",
+    )
+}
+
+/// Says what an unknown key was probably meant to be; `key` is the dotted form of what was `written`.
+fn unknown(written: &str, key: &str, spelling: Spelling) -> KeyError {
+    let message = match spelling {
+        Spelling::Dotted => format!("unknown key {}", shown(written)),
+        Spelling::Env => format!("unknown key {} in the environment", shown(written)),
+    };
+    let help = match meant(key) {
+        Some(Guess::Key(key)) => format!("did you mean `{}`?", spelling.write(&key)),
+        Some(Guess::Later(key)) => {
+            format!("`{}` would be the nearest, and is not part of this version", spelling.write(&key))
+        }
+        None => match key.split_once('.') {
+            Some(("job", _)) => {
+                format!("a job has the keys {}", list(JobKey::ALL.map(|k| k.name().to_owned())))
+            }
+            _ => format!(
+                "there are `{}`, `{}` and {}",
+                spelling.write("cron.NAME"),
+                spelling.write("job.NAME.KEY"),
+                list(Setting::ALL.map(|s| spelling.write(&format!("jobs.{}", s.name()))))
+            ),
+        },
+    };
+    KeyError { message, help: Some(help) }
+}
+
+enum Guess {
+    Key(String),
+    Later(String),
+}
+
+/// The key that the user probably meant.
+fn meant(key: &str) -> Option<Guess> {
+    let lower = key.to_lowercase().replace('-', "_");
+    let parts: Vec<&str> = lower.split('.').collect();
+    match parts.as_slice() {
+        ["job", name, key] => {
+            let meant = other_word(&OTHER_WORDS_FOR_JOB_KEYS, key).map(|k| k.name()).or_else(|| {
+                nearest_of(key, JobKey::ALL.map(JobKey::name).into_iter().chain(LATER_JOB_KEYS))
+            })?;
+            Some(guess(format!("job.{name}.{meant}"), LATER_JOB_KEYS.contains(&meant)))
+        }
+        // A setting, perhaps without its section or with its words parted: `pool`, `jobs.poll`, `jobs.trusted.proxies`.
+        _ => {
+            let bare = lower.strip_prefix("jobs.").unwrap_or(&lower).replace('.', "_");
+            let meant = other_word(&OTHER_WORDS_FOR_SETTINGS, &bare).map(|s| s.name()).or_else(|| {
+                nearest_of(&bare, Setting::ALL.map(Setting::name).into_iter().chain(LATER_SETTINGS))
+            });
+            match meant {
+                Some(meant) => Some(guess(format!("jobs.{meant}"), LATER_SETTINGS.contains(&meant))),
+                None => section(&parts),
+            }
+        }
+    }
+}
+
+fn guess(key: String, later: bool) -> Guess {
+    if later { Guess::Later(key) } else { Guess::Key(key) }
+}
+
+/// Mends the first part: `crons.nightly`, `Job.x.enabled`, `module.jobs.pool`.
+fn section(parts: &[&str]) -> Option<Guess> {
+    let (first, rest) = parts.split_first()?;
+    let section = nearest_of(first, ["cron", "jobs", "job"])?;
+    if rest.is_empty() || section == *first {
+        return None;
+    }
+    let mended: Vec<&str> = std::iter::once(section).chain(rest.iter().copied()).collect();
+    Key::parse(&mended).ok().map(|key| Guess::Key(key.to_string()))
+}
+
+fn other_word<T: Copy>(words: &[(&str, T)], word: &str) -> Option<T> {
+    words.iter().find(|(other, _)| *other == word).map(|(_, ours)| *ours)
+}
+
+/// The candidate nearest to a word.
+pub(super) fn nearest_of<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    jobs_syntax::nearest(word, candidates)
+}
+
+/// `a`, `b` and `c`, each in backticks.
+pub(super) fn list<const N: usize>(words: [String; N]) -> String {
+    let mut text = String::new();
+    for (i, word) in words.iter().enumerate() {
+        let link = match i {
+            0 => "",
+            _ if i + 1 == N => " and ",
+            _ => ", ",
+        };
+        text.push_str(link);
+        text.push('`');
+        text.push_str(word);
+        text.push('`');
+    }
+    text
+}

@@ -1,0 +1,238 @@
+//! The configuration: its keys, its sources, and which of them wins.
+
+mod conf_file;
+mod environment;
+mod error;
+mod job_config;
+mod keys;
+mod layer;
+mod load;
+mod proxies;
+mod resolve;
+mod settings;
+mod shown;
+mod source;
+mod state;
+mod toml_file;
+mod value;
+
+use std::path::Path;
+use std::time::Duration;
+
+use environment::Environment;
+pub use error::ConfigError;
+pub use job_config::JobConfig;
+use keys::{Key, Setting};
+use layer::Layer;
+use load::{File, Format};
+pub(crate) use settings::{JobOverrides, NamedSchedule, Settings, Sourced, Store, did_you_mean};
+use source::Source;
+use state::StateMap;
+use value::{Form, Raw};
+
+use crate::error::{Place, Problem};
+
+#[doc = include_str!("reference.md")]
+#[derive(Debug, Clone, Default)]
+#[must_use = "a configuration does nothing until it is given to `jobs::start`"]
+pub struct Config {
+    file: File,
+    mode: Option<Sourced<String>>,
+    environment: Environment,
+    /// What the methods below said.
+    code: Layer,
+    /// What was wrong with it.
+    problems: Vec<Problem>,
+    expected_jobs: Vec<Sourced<String>>,
+    state: StateMap,
+}
+
+impl Config {
+    /// Reads a file: `.toml` as TOML, `.conf` and `.ini` as Revel's `app.conf`.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, and all mistakes in one that can. What the file leaves to the run mode or to
+    /// the environment is checked at start.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        Ok(Self { file: load::load(path.as_ref())?, ..Self::default() })
+    }
+
+    /// Reads a text in TOML. Messages call it `<text>`.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes in the text.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        Self::from_text(text, Format::Toml)
+    }
+
+    /// Reads a text in the notation of Revel's `app.conf`. Messages call it `<text>`.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes in the text. What it leaves to the run mode or to the environment is checked at start.
+    pub fn from_conf(text: &str) -> Result<Self, ConfigError> {
+        Self::from_text(text, Format::Conf)
+    }
+
+    fn from_text(text: &str, format: Format) -> Result<Self, ConfigError> {
+        let file = load::parse(text.as_bytes(), format, Source::text("<text>")).map_err(ConfigError::new)?;
+        Ok(Self { file, ..Self::default() })
+    }
+
+    /// The run mode: the section of an `app.conf` whose lines hold over those above all sections. `dev` where
+    /// none is chosen, as in Revel. TOML has no run modes, and choosing one for it is an error at start.
+    #[track_caller]
+    pub fn mode(mut self, mode: impl Into<String>) -> Self {
+        self.mode = Some(Sourced { value: mode.into(), place: Place::caller() });
+        self
+    }
+
+    /// Takes these variables for those of the process, which are then not looked at. For tests;
+    /// `environment([])` is an empty environment.
+    pub fn environment<K: Into<String>, V: Into<String>>(
+        mut self,
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.environment =
+            Environment::Given(variables.into_iter().map(|(k, v)| (k.into(), v.into())).collect());
+        self
+    }
+
+    /// `jobs.pool`: how many runs execute at the same time; 0 or less is unlimited.
+    #[track_caller]
+    pub fn pool(self, size: i64) -> Self {
+        self.set(Setting::Pool, &Raw::Integer(size))
+    }
+
+    /// `jobs.selfconcurrent`: whether a run may start while its predecessor runs, where the job says nothing
+    /// about it.
+    #[track_caller]
+    pub fn self_concurrent(self, allowed: bool) -> Self {
+        self.set(Setting::SelfConcurrent, &Raw::Boolean(allowed))
+    }
+
+    /// `jobs.timezone`: the zone of schedules that name none, or `local`.
+    #[track_caller]
+    pub fn timezone(self, zone: impl Into<String>) -> Self {
+        self.set(Setting::Timezone, &Raw::Text(zone.into()))
+    }
+
+    /// `jobs.store`: where runs are kept. This version has `memory`.
+    #[track_caller]
+    pub fn store(self, address: impl Into<String>) -> Self {
+        self.set(Setting::Store, &Raw::Text(address.into()))
+    }
+
+    /// `jobs.shutdown_timeout`: how long running jobs may finish. Zero waits for nobody.
+    #[track_caller]
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.code.shutdown_timeout = Some(Sourced { value: timeout, place: Place::caller() });
+        self
+    }
+
+    /// `jobs.acceptproxyaddress`: whether `X-Forwarded-For` is believed from trusted proxies.
+    #[track_caller]
+    pub fn accept_proxy_address(self, accept: bool) -> Self {
+        self.set(Setting::AcceptProxyAddress, &Raw::Boolean(accept))
+    }
+
+    /// `jobs.trusted_proxies`: the addresses and networks of the proxies, or `loopback`.
+    #[track_caller]
+    pub fn trusted_proxies<S: Into<String>>(self, peers: impl IntoIterator<Item = S>) -> Self {
+        let peers = peers.into_iter().map(|peer| Raw::Text(peer.into())).collect();
+        self.set(Setting::TrustedProxies, &Raw::Array(peers))
+    }
+
+    /// `cron.<name>`: a named schedule; the name begins with `cron.`. `off` switches off all schedules that use it.
+    #[track_caller]
+    pub fn named(mut self, name: impl AsRef<str>, spec: impl Into<String>) -> Self {
+        let name = name.as_ref();
+        match jobs_syntax::check_schedule_name(name) {
+            Ok(()) => {
+                let key = Key::Named(name.to_owned());
+                self.code.set(key, &Raw::Text(spec.into()), Form::Code, Place::caller(), &mut self.problems);
+            }
+            Err(error) => self.problems.push(name_problem(&error)),
+        }
+        self
+    }
+
+    /// `job.<name>`: what is to differ from the attribute of one job.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use jobs::Config;
+    /// let config = Config::default()
+    ///     .job("sweep", |j| j.every(Duration::from_secs(3600)).overlap("skip"))
+    ///     .job("reminder_emails", |j| j.enabled(false));
+    /// ```
+    #[track_caller]
+    pub fn job(mut self, name: impl Into<String>, say: impl FnOnce(JobConfig) -> JobConfig) -> Self {
+        let name = name.into();
+        match jobs_syntax::check_job_name(&name) {
+            Ok(()) => {
+                let (layer, problems) = say(JobConfig::new(name, Place::caller())).finish();
+                self.code.overlay(layer);
+                self.problems.extend(problems);
+            }
+            Err(error) => self.problems.push(name_problem(&error)),
+        }
+        self
+    }
+
+    /// Jobs that must be registered, by name; start fails without them. It catches a crate of jobs that nobody
+    /// links.
+    #[track_caller]
+    pub fn expect_jobs<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        let place = Place::caller();
+        for name in names {
+            let name = name.into();
+            match jobs_syntax::check_job_name(&name) {
+                Ok(()) => self.expected_jobs.push(Sourced { value: name, place: place.clone() }),
+                Err(error) => self.problems.push(name_problem(&error)),
+            }
+        }
+        self
+    }
+
+    /// A value that jobs take as a `#[state]` parameter, found by its type. A second value of one type is an
+    /// error at start.
+    #[track_caller]
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.state.insert(value, Place::caller());
+        self
+    }
+
+    /// Checks all that `jobs::start` checks but for the jobs of the program: the file, the environment,
+    /// the methods, and how they go together. Useful where a deployment is tested before it is rolled out.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes.
+    ///
+    /// ```
+    /// # use jobs::Config;
+    /// let error = Config::default().timezone("Europe/").environment([("JOBS__POL", "5")]).check().unwrap_err();
+    /// assert_eq!(error.problems().len(), 2);
+    /// ```
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.clone().resolve().map(drop).map_err(ConfigError::new)
+    }
+
+    #[track_caller]
+    fn set(mut self, setting: Setting, raw: &Raw) -> Self {
+        self.code.set(Key::Setting(setting), raw, Form::Code, Place::caller(), &mut self.problems);
+        self
+    }
+}
+
+#[track_caller]
+fn name_problem(error: &jobs_syntax::SyntaxError) -> Problem {
+    let problem = Problem::new(error.message()).at(Place::caller());
+    match error.help() {
+        Some(help) => problem.help(help),
+        None => problem,
+    }
+}

@@ -1,0 +1,166 @@
+//! What a configuration comes to: one value for every key, each with the place that said it.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use jobs_syntax::Overlap;
+
+use super::keys::{Setting, nearest_of};
+use super::proxies::Network;
+use super::state::StateMap;
+use crate::error::{Place, Problem};
+
+/// A value and where it was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sourced<T> {
+    pub(crate) value: T,
+    pub(crate) place: Place,
+}
+
+/// What a name in the section `cron` stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NamedSchedule {
+    /// A spec, as it was written; it parses.
+    Spec(String),
+    /// The word `off`: schedules that use the name do not fire, and are shown as switched off.
+    Off,
+}
+
+/// Which store an address names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoreUrl {
+    Memory,
+    Sqlite,
+    Postgres,
+}
+
+/// The store of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Store {
+    /// Nothing outlives the process.
+    Memory,
+}
+
+/// What a deployment says about one job; it takes the place of what the attribute says.
+///
+/// At most one of `schedule` and `every` is there, and it replaces all schedules of the attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JobOverrides {
+    /// Where the job is named first, for the message when no job has the name.
+    pub(crate) place: Place,
+    /// Specs, or names with `cron.`; they parse.
+    pub(crate) schedule: Option<Sourced<Vec<String>>>,
+    pub(crate) every: Option<Sourced<Duration>>,
+    /// A name that can be a zone, or `local`.
+    pub(crate) tz: Option<Sourced<String>>,
+    pub(crate) enabled: Option<Sourced<bool>>,
+    pub(crate) overlap: Option<Sourced<Overlap>>,
+}
+
+impl JobOverrides {
+    pub(super) fn new(place: Place) -> Self {
+        Self { place, schedule: None, every: None, tz: None, enabled: None, overlap: None }
+    }
+
+    /// Takes what the other says where it says something.
+    pub(super) fn overlay(&mut self, upper: Self) {
+        if upper.schedule.is_some() || upper.every.is_some() {
+            self.schedule = upper.schedule;
+            self.every = upper.every;
+        }
+        self.tz = upper.tz.or(self.tz.take());
+        self.enabled = upper.enabled.or(self.enabled.take());
+        self.overlap = upper.overlap.or(self.overlap.take());
+    }
+}
+
+/// What the runtime runs on.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// How many runs execute at the same time; none is unlimited.
+    pub(crate) pool: Sourced<Option<NonZeroUsize>>,
+    /// Whether runs of one job overlap where the job says nothing.
+    pub(crate) self_concurrent: Sourced<bool>,
+    /// The zone of schedules that name none: a name that can be a zone, or `local`.
+    pub(crate) timezone: Sourced<String>,
+    pub(crate) store: Sourced<Store>,
+    /// How long running jobs may finish at shutdown.
+    pub(crate) shutdown_timeout: Sourced<Duration>,
+    pub(crate) accept_proxy_address: Sourced<bool>,
+    pub(crate) trusted_proxies: Sourced<Vec<Network>>,
+    /// By name with `cron.`.
+    pub(crate) named: BTreeMap<String, Sourced<NamedSchedule>>,
+    /// By name of the job.
+    pub(crate) overrides: BTreeMap<String, JobOverrides>,
+    pub(crate) expected_jobs: Vec<Sourced<String>>,
+    pub(crate) state: StateMap,
+}
+
+impl Settings {
+    /// Gives names that only the environment says the spelling that the program has, since a variable cannot tell
+    /// `_` from `-` or upper from lower case. `jobs` are the registered jobs, `schedules` the names with `cron.`
+    /// that they use. To be called once, before names are looked up.
+    pub(crate) fn adopt_spelling<'a>(
+        &mut self,
+        jobs: impl IntoIterator<Item = &'a str>,
+        schedules: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let jobs: Vec<&str> = jobs.into_iter().collect();
+        let schedules: Vec<&str> = schedules.into_iter().collect();
+        adopt(&mut self.overrides, &jobs, "job", |o| &o.place, &mut problems);
+        adopt(&mut self.named, &schedules, "schedule", |s| &s.place, &mut problems);
+        problems
+    }
+}
+
+fn adopt<V>(
+    map: &mut BTreeMap<String, V>,
+    spellings: &[&str],
+    what: &str,
+    place: impl Fn(&V) -> &Place,
+    problems: &mut Vec<Problem>,
+) {
+    let from_env: Vec<String> =
+        map.iter().filter(|(_, v)| matches!(place(v), Place::Env(_))).map(|(name, _)| name.clone()).collect();
+    for name in from_env {
+        let mut same: Vec<&str> = spellings.iter().copied().filter(|s| folded(s) == folded(&name)).collect();
+        same.sort_unstable();
+        same.dedup();
+        match same.as_slice() {
+            [] => {}
+            [one] => {
+                if let Some(value) = map.remove(&name) {
+                    map.insert((*one).to_owned(), value);
+                }
+            }
+            [one, two, ..] => {
+                problems.push(ambiguous(what, one, two).at(place(&map[&name]).clone()));
+            }
+        }
+    }
+}
+
+/// A name as the environment can tell it from others.
+pub(super) fn folded(name: &str) -> String {
+    name.to_ascii_lowercase().replace('-', "_").replace('.', "__")
+}
+
+pub(super) fn ambiguous(what: &str, one: &str, two: &str) -> Problem {
+    Problem::new(format!("the variable fits two {what}s, `{one}` and `{two}`")).help(
+        "a variable cannot tell `-` from `_` or upper from lower case; rename one, or say it in the file",
+    )
+}
+
+impl Setting {
+    /// The key with its section.
+    pub(super) fn key(self) -> String {
+        format!("jobs.{}", self.name())
+    }
+}
+
+/// The registered name nearest to one of the configuration, as the end of a message.
+pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest_of(name, known).map(|near| format!("did you mean `{near}`?"))
+}
