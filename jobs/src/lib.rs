@@ -3,10 +3,12 @@
 
 mod error;
 mod job;
+mod schedule;
 
 pub use error::{BoxError, Place, Problem};
 pub use job::{Job, JobContext, JobResult};
 pub use jobs_macros::job;
+pub use schedule::{Schedule, ScheduleError};
 
 /// What the code that `#[job]` generates needs. Not for anybody else: it changes without notice, which is
 /// why `jobs` pins the exact version of `jobs-macros`.
