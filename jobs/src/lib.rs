@@ -4,11 +4,13 @@
 mod config;
 mod error;
 mod job;
+mod schedule;
 
 pub use config::{Config, ConfigError, JobConfig};
 pub use error::{BoxError, Place, Problem};
 pub use job::{Job, JobContext, JobResult};
 pub use jobs_macros::job;
+pub use schedule::{Schedule, ScheduleError};
 
 /// What the code that `#[job]` generates needs. Not for anybody else: it changes without notice, which is
 /// why `jobs` pins the exact version of `jobs-macros`.

@@ -1,0 +1,171 @@
+//! The search for the next wall-clock time, which knows nothing of zones.
+//!
+//! A wall-clock time is a number of seconds here: the Unix time it would be if the clock showed UTC.
+
+use std::sync::{Arc, OnceLock};
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use jobs_syntax::CronSpec;
+
+use super::dates::{self, ALL_DAYS, ALL_WEEKDAYS, DayPlan, DayProduct};
+use super::intern::Interner;
+
+/// Seconds since 1970-01-01T00:00:00 on the wall clock.
+pub(super) type WallTime = i64;
+
+pub(super) const DAY: i64 = 86_400;
+
+/// A cron expression and its engine, which is built when the first search asks for it: the bit sets are a
+/// twentieth of its size.
+#[derive(Debug)]
+pub(super) struct Civil {
+    spec: CronSpec,
+    engine: OnceLock<Engine>,
+}
+
+/// Equal expressions share an engine, whatever their zones.
+static CIVILS: Interner<CronSpec, Civil> = Interner::new();
+
+impl Civil {
+    pub(super) fn shared(spec: CronSpec) -> Arc<Self> {
+        let made =
+            |&spec: &CronSpec| Ok::<_, std::convert::Infallible>(Self { spec, engine: OnceLock::new() });
+        let Ok(civil) = CIVILS.get_or_try_make(spec, made);
+        civil
+    }
+
+    pub(super) fn spec(&self) -> &CronSpec {
+        &self.spec
+    }
+
+    /// The first matching wall-clock time after this one; none if there is none in the next
+    /// [`YEARS_SEARCHED`] years.
+    pub(super) fn next_after(&self, after: WallTime) -> Option<WallTime> {
+        let engine = self.engine.get_or_init(|| Engine::new(&self.spec));
+        if !engine.narrowed {
+            return engine.next_after(after);
+        }
+        let horizon = after.saturating_add(YEARS_SEARCHED * 366 * DAY);
+        let mut after = after;
+        while after < horizon {
+            let candidate = engine.next_after(after)?;
+            if dates::matches(&self.spec, date_of(candidate)?) {
+                return Some(candidate);
+            }
+            // The whole date is out: go on behind it. At most 366 rounds a year.
+            after = candidate - candidate.rem_euclid(DAY) + DAY - 1;
+        }
+        None
+    }
+
+    /// Whether a wall-clock time from `first` to `last` may match. It looks at dates only, so it is cheap.
+    pub(super) fn may_match_between(&self, first: WallTime, last: WallTime) -> bool {
+        let dates = first.div_euclid(DAY)..=last.div_euclid(DAY);
+        dates.into_iter().any(|day| date_of(day * DAY).is_some_and(|date| dates::matches(&self.spec, date)))
+    }
+}
+
+/// The Gregorian calendar repeats itself after this many years, weekdays included: what does not happen in
+/// them never happens.
+pub(super) const YEARS_SEARCHED: i64 = 400;
+
+/// The crate `cron`, given lists of numbers that we made ourselves, and UTC as the zone.
+#[derive(Debug)]
+struct Engine {
+    first: Option<cron::Schedule>,
+    /// The other half of an either-rule, which `cron` does not know: it wants both day fields to match.
+    second: Option<cron::Schedule>,
+    /// Whether they propose dates that do not match.
+    narrowed: bool,
+}
+
+/// The years that `cron` knows.
+const ENGINE_YEARS: std::ops::RangeInclusive<i32> = 1970..=2100;
+
+impl Engine {
+    fn new(spec: &CronSpec) -> Self {
+        let plan = DayPlan::of(spec);
+        let mut schedules = plan.products.iter().map(|product| cron_schedule(spec, *product));
+        Self { first: schedules.next(), second: schedules.next(), narrowed: plan.narrowed }
+    }
+
+    fn next_after(&self, after: WallTime) -> Option<WallTime> {
+        let time = DateTime::from_timestamp(after, 0)?;
+        if ENGINE_YEARS.contains(&time.year())
+            && let Some(next) = self.earliest(&time)
+        {
+            return Some(next);
+        }
+        self.next_by_years(after)
+    }
+
+    fn earliest(&self, after: &DateTime<Utc>) -> Option<WallTime> {
+        let next = |schedule: &cron::Schedule| Some(schedule.after(after).next()?.timestamp());
+        let first = self.first.as_ref().and_then(next);
+        let Some(second) = &self.second else { return first };
+        match (first, next(second)) {
+            (Some(first), Some(second)) => Some(first.min(second)),
+            (first, second) => first.or(second),
+        }
+    }
+
+    /// The search outside the years that `cron` knows: year by year, each dressed as one that it does know,
+    /// of the same length and beginning on the same weekday.
+    fn next_by_years(&self, after: WallTime) -> Option<WallTime> {
+        let mut after = after;
+        let mut year = DateTime::from_timestamp(after.checked_add(1)?, 0)?.year();
+        for _ in 0..=YEARS_SEARCHED {
+            let start = new_year(year)?;
+            let twin = twin_year(start)?;
+            let shift = start - new_year(twin)?;
+            let twin_end = new_year(twin + 1)?;
+            let next = self.earliest(&DateTime::from_timestamp(after - shift, 0)?);
+            if let Some(next) = next.filter(|&next| next < twin_end) {
+                return Some(next + shift);
+            }
+            year += 1;
+            after = new_year(year)? - 1;
+        }
+        None
+    }
+}
+
+fn new_year(year: i32) -> Option<WallTime> {
+    Some(NaiveDate::from_ymd_opt(year, 1, 1)?.and_hms_opt(0, 0, 0)?.and_utc().timestamp())
+}
+
+/// A year of `cron`'s with the calendar of the one that starts then. Twenty-eight years in a row have all
+/// fourteen calendars; the last ones keep a search that finds nothing short.
+fn twin_year(start: WallTime) -> Option<i32> {
+    let date = date_of(start)?;
+    let calendar = |date: NaiveDate| (date.leap_year(), date.weekday());
+    (2072..2100).find(|&twin| NaiveDate::from_ymd_opt(twin, 1, 1).map(calendar) == Some(calendar(date)))
+}
+
+fn date_of(time: WallTime) -> Option<NaiveDate> {
+    Some(DateTime::from_timestamp(time, 0)?.date_naive())
+}
+
+fn cron_schedule(spec: &CronSpec, DayProduct { days, weekdays }: DayProduct) -> cron::Schedule {
+    let text = [
+        list(spec.seconds, 0..=59, 0),
+        list(spec.minutes, 0..=59, 0),
+        list(spec.hours.into(), 0..=23, 0),
+        if days == ALL_DAYS { "*".into() } else { list(days.into(), 1..=31, 0) },
+        list(spec.months.into(), 1..=12, 0),
+        // Its weekdays are numbered from Sunday 1.
+        if weekdays == ALL_WEEKDAYS { "*".into() } else { list(weekdays.into(), 0..=6, 1) },
+    ]
+    .join(" ");
+    text.parse().expect("invariant: lists of numbers within their bounds are what `cron` reads")
+}
+
+/// The set as a list of numbers, each raised by `shift`; a full set as `*`, which `cron` searches much faster.
+fn list(set: u64, bounds: std::ops::RangeInclusive<u32>, shift: u32) -> String {
+    let contains = |value: &u32| set & (1 << value) != 0;
+    if bounds.clone().all(|value| contains(&value)) {
+        return "*".into();
+    }
+    let items: Vec<_> = bounds.filter(contains).map(|value| (value + shift).to_string()).collect();
+    items.join(",")
+}
