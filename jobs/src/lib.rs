@@ -15,9 +15,11 @@ pub mod __private {
     pub use inventory;
     pub use serde;
 
+    pub use crate::job::argument::{Argument, ArgumentOf, Arguments, FieldSource};
     pub use crate::job::descriptor::{
         Default_, Descriptor, Erased, ScheduleDecl, Startup, StateDecl, WhenDecl,
     };
     pub use crate::job::returned::Returned;
+    pub use jobs_macros::__stacked;
     pub use jobs_syntax::Overlap;
 }

@@ -1,5 +1,6 @@
 //! The job, as a type and as the scheduler sees it.
 
+pub(crate) mod argument;
 pub(crate) mod context;
 pub(crate) mod descriptor;
 pub(crate) mod returned;
