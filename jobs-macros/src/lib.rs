@@ -1,8 +1,32 @@
 //! The `#[job]` attribute of `jobs`.
+//!
+//! A pipeline: [`ast`] reads the item and [`attr`] the attributes, [`valid`] holds them against each other,
+//! [`expand`] writes the job. Mistakes gather in a [`ctxt::Ctxt`]; where there are any, [`fallback`] takes the
+//! place of [`expand`].
 #![forbid(unsafe_code)]
+
+mod ast;
+mod attr;
+mod ctxt;
+mod expand;
+mod fallback;
+mod key;
+mod literal;
+mod param;
+mod pipeline;
+mod valid;
+
+use proc_macro::TokenStream;
 
 /// Makes a job of a function.
 #[proc_macro_attribute]
-pub fn job(_attribute: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+pub fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    pipeline::job(attribute.into(), item.into()).into()
+}
+
+/// Marks a function that `#[job]` has seen, for a second `#[job]` under another name.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn __stacked(_attribute: TokenStream, item: TokenStream) -> TokenStream {
     item
 }

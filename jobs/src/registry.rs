@@ -4,7 +4,7 @@
 //! put in order, checked against each other and against the config, and given their schedules. Every mistake is
 //! found before any is reported.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use jobs_syntax::{Overlap, ScheduleText};
 
@@ -46,19 +46,21 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The key: what was given, else the name in the config, else the canonical text with the arguments; the
-    /// second of one job with the same gets `#2`, and so on.
-    pub(crate) fn key(&self, schedule: &Schedule) -> String {
-        let mut key = match (&self.key, &self.name) {
+    /// The key without its number: what was given, else the name in the config, else the canonical text with the
+    /// arguments.
+    pub(crate) fn base(&self, schedule: &Schedule) -> String {
+        match (&self.key, &self.name) {
             (Some(given), _) => given.to_string(),
             (None, Some(name)) => name.to_string(),
             (None, None) if self.args.is_empty() => schedule.to_string(),
             (None, None) => format!("{schedule} ({})", self.args),
-        };
-        if self.repeat > 1 {
-            key.push_str(&format!("#{}", self.repeat));
         }
-        key
+    }
+
+    /// The key: of several schedules of one job with the same, the second gets `#2`, and so on.
+    pub(crate) fn key(&self, schedule: &Schedule) -> String {
+        let base = self.base(schedule);
+        if self.repeat > 1 { format!("{base}#{}", self.repeat) } else { base }
     }
 }
 
@@ -130,7 +132,7 @@ fn check_expected(names: &BTreeSet<&str>, settings: &Settings, problems: &mut Ve
 
 fn check_overrides(names: &BTreeSet<&str>, settings: &Settings, problems: &mut Vec<Problem>) {
     for (name, overrides) in &settings.overrides {
-        if names.contains(name.as_str()) || settings.registers(name) {
+        if names.contains(name.as_str()) {
             continue;
         }
         let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
@@ -175,7 +177,7 @@ fn register(descriptor: &'static Descriptor, settings: &Settings, problems: &mut
     let overrides = settings.overrides.get(descriptor.name);
     let info = info(JobName::Static(descriptor.name), Some(descriptor), false, settings);
     let mut schedules = schedules_of(descriptor, overrides, settings, problems);
-    number_repeats(descriptor, &mut schedules);
+    warn_of_repeats(descriptor, &schedules);
     let startup = descriptor.startup.filter(|_| info.enabled);
     if !info.enabled {
         schedules.clear();
@@ -320,6 +322,13 @@ pub(crate) fn no_such_name(name: &str, settings: &Settings) -> Problem {
     Problem::new(format!("no schedule is named `{name}`")).help(help)
 }
 
+/// A schedule name that the config has switched off, used where there is no attribute to show as switched off.
+pub(crate) fn switched_off(name: &str, place: &Place) -> Problem {
+    Problem::new(format!("the schedule `{name}` is switched off"))
+        .at(place.clone())
+        .help("give it a spec instead of `off`")
+}
+
 /// Puts a schedule that names no zone itself on the wall clock of the attribute or of the config.
 pub(crate) fn in_zone(
     schedule: Result<Schedule, ScheduleError>,
@@ -333,20 +342,17 @@ fn about(descriptor: &Descriptor, error: &ScheduleError) -> Problem {
     Problem::new(format!("the schedule of `{}`: {error}", descriptor.name))
 }
 
-/// Gives schedules of one job that have the same key their numbers.
-fn number_repeats(descriptor: &Descriptor, schedules: &mut [Resolved]) {
-    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+/// Says of which schedules a job has several alike: it may be meant (Revel's manual does it), or be a slip.
+fn warn_of_repeats(descriptor: &Descriptor, schedules: &[Resolved]) {
+    let mut seen = BTreeSet::new();
     for resolved in schedules {
-        let key = resolved.identity.key(&resolved.schedule);
-        let count = seen.entry(key.clone()).or_insert(0);
-        *count += 1;
-        if *count > 1 {
-            resolved.identity.repeat = *count;
+        let key = resolved.identity.base(&resolved.schedule);
+        if !seen.insert(key.clone()) {
             tracing::warn!(
                 job = descriptor.name,
                 key,
-                "the same schedule stands on the job more than once; it fires that many times, and each has a \
-                 number behind its key: give one `key = \"…\"` to tell them apart for good"
+                "the same schedule stands on the job more than once; each fires, and gets a number behind its key: \
+                 give it `key = \"…\"` to tell it from the others for good"
             );
         }
     }

@@ -12,7 +12,6 @@ mod resolve;
 mod settings;
 mod shown;
 mod source;
-mod state;
 mod toml_file;
 mod value;
 
@@ -25,9 +24,9 @@ pub use job_config::JobConfig;
 use keys::{Key, Setting};
 use layer::Layer;
 use load::{File, Format};
-pub(crate) use settings::{JobOverrides, NamedSchedule, Settings, Sourced, Store, did_you_mean};
+pub(crate) use settings::{JobOverrides, NamedSchedule, Settings, Sourced, did_you_mean};
 use source::Source;
-use state::StateMap;
+use crate::job::state::StateMap;
 use value::{Form, Raw};
 
 use crate::error::{Place, Problem};

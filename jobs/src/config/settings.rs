@@ -8,7 +8,7 @@ use jobs_syntax::Overlap;
 
 use super::keys::{Setting, nearest_of};
 use super::proxies::Network;
-use super::state::StateMap;
+use crate::job::state::StateMap;
 use crate::error::{Place, Problem};
 
 /// A value and where it was said.

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::context::JobContext;
 use super::{Job, JobResult};
 
-pub(crate) type Attempt = Pin<Box<dyn Future<Output = JobResult> + Send>>;
+pub type Attempt = Pin<Box<dyn Future<Output = JobResult> + Send>>;
 
 /// The work of one run.
-pub(crate) enum Body {
+pub enum Body {
     /// A value that was submitted.
     Owned(Box<dyn ErasedJob>),
     /// The value of a schedule, which makes a copy for every slot.
@@ -20,7 +20,7 @@ pub(crate) enum Body {
 
 /// The work of a schedule, from which every slot takes a copy.
 #[derive(Clone)]
-pub(crate) enum Template {
+pub enum Template {
     /// Written down in the source: evaluated for every run.
     Make(fn() -> Erased),
     /// A value or closure given while the program runs.
@@ -58,7 +58,7 @@ impl Erased {
 }
 
 /// [`Job`] without its type, used up by its run.
-pub(crate) trait ErasedJob: Send {
+pub trait ErasedJob: Send {
     fn start(self: Box<Self>, cx: JobContext) -> Attempt;
 }
 
@@ -69,7 +69,7 @@ impl<J: Job> ErasedJob for J {
 }
 
 /// [`Job`] without its type, for any number of runs.
-pub(crate) trait SharedJob: Send + Sync {
+pub trait SharedJob: Send + Sync {
     fn start(&self, cx: JobContext) -> Attempt;
 }
 

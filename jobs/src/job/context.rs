@@ -30,6 +30,12 @@ pub(crate) struct Surroundings {
     pub(crate) state: Arc<StateMap>,
 }
 
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surroundings").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
 impl JobContext {
     /// The identity of the run.
     #[must_use]

@@ -16,3 +16,14 @@ pub(crate) struct JobInfo {
     /// The job is a closure: others may go by its name.
     pub(crate) is_func: bool,
 }
+
+impl JobInfo {
+    /// Whether two that go by one name are one job: a linked one and itself, or closures.
+    pub(crate) fn is_same_job(&self, other: &Self) -> bool {
+        match (self.descriptor, other.descriptor) {
+            (Some(one), Some(other)) => std::ptr::eq(one, other),
+            (None, None) => self.is_func && other.is_func,
+            _ => false,
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The job, as a type and as the scheduler sees it.
 
 pub(crate) mod ambient;
+pub(crate) mod argument;
 pub(crate) mod body;
 pub(crate) mod context;
 pub(crate) mod descriptor;

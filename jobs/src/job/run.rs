@@ -85,6 +85,8 @@ pub enum Outcome {
     Interrupted,
     /// The run was still queued or delayed when the program was shut down; on memory it is lost.
     Lost,
+    /// The run ended so long ago that it is not kept any more.
+    Unknown,
 }
 
 impl Outcome {
@@ -104,6 +106,7 @@ impl Outcome {
             Self::Cancelled => "cancelled",
             Self::Interrupted => "interrupted",
             Self::Lost => "lost",
+            Self::Unknown => "unknown",
         }
     }
 

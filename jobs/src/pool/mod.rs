@@ -21,14 +21,14 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use crate::clock::{Clock, Reading, Timestamp};
 use crate::job::body::Body;
 use crate::job::context::Surroundings;
 use crate::job::info::JobInfo;
-use crate::job::run::{Outcome, RunId};
-use crate::store::memory::{Cancel, Ended, Fired, JobIx, Memory, NameTaken, RunKey};
+use crate::job::run::RunId;
+use crate::store::memory::{Cancel, Ended, Fired, JobIx, Memory, NameTaken, RunKey, Watch};
 
 pub(crate) use worker::Worker;
 use worker::{Cancellation, Workers};
@@ -111,9 +111,11 @@ impl Pool {
 
     // Jobs.
 
-    pub(crate) fn add_job(&self, info: JobInfo, type_id: Option<TypeId>) -> Result<JobIx, NameTaken> {
+    /// Makes a job known, with the type that stands for it. The same job may come again, with its type or, for
+    /// a closure, with its name.
+    pub(crate) fn bind_job(&self, info: JobInfo, type_id: Option<TypeId>) -> Result<JobIx, NameTaken> {
         let mut shared = self.lock();
-        let ix = shared.memory.add_job(info)?;
+        let ix = shared.memory.bind_job(info)?;
         if let Some(type_id) = type_id {
             shared.memory.bind_type(type_id, ix);
         }
@@ -248,8 +250,8 @@ impl Pool {
         }
     }
 
-    /// The outcome of a run, when it has one; none when it has already ended and nobody watched.
-    pub(crate) fn watch(&self, key: RunKey) -> Option<oneshot::Receiver<Outcome>> {
+    /// The outcome of a run, now or later.
+    pub(crate) fn watch(&self, key: RunKey) -> Watch {
         self.lock().memory.watch(key)
     }
 

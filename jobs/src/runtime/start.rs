@@ -9,7 +9,7 @@ use super::supervisor::supervise;
 use super::{Inner, Jobs, Phase, instances};
 use crate::clock::Clock;
 use crate::config::{Config, Settings};
-use crate::error::{Problem, StartError};
+use crate::error::{Place, Problem, StartError};
 use crate::job::ambient;
 use crate::job::body::{Body, Template};
 use crate::job::context::Surroundings;
@@ -46,7 +46,7 @@ use crate::telemetry::panics;
 /// Dropping the future while a start-up job runs leaves the instance half started; do not.
 pub async fn start(config: Config) -> Result<Jobs, StartError> {
     let runtime = Handle::try_current().map_err(|_| {
-        StartError::from(vec![
+        StartError::new(vec![
             Problem::new("`jobs::start` was called outside a tokio runtime")
                 .help("call it inside `#[tokio::main] async fn main()`, or inside `Runtime::block_on`"),
         ])
@@ -66,9 +66,10 @@ pub async fn start(config: Config) -> Result<Jobs, StartError> {
 
 /// Everything that can be wrong with a start, found without starting.
 pub(super) fn prepare(config: Config) -> Result<(Settings, Vec<Registered>), StartError> {
-    let (mut settings, mut problems) = config.resolve();
+    let mut problems = Vec::new();
+    let mut settings = config.resolve().map_err(StartError::new)?;
     let registered = registry::resolve(&registry::linked(), &mut settings, &mut problems);
-    if problems.is_empty() { Ok((settings, registered)) } else { Err(StartError::from(problems)) }
+    if problems.is_empty() { Ok((settings, registered)) } else { Err(StartError::new(problems)) }
 }
 
 fn assemble(
@@ -76,12 +77,11 @@ fn assemble(
     registered: Vec<Registered>,
     runtime: Handle,
 ) -> (Jobs, Vec<(JobIx, Registered)>) {
-    let clock = Arc::new(settings.clock());
+    let clock = Arc::new(Clock::system());
     let pool = Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock)));
     let scheduler = Arc::new(Scheduler::new(Arc::clone(&clock), Arc::clone(&pool)));
     let add = |job: Registered| {
-        let type_id = (job.descriptor.type_id)();
-        let ix = pool.add_job(job.info.clone(), Some(type_id));
+        let ix = pool.bind_job(job.info.clone(), None);
         (ix.expect("invariant: the registry has refused names that are not unique"), job)
     };
     let registered = registered.into_iter().map(add).collect();
@@ -104,8 +104,6 @@ impl Jobs {
         let state = Arc::new(inner.settings.state.clone());
         let surroundings = Surroundings { host: self.host(), state };
         let (pool, runtime) = (Arc::clone(&inner.pool), inner.runtime.clone());
-        let host = Arc::downgrade(&inner.pool);
-        let _ = host;
         let jobs = self.clone();
         let spawn = move |worker: Worker| {
             let pool = Arc::clone(&pool);
@@ -124,7 +122,9 @@ impl Jobs {
             let Some(handle) = self.submit_startup(*ix, job) else { continue };
             let outcome = handle.wait().await;
             if !outcome.is_success() {
-                return Err(StartError::startup(descriptor, &outcome));
+                let place = Place::Code { file: descriptor.file, line: descriptor.line };
+                let problem = Problem::new(format!("the start-up job `{}` {outcome}", descriptor.name)).at(place);
+                return Err(StartError::startup(descriptor.name, problem));
             }
         }
         Ok(())
@@ -163,6 +163,3 @@ impl Jobs {
         }
     }
 }
-
-#[expect(unused, reason = "the clock of a test comes with its kit")]
-fn _clock(_: Clock) {}

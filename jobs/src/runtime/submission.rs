@@ -13,14 +13,16 @@ use tokio::task::coop;
 use super::{Jobs, instances};
 use crate::clock::Timestamp;
 use crate::error::SubmitError;
+use crate::job::Job;
 use crate::job::body::{Body, Cloned, Template};
+use crate::job::descriptor::Descriptor;
 use crate::job::func::Func;
 use crate::job::name::JobName;
 use crate::job::run::{Outcome, RunId};
-use crate::job::{Job, descriptor::Descriptor};
+use crate::pool::Closed;
 use crate::registry;
 use crate::scheduler::timers::Delay;
-use crate::store::memory::{JobIx, Memory, RunKey};
+use crate::store::memory::{JobIx, Memory, RunKey, Watch};
 
 /// Runs a job once, as soon as the pool has room.
 ///
@@ -48,7 +50,7 @@ pub fn now<J: Submit>(job: J) -> Submission<J> {
 
 /// Runs a job once, when some time has passed; no setting of the clock changes it. Like [`now`] otherwise.
 ///
-/// A delay of zero is like [`now`]. Runs become due with a resolution of a millisecond, never early.
+/// Runs become due with a resolution of a millisecond, never early.
 pub fn after<J: Submit>(delay: Duration, job: J) -> Submission<J> {
     Submission { jobs: instances::current(), job, delay: Some(Delay::For(delay)) }
 }
@@ -85,17 +87,64 @@ impl Jobs {
 )]
 pub trait Submit: Send + 'static {
     #[doc(hidden)]
-    fn __work(self) -> Work;
+    fn __who(&self) -> Who;
+    #[doc(hidden)]
+    fn __body(self) -> Body;
+    #[doc(hidden)]
+    fn __template(self) -> Template;
 }
 
 impl<J: Job> Submit for J {
-    fn __work(self) -> Work {
-        Work(Kind::Typed {
-            type_id: TypeId::of::<J>(),
-            name: J::NAME,
-            descriptor: J::__descriptor,
-            body: Body::Owned(Box::new(self)),
-        })
+    fn __who(&self) -> Who {
+        Who::Typed { type_id: TypeId::of::<J>(), name: J::NAME, descriptor: J::__descriptor() }
+    }
+
+    fn __body(self) -> Body {
+        Body::Owned(Box::new(self))
+    }
+
+    fn __template(self) -> Template {
+        Cloned::template(self)
+    }
+}
+
+impl Submit for Func {
+    fn __who(&self) -> Who {
+        Who::Func(Arc::clone(self.name()))
+    }
+
+    fn __body(self) -> Body {
+        Body::Template(self.into_template())
+    }
+
+    fn __template(self) -> Template {
+        self.into_template()
+    }
+}
+
+/// Which job a value is.
+#[derive(Debug)]
+pub enum Who {
+    /// A type that is a [`Job`].
+    Typed {
+        /// The type.
+        type_id: TypeId,
+        /// Its name.
+        name: &'static str,
+        /// What `#[job]` wrote down, if it was that.
+        descriptor: Option<&'static Descriptor>,
+    },
+    /// A closure, by its name.
+    Func(Arc<str>),
+}
+
+impl Who {
+    /// Finds the job where it is known already.
+    fn find(&self, memory: &Memory) -> Option<JobIx> {
+        match self {
+            Self::Typed { type_id, .. } => memory.job_of_type(*type_id),
+            Self::Func(name) => memory.job_named(name).filter(|ix| memory.job(*ix).info.is_func),
+        }
     }
 }
 
@@ -105,4 +154,173 @@ pub struct Submission<J> {
     jobs: Result<Jobs, SubmitError>,
     job: J,
     delay: Option<Delay>,
+}
+
+impl<J: Submit> Submission<J> {
+    /// Submits without awaiting, which the store in memory can do. The run is queued when this returns.
+    ///
+    /// # Errors
+    ///
+    /// No instance, or several, and the call does not say which; an instance that has been shut down; a closure or
+    /// a hand-written job whose name cannot be one or belongs to another job.
+    pub fn submit(self) -> Result<RunHandle, SubmitError> {
+        let jobs = self.jobs?;
+        let who = self.job.__who();
+        match self.delay {
+            None => jobs.submit_now(&who, self.job.__body()),
+            Some(delay) => jobs.submit_later(&who, self.job.__body(), delay),
+        }
+    }
+
+    /// Submits from code that is not async; it returns when the run is safely in the store.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`submit`](Self::submit).
+    pub fn blocking(self) -> Result<RunHandle, SubmitError> {
+        self.submit()
+    }
+}
+
+impl<J: Submit> IntoFuture for Submission<J> {
+    type Output = Result<RunHandle, SubmitError>;
+    type IntoFuture = Submitting<J>;
+
+    fn into_future(self) -> Submitting<J> {
+        Submitting(Some(self))
+    }
+}
+
+impl<J> fmt::Debug for Submission<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Submission").field("delay", &self.delay).finish_non_exhaustive()
+    }
+}
+
+/// The future of a [`Submission`].
+///
+/// # Cancel safety
+///
+/// Dropped before it completes, it has submitted nothing.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Submitting<J>(Option<Submission<J>>);
+
+// Nothing in it is ever pinned.
+impl<J> Unpin for Submitting<J> {}
+
+impl<J: Submit> Future for Submitting<J> {
+    type Output = Result<RunHandle, SubmitError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // A loop that submits must leave the workers their turn on a runtime with one thread.
+        let coop = ready!(coop::poll_proceed(cx));
+        coop.made_progress();
+        let submission = self.0.take().expect("invariant: a future is not polled after its end");
+        Poll::Ready(submission.submit())
+    }
+}
+
+impl<J> fmt::Debug for Submitting<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Submitting").field(&self.0).finish()
+    }
+}
+
+/// A run that was submitted.
+#[derive(Clone)]
+pub struct RunHandle {
+    id: RunId,
+    key: RunKey,
+    jobs: Jobs,
+}
+
+impl RunHandle {
+    /// The identity of the run.
+    #[must_use]
+    pub fn id(&self) -> RunId {
+        self.id
+    }
+
+    /// Waits until the run has ended, and says what it came to.
+    ///
+    /// The outcomes of the last 10 000 runs are kept; asked for one before those, the answer is
+    /// [`Outcome::Unknown`]. A job that waits for another occupies its place in the pool meanwhile: in a pool
+    /// of one, for ever.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the waiting and nothing else.
+    pub async fn wait(&self) -> Outcome {
+        match self.jobs.inner.pool.watch(self.key) {
+            Watch::Ended(outcome) => outcome,
+            Watch::Pending(outcome) => outcome.await.unwrap_or(Outcome::Unknown),
+            Watch::Gone => Outcome::Unknown,
+        }
+    }
+
+    /// Cancels the run. One that has not started never will; a running async job is dropped where it awaits; a
+    /// plain `fn` that runs cannot be stopped and goes on.
+    ///
+    /// `false` when the run has ended already.
+    pub async fn cancel(&self) -> bool {
+        self.jobs.inner.pool.cancel(self.key)
+    }
+}
+
+impl fmt::Debug for RunHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunHandle").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Jobs {
+    pub(super) fn submit_now(&self, who: &Who, body: Body) -> Result<RunHandle, SubmitError> {
+        let body = match self.submit_body(|memory| who.find(memory), body)? {
+            Ok(handle) => return Ok(handle),
+            Err(body) => body,
+        };
+        let job = self.register(who)?;
+        let submitted = self.submit_body(|_| Some(job), body)?;
+        Ok(submitted.expect("invariant: the job is registered"))
+    }
+
+    /// Gives the body back where the job is not known yet.
+    pub(super) fn submit_body(
+        &self,
+        job: impl FnOnce(&Memory) -> Option<JobIx>,
+        body: Body,
+    ) -> Result<Result<RunHandle, Body>, SubmitError> {
+        match self.inner.pool.submit(job, body) {
+            Ok(Ok((id, key))) => Ok(Ok(RunHandle { id, key, jobs: self.clone() })),
+            Ok(Err(body)) => Ok(Err(body)),
+            Err(Closed) => Err(SubmitError::shut_down()),
+        }
+    }
+
+    fn submit_later(&self, who: &Who, body: Body, delay: Delay) -> Result<RunHandle, SubmitError> {
+        let job = self.register(who)?;
+        let now = self.inner.clock.now();
+        let due = match delay {
+            Delay::At(at) => at,
+            Delay::For(by) => now.wall.saturating_add(by),
+        };
+        let (id, key) = self.inner.pool.delay(job, body, due).map_err(|Closed| SubmitError::shut_down())?;
+        self.inner.scheduler.delay(key, delay);
+        Ok(RunHandle { id, key, jobs: self.clone() })
+    }
+
+    /// The job of a value, made known where it is not yet: a closure, a hand-written job, or a linked job that
+    /// is submitted for the first time.
+    pub(super) fn register(&self, who: &Who) -> Result<JobIx, SubmitError> {
+        if let Some(ix) = self.inner.pool.read(|memory| who.find(memory)) {
+            return Ok(ix);
+        }
+        let (name, type_id, descriptor, is_func) = match who {
+            Who::Typed { type_id, name, descriptor } => (JobName::Static(name), Some(*type_id), *descriptor, false),
+            Who::Func(name) => (JobName::Shared(Arc::clone(name)), None, None, true),
+        };
+        jobs_syntax::check_job_name(&name).map_err(|error| SubmitError::bad_name(error.render(&name)))?;
+        let info = registry::info(name.clone(), descriptor, is_func, &self.inner.settings);
+        self.inner.pool.bind_job(info, type_id).map_err(|_| SubmitError::name_taken(&name))
+    }
 }

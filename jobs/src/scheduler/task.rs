@@ -1,12 +1,11 @@
 //! The task that sleeps until the plan wants to be looked at.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::timers::{Come, Delay, ScheduleKey, Timers};
-use crate::clock::{Clock, Reading, Shift};
+use crate::clock::Clock;
 use crate::job::body::Template;
 use crate::pool::Pool;
 use crate::registry::Identity;
@@ -34,14 +33,20 @@ impl Scheduler {
         self.timers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a schedule, which fires from now on.
-    pub(crate) fn add(&self, job: JobIx, schedule: Schedule, template: Template, identity: Identity) -> ScheduleKey {
+    /// Adds a schedule, which fires from now on; none when the instance is shutting down.
+    pub(crate) fn add(
+        &self,
+        job: JobIx,
+        schedule: Schedule,
+        template: Template,
+        identity: Identity,
+    ) -> Option<ScheduleKey> {
         let now = self.clock.now();
-        let (key, wake) = self.lock().add(job, schedule, template, identity, now);
+        let (key, wake) = self.lock().add(job, schedule, template, identity, now)?;
         if wake {
             self.earlier.notify_one();
         }
-        key
+        Some(key)
     }
 
     /// Releases a delayed run to the pool when it is due.

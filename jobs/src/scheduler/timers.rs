@@ -11,6 +11,8 @@
 //! **Late or missed.** A slot that is noticed up to [`LATE`] after its time is late and fires all the same. One that is
 //! noticed later was missed: the machine slept or the clock was set forward. On memory, missed slots are skipped.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use super::wheel::{Timer, Wheel};
@@ -93,6 +95,9 @@ pub(crate) struct Timers {
     wall: Wheel<Token>,
     elapsed: Wheel<Token>,
     schedules: Slab<Planned>,
+    /// The highest number given to a key of a job, by the hash of both.
+    repeats: HashMap<u64, u32>,
+    hasher: RandomState,
     /// Until when the scheduler's task sleeps; what is armed for later need not wake it.
     sleeps_until: Option<Elapsed>,
     closed: bool,
@@ -104,6 +109,8 @@ impl Timers {
             wall: Wheel::new(wall_tick_now(now.wall)),
             elapsed: Wheel::new(elapsed_tick_now(now.elapsed)),
             schedules: Slab::new(),
+            repeats: HashMap::new(),
+            hasher: RandomState::new(),
             sleeps_until: Some(Elapsed::ZERO),
             closed: false,
         }
@@ -111,15 +118,22 @@ impl Timers {
 
     // Arming. Each answers whether the scheduler's task has to be woken for it.
 
-    /// Arms a schedule: its first slot is the first after now, of an interval one full interval from now.
+    /// Arms a schedule: its first slot is the first after now, of an interval one full interval from now. One
+    /// whose key its job has already gets the next number. None when the plan is closed.
     pub(crate) fn add(
         &mut self,
         job: JobIx,
         schedule: Schedule,
         template: Template,
-        identity: Identity,
+        mut identity: Identity,
         now: Reading,
-    ) -> (ScheduleKey, bool) {
+    ) -> Option<(ScheduleKey, bool)> {
+        if self.closed {
+            return None;
+        }
+        let highest = self.repeats.entry(self.hasher.hash_one((job, identity.base(&schedule)))).or_insert(0);
+        *highest += 1;
+        identity.repeat = *highest;
         let next = match schedule.interval() {
             Some(interval) => Some(Due::Elapsed(now.elapsed.saturating_add(interval))),
             None => next_wall(&schedule, now.wall).map(Due::Wall),
@@ -137,7 +151,7 @@ impl Timers {
         };
         let key = self.schedules.insert(planned);
         let wake = next.is_some_and(|due| self.arm(Token::Schedule(key), due, now));
-        (key, wake)
+        Some((key, wake))
     }
 
     /// Arms a delayed run.
@@ -169,7 +183,17 @@ impl Timers {
     }
 
     pub(crate) fn remove(&mut self, key: ScheduleKey) -> Option<Planned> {
-        self.schedules.remove(key)
+        let planned = self.schedules.remove(key)?;
+        let hash = self.hasher.hash_one((planned.job, planned.identity.base(&planned.schedule)));
+        if let Some(highest) = self.repeats.get_mut(&hash)
+            && *highest == planned.identity.repeat
+        {
+            *highest -= 1;
+            if *highest == 0 {
+                self.repeats.remove(&hash);
+            }
+        }
+        Some(planned)
     }
 
     /// Fires nothing any more.

@@ -1,15 +1,15 @@
 //! The store in memory: the states of runs as a plain state machine, without a lock, a clock or a task.
 //!
 //! ```text
-//!  submit ──────────────► available ──claim──► running ──finish──► gone, with its outcome
+//!  submit ──────────────► available ──claim──► running ──finish──► ended, with its outcome
 //!  delay ──► scheduled ──────┘ ▲                  │
 //!  fire ───► waiting ──────────┘ predecessor ends │
 //!     └────► skipped                              └─ cancel: the worker is told, then finish
 //! ```
 //!
-//! A run leaves memory when it ends; what stays is its job's account of it. Whoever waits for the outcome is told by
-//! the caller, who also drops the values that come out: dropping may call code of the user and must happen
-//! outside the lock.
+//! The runs that ended last are kept, so that their outcome can be asked for afterwards. Whoever waits for an outcome
+//! is told by the caller, who also drops the values that come out: dropping may call code of the user and must
+//! happen outside the lock.
 
 use std::any::TypeId;
 use std::collections::{HashMap, VecDeque};
@@ -24,6 +24,9 @@ use crate::job::body::Body;
 use crate::job::info::JobInfo;
 use crate::job::name::JobName;
 use crate::job::run::{Outcome, RunId, RunIds};
+
+/// How many runs are kept after their end, over all jobs.
+pub(crate) const KEPT: usize = 10_000;
 
 /// The place of a job among those of its instance. Jobs are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +72,8 @@ struct Run {
     slot: Option<Timestamp>,
     state: State,
     body: Option<Body>,
+    /// Only of a run that has ended.
+    outcome: Outcome,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +82,7 @@ enum State {
     Waiting,
     Available,
     Running { worker: u32, started: Timestamp },
+    Ended,
 }
 
 /// A run that a worker may now execute.
@@ -143,6 +149,15 @@ pub(crate) enum Cancel {
     Gone,
 }
 
+/// The outcome of a run, now or later.
+#[derive(Debug)]
+pub(crate) enum Watch {
+    Ended(Outcome),
+    Pending(oneshot::Receiver<Outcome>),
+    /// It ended so long ago that it is not kept any more.
+    Gone,
+}
+
 /// A name that two different jobs want.
 #[derive(Debug)]
 pub(crate) struct NameTaken;
@@ -153,6 +168,8 @@ pub(crate) struct Memory {
     by_name: HashMap<JobName, JobIx>,
     by_type: HashMap<TypeId, JobIx, BuildHasherDefault<TypeIdHasher>>,
     runs: Slab<Run>,
+    /// Runs that have ended, the oldest first.
+    ended: VecDeque<RunKey>,
     /// Available runs, in the order in which they became so. A key whose run was cancelled is passed over.
     queue: VecDeque<RunKey>,
     queued: usize,
@@ -168,6 +185,7 @@ impl Memory {
             by_name: HashMap::new(),
             by_type: HashMap::default(),
             runs: Slab::new(),
+            ended: VecDeque::new(),
             queue: VecDeque::new(),
             queued: 0,
             running: 0,
@@ -178,14 +196,13 @@ impl Memory {
 
     // Jobs.
 
-    /// Adds a job under its name.
-    pub(crate) fn add_job(&mut self, info: JobInfo) -> Result<JobIx, NameTaken> {
-        use std::collections::hash_map::Entry;
+    /// The job of that name, made known where it is new. A name that a different job has is refused.
+    pub(crate) fn bind_job(&mut self, info: JobInfo) -> Result<JobIx, NameTaken> {
+        if let Some(ix) = self.job_named(&info.name) {
+            return if self.job(ix).info.is_same_job(&info) { Ok(ix) } else { Err(NameTaken) };
+        }
         let ix = JobIx(u32::try_from(self.jobs.len()).expect("invariant: memory ends before four billion jobs"));
-        match self.by_name.entry(info.name.clone()) {
-            Entry::Occupied(_) => return Err(NameTaken),
-            Entry::Vacant(entry) => entry.insert(ix),
-        };
+        self.by_name.insert(info.name.clone(), ix);
         self.jobs.push(JobState {
             info,
             paused: false,
@@ -236,7 +253,7 @@ impl Memory {
 
     /// Runs that have not ended, in whatever state.
     pub(crate) fn live(&self) -> usize {
-        self.runs.len()
+        self.runs.len() - self.ended.len()
     }
 
     // Runs.
@@ -305,8 +322,9 @@ impl Memory {
     /// Ends every run of a slot of `job` that has not started, and names the workers of those that have.
     fn cancel_slots(&mut self, job: JobIx) -> Cancelling {
         let mut cancelling = Cancelling::default();
-        let slots = |(key, run): (Key, &Run)| (run.job == job && run.slot.is_some()).then_some(key);
-        for key in self.runs.iter().filter_map(slots).collect::<Vec<_>>() {
+        let live = |run: &Run| run.job == job && run.slot.is_some() && run.state != State::Ended;
+        let keys: Vec<_> = self.runs.iter().filter(|(_, run)| live(run)).map(|(key, _)| key).collect();
+        for key in keys {
             match self.cancel(key) {
                 Cancel::Running(worker) => cancelling.workers.push(worker),
                 Cancel::Ended(ended) => cancelling.ended.push(ended),
@@ -337,54 +355,69 @@ impl Memory {
 
     /// A run that was claimed has come to its end. Its waiting successor becomes available in the same step.
     pub(crate) fn finish(&mut self, key: RunKey, outcome: Outcome, now: Timestamp) -> Option<Ended> {
-        let run = self.runs.remove(key)?;
-        let State::Running { started, .. } = run.state else {
-            unreachable!("invariant: only a claimed run is finished");
-        };
+        let run = self.runs.get_mut(key)?;
+        let State::Running { started, .. } = run.state else { return None };
+        run.state = State::Ended;
+        run.outcome = outcome.clone();
+        let (id, slot, ix) = (run.id, run.slot, run.job);
         self.running -= 1;
-        let job = &mut self.jobs[run.job.0 as usize];
-        job.running -= 1;
         let waiters = self.waiters_of(key);
         let told = if waiters.is_empty() { None } else { Some(outcome.clone()) };
-        let previous = Previous { id: run.id, slot: run.slot, started, finished: now, outcome };
-        let job = &mut self.jobs[run.job.0 as usize];
+        let previous = Previous { id, slot, started, finished: now, outcome };
+        let job = &mut self.jobs[ix.0 as usize];
+        job.running -= 1;
         match &mut job.previous {
             Some(place) => **place = previous,
             none => *none = Some(Box::new(previous)),
         }
-        if run.slot.is_some() {
-            self.slot_ended(run.job);
+        if slot.is_some() {
+            self.slot_ended(ix);
         }
+        self.keep(key);
         told.map(|outcome| Ended { outcome, waiters, body: None })
+    }
+
+    /// Keeps a run that has ended, and forgets the oldest of too many.
+    fn keep(&mut self, key: RunKey) {
+        self.ended.push_back(key);
+        if self.ended.len() > KEPT
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.runs.remove(oldest);
+        }
     }
 
     /// Ends a run that has not started, or names the worker that executes it.
     pub(crate) fn cancel(&mut self, key: RunKey) -> Cancel {
         let Some(run) = self.runs.get(key) else { return Cancel::Gone };
-        if let State::Running { worker, .. } = run.state {
-            return Cancel::Running(worker);
+        match run.state {
+            State::Running { worker, .. } => return Cancel::Running(worker),
+            State::Ended => return Cancel::Gone,
+            State::Scheduled { .. } | State::Waiting | State::Available => {}
         }
         self.end_unstarted(key, Outcome::Cancelled).map_or(Cancel::Gone, Cancel::Ended)
     }
 
     /// Ends every run that has not started, at shutdown.
     pub(crate) fn drain(&mut self) -> Vec<Ended> {
-        let keys = self.runs.keys();
-        let unstarted = |key: &Key| {
-            self.runs.get(*key).is_some_and(|run| !matches!(run.state, State::Running { .. }))
-        };
-        let unstarted: Vec<_> = keys.into_iter().filter(unstarted).collect();
-        // Successors of runs that are drained here must not be promoted but end as well.
+        // Successors of runs that are ended here must not be promoted but end as well.
         for job in &mut self.jobs {
             job.waiting = None;
         }
-        unstarted.into_iter().filter_map(|key| self.end_unstarted(key, Outcome::Lost)).collect()
+        let unstarted =
+            |run: &Run| matches!(run.state, State::Scheduled { .. } | State::Waiting | State::Available);
+        let keys: Vec<_> =
+            self.runs.iter().filter(|(_, run)| unstarted(run)).map(|(key, _)| key).collect();
+        keys.into_iter().filter_map(|key| self.end_unstarted(key, Outcome::Lost)).collect()
     }
 
     fn end_unstarted(&mut self, key: RunKey, outcome: Outcome) -> Option<Ended> {
-        let run = self.runs.remove(key)?;
-        let job = self.job_mut(run.job);
-        match run.state {
+        let run = self.runs.get_mut(key)?;
+        let state = std::mem::replace(&mut run.state, State::Ended);
+        run.outcome = outcome.clone();
+        let (body, slot, ix) = (run.body.take(), run.slot, run.job);
+        let job = self.job_mut(ix);
+        match state {
             State::Scheduled { .. } => job.scheduled -= 1,
             State::Available => {
                 job.available -= 1;
@@ -395,20 +428,26 @@ impl Memory {
                     waiting.retain(|other| *other != key);
                 }
             }
-            State::Running { .. } => unreachable!("invariant: the run has not started"),
+            State::Running { .. } | State::Ended => unreachable!("invariant: the run has not started"),
         }
-        if run.slot.is_some() {
-            self.slot_ended(run.job);
+        if slot.is_some() {
+            self.slot_ended(ix);
         }
-        Some(Ended { outcome, waiters: self.waiters_of(key), body: run.body })
+        self.keep(key);
+        Some(Ended { outcome, waiters: self.waiters_of(key), body })
     }
 
-    /// Asks to be told the outcome of a run; none when it has already ended.
-    pub(crate) fn watch(&mut self, key: RunKey) -> Option<oneshot::Receiver<Outcome>> {
-        self.runs.get(key)?;
-        let (sender, receiver) = oneshot::channel();
-        self.waiters.entry(key).or_default().push(sender);
-        Some(receiver)
+    /// The outcome of a run: as it was, or to be told.
+    pub(crate) fn watch(&mut self, key: RunKey) -> Watch {
+        match self.runs.get(key) {
+            None => Watch::Gone,
+            Some(run) if run.state == State::Ended => Watch::Ended(run.outcome.clone()),
+            Some(_) => {
+                let (sender, receiver) = oneshot::channel();
+                self.waiters.entry(key).or_default().push(sender);
+                Watch::Pending(receiver)
+            }
+        }
     }
 
     fn waiters_of(&mut self, key: RunKey) -> Vec<oneshot::Sender<Outcome>> {
@@ -420,7 +459,7 @@ impl Memory {
             self.job_mut(job).slot_live += 1;
         }
         let id = self.ids.next(now);
-        (id, self.runs.insert(Run { id, job, slot, state, body: Some(body) }))
+        (id, self.runs.insert(Run { id, job, slot, state, body: Some(body), outcome: Outcome::Unknown }))
     }
 
     fn make_available(&mut self, job: JobIx, key: RunKey) {

@@ -66,10 +66,6 @@ impl<T> Slab<T> {
             place.value.as_ref().map(|value| (key, value))
         })
     }
-
-    pub(crate) fn keys(&self) -> Vec<Key> {
-        self.iter().map(|(key, _)| key).collect()
-    }
 }
 
 #[cfg(test)]

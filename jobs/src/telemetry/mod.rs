@@ -42,3 +42,8 @@ pub(crate) fn shut_down(interrupted: usize, still_running: usize, lost: usize) {
         tracing::info!("shut down");
     }
 }
+
+/// The system does not let us listen for signals.
+pub(crate) fn no_signals(error: &std::io::Error) {
+    tracing::error!(%error, "cannot listen for signals: the program will not shut down by Ctrl-C or SIGTERM");
+}

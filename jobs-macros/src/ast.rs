@@ -1,0 +1,329 @@
+//! The item below the attribute: the function, its parameters, and the attributes that are ours.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt as _;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Expr, FnArg, Item, ItemFn, Meta, Pat, PatType, Path, Type, TypeReference};
+
+use crate::ctxt::Ctxt;
+use crate::param;
+
+/// One `#[job(…)]`: where it stands and what it holds.
+pub(crate) struct JobAttribute {
+    pub(crate) span: Span,
+    pub(crate) tokens: TokenStream,
+}
+
+/// The function, ready to be emitted: without our attributes on it and on its parameters.
+pub(crate) struct Function {
+    pub(crate) item: ItemFn,
+    pub(crate) params: Vec<Param>,
+    /// The doc comment, lines joined, trimmed.
+    pub(crate) description: String,
+}
+
+pub(crate) enum Param {
+    /// `cx: &JobContext`.
+    Context,
+    /// `#[state] db: &Db`, without the `&`.
+    State { name: String, ty: Type },
+    /// Anything else.
+    Argument(Argument),
+    /// One that was refused, with the field that the struct gets nevertheless.
+    Refused(Option<Argument>),
+}
+
+pub(crate) struct Argument {
+    pub(crate) ident: Ident,
+    pub(crate) ty: Type,
+    pub(crate) default: Option<DefaultValue>,
+    pub(crate) docs: Vec<Attribute>,
+}
+
+pub(crate) enum DefaultValue {
+    /// `#[default]`.
+    OfType(Span),
+    /// `#[default = expr]`.
+    Expr(Expr),
+}
+
+impl Argument {
+    /// The name as users write it: without `r#`.
+    pub(crate) fn name(&self) -> String {
+        self.ident.unraw().to_string()
+    }
+}
+
+/// The attributes of an item, and the rest of it.
+pub(crate) struct Annotated {
+    attrs: Vec<Attribute>,
+    rest: TokenStream,
+}
+
+impl Annotated {
+    pub(crate) fn parse(item: TokenStream) -> Self {
+        let split = |input: ParseStream<'_>| {
+            Ok(Self { attrs: input.call(Attribute::parse_outer)?, rest: input.parse()? })
+        };
+        split.parse2(item.clone()).unwrap_or(Self { attrs: Vec::new(), rest: item })
+    }
+
+    /// Takes off the other `#[job(…)]` of the item: this expansion makes one job of all of them.
+    pub(crate) fn take_siblings(&mut self, cx: &Ctxt, krate: Option<&Path>) -> Vec<JobAttribute> {
+        let (ours, others) = std::mem::take(&mut self.attrs)
+            .into_iter()
+            .partition::<Vec<_>, _>(|attribute| is_job(attribute.path(), krate));
+        self.attrs = others;
+        let parse = |attribute: Attribute| {
+            let span =
+                attribute.path().segments.last().map_or_else(Span::call_site, |last| last.ident.span());
+            let tokens = match attribute.meta {
+                Meta::Path(_) => TokenStream::new(),
+                Meta::List(list) => list.tokens,
+                Meta::NameValue(value) => {
+                    cx.error(value, "keys stand in parentheses: `#[job(schedule = \"0 0 3 * * *\")]`");
+                    TokenStream::new()
+                }
+            };
+            JobAttribute { span, tokens }
+        };
+        ours.into_iter().map(parse).collect()
+    }
+
+    /// Whether an expansion of `#[job]` has left its mark: then this is a second one, which the first did not
+    /// recognise by its name.
+    pub(crate) fn is_stacked(&self) -> bool {
+        self.attrs.iter().any(|attribute| is_mark(attribute.path()))
+    }
+
+    /// Whether an attribute remains that could be `#[job]` by another name.
+    pub(crate) fn has_macros(&self) -> bool {
+        const BUILTIN: [&str; 17] = [
+            "doc",
+            "allow",
+            "expect",
+            "warn",
+            "deny",
+            "forbid",
+            "deprecated",
+            "must_use",
+            "inline",
+            "cold",
+            "track_caller",
+            "test",
+            "ignore",
+            "should_panic",
+            "automatically_derived",
+            "cfg",
+            "cfg_attr",
+        ];
+        self.attrs.iter().any(|attribute| match attribute.path().get_ident() {
+            Some(name) => !BUILTIN.iter().any(|builtin| name == builtin),
+            // A tool's attribute, such as `#[clippy::…]`, or a macro's.
+            None => !is_tool(attribute.path()) && !is_mark(attribute.path()),
+        })
+    }
+}
+
+impl ToTokens for Annotated {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.attrs.iter().for_each(|attribute| attribute.to_tokens(tokens));
+        self.rest.to_tokens(tokens);
+    }
+}
+
+fn is_job(path: &Path, krate: Option<&Path>) -> bool {
+    let names = || path.segments.iter().map(|segment| segment.ident.unraw().to_string());
+    if names().next_back().is_none_or(|last| last != "job") {
+        return false;
+    }
+    let parent: Vec<String> = names().take(path.segments.len() - 1).collect();
+    let krate = krate.map(|krate| krate.segments.iter().map(|segment| segment.ident.unraw().to_string()));
+    parent.is_empty() || parent == ["jobs"] || krate.is_some_and(|krate| krate.eq(parent))
+}
+
+fn is_mark(path: &Path) -> bool {
+    path.segments.last().is_some_and(|last| last.ident == "__stacked")
+}
+
+fn is_tool(path: &Path) -> bool {
+    path.segments.first().is_some_and(|first| {
+        ["clippy", "rustfmt", "diagnostic", "miri", "rust_analyzer"].iter().any(|tool| first.ident == tool)
+    })
+}
+
+impl Function {
+    /// The function, or none with a mistake for an item that is none.
+    pub(crate) fn parse(cx: &Ctxt, item: &Annotated) -> Option<Self> {
+        let mut function = match syn::parse2::<ItemFn>(item.to_token_stream()) {
+            Ok(function) => function,
+            Err(_) => {
+                refuse_item(cx, &item.rest);
+                return None;
+            }
+        };
+        refuse_signature(cx, &function);
+        let mut params = Vec::new();
+        for input in &mut function.sig.inputs {
+            params.push(match input {
+                FnArg::Typed(typed) => param::parse(cx, typed),
+                FnArg::Receiver(receiver) => {
+                    cx.error(
+                        &*receiver,
+                        "a job is a function, not a method: it has no `self`\n\
+                         help: move it out of the `impl`; what it needs of the program comes as `#[state] name: &T`",
+                    );
+                    Param::Refused(None)
+                }
+            });
+        }
+        let description = description(&function.attrs);
+        Some(Self { item: function, params, description })
+    }
+
+    /// Whether it has a `self`: such a function stands where no struct can be put beside it.
+    pub(crate) fn is_method(&self) -> bool {
+        self.item.sig.receiver().is_some()
+    }
+
+    /// Whether a parameter was refused, so that what the attribute says about parameters cannot be judged.
+    pub(crate) fn has_refused(&self) -> bool {
+        self.params.iter().any(|param| matches!(param, Param::Refused(_)))
+    }
+
+    /// Whether a parameter of this name is a state.
+    pub(crate) fn is_injected(&self, name: &str) -> bool {
+        self.params.iter().any(|param| matches!(param, Param::State { name: state, .. } if state == name))
+    }
+
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = &Argument> {
+        self.params.iter().filter_map(|param| match param {
+            Param::Argument(argument) => Some(argument),
+            _ => None,
+        })
+    }
+}
+
+/// The lines of the doc comment, each without the space behind `///`.
+fn description(attrs: &[Attribute]) -> String {
+    let lines: Vec<String> = attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("doc"))
+        .filter_map(|attribute| match &attribute.meta {
+            Meta::NameValue(doc) => match &doc.value {
+                Expr::Lit(literal) => match &literal.lit {
+                    syn::Lit::Str(text) => Some(text.value()),
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        })
+        .flat_map(|text| {
+            let lines: Vec<String> = text
+                .lines()
+                .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned())
+                .collect();
+            if lines.is_empty() { vec![String::new()] } else { lines }
+        })
+        .collect();
+    lines.join("\n").trim().to_owned()
+}
+
+fn refuse_item(cx: &Ctxt, rest: &TokenStream) {
+    let (what, help) = match syn::parse2::<Item>(rest.clone()) {
+        Ok(Item::Struct(_)) => (
+            "a struct",
+            "write the work as a function; its parameters become the fields of a struct of the same name",
+        ),
+        Ok(Item::Enum(_)) => ("an enum", "write the work as a function"),
+        Ok(Item::Impl(_)) => {
+            ("an `impl` block", "put it on each function that is a job, outside of the block")
+        }
+        Ok(Item::Trait(_)) => ("a trait", "put it on functions; a job as a type implements `jobs::Job`"),
+        Ok(Item::Mod(_)) => ("a module", "put it on each function that is a job"),
+        Ok(Item::Static(_)) => ("a static", "put it on a function"),
+        Ok(Item::Const(_)) => ("a constant", "put it on a function"),
+        Ok(Item::Use(_)) => ("an import", "put it on the function itself"),
+        Ok(Item::Macro(_)) => ("a macro", "put it on the function inside of the macro"),
+        _ if has_fn_without_body(rest) => {
+            ("a function without a body", "a method of a trait is no job; write a function of its own")
+        }
+        _ => ("this", "put it on a function"),
+    };
+    cx.error(first(rest), format_args!("`#[job]` makes a job of a function, not of {what}\nhelp: {help}"));
+}
+
+/// The tokens up to the body, which are enough to point at.
+fn first(rest: &TokenStream) -> TokenStream {
+    rest.clone()
+        .into_iter()
+        .take_while(|token| match token {
+            TokenTree::Group(group) => group.delimiter() != proc_macro2::Delimiter::Brace,
+            _ => true,
+        })
+        .collect()
+}
+
+fn has_fn_without_body(rest: &TokenStream) -> bool {
+    let is_fn = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "fn");
+    rest.clone().into_iter().any(|token| is_fn(&token))
+}
+
+fn refuse_signature(cx: &Ctxt, function: &ItemFn) {
+    let sig = &function.sig;
+    if let Some(token) = &sig.constness {
+        cx.error(
+            token,
+            "a job cannot be a `const fn`\nhelp: remove `const`; let a `const fn` be called by the job",
+        );
+    }
+    if let syn::Safety::Unsafe(token) = &sig.safety {
+        cx.error(
+            token,
+            "a job cannot be an `unsafe fn`: nobody is there to keep its contract\n\
+             help: write a safe function that calls it",
+        );
+    }
+    if let Some(abi) = &sig.abi {
+        cx.error(abi, "a job cannot be an `extern fn`\nhelp: remove `extern`; let the job call it");
+    }
+    if let Some(variadic) = &sig.variadic {
+        cx.error(variadic, "a job cannot have `...`: its arguments are the fields of a struct");
+    }
+    if let Some(token) = &function.modifiers.defaultness {
+        cx.error(token, "a job cannot be a `default fn`");
+    }
+    if !sig.generics.params.is_empty() {
+        cx.error(
+            &sig.generics,
+            "a job cannot be generic: it is registered once, with types that are known\n\
+             help: write one function for each type, which calls the generic one",
+        );
+    }
+    if let Some(clause) = &sig.generics.where_clause {
+        // With parameters, the mistake above says it all.
+        if sig.generics.params.is_empty() {
+            cx.error(clause, "a job cannot have a `where` clause: it is not generic");
+        }
+    }
+}
+
+/// The type behind a `&`.
+pub(crate) fn reference(ty: &Type) -> Option<&TypeReference> {
+    match ty {
+        Type::Reference(reference) => Some(reference),
+        Type::Paren(inner) => reference(&inner.elem),
+        Type::Group(inner) => reference(&inner.elem),
+        _ => None,
+    }
+}
+
+/// The name of a parameter; none for any other pattern.
+pub(crate) fn binding(typed: &PatType) -> Option<Ident> {
+    match &*typed.pat {
+        Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => Some(pat.ident.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,401 @@
+//! Generates the job: the struct of its arguments, what makes it a `Job`, and what the program finds at start.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
+use syn::{Attribute, Expr, Lit, Path, ReturnType};
+
+use crate::ast::{Argument, DefaultValue, Function, Param};
+use crate::literal::When;
+use crate::valid::{self, Job, Schedule};
+
+/// What all generated code needs.
+pub(crate) struct Names {
+    /// The path of `jobs`.
+    pub(crate) krate: Path,
+    /// The struct.
+    pub(crate) job: Ident,
+}
+
+pub(crate) fn job(names: &Names, function: &Function, job: &Job) -> TokenStream {
+    let definition = definition(names, function);
+    let clone = clone(names, function);
+    let serde = serde(names, function);
+    let run = run(names, function, job);
+    let register = register(names, function, job);
+    quote! {
+        #definition
+
+        const _: () = {
+            #clone
+            #serde
+            #run
+            #register
+        };
+    }
+}
+
+/// The struct, with the function's name and visibility.
+pub(crate) fn definition(names: &Names, function: &Function) -> TokenStream {
+    definition_with(names, function, function.arguments())
+}
+
+pub(crate) fn definition_with<'a>(
+    names: &Names,
+    function: &Function,
+    arguments: impl Iterator<Item = &'a Argument>,
+) -> TokenStream {
+    let job = &names.job;
+    let vis = &function.item.vis;
+    let doc = format!("The job of the function `{}`, with its arguments.", function.item.sig.ident.unraw());
+    let deprecated = function.item.attrs.iter().filter(|attribute| attribute.path().is_ident("deprecated"));
+    let fields = arguments.map(|argument| {
+        let Argument { ident, ty, docs, .. } = argument;
+        let docs = if docs.is_empty() {
+            let doc = format!("The argument `{}`.", argument.name());
+            quote!(#[doc = #doc])
+        } else {
+            quote!(#(#docs)*)
+        };
+        quote!(#docs #vis #ident: #ty)
+    });
+    quote! {
+        #[doc = #doc]
+        #[allow(non_camel_case_types)]
+        #(#deprecated)*
+        #vis struct #job {
+            #(#fields),*
+        }
+    }
+}
+
+/// `Clone`, and a `Debug` that asks nothing of the arguments and shows none of their values.
+fn clone(names: &Names, function: &Function) -> TokenStream {
+    let Names { krate, job } = names;
+    let allow = allow_deprecated(function);
+    let text = job.unraw().to_string();
+    let fields = function.arguments().map(|argument| {
+        let ident = &argument.ident;
+        quote!(#ident: #krate::__private::ArgumentOf::at(&self.#ident).cloned(&self.#ident))
+    });
+    let debug = if function.arguments().next().is_none() {
+        quote!(f.write_str(#text))
+    } else {
+        quote!(f.debug_struct(#text).finish_non_exhaustive())
+    };
+    quote! {
+        #allow
+        #[automatically_derived]
+        impl ::core::clone::Clone for #job {
+            fn clone(&self) -> Self {
+                Self { #(#fields),* }
+            }
+        }
+
+        #allow
+        #[automatically_derived]
+        impl ::core::fmt::Debug for #job {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                #debug
+            }
+        }
+    }
+}
+
+fn serde(names: &Names, function: &Function) -> TokenStream {
+    let Names { krate, job } = names;
+    let allow = allow_deprecated(function);
+    let private = quote!(#krate::__private);
+    let serde = quote!(#private::serde);
+    let arguments: Vec<&Argument> = function.arguments().collect();
+    let text = job.unraw().to_string();
+    let field_names = arguments.iter().map(|argument| argument.name());
+
+    let write = arguments.iter().map(|argument| {
+        let (ident, name) = (&argument.ident, argument.name());
+        quote!(#private::ArgumentOf::at(&self.#ident).write(__to, #name, &self.#ident)?;)
+    });
+    let locals: Vec<Ident> =
+        (0..arguments.len()).map(|index| format_ident!("__{index}", span = Span::mixed_site())).collect();
+    let slots = arguments.iter().zip(&locals).map(|(argument, local)| {
+        // The one place that asserts what an argument must be; its span is that of the type.
+        let ty = &argument.ty;
+        let slot = quote_spanned!(ty.span()=> <#ty as #private::Argument>::__slot());
+        quote!(let mut #local = #slot;)
+    });
+    let reads = locals.iter().enumerate().map(|(index, local)| {
+        quote! {
+            ::core::option::Option::Some(#index) => {
+                #local = #private::ArgumentOf::slot(&#local).read(__from)?;
+            }
+        }
+    });
+    let fields = arguments.iter().zip(&locals).map(|(argument, local)| {
+        let (ident, name) = (&argument.ident, argument.name());
+        let missing = match default_value(argument) {
+            Some(value) => value,
+            None => quote!(#private::ArgumentOf::slot(&#local).missing(#name)?),
+        };
+        quote! {
+            #ident: match #local {
+                ::core::option::Option::Some(__value) => __value,
+                ::core::option::Option::None => #missing,
+            }
+        }
+    });
+    let to = if arguments.is_empty() { quote!(_to) } else { quote!(__to) };
+    quote! {
+        #allow
+        #[automatically_derived]
+        impl #private::Arguments for #job {
+            const NAME: &'static ::core::primitive::str = #text;
+            const FIELDS: &'static [&'static ::core::primitive::str] = &[#(#field_names),*];
+
+            fn write<__S: #serde::ser::SerializeStruct>(
+                &self,
+                #to: &mut __S,
+            ) -> ::core::result::Result<(), __S::Error> {
+                #(#write)*
+                ::core::result::Result::Ok(())
+            }
+
+            fn read<'__de, __F: #private::FieldSource<'__de>>(
+                __from: &mut __F,
+            ) -> ::core::result::Result<Self, __F::Error> {
+                #(#slots)*
+                loop {
+                    match __from.field(<Self as #private::Arguments>::FIELDS)? {
+                        #(#reads)*
+                        ::core::option::Option::Some(_) => __from.skip()?,
+                        ::core::option::Option::None => break,
+                    }
+                }
+                ::core::result::Result::Ok(Self { #(#fields),* })
+            }
+        }
+
+        #[automatically_derived]
+        impl #serde::Serialize for #job {
+            fn serialize<__S: #serde::Serializer>(
+                &self,
+                __serializer: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                #private::Arguments::serialize(self, __serializer)
+            }
+        }
+
+        #[automatically_derived]
+        impl<'__de> #serde::Deserialize<'__de> for #job {
+            fn deserialize<__D: #serde::Deserializer<'__de>>(
+                __deserializer: __D,
+            ) -> ::core::result::Result<Self, __D::Error> {
+                #private::Arguments::deserialize(__deserializer)
+            }
+        }
+    }
+}
+
+/// `impl Job`: the call of the function.
+fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
+    let Names { krate, job: ident } = names;
+    let private = quote!(#krate::__private);
+    let allow = allow_deprecated(function);
+    let name = &job.name;
+    let called = &function.item.sig.ident;
+    let is_async = function.item.sig.asyncness.is_some();
+    // What a run holds across its awaits is the function's affair, so a mistake there is shown at its name.
+    let at = called.span().resolved_at(Span::mixed_site());
+
+    let cx = Ident::new("__cx", Span::mixed_site());
+    let returned = Ident::new("__returned", Span::mixed_site());
+
+    let mut states = Vec::new();
+    let mut inputs = Vec::new();
+    for (index, param) in function.params.iter().enumerate() {
+        match param {
+            Param::Context => inputs.push(if is_async { quote!(&#cx) } else { quote!(#cx) }),
+            Param::State { ty, .. } => {
+                let local = format_ident!("__state{index}", span = Span::mixed_site());
+                let state = quote_spanned!(ty.span()=> __state::<#ty>());
+                states.push(quote!(let #local = #cx.#state;));
+                inputs.push(quote!(&#local));
+            }
+            Param::Argument(Argument { ident, .. }) => inputs.push(quote!(self.#ident)),
+            Param::Refused(_) => {}
+        }
+    }
+    let result = {
+        let span = match &function.item.sig.output {
+            ReturnType::Default => called.span(),
+            ReturnType::Type(_, ty) => ty.span(),
+        };
+        quote_spanned!(span=> #private::Returned::into_result(#returned))
+    };
+    let body = if is_async {
+        quote_spanned! {at=>
+            #(#states)*
+            let #returned = #called(#(#inputs),*).await;
+            #result
+        }
+    } else {
+        let context =
+            if states.is_empty() && !function.params.iter().any(|param| matches!(param, Param::Context)) {
+                quote!(_)
+            } else {
+                quote!(#cx)
+            };
+        quote! {
+            #cx.__blocking(move |#context| {
+                #(#states)*
+                let #returned = #called(#(#inputs),*);
+                #result
+            })
+            .await
+        }
+    };
+    let future = quote_spanned! {at=>
+        impl ::core::future::Future<Output = #krate::JobResult> + ::core::marker::Send + 'static
+    };
+    quote! {
+        #allow
+        #[automatically_derived]
+        impl #krate::Job for #ident {
+            const NAME: &'static ::core::primitive::str = #name;
+
+            fn run(self, #cx: #krate::JobContext) -> #future {
+                async move { #body }
+            }
+
+            fn __descriptor() -> ::core::option::Option<&'static #private::Descriptor> {
+                ::core::option::Option::Some(&__DESCRIPTOR)
+            }
+        }
+    }
+}
+
+/// The descriptor, and its entry in the program's list of jobs.
+fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
+    let krate = &names.krate;
+    let private = quote!(#krate::__private);
+    let allow = allow_deprecated(function);
+    let Job { name, aliases, enabled, overlap, schedules, .. } = job;
+    let description = &function.description;
+    let blocking = function.item.sig.asyncness.is_none();
+    let startup = option(job.startup.map(|(startup, order)| {
+        let blocking = startup.blocking;
+        quote!(#private::Startup { blocking: #blocking, order: #order })
+    }));
+    let overlap = option(overlap.map(|overlap| {
+        let variant = format_ident!("{overlap:?}");
+        quote!(#private::Overlap::#variant)
+    }));
+    let default = option(value(names, function, &[]).map(|value| quote!(|| #private::Erased::new(#value))));
+    let schedules = schedules.iter().map(|schedule| schedule_decl(names, function, schedule));
+    let states = function.params.iter().filter_map(|param| match param {
+        Param::State { name, ty } => Some(quote! {
+            #private::StateDecl {
+                type_id: ::core::any::TypeId::of::<#ty>,
+                type_name: ::core::any::type_name::<#ty>,
+                parameter: #name,
+            }
+        }),
+        _ => None,
+    });
+    quote! {
+        #allow
+        static __DESCRIPTOR: #private::Descriptor = #private::Descriptor {
+            name: #name,
+            aliases: &[#(#aliases),*],
+            description: #description,
+            module: ::core::module_path!(),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            blocking: #blocking,
+            enabled: #enabled,
+            startup: #startup,
+            overlap: #overlap,
+            schedules: &[#(#schedules),*],
+            states: &[#(#states),*],
+            default: #default,
+        };
+
+        #private::inventory::submit! { &__DESCRIPTOR }
+    }
+}
+
+fn schedule_decl(names: &Names, function: &Function, schedule: &Schedule) -> TokenStream {
+    let krate = &names.krate;
+    let private = quote!(#krate::__private);
+    let Schedule { when, text, tz, key, args, lines_below } = schedule;
+    let variant = match when {
+        When::Cron { .. } => quote!(Spec),
+        When::Named => quote!(Named),
+        When::Every if text.trim_start().starts_with('@') => quote!(Spec),
+        When::Every => quote!(Every),
+    };
+    let tz = option(tz.as_ref().map(ToTokens::to_token_stream));
+    let key = option(key.as_ref().map(ToTokens::to_token_stream));
+    let args_text = valid::args_text(args);
+    let value = value(names, function, args);
+    // A macro of the user's may hold the whole of it: then its call is the line, and the distance still fits.
+    let line = match u32::try_from(*lines_below) {
+        Ok(0) | Err(_) => quote!(::core::line!()),
+        Ok(below) => quote!(::core::line!() + #below),
+    };
+    quote! {
+        #private::ScheduleDecl {
+            when: #private::WhenDecl::#variant(#text),
+            tz: #tz,
+            key: #key,
+            job: || #private::Erased::new(#value),
+            args: #args_text,
+            line: #line,
+        }
+    }
+}
+
+/// The job with these arguments and the defaults of the others; none where one has no value.
+fn value(names: &Names, function: &Function, args: &[(Ident, Expr)]) -> Option<TokenStream> {
+    let job = &names.job;
+    let fields = function.arguments().map(|argument| {
+        let ident = &argument.ident;
+        let value = match args.iter().find(|(name, _)| name == ident) {
+            Some((_, value)) => converted(value),
+            None => default_value(argument)?,
+        };
+        Some(quote!(#ident: #value))
+    });
+    let fields = fields.collect::<Option<Vec<_>>>()?;
+    Some(quote!(#job { #(#fields),* }))
+}
+
+fn default_value(argument: &Argument) -> Option<TokenStream> {
+    argument.default.as_ref().map(|default| match default {
+        DefaultValue::OfType(span) => quote_spanned!(*span=> ::core::default::Default::default()),
+        DefaultValue::Expr(expr) => converted(expr),
+    })
+}
+
+/// A text in quotes becomes whatever the argument is.
+fn converted(value: &Expr) -> TokenStream {
+    match value {
+        Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_)) => {
+            quote_spanned!(value.span()=> ::core::convert::Into::into(#value))
+        }
+        _ => value.to_token_stream(),
+    }
+}
+
+fn option(value: Option<TokenStream>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
+    }
+}
+
+/// The generated code names the function, which is no use of it that its author has to hear of.
+fn allow_deprecated(function: &Function) -> Option<Attribute> {
+    let deprecated = function.item.attrs.iter().any(|attribute| attribute.path().is_ident("deprecated"));
+    deprecated.then(|| syn::parse_quote!(#[allow(deprecated)]))
+}

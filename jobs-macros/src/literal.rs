@@ -1,0 +1,102 @@
+//! The user's texts, read by the parser that the runtime has. Every mistake shows the place in the text, which
+//! the compiler cannot point at.
+
+use jobs_syntax::{Overlap, ScheduleText, Spec, SyntaxError, When as SyntaxWhen};
+use syn::LitStr;
+
+use crate::ctxt::Ctxt;
+
+/// When a schedule fires, as the attribute says it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// By the wall clock; `zoned` where the text itself names a zone.
+    Cron { zoned: bool },
+    /// Whenever a time has passed.
+    Every,
+    /// As a schedule in the config says.
+    Named,
+}
+
+/// `schedule = "…"`.
+pub(crate) fn schedule(cx: &Ctxt, literal: &LitStr) -> Option<When> {
+    let text = literal.value();
+    match ScheduleText::parse(&text) {
+        Ok(ScheduleText::Spec(spec)) => Some(match spec.when() {
+            SyntaxWhen::Every(_) => When::Every,
+            _ => When::Cron { zoned: spec.zone().is_some() },
+        }),
+        Ok(_) => Some(When::Named),
+        Err(error) => {
+            let instead = jobs_syntax::parse_interval(&text).is_ok().then(|| format!("every = \"{text}\""));
+            let what =
+                if text.trim_start().starts_with("cron.") { "name of a schedule" } else { "cron spec" };
+            report(cx, literal, what, &error, instead);
+            None
+        }
+    }
+}
+
+/// `every = "…"`.
+pub(crate) fn every(cx: &Ctxt, literal: &LitStr) -> Option<When> {
+    let text = literal.value();
+    match jobs_syntax::parse_interval(&text) {
+        Ok(_) => Some(When::Every),
+        Err(error) => {
+            let instead = ScheduleText::parse(&text).is_ok().then(|| format!("schedule = \"{text}\""));
+            report(cx, literal, "interval", &error, instead);
+            None
+        }
+    }
+}
+
+/// `tz = "…"`.
+pub(crate) fn zone(cx: &Ctxt, literal: &LitStr) -> Option<()> {
+    accept(cx, literal, "time zone", jobs_syntax::parse_zone_name(&literal.value()))
+}
+
+/// `key = "…"`.
+pub(crate) fn schedule_key(cx: &Ctxt, literal: &LitStr) -> Option<()> {
+    accept(cx, literal, "key of a schedule", jobs_syntax::check_schedule_key(&literal.value()))
+}
+
+/// `name = "…"` and `aliases = ["…"]`.
+pub(crate) fn job_name(cx: &Ctxt, literal: &LitStr) -> Option<()> {
+    accept(cx, literal, "name of a job", jobs_syntax::check_job_name(&literal.value()))
+}
+
+/// `overlap = "…"`.
+pub(crate) fn overlap(cx: &Ctxt, literal: &LitStr) -> Option<Overlap> {
+    let parsed = Overlap::parse(&literal.value());
+    parsed.map_err(|error| cx.error(literal, error.render(&literal.value()))).ok()
+}
+
+/// What to write for a text that stands in the attribute without a key.
+pub(crate) fn without_key(literal: &LitStr) -> String {
+    let text = literal.value();
+    let key = if jobs_syntax::parse_interval(&text).is_ok() {
+        "every"
+    } else if Spec::parse(&text).is_ok() || text.contains(' ') || text.starts_with(['@', 'c']) {
+        "schedule"
+    } else {
+        "name"
+    };
+    format!("a text needs its key\nhelp: write `{key} = {}`", literal.token())
+}
+
+fn accept<T>(cx: &Ctxt, literal: &LitStr, what: &str, parsed: Result<T, SyntaxError>) -> Option<()> {
+    match parsed {
+        Ok(_) => Some(()),
+        Err(error) => {
+            report(cx, literal, what, &error, None);
+            None
+        }
+    }
+}
+
+fn report(cx: &Ctxt, literal: &LitStr, what: &str, error: &SyntaxError, instead: Option<String>) {
+    let mut message = format!("invalid {what}: {}", error.render(&literal.value()));
+    if let Some(instead) = instead.filter(|instead| !message.contains(instead)) {
+        message.push_str(&format!("\nhelp: write `{instead}`"));
+    }
+    cx.error(literal, message);
+}

@@ -1,0 +1,380 @@
+//! One parameter: the context, a state, or an argument; and everything that none of them can be.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt as _;
+use syn::{Attribute, Meta, Pat, PatType, Type};
+
+use crate::ast::{Argument, DefaultValue, Param, binding, reference};
+use crate::ctxt::Ctxt;
+
+/// Reads a parameter and takes our attributes off it.
+pub(crate) fn parse(cx: &Ctxt, typed: &mut PatType) -> Param {
+    let helpers = Helpers::take(cx, &mut typed.attrs);
+    let ty = (*typed.ty).clone();
+    if let Some(state) = &helpers.state {
+        if let Some(default) = &helpers.default_attribute {
+            cx.error(default, "a state has no default: it is given to `Config::state`");
+        }
+        return parse_state(cx, state, typed, &ty);
+    }
+    if is_context(&ty) {
+        return parse_context(cx, &helpers, typed, &ty);
+    }
+    parse_argument(cx, helpers, typed, ty)
+}
+
+/// The attributes that `#[job]` gives a meaning to.
+#[derive(Default)]
+struct Helpers {
+    state: Option<Attribute>,
+    default_attribute: Option<Attribute>,
+    default: Option<DefaultValue>,
+    docs: Vec<Attribute>,
+}
+
+impl Helpers {
+    fn take(cx: &Ctxt, attrs: &mut Vec<Attribute>) -> Self {
+        const LINTS: [&str; 5] = ["allow", "expect", "warn", "deny", "forbid"];
+        let mut helpers = Self::default();
+        for attribute in std::mem::take(attrs) {
+            let name = attribute.path().get_ident().map(Ident::to_string).unwrap_or_default();
+            match name.as_str() {
+                "state" => helpers.set_state(cx, attribute),
+                "default" => helpers.set_default(cx, attribute),
+                "doc" => helpers.docs.push(attribute),
+                name if LINTS.contains(&name) => attrs.push(attribute),
+                name => refuse_helper(cx, &attribute, name),
+            }
+        }
+        helpers
+    }
+
+    fn set_state(&mut self, cx: &Ctxt, attribute: Attribute) {
+        if self.state.is_some() {
+            cx.error(&attribute, "`#[state]` is given twice; keep one");
+        } else if !matches!(attribute.meta, Meta::Path(_)) {
+            cx.error(
+                &attribute,
+                "`#[state]` stands alone\nhelp: a state is found by its type: `#[state] db: &Db`",
+            );
+        }
+        self.state.get_or_insert(attribute);
+    }
+
+    fn set_default(&mut self, cx: &Ctxt, attribute: Attribute) {
+        if self.default_attribute.is_some() {
+            cx.error(&attribute, "`#[default]` is given twice; keep one");
+            return;
+        }
+        match &attribute.meta {
+            Meta::Path(path) => {
+                let span = path.get_ident().map_or_else(proc_macro2::Span::call_site, Ident::span);
+                self.default = Some(DefaultValue::OfType(span));
+            }
+            Meta::NameValue(pair) => self.default = Some(DefaultValue::Expr(pair.value.clone())),
+            Meta::List(list) => {
+                let tokens = &list.tokens;
+                cx.error(
+                    &attribute,
+                    format_args!("a default stands behind `=`\nhelp: write `#[default = {tokens}]`"),
+                );
+            }
+        }
+        self.default_attribute = Some(attribute);
+    }
+}
+
+fn refuse_helper(cx: &Ctxt, attribute: &Attribute, name: &str) {
+    let message = match name {
+        "redact" => "`#[redact]` is not supported yet: this version of `jobs` does not have it".to_owned(),
+        "cfg" | "cfg_attr" => format!(
+            "`#[{name}]` cannot stand on a parameter of a job: the job's struct would change its fields\n\
+             help: put it on the function, and write one function for each case"
+        ),
+        "job" => "`#[job]` stands on the function, not on a parameter".to_owned(),
+        _ => match jobs_syntax::nearest(name, ["state", "default"]) {
+            Some(near) => format!(
+                "unknown attribute `#[{name}]` on a parameter of a job\nhelp: did you mean `#[{near}]`?"
+            ),
+            None => {
+                let path = attribute.path().to_token_stream().to_string().replace(' ', "");
+                format!(
+                    "unknown attribute `#[{path}]` on a parameter of a job\n\
+                     help: there are `#[state]`, `#[default]` and `#[default = value]`"
+                )
+            }
+        },
+    };
+    cx.error(attribute, message);
+}
+
+fn parse_state(cx: &Ctxt, state: &Attribute, typed: &PatType, ty: &Type) -> Param {
+    let name = match (binding(typed), &*typed.pat) {
+        (Some(ident), _) => ident.unraw().to_string(),
+        (None, Pat::Wild(_)) => "_".to_owned(),
+        (None, _) => {
+            refuse_pattern(cx, typed);
+            return Param::Refused(None);
+        }
+    };
+    if is_context(ty) {
+        cx.error(
+            state,
+            "the context is no state\nhelp: remove `#[state]`; `&JobContext` is known by its type",
+        );
+        return Param::Refused(None);
+    }
+    let Some(reference) = reference(ty) else {
+        if let Type::ImplTrait(_) = ty {
+            refuse_impl(cx, ty);
+        } else {
+            let ty = shown(ty);
+            cx.error(
+                &*typed.ty,
+                format_args!("a state is borrowed from the program\nhelp: write `#[state] {name}: &{ty}`"),
+            );
+        }
+        return Param::Refused(None);
+    };
+    let inner = shown(&reference.elem);
+    if let Some(token) = &reference.mutability {
+        cx.error(
+            quote!(#token),
+            format_args!(
+                "a state is shared by all jobs, so it cannot be `&mut`\n\
+                 help: write `#[state] {name}: &{inner}`, and put a `Mutex` inside of it where it changes"
+            ),
+        );
+        return Param::Refused(None);
+    }
+    match &*reference.elem {
+        Type::ImplTrait(_) => {
+            refuse_impl(cx, &reference.elem);
+            return Param::Refused(None);
+        }
+        Type::TraitObject(_) | Type::Slice(_) => {
+            cx.error(
+                &reference.elem,
+                format_args!(
+                    "a state is found by its type, which must have a size\n\
+                     help: write `#[state] {name}: &Arc<{inner}>` and give an `Arc<{inner}>` to `Config::state`"
+                ),
+            );
+            return Param::Refused(None);
+        }
+        Type::Path(path) if path.path.is_ident("str") => {
+            cx.error(
+                &reference.elem,
+                format_args!(
+                    "a state is found by its type, and `str` says nothing about which text it is\n\
+                     help: give the text a type of its own, `struct Greeting(String);`, and write \
+                     `#[state] {name}: &Greeting`"
+                ),
+            );
+            return Param::Refused(None);
+        }
+        _ => {}
+    }
+    if let Some(borrow) = borrow_in(reference.elem.to_token_stream()) {
+        cx.error(
+            borrow,
+            "a state lives as long as the program, so its type cannot borrow\nhelp: use an owned type, or `'static`",
+        );
+        return Param::Refused(None);
+    }
+    Param::State { name, ty: (*reference.elem).clone() }
+}
+
+/// Whether the last segment of the type, behind any `&`, is `JobContext`.
+fn is_context(ty: &Type) -> bool {
+    match ty {
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == "JobContext"),
+        Type::Reference(inner) => is_context(&inner.elem),
+        Type::Paren(inner) => is_context(&inner.elem),
+        Type::Group(inner) => is_context(&inner.elem),
+        _ => false,
+    }
+}
+
+fn parse_context(cx: &Ctxt, helpers: &Helpers, typed: &PatType, ty: &Type) -> Param {
+    if let Some(default) = &helpers.default_attribute {
+        cx.error(default, "the context has no default: it is that of the run");
+    }
+    if binding(typed).is_none() && !matches!(&*typed.pat, Pat::Wild(_)) {
+        refuse_pattern(cx, typed);
+        return Param::Refused(None);
+    }
+    match reference(ty) {
+        Some(reference) if reference.mutability.is_some() => {
+            cx.error(&*typed.ty, "the context is shared, so it cannot be `&mut`\nhelp: write `&JobContext`");
+            Param::Refused(None)
+        }
+        Some(reference) if !matches!(&*reference.elem, Type::Reference(_)) => Param::Context,
+        _ => {
+            cx.error(&*typed.ty, "the context is borrowed\nhelp: write `&JobContext`");
+            Param::Refused(None)
+        }
+    }
+}
+
+fn parse_argument(cx: &Ctxt, helpers: Helpers, typed: &PatType, ty: Type) -> Param {
+    let Helpers { default, docs, .. } = helpers;
+    let Some(ident) = binding(typed) else {
+        refuse_pattern(cx, typed);
+        return Param::Refused(None);
+    };
+    let field = |ty| Argument { ident: ident.clone(), ty, default: None, docs: Vec::new() };
+    match &ty {
+        Type::ImplTrait(_) => {
+            refuse_impl(cx, &ty);
+            return Param::Refused(None);
+        }
+        Type::Macro(_) | Type::Infer(_) => {
+            cx.error(&ty, "an argument needs a type that is written out");
+            return Param::Refused(None);
+        }
+        _ => {}
+    }
+    if let Some(reference) = reference(&ty) {
+        let owned = owned(&reference.elem);
+        let text = shown(&owned);
+        let state = format!("`#[state] {ident}: &{}`", shown(&reference.elem));
+        let mut message = format!(
+            "an argument cannot be borrowed: it is kept until the job runs\nhelp: write `{ident}: {text}`"
+        );
+        if !is_text(&reference.elem) && reference.mutability.is_none() {
+            message.push_str(&format!("; or {state}, if it comes from the program"));
+        }
+        cx.error(&ty, message);
+        return Param::Refused(Some(field(owned)));
+    }
+    if let Some(borrow) = borrow_in(ty.to_token_stream()) {
+        cx.error(
+            borrow,
+            "an argument cannot borrow: it is kept until the job runs\nhelp: use an owned type, such as `String` for `&str`",
+        );
+        return Param::Refused(None);
+    }
+    if let Some(token) = impl_in(ty.to_token_stream()) {
+        refuse_impl(cx, token);
+        return Param::Refused(None);
+    }
+    Param::Argument(Argument { ident, ty, default, docs })
+}
+
+fn refuse_pattern(cx: &Ctxt, typed: &PatType) {
+    let ty = shown(&typed.ty);
+    cx.error(
+        &*typed.pat,
+        format_args!(
+            "an argument needs a plain name: it becomes a field of the job\n\
+             help: write `name: {ty}`, and take it apart inside of the function"
+        ),
+    );
+}
+
+fn refuse_impl(cx: &Ctxt, about: impl ToTokens) {
+    cx.error(
+        about,
+        "a job cannot take `impl Trait`: it is registered once, with types that are known\nhelp: name one type",
+    );
+}
+
+/// The owned type for a borrowed one.
+fn owned(ty: &Type) -> Type {
+    let tokens = match ty {
+        Type::Slice(slice) => {
+            let elem = owned_elem(&slice.elem);
+            quote!(::std::vec::Vec<#elem>)
+        }
+        Type::Reference(inner) => return owned(&inner.elem),
+        Type::Path(path) if path.qself.is_none() => {
+            match path.path.segments.last().map(|last| last.ident.to_string()).as_deref() {
+                Some("str") => quote!(::std::string::String),
+                Some("Path") => quote!(::std::path::PathBuf),
+                Some("OsStr") => quote!(::std::ffi::OsString),
+                _ => return ty.clone(),
+            }
+        }
+        _ => return ty.clone(),
+    };
+    syn::parse2(tokens).unwrap_or_else(|_| ty.clone())
+}
+
+fn owned_elem(ty: &Type) -> Type {
+    match ty {
+        Type::Reference(inner) => owned(&inner.elem),
+        _ => ty.clone(),
+    }
+}
+
+fn is_text(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "str"))
+}
+
+/// A type as users write it.
+pub(crate) fn shown(ty: &Type) -> String {
+    let text = ty.to_token_stream().to_string();
+    let mut shown = text;
+    for (spaced, close) in [
+        (" :: ", "::"),
+        (":: ", "::"),
+        (" ::", "::"),
+        (" < ", "<"),
+        (" <", "<"),
+        ("< ", "<"),
+        (" > ", ">"),
+        (" >", ">"),
+        ("& ", "&"),
+        (" ,", ","),
+        ("[ ", "["),
+        (" ]", "]"),
+        ("( ", "("),
+        (" )", ")"),
+        (" ;", ";"),
+    ] {
+        shown = shown.replace(spaced, close);
+    }
+    for long in ["::std::vec::", "::std::string::", "::std::path::", "::std::ffi::"] {
+        shown = shown.replace(long, "");
+    }
+    shown.replace(">+", "> +").replace(">=", "> =")
+}
+
+/// The first `&` or named lifetime inside a type, with what it borrows.
+fn borrow_in(tokens: TokenStream) -> Option<TokenStream> {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Punct(punct) if punct.as_char() == '&' => {
+                let next = tokens.next();
+                return Some(quote!(#punct #next));
+            }
+            TokenTree::Punct(punct) if punct.as_char() == '\'' => {
+                if let Some(TokenTree::Ident(name)) =
+                    tokens.next_if(|token| matches!(token, TokenTree::Ident(_)))
+                    && name != "static"
+                {
+                    let lifetime = syn::Lifetime { apostrophe: punct.span(), ident: name };
+                    return Some(lifetime.to_token_stream());
+                }
+            }
+            TokenTree::Group(group) => {
+                if let Some(found) = borrow_in(group.stream()) {
+                    return Some(found);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn impl_in(tokens: TokenStream) -> Option<TokenTree> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ref word) if word == "impl" => Some(token),
+        TokenTree::Group(group) => impl_in(group.stream()),
+        _ => None,
+    })
+}

@@ -1,0 +1,67 @@
+//! The phases, in order.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::Path;
+
+use crate::ast::{Annotated, Function};
+use crate::attr::JobKeys;
+use crate::ctxt::Ctxt;
+use crate::expand::{self, Names};
+use crate::{fallback, valid};
+
+pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let cx = Ctxt::new();
+    let mut item = Annotated::parse(item);
+    if item.is_stacked() {
+        return stacked_by_another_name(cx, item);
+    }
+
+    let mut keys = JobKeys::new();
+    keys.parse(&cx, Span::call_site(), attribute);
+    for sibling in item.take_siblings(&cx, keys.krate.value.as_ref()) {
+        keys.parse(&cx, sibling.span, sibling.tokens);
+    }
+    let Some(function) = Function::parse(&cx, &item) else {
+        let errors = cx.check().err();
+        return quote!(#errors #item);
+    };
+
+    let job = valid::job(&cx, &keys, &function);
+    let names = Names::new(&keys, &function);
+    let generated = match cx.check() {
+        Ok(()) => expand::job(&names, &function, &job),
+        Err(errors) => {
+            let fallback = fallback::job(&names, &function);
+            quote!(#errors #fallback)
+        }
+    };
+    let mark = item.has_macros().then(|| mark(&names.krate));
+    let mut function = function.item;
+    function.attrs.extend(mark);
+    quote!(#function #generated)
+}
+
+impl Names {
+    fn new(keys: &JobKeys, function: &Function) -> Self {
+        let krate = keys.krate.value.clone().unwrap_or_else(|| syn::parse_quote!(::jobs));
+        let job = keys.struct_name.value.clone().unwrap_or_else(|| function.item.sig.ident.clone());
+        Self { krate, job }
+    }
+}
+
+/// Left behind the other attributes of a function: a `#[job]` by another name among them finds it.
+fn mark(krate: &Path) -> syn::Attribute {
+    syn::parse_quote!(#[#krate::__private::__stacked])
+}
+
+fn stacked_by_another_name(cx: Ctxt, item: Annotated) -> TokenStream {
+    cx.error_at(
+        Span::call_site(),
+        "a second `#[job]` on one function was not recognised, because it is imported by another name\n\
+         help: write both as `#[job(…)]` or `#[jobs::job(…)]`",
+    );
+    let errors = cx.check().err();
+    let item = item.into_token_stream();
+    quote!(#errors #item)
+}

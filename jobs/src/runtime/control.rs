@@ -1,0 +1,83 @@
+//! Steering jobs by their name.
+
+use super::submission::RunHandle;
+use super::Jobs;
+use crate::error::SubmitError;
+use crate::job::body::{Body, Template};
+use crate::store::memory::JobIx;
+
+impl Jobs {
+    /// Runs a job once, now, by its name: with the arguments of its first schedule, or else with the defaults of
+    /// its parameters.
+    ///
+    /// # Errors
+    ///
+    /// A name that no job has, with the nearest one; a job with arguments that have no value; an instance that has
+    /// been shut down.
+    pub async fn run_now(&self, job: &str) -> Result<RunHandle, SubmitError> {
+        let ix = self.job_named(job)?;
+        let Some(template) = self.template_of(ix) else { return Err(SubmitError::no_default(job)) };
+        let submitted = self.submit_body(|_| Some(ix), Body::Template(template))?;
+        Ok(submitted.expect("invariant: the job is known"))
+    }
+
+    /// Pauses a job: its slots pass without a run until [`resume`](Self::resume), and are counted as paused.
+    /// What is queued or running goes on, and it can still be submitted. Pausing a paused job changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// A name that no job has, with the nearest one.
+    pub async fn pause(&self, job: &str) -> Result<(), SubmitError> {
+        let ix = self.job_named(job)?;
+        self.inner.pool.set_paused(ix, true);
+        Ok(())
+    }
+
+    /// Lets a paused job fire again, from its next slot on. Resuming a job that is not paused changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// A name that no job has, with the nearest one.
+    pub async fn resume(&self, job: &str) -> Result<(), SubmitError> {
+        let ix = self.job_named(job)?;
+        self.inner.pool.set_paused(ix, false);
+        Ok(())
+    }
+
+    /// Takes all schedules of a job out, and says how many there were. The job itself stays and can be submitted;
+    /// runs that are queued or running go on.
+    ///
+    /// # Errors
+    ///
+    /// A name that no job has, with the nearest one.
+    pub async fn remove(&self, job: &str) -> Result<usize, SubmitError> {
+        let ix = self.job_named(job)?;
+        let keys: Vec<_> = self.inner.scheduler.read(|timers| {
+            timers.schedules().filter(|(_, planned)| planned.job == ix).map(|(key, _)| key).collect()
+        });
+        Ok(self.inner.scheduler.remove(&keys))
+    }
+
+    fn job_named(&self, name: &str) -> Result<JobIx, SubmitError> {
+        self.inner.pool.read(|memory| {
+            memory.job_named(name).ok_or_else(|| {
+                let names = memory.jobs().map(|(_, job)| &*job.info.name);
+                SubmitError::unknown_job(name, jobs_syntax::nearest(name, names).map(str::to_owned))
+            })
+        })
+    }
+
+    fn template_of(&self, ix: JobIx) -> Option<Template> {
+        let scheduled = self.inner.scheduler.read(|timers| {
+            timers
+                .schedules()
+                .find(|(_, planned)| planned.job == ix)
+                .map(|(_, planned)| planned.template.clone())
+        });
+        scheduled.or_else(|| {
+            let descriptor = self.inner.pool.read(|memory| memory.job(ix).info.descriptor)?;
+            let first = descriptor.schedules.first().map(|decl| decl.job);
+            first.or(descriptor.default).map(Template::Make)
+        })
+    }
+}

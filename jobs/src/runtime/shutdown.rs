@@ -1,0 +1,158 @@
+//! The end: stop firing, stop claiming, let what runs finish, then cut it off.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{Jobs, Phase, instances};
+use crate::telemetry;
+
+/// How long async runs that were told to stop may take to notice. They notice where they await; one that never
+/// does cannot be stopped.
+const TO_NOTICE: Duration = Duration::from_secs(1);
+
+/// What a shutdown left undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Async runs that did not finish in time and were dropped where they awaited.
+    pub interrupted: usize,
+    /// Runs of plain functions (or of async ones that never await) that did not finish in time; they go on until
+    /// the process ends.
+    pub still_running: usize,
+    /// Runs that were queued or delayed and never started. On memory they are lost.
+    pub lost: usize,
+}
+
+impl ShutdownReport {
+    /// Whether everything that was accepted has been done.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// `everything was done`, or what was not.
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_clean() {
+            return f.write_str("everything was done");
+        }
+        let Self { interrupted, still_running, lost } = self;
+        write!(f, "{interrupted} interrupted, {still_running} still running, {lost} lost before they started")
+    }
+}
+
+impl Jobs {
+    /// Ends the instance: fires nothing more, starts nothing more, lets what runs finish for as long as
+    /// `jobs.shutdown_timeout` says, then drops async runs where they await. What was left undone is in the report
+    /// and in the log.
+    ///
+    /// Submissions are refused from the first moment on. A second call waits for the first and gives the same
+    /// report. Not for calling inside a job: it would wait for itself until the timeout.
+    ///
+    /// # Cancel safety
+    ///
+    /// The shutdown goes on when the future is dropped.
+    pub async fn shutdown(&self) -> ShutdownReport {
+        self.begin_shutdown();
+        self.ended().await
+    }
+
+    /// Waits for Ctrl-C or SIGTERM and then for the [`shutdown`](Self::shutdown). A second signal cuts off at once
+    /// what still runs.
+    pub async fn run_until_signal(&self) -> ShutdownReport {
+        self.shutdown_signal().await;
+        self.begin_shutdown();
+        tokio::select! {
+            report = self.ended() => report,
+            () = signal() => {
+                self.inner.pool.interrupt();
+                self.ended().await
+            }
+        }
+    }
+
+    /// Completes on Ctrl-C or SIGTERM, or when the [`shutdown`](Self::shutdown) has begun: for
+    /// `axum::serve(…).with_graceful_shutdown(…)` and the like. It ends nothing itself; call `shutdown` after.
+    pub fn shutdown_signal(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut phase = self.inner.phase.subscribe();
+        let signal = signal();
+        async move {
+            tokio::select! {
+                () = signal => {}
+                _ = phase.wait_for(|phase| matches!(phase, Phase::ShuttingDown | Phase::Ended(_))) => {}
+            }
+        }
+    }
+
+    fn begin_shutdown(&self) {
+        let first = self.inner.phase.send_if_modified(|phase| {
+            let first = matches!(phase, Phase::Starting | Phase::Running);
+            if first {
+                *phase = Phase::ShuttingDown;
+            }
+            first
+        });
+        if first {
+            let jobs = self.clone();
+            // A task of its own, so that it goes on when the caller stops waiting.
+            self.inner.runtime.spawn(async move { jobs.wind_down().await });
+        }
+    }
+
+    async fn ended(&self) -> ShutdownReport {
+        let mut phase = self.inner.phase.subscribe();
+        match phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await.as_deref() {
+            Ok(Phase::Ended(report)) => *report,
+            _ => ShutdownReport::default(),
+        }
+    }
+
+    async fn wind_down(&self) {
+        let inner = &self.inner;
+        inner.scheduler.close();
+        if let Some(task) = inner.scheduler_task.get() {
+            task.abort();
+        }
+        inner.pool.close();
+        let mut report = ShutdownReport::default();
+        let patience = inner.settings.shutdown_timeout.value;
+        if tokio::time::timeout(patience, inner.pool.drained(false)).await.is_err() {
+            report.interrupted = inner.pool.interrupt();
+            if tokio::time::timeout(TO_NOTICE, inner.pool.drained(true)).await.is_err() {
+                report.interrupted -= inner.pool.executing(true).min(report.interrupted);
+            }
+        }
+        report.still_running = inner.pool.executing(false);
+        report.lost = inner.pool.drain();
+        telemetry::shut_down(report.interrupted, report.still_running, report.lost);
+        instances::unregister(self);
+        inner.phase.send_replace(Phase::Ended(report));
+    }
+}
+
+/// Ctrl-C, or SIGTERM where there is such a thing. It is listened for from the call on, not from the first poll.
+#[cfg(unix)]
+fn signal() -> impl Future<Output = ()> + Send {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).inspect_err(|error| telemetry::no_signals(error)).ok();
+    let (interrupt, terminate) = (listen(SignalKind::interrupt()), listen(SignalKind::terminate()));
+    async move {
+        let received = async |signal: Option<tokio::signal::unix::Signal>| match signal {
+            Some(mut signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        };
+        tokio::select! {
+            () = received(interrupt) => {}
+            () = received(terminate) => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        telemetry::no_signals(&error);
+        std::future::pending::<()>().await;
+    }
+}
