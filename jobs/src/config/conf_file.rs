@@ -9,7 +9,7 @@
 //! - `%(key)s` stands for the value of another key, `${NAME}` for an environment variable, both replaced when a
 //!   value is read, at most 200 times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::environment::Variables;
@@ -211,12 +211,14 @@ impl ConfFile {
     ) -> Layer {
         self.check_mode(mode, problems);
         let mode = mode.map_or(DEFAULT_MODE, |(mode, _)| mode);
+        let overridden: BTreeSet<&str> =
+            self.options.iter().filter(|o| o.section == mode).map(|o| o.name.as_str()).collect();
         // First the lines of all modes, then those of this one over them.
         let mut layers = [Layer::default(), Layer::default()];
         for option in &self.options {
             let layer = match option.section.as_str() {
                 section if section == mode => &mut layers[1],
-                DEFAULT if !self.overridden(option, mode) => &mut layers[0],
+                DEFAULT if !overridden.contains(option.name.as_str()) => &mut layers[0],
                 _ => continue,
             };
             let place = self.source.at_line(option.line);
@@ -243,10 +245,6 @@ impl ConfFile {
     /// The place of what holds for the file as such.
     pub(super) fn place(&self) -> Place {
         self.source.whole()
-    }
-
-    fn overridden(&self, option: &Option_, mode: &str) -> bool {
-        mode != DEFAULT && self.options.iter().any(|o| o.section == mode && o.name == option.name)
     }
 
     fn check_mode(&self, mode: Option<(&str, &Place)>, problems: &mut Vec<Problem>) {

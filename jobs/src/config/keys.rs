@@ -295,7 +295,7 @@ fn later(written: &str) -> KeyError {
 fn unknown(written: &str, key: &str, spelling: Spelling) -> KeyError {
     let message = match spelling {
         Spelling::Dotted => format!("unknown key {}", shown(written)),
-        Spelling::Env => format!("unknown key {} in the environment", shown(written)),
+        Spelling::Env => format!("unknown variable {}", shown(written)),
     };
     let help = match meant(key) {
         Some(Guess::Key(key)) => format!("did you mean `{}`?", spelling.write(&key)),

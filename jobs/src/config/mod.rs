@@ -236,3 +236,6 @@ fn name_problem(error: &jobs_syntax::SyntaxError) -> Problem {
         None => problem,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::keys::{JobKey, Key, nearest_of};
 use super::layer::Layer;
 use super::shown::{hide_secrets, shown};
-use super::source::Source;
+use super::source::{Lines, Source};
 use super::value::{Form, Raw};
 use crate::error::Problem;
 
@@ -16,7 +16,7 @@ pub(super) fn read(text: &str, source: &Source) -> Result<Layer, Vec<Problem>> {
     if !errors.is_empty() {
         return Err(not_toml(text, source, &errors));
     }
-    let mut reader = Reader { text, source, layer: Layer::default(), problems: Vec::new() };
+    let mut reader = Reader { lines: Lines::of(text), source, layer: Layer::default(), problems: Vec::new() };
     reader.table(&[], table.get_ref());
     let Reader { layer, mut problems, .. } = reader;
     layer.check(&mut problems);
@@ -28,7 +28,7 @@ pub(super) fn read(text: &str, source: &Source) -> Result<Layer, Vec<Problem>> {
 }
 
 struct Reader<'a> {
-    text: &'a str,
+    lines: Lines,
     source: &'a Source,
     layer: Layer,
     problems: Vec<Problem>,
@@ -44,7 +44,7 @@ impl Reader<'_> {
     }
 
     fn entry(&mut self, path: &[&str], key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) {
-        let place = self.source.at_byte(self.text, key.span().start);
+        let place = self.source.at_line(self.lines.number(key.span().start));
         let problem = match (path, value.get_ref()) {
             (["cron" | "jobs" | "job"], DeValue::Table(table)) => return self.table(path, table),
             // The names of schedules may have dots.
@@ -123,10 +123,17 @@ fn raw(value: &DeValue<'_>) -> Raw {
     }
 }
 
+/// A file in another notation has a mistake in every line; these tell enough.
+const MOST_SHOWN: usize = 10;
+
 /// The mistakes of the notation itself, the first of every line.
 fn not_toml(text: &str, source: &Source, errors: &[toml::de::Error]) -> Vec<Problem> {
+    let lines = Lines::of(text);
     let mut problems: Vec<(usize, Problem)> = Vec::new();
     for error in errors {
+        if problems.len() == MOST_SHOWN {
+            break;
+        }
         let at = error.span().map_or(0, |span| span.start).min(text.len());
         let line_start = text[..floor(text, at)].rfind('\n').map_or(0, |n| n + 1);
         if problems.iter().any(|(start, _)| *start == line_start) {
@@ -143,8 +150,12 @@ fn not_toml(text: &str, source: &Source, errors: &[toml::de::Error]) -> Vec<Prob
             let shown = hide_secrets(&line.replace(|c: char| c.is_control(), " "));
             message.push_str(&format!("\n  {shown}\n  {}{}", " ".repeat(column), "^".repeat(width)));
         }
-        let mut problem = Problem::new(message).at(source.at_byte(text, at));
-        if let Some(help) = hint(line, error.message()) {
+        let mut problem = Problem::new(message).at(source.at_line(lines.number(at)));
+        let help = match error.message().contains("duplicate key") {
+            true => Some(first_of_two(text, line_start, line)),
+            false => hint(line, error.message()),
+        };
+        if let Some(help) = help {
             problem = problem.help(help);
         }
         problems.push((line_start, problem));
@@ -152,11 +163,24 @@ fn not_toml(text: &str, source: &Source, errors: &[toml::de::Error]) -> Vec<Prob
     problems.into_iter().map(|(_, problem)| problem).collect()
 }
 
+/// Where the key or section of a line stands first.
+fn first_of_two(text: &str, line_start: usize, line: &str) -> String {
+    let name = |line: &str| line.split(['=', '#']).next().unwrap_or("").trim().to_owned();
+    let is_section = line.trim().starts_with('[');
+    let before: Vec<&str> = text[..line_start].lines().collect();
+    for (i, earlier) in before.iter().enumerate().rev() {
+        if name(earlier) == name(line) {
+            return format!("line {} has it already; keep one of the two", i + 1);
+        }
+        if !is_section && earlier.trim_start().starts_with('[') {
+            break;
+        }
+    }
+    "it is there already; keep one of the two".to_owned()
+}
+
 /// What is probably meant by a line that is not TOML.
 fn hint(line: &str, message: &str) -> Option<String> {
-    if message.contains("duplicate key") {
-        return Some("keep one of the two".to_owned());
-    }
     let trimmed = line.trim();
     if let Some(comment) = trimmed.strip_prefix(';') {
         return Some(format!("comments begin with `#`: `#{comment}`"));
@@ -164,6 +188,9 @@ fn hint(line: &str, message: &str) -> Option<String> {
     let (key, value) = trimmed.split_once(['=', ':'])?;
     let (key, value) = (key.trim(), value.trim());
     let bare_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+    if message.contains("expected `\"`") {
+        return Some("close the text with `\"`".to_owned());
+    }
     if !bare_key || value.is_empty() || value.contains(['"', '\'', '\\', '#']) || value.contains("://") {
         return None;
     }
