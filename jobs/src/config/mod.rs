@@ -1,12 +1,14 @@
 //! The configuration: its keys, its sources, and which of them wins.
 
 mod conf_file;
+mod conf_variables;
 mod environment;
 mod error;
 mod job_config;
 mod keys;
 mod layer;
 mod load;
+mod meant;
 mod proxies;
 mod resolve;
 mod settings;
@@ -14,6 +16,7 @@ mod shown;
 mod source;
 mod state;
 mod toml_file;
+mod toml_notation;
 mod value;
 
 use std::path::Path;

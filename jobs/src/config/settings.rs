@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use jobs_syntax::Overlap;
 
-use super::keys::{Setting, nearest_of};
+use super::keys::Setting;
+use super::meant::nearest_of;
 use super::proxies::Network;
 use super::state::StateMap;
 use crate::error::{Place, Problem};

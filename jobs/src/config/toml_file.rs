@@ -3,10 +3,12 @@
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::keys::{JobKey, Key, nearest_of};
+use super::keys::{JobKey, Key};
 use super::layer::Layer;
-use super::shown::{hide_secrets, shown};
+use super::meant::nearest_of;
+use super::shown::shown;
 use super::source::{Lines, Source};
+use super::toml_notation::not_toml;
 use super::value::{Form, Raw};
 use crate::error::Problem;
 
@@ -121,90 +123,4 @@ fn raw(value: &DeValue<'_>) -> Raw {
         DeValue::Array(items) => Raw::Array(items.iter().map(|item| raw(item.get_ref())).collect()),
         DeValue::Table(_) => Raw::Table,
     }
-}
-
-/// A file in another notation has a mistake in every line; these tell enough.
-const MOST_SHOWN: usize = 10;
-
-/// The mistakes of the notation itself, the first of every line.
-fn not_toml(text: &str, source: &Source, errors: &[toml::de::Error]) -> Vec<Problem> {
-    let lines = Lines::of(text);
-    let mut problems: Vec<(usize, Problem)> = Vec::new();
-    for error in errors {
-        if problems.len() == MOST_SHOWN {
-            break;
-        }
-        let at = error.span().map_or(0, |span| span.start).min(text.len());
-        let line_start = text[..floor(text, at)].rfind('\n').map_or(0, |n| n + 1);
-        if problems.iter().any(|(start, _)| *start == line_start) {
-            continue;
-        }
-        let line = text[line_start..].lines().next().unwrap_or("");
-        let mut message = format!("not TOML: {}", error.message());
-        if !line.trim().is_empty() {
-            let column = text[line_start..floor(text, at)].chars().count();
-            let width = error.span().map_or(1, |s| {
-                let end = floor(text, s.end.min(line_start + line.len()));
-                text.get(floor(text, at)..end).map_or(1, |marked| marked.chars().count()).max(1)
-            });
-            let shown = hide_secrets(&line.replace(|c: char| c.is_control(), " "));
-            message.push_str(&format!("\n  {shown}\n  {}{}", " ".repeat(column), "^".repeat(width)));
-        }
-        let mut problem = Problem::new(message).at(source.at_line(lines.number(at)));
-        let help = match error.message().contains("duplicate key") {
-            true => Some(first_of_two(text, line_start, line)),
-            false => hint(line, error.message()),
-        };
-        if let Some(help) = help {
-            problem = problem.help(help);
-        }
-        problems.push((line_start, problem));
-    }
-    problems.into_iter().map(|(_, problem)| problem).collect()
-}
-
-/// Where the key or section of a line stands first.
-fn first_of_two(text: &str, line_start: usize, line: &str) -> String {
-    let name = |line: &str| line.split(['=', '#']).next().unwrap_or("").trim().to_owned();
-    let is_section = line.trim().starts_with('[');
-    let before: Vec<&str> = text[..line_start].lines().collect();
-    for (i, earlier) in before.iter().enumerate().rev() {
-        if name(earlier) == name(line) {
-            return format!("line {} has it already; keep one of the two", i + 1);
-        }
-        if !is_section && earlier.trim_start().starts_with('[') {
-            break;
-        }
-    }
-    "it is there already; keep one of the two".to_owned()
-}
-
-/// What is probably meant by a line that is not TOML.
-fn hint(line: &str, message: &str) -> Option<String> {
-    let trimmed = line.trim();
-    if let Some(comment) = trimmed.strip_prefix(';') {
-        return Some(format!("comments begin with `#`: `#{comment}`"));
-    }
-    let (key, value) = trimmed.split_once(['=', ':'])?;
-    let (key, value) = (key.trim(), value.trim());
-    let bare_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
-    if message.contains("expected `\"`") {
-        return Some("close the text with `\"`".to_owned());
-    }
-    if !bare_key || value.is_empty() || value.contains(['"', '\'', '\\', '#']) || value.contains("://") {
-        return None;
-    }
-    let value = match value {
-        "yes" | "on" | "True" | "TRUE" => "true".to_owned(),
-        "no" | "off" | "False" | "FALSE" => "false".to_owned(),
-        number if number.parse::<i64>().is_ok() => number.to_owned(),
-        "true" | "false" => value.to_owned(),
-        text => format!("\"{text}\""),
-    };
-    Some(format!("write `{key} = {value}`"))
-}
-
-/// The nearest character boundary at or before a byte.
-fn floor(text: &str, at: usize) -> usize {
-    text.floor_char_boundary(at)
 }

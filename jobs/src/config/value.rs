@@ -87,7 +87,7 @@ impl Raw {
             Self::Text(text) => Ok(text),
             other => Err(Mistake::new(
                 format!("must be {what}, not {}", other.described()),
-                format!("write a text in quotes, such as `{example}`"),
+                format!("write a text in quotes, such as `\"{example}\"`"),
             )),
         }
     }
@@ -98,7 +98,9 @@ pub(super) fn integer(raw: &Raw, form: Form, name: &str) -> Result<i64, Mistake>
     let wrong = |help: &str| Mistake::new(format!("must be a whole number, not {}", raw.described()), help);
     match raw {
         Raw::Integer(n) => Ok(*n),
-        Raw::HugeInteger(_) => Err(wrong("0 or less means unlimited")),
+        Raw::HugeInteger(_) => {
+            Err(wrong(&format!("numbers go up to {}; 0 or less means unlimited", i64::MAX)))
+        }
         Raw::Text(text) => match (form, text.trim().parse::<i64>()) {
             (Form::Conf | Form::Env | Form::Code, Ok(n)) => Ok(n),
             (Form::Toml, Ok(n)) => Err(wrong(&format!("write the number without quotes: `{name} = {n}`"))),
@@ -295,18 +297,17 @@ fn refuse_five_fields(text: &str, form: Form, name: &str) -> Result<(), Mistake>
     }
     let fields = fields.join(" ");
     let readings = [
-        (format!("{zone}0 {fields}"), "minutes first, as in a crontab"),
-        (format!("{zone}{fields} *"), "seconds first, as Revel reads it"),
+        ("minutes first, as in a crontab", format!("{zone}0 {fields}")),
+        ("seconds first, as Revel reads it", format!("{zone}{fields} *")),
     ];
-    let fixes: Vec<String> = readings
-        .iter()
-        .filter(|(text, _)| Spec::parse(text).is_ok())
-        .map(|(text, reading)| format!("{reading}: `{name} = {text}`"))
-        .collect();
-    if fixes.is_empty() {
+    if readings.iter().all(|(_, text)| Spec::parse(text).is_err()) {
         // The mistakes of the fields themselves are the news.
         return Ok(());
     }
+    let fixes = readings.map(|(reading, text)| match Spec::parse(&text) {
+        Ok(_) => format!("{reading}: `{name} = {text}`"),
+        Err(_) => format!("{reading}: not valid"),
+    });
     Err(Mistake::new(
         format!("has five fields, which crontab and Revel read differently: {}", shown(text)),
         fixes.join("\n"),
@@ -332,7 +333,7 @@ pub(super) fn store(raw: &Raw) -> Result<StoreUrl, Mistake> {
             Err(Mistake::new("lacks the address of the server", "write `postgres://user@host/database`"))
         }
         _ => {
-            let near = super::keys::nearest_of(scheme, ["memory", "sqlite", "postgres", "postgresql"]);
+            let near = super::meant::nearest_of(scheme, ["memory", "sqlite", "postgres", "postgresql"]);
             let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
             let message = if text == scheme || scheme.len() < 16 && text.contains("://") {
                 format!("names an unknown store, {}", shown(scheme))
