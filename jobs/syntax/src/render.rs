@@ -86,6 +86,9 @@ struct Window {
 
 impl Window {
     fn around(source: &str, span: Range<usize>) -> Self {
+        if source.trim().is_empty() {
+            return Self { cells: Vec::new(), cut_before: false, cut_after: false };
+        }
         let start = floor_boundary(source, span.start);
         let (before, after) = source.split_at(start);
         let mut cells: Vec<Cell> = Vec::new();
@@ -116,13 +119,13 @@ impl Window {
             columns += cell.width;
             cells.push(cell);
         };
-        if after.is_empty() && !cells.is_empty() {
+        if after.is_empty() {
             cells.push(Cell::new(' ', true));
         }
         Self { cells, cut_before, cut_after }
     }
 
-    /// The line and the line of carets, both empty for an empty text.
+    /// The line and the line of carets, both empty for a blank text.
     fn lines(&self) -> (String, String) {
         let (mut line, mut carets) = (String::new(), String::new());
         if self.cut_before {
