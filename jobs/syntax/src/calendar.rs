@@ -6,7 +6,7 @@ use crate::field::{Field, MONTHS};
 use crate::{CronSpec, SyntaxError, SyntaxErrorKind};
 
 /// What a date must tell to be matched: the year has no field of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CivilDay {
     /// 1–12.
     pub month: u8,

@@ -61,9 +61,7 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 fn push_visible(text: &mut String, char: char) {
-    if matches!(char, '\t' | '\n' | '\r') {
-        text.push(' ');
-    } else if matches!(char, '"' | '\'' | '\\') {
+    if matches!(char, '"' | '\'' | '\\') {
         text.push(char);
     } else {
         text.extend(char.escape_debug());
@@ -147,7 +145,10 @@ impl Window {
 impl Cell {
     fn new(char: char, marked: bool) -> Self {
         let mut shown = String::new();
-        push_visible(&mut shown, char);
+        match char {
+            '\t' | '\n' | '\r' => shown.push(' '),
+            char => push_visible(&mut shown, char),
+        }
         let width = shown.chars().map(width).sum();
         Self { shown, width, marked }
     }
