@@ -30,7 +30,7 @@ use layer::Layer;
 use load::{File, Format};
 pub(crate) use settings::{JobOverrides, NamedSchedule, Settings, Sourced, Store, did_you_mean};
 use source::Source;
-use state::StateMap;
+pub(crate) use state::StateMap;
 use value::{Form, Raw};
 
 use crate::error::{Place, Problem};

@@ -179,6 +179,14 @@ fn a_pool_of_zero_or_less_is_unlimited() {
 }
 
 #[test]
+fn a_shutdown_may_wait_for_nobody() {
+    for text in ["0s", "0m", "0h0s"] {
+        let s = settings(toml(&format!("jobs.shutdown_timeout = \"{text}\"")));
+        assert_eq!(s.shutdown_timeout.value, Duration::ZERO, "{text}");
+    }
+}
+
+#[test]
 fn the_words_of_the_original_are_booleans_where_there_is_only_text() {
     for (word, expected) in [
         ("true", true),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jobs_syntax::{Overlap, ScheduleText, Spec, SyntaxError};
+use jobs_syntax::{Overlap, ScheduleText, Spec, SyntaxError, SyntaxErrorKind};
 
 use super::proxies::Network;
 use super::settings::{NamedSchedule, StoreUrl};
@@ -158,10 +158,11 @@ pub(super) fn timeout(raw: &Raw, name: &str) -> Result<Duration, Mistake> {
         ));
     }
     let text = raw.text("a duration", "30s")?;
-    if matches!(text.trim(), "0" | "0s") {
-        return Ok(Duration::ZERO);
+    match jobs_syntax::parse_duration(text) {
+        Ok(duration) => Ok(duration),
+        Err(e) if e.kind() == SyntaxErrorKind::ZeroDuration => Ok(Duration::ZERO),
+        Err(e) => Err(Mistake::syntax(text, &e)),
     }
-    jobs_syntax::parse_duration(text).map_err(|e| Mistake::syntax(text, &e))
 }
 
 /// An interval.
