@@ -79,10 +79,11 @@ pub(crate) fn resolve(
 ) -> Vec<Registered> {
     check_names(descriptors, problems);
     let names = || descriptors.iter().map(|descriptor| descriptor.name);
-    let used = descriptors.iter().flat_map(|descriptor| descriptor.schedules).filter_map(|decl| match decl.when {
-        WhenDecl::Named(name) => Some(name),
-        _ => None,
-    });
+    let used =
+        descriptors.iter().flat_map(|descriptor| descriptor.schedules).filter_map(|decl| match decl.when {
+            WhenDecl::Named(name) => Some(name),
+            _ => None,
+        });
     problems.extend(settings.adopt_spelling(names(), used));
     check_expected(&names().collect(), settings, problems);
     check_overrides(&names().collect(), settings, problems);
@@ -100,15 +101,19 @@ fn check_names(descriptors: &[&'static Descriptor], problems: &mut Vec<Problem>)
     for descriptor in descriptors {
         for name in std::iter::once(&descriptor.name).chain(descriptor.aliases) {
             let Some(first) = owners.insert(name, descriptor) else { continue };
-            let what = if *name == descriptor.name && *name == first.name { "two jobs are" } else { "two jobs are, by an alias," };
-            problems.push(
-                Problem::new(format!("{what} named `{name}`")).at(place_of(descriptor)).help(format!(
+            let what = if *name == descriptor.name && *name == first.name {
+                "two jobs are"
+            } else {
+                "two jobs are, by an alias,"
+            };
+            problems.push(Problem::new(format!("{what} named `{name}`")).at(place_of(descriptor)).help(
+                format!(
                     "the other is {}::{} at {}; give one of them `name = \"…\"`",
                     first.module,
                     first.name,
                     place_of(first)
-                )),
-            );
+                ),
+            ));
         }
     }
 }
@@ -137,9 +142,14 @@ fn check_overrides(names: &BTreeSet<&str>, settings: &Settings, problems: &mut V
         }
         let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
             let known: Vec<_> = names.iter().take(8).map(|name| format!("`{name}`")).collect();
-            if known.is_empty() { "this program has no jobs".to_owned() } else { format!("there are {}", known.join(", ")) }
+            if known.is_empty() {
+                "this program has no jobs".to_owned()
+            } else {
+                format!("there are {}", known.join(", "))
+            }
         });
-        problems.push(Problem::new(format!("no job is named `{name}`")).at(overrides.place.clone()).help(help));
+        problems
+            .push(Problem::new(format!("no job is named `{name}`")).at(overrides.place.clone()).help(help));
     }
 }
 
@@ -150,7 +160,11 @@ fn check_state(descriptors: &[&'static Descriptor], settings: &Settings, problem
                 continue;
             }
             let given = settings.state.type_names();
-            let given = if given.is_empty() { "none was given".to_owned() } else { format!("there are {}", given.join(", ")) };
+            let given = if given.is_empty() {
+                "none was given".to_owned()
+            } else {
+                format!("there are {}", given.join(", "))
+            };
             problems.push(
                 Problem::new(format!(
                     "the job `{}` needs a state of type `{}` for its parameter `{}`",
@@ -233,9 +247,7 @@ fn schedules_of(
             WhenDecl::Every(text) => (Schedule::parse(&format!("@every {text}")), None),
             WhenDecl::Named(name) => (named(name, &place, zone, settings, problems)?, Some(Box::from(name))),
         };
-        let schedule = schedule
-            .map_err(|error| problems.push(about(descriptor, &error).at(place)))
-            .ok()?;
+        let schedule = schedule.map_err(|error| problems.push(about(descriptor, &error).at(place))).ok()?;
         let identity = Identity { name, key: decl.key.map(Box::from), args: decl.args, repeat: 1 };
         Some(Resolved { schedule, template: Template::Make(decl.job), identity })
     };
@@ -253,9 +265,12 @@ fn overridden(
     let first = descriptor.schedules.first();
     let Some(make) = first.map(|decl| decl.job).or(descriptor.default) else {
         problems.push(
-            Problem::new(format!("the job `{}` cannot be scheduled here: it has arguments without a value", descriptor.name))
-                .at(overrides.place.clone())
-                .help(format!("give its parameters `#[default = …]` at {}", place_of(descriptor))),
+            Problem::new(format!(
+                "the job `{}` cannot be scheduled here: it has arguments without a value",
+                descriptor.name
+            ))
+            .at(overrides.place.clone())
+            .help(format!("give its parameters `#[default = …]` at {}", place_of(descriptor))),
         );
         return Vec::new();
     };

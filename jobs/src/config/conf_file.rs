@@ -9,12 +9,14 @@
 //! - `%(key)s` stands for the value of another key, `${NAME}` for an environment variable, both replaced when a
 //!   value is read, at most 200 times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::conf_variables::{has_variable, replace};
 use super::environment::Variables;
-use super::keys::{Key, nearest_of};
+use super::keys::Key;
 use super::layer::Layer;
+use super::meant::nearest_of;
 use super::shown::shown;
 use super::source::Source;
 use super::value::{Form, Raw, unquoted};
@@ -24,20 +26,17 @@ use crate::error::{Place, Problem};
 const DEFAULT: &str = "DEFAULT";
 /// The mode in which Revel runs where none is given.
 const DEFAULT_MODE: &str = "dev";
-/// How often a value is looked into, the same as in the original.
-const MOST_REPLACEMENTS: usize = 200;
-
 /// A file whose values wait for the run mode and the environment.
 #[derive(Clone)]
 pub(super) struct ConfFile {
     source: Source,
     /// The headers, by name, with the line of the first.
     sections: BTreeMap<String, usize>,
-    options: Vec<Option_>,
+    options: Vec<Entry>,
 }
 
 #[derive(Clone)]
-struct Option_ {
+struct Entry {
     section: String,
     name: String,
     value: String,
@@ -89,7 +88,7 @@ impl ConfFile {
                 continued = true;
                 let name = content[..at].trim();
                 let ours = self.classify(name, number, problems);
-                self.options.push(Option_ {
+                self.options.push(Entry {
                     section: section.filter(|s| !s.is_empty()).unwrap_or(DEFAULT).to_owned(),
                     name: name.to_owned(),
                     value: content[at + 1..].trim().to_owned(),
@@ -159,7 +158,12 @@ impl ConfFile {
                 problem.help(format!("close the section: `[{}]`", name.trim()))
             }
             Some(_) => problem.help("a section stands alone on its line"),
-            None => problem.help("comments begin with `#` or `;`"),
+            None => match content.split_once(char::is_whitespace) {
+                Some((name, value)) if is_ours(name) => {
+                    problem.help(format!("write {}", shown(&format!("{name} = {}", value.trim()))))
+                }
+                _ => problem.help("comments begin with `#` or `;`"),
+            },
         }
     }
 
@@ -190,7 +194,7 @@ impl ConfFile {
         let mut sections: BTreeMap<&str, Layer> = BTreeMap::new();
         for option in &self.options {
             let Some(Ours::Key(key)) = &option.ours else { continue };
-            if find_variable(&option.value, '%').is_some() || find_variable(&option.value, '$').is_some() {
+            if has_variable(&option.value) {
                 continue;
             }
             let layer = sections.entry(&option.section).or_default();
@@ -211,12 +215,14 @@ impl ConfFile {
     ) -> Layer {
         self.check_mode(mode, problems);
         let mode = mode.map_or(DEFAULT_MODE, |(mode, _)| mode);
+        let overridden: BTreeSet<&str> =
+            self.options.iter().filter(|o| o.section == mode).map(|o| o.name.as_str()).collect();
         // First the lines of all modes, then those of this one over them.
         let mut layers = [Layer::default(), Layer::default()];
         for option in &self.options {
             let layer = match option.section.as_str() {
                 section if section == mode => &mut layers[1],
-                DEFAULT if !self.overridden(option, mode) => &mut layers[0],
+                DEFAULT if !overridden.contains(option.name.as_str()) => &mut layers[0],
                 _ => continue,
             };
             let place = self.source.at_line(option.line);
@@ -243,10 +249,6 @@ impl ConfFile {
     /// The place of what holds for the file as such.
     pub(super) fn place(&self) -> Place {
         self.source.whole()
-    }
-
-    fn overridden(&self, option: &Option_, mode: &str) -> bool {
-        mode != DEFAULT && self.options.iter().any(|o| o.section == mode && o.name == option.name)
     }
 
     fn check_mode(&self, mode: Option<(&str, &Place)>, problems: &mut Vec<Problem>) {
@@ -364,45 +366,4 @@ fn section_name(section: &str) -> String {
 fn without_comment(line: &str) -> &str {
     let end = [" ;", "\t;", " #", "\t#"].iter().filter_map(|mark| line.find(mark)).min();
     &line[..end.unwrap_or(line.len())]
-}
-
-/// Replaces one variable after the other until there is none.
-fn replace(
-    value: &str,
-    sign: char,
-    mut lookup: impl FnMut(&str) -> Result<String, (String, String)>,
-) -> Result<String, (String, String)> {
-    let mut value = value.to_owned();
-    for _ in 0..MOST_REPLACEMENTS {
-        let Some(found) = find_variable(&value, sign) else { return Ok(value) };
-        let with = lookup(&value[found.name.clone()])?;
-        value.replace_range(found.whole, &with);
-    }
-    Err((
-        "goes round in a circle: its variables stand for each other".to_owned(),
-        "write the value out".to_owned(),
-    ))
-}
-
-struct Found {
-    whole: std::ops::Range<usize>,
-    name: std::ops::Range<usize>,
-}
-
-/// The first `%(name)s` or `${name}`.
-fn find_variable(value: &str, sign: char) -> Option<Found> {
-    let (open, close) = if sign == '%' { ("%(", ")s") } else { ("${", "}") };
-    let mut from = 0;
-    while let Some(at) = value[from..].find(open).map(|at| from + at) {
-        let start = at + open.len();
-        let length = value[start..]
-            .find(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c)))
-            .unwrap_or(value.len() - start);
-        let end = start + length;
-        if length > 0 && value[end..].starts_with(close) {
-            return Some(Found { whole: at..end + close.len(), name: start..end });
-        }
-        from = start;
-    }
-    None
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::meant::{Guess, meant};
 use super::shown::shown;
 use crate::error::Problem;
 
@@ -89,10 +90,10 @@ impl fmt::Display for Key {
 }
 
 /// Keys of `jobs.` that are part of the design and not of this version, by their first part.
-const LATER_SETTINGS: [&str; 3] = ["queues", "retention", "auth"];
+pub(super) const LATER_SETTINGS: [&str; 3] = ["queues", "retention", "auth"];
 
 /// Keys of a job that are part of the design and not of this version.
-const LATER_JOB_KEYS: [&str; 11] = [
+pub(super) const LATER_JOB_KEYS: [&str; 11] = [
     "retries",
     "timeout",
     "queue",
@@ -109,42 +110,6 @@ const LATER_JOB_KEYS: [&str; 11] = [
 /// Keys of a job that only its attribute can say: they are part of what the program is.
 const CODE_JOB_KEYS: [&str; 9] =
     ["startup", "order", "args", "key", "name", "aliases", "struct_name", "crate", "default"];
-
-/// What other systems call our settings, where the spelling is too far off to guess from.
-const OTHER_WORDS_FOR_SETTINGS: [(&str, Setting); 18] = [
-    ("workers", Setting::Pool),
-    ("threads", Setting::Pool),
-    ("pool_size", Setting::Pool),
-    ("poolsize", Setting::Pool),
-    ("size", Setting::Pool),
-    ("max", Setting::Pool),
-    ("concurrency", Setting::Pool),
-    ("tz", Setting::Timezone),
-    ("zone", Setting::Timezone),
-    ("time_zone", Setting::Timezone),
-    ("database", Setting::Store),
-    ("database_url", Setting::Store),
-    ("db", Setting::Store),
-    ("url", Setting::Store),
-    ("storage", Setting::Store),
-    ("backend", Setting::Store),
-    ("timeout", Setting::ShutdownTimeout),
-    ("grace_period", Setting::ShutdownTimeout),
-];
-
-/// What other systems call our keys of a job.
-const OTHER_WORDS_FOR_JOB_KEYS: [(&str, JobKey); 10] = [
-    ("cron", JobKey::Schedule),
-    ("spec", JobKey::Schedule),
-    ("when", JobKey::Schedule),
-    ("at", JobKey::Schedule),
-    ("interval", JobKey::Every),
-    ("timezone", JobKey::Tz),
-    ("zone", JobKey::Tz),
-    ("disabled", JobKey::Enabled),
-    ("active", JobKey::Enabled),
-    ("selfconcurrent", JobKey::Overlap),
-];
 
 /// Why a text is not a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,9 +186,20 @@ impl Key {
                 ),
             )),
             ["jobs", rest @ ..] => Self::setting(rest, written, spelling),
-            ["job"] | ["job", _] => Err(KeyError::new(
-                format!("{} lacks the name of a job or of a key", shown(written)),
+            ["job"] => Err(KeyError::new(
+                format!("{} lacks the name of a job", shown(written)),
                 format!("what is said about one job is written `{}`", spelling.write("job.NAME.KEY")),
+            )),
+            ["job", key] if JobKey::ALL.iter().any(|k| k.name() == *key) => Err(KeyError::new(
+                format!("{} lacks the name of a job", shown(written)),
+                format!("write `{}`", spelling.write(&format!("job.NAME.{key}"))),
+            )),
+            ["job", name] => Err(KeyError::new(
+                format!("{} lacks a key of the job", shown(written)),
+                format!(
+                    "the keys are {}",
+                    list(JobKey::ALL.map(|k| spelling.write(&format!("job.{name}.{}", k.name()))))
+                ),
             )),
             ["job", name @ .., key] => Self::job(&name.join("."), key, written, spelling),
             other => Err(unknown(written, &other.join("."), spelling)),
@@ -295,7 +271,7 @@ fn later(written: &str) -> KeyError {
 fn unknown(written: &str, key: &str, spelling: Spelling) -> KeyError {
     let message = match spelling {
         Spelling::Dotted => format!("unknown key {}", shown(written)),
-        Spelling::Env => format!("unknown key {} in the environment", shown(written)),
+        Spelling::Env => format!("unknown variable {}", shown(written)),
     };
     let help = match meant(key) {
         Some(Guess::Key(key)) => format!("did you mean `{}`?", spelling.write(&key)),
@@ -306,6 +282,12 @@ fn unknown(written: &str, key: &str, spelling: Spelling) -> KeyError {
             Some(("job", _)) => {
                 format!("a job has the keys {}", list(JobKey::ALL.map(|k| k.name().to_owned())))
             }
+            Some(("jobs", _)) => {
+                format!(
+                    "the settings are {}",
+                    list(Setting::ALL.map(|s| spelling.write(&format!("jobs.{}", s.name()))))
+                )
+            }
             _ => format!(
                 "there are `{}`, `{}` and {}",
                 spelling.write("cron.NAME"),
@@ -315,61 +297,6 @@ fn unknown(written: &str, key: &str, spelling: Spelling) -> KeyError {
         },
     };
     KeyError { message, help: Some(help) }
-}
-
-enum Guess {
-    Key(String),
-    Later(String),
-}
-
-/// The key that the user probably meant.
-fn meant(key: &str) -> Option<Guess> {
-    let lower = key.to_lowercase().replace('-', "_");
-    let parts: Vec<&str> = lower.split('.').collect();
-    match parts.as_slice() {
-        ["job", name, key] => {
-            let meant = other_word(&OTHER_WORDS_FOR_JOB_KEYS, key).map(|k| k.name()).or_else(|| {
-                nearest_of(key, JobKey::ALL.map(JobKey::name).into_iter().chain(LATER_JOB_KEYS))
-            })?;
-            Some(guess(format!("job.{name}.{meant}"), LATER_JOB_KEYS.contains(&meant)))
-        }
-        // A setting, perhaps without its section or with its words parted: `pool`, `jobs.poll`, `jobs.trusted.proxies`.
-        _ => {
-            let bare = lower.strip_prefix("jobs.").unwrap_or(&lower).replace('.', "_");
-            let meant = other_word(&OTHER_WORDS_FOR_SETTINGS, &bare).map(|s| s.name()).or_else(|| {
-                nearest_of(&bare, Setting::ALL.map(Setting::name).into_iter().chain(LATER_SETTINGS))
-            });
-            match meant {
-                Some(meant) => Some(guess(format!("jobs.{meant}"), LATER_SETTINGS.contains(&meant))),
-                None => section(&parts),
-            }
-        }
-    }
-}
-
-fn guess(key: String, later: bool) -> Guess {
-    if later { Guess::Later(key) } else { Guess::Key(key) }
-}
-
-/// Mends the first part: `crons.nightly`, `Job.x.enabled`, `module.jobs.pool`.
-fn section(parts: &[&str]) -> Option<Guess> {
-    let (first, rest) = parts.split_first()?;
-    let section = nearest_of(first, ["cron", "jobs", "job"])?;
-    if rest.is_empty() || section == *first {
-        return None;
-    }
-    let mended: Vec<&str> = std::iter::once(section).chain(rest.iter().copied()).collect();
-    Key::parse(&mended).ok().map(|key| Guess::Key(key.to_string()))
-}
-
-fn other_word<T: Copy>(words: &[(&str, T)], word: &str) -> Option<T> {
-    words.iter().find(|(other, _)| *other == word).map(|(_, ours)| *ours)
-}
-
-/// The candidate nearest to a word.
-pub(super) fn nearest_of<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let candidates: Vec<&str> = candidates.into_iter().collect();
-    jobs_syntax::nearest(word, candidates)
 }
 
 /// `a`, `b` and `c`, each in backticks.

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::conf_file::ConfFile;
 use super::error::ConfigError;
-use super::keys::nearest_of;
 use super::layer::Layer;
+use super::meant::nearest_of;
 use super::source::Source;
 use super::toml_file;
 use crate::error::Problem;

@@ -1,23 +1,27 @@
 //! The configuration: its keys, its sources, and which of them wins.
 
 mod conf_file;
+mod conf_variables;
 mod environment;
 mod error;
 mod job_config;
 mod keys;
 mod layer;
 mod load;
+mod meant;
 mod proxies;
 mod resolve;
 mod settings;
 mod shown;
 mod source;
 mod toml_file;
+mod toml_notation;
 mod value;
 
 use std::path::Path;
 use std::time::Duration;
 
+use crate::job::state::StateMap;
 use environment::Environment;
 pub use error::ConfigError;
 pub use job_config::JobConfig;
@@ -26,7 +30,6 @@ use layer::Layer;
 use load::{File, Format};
 pub(crate) use settings::{JobOverrides, NamedSchedule, Settings, Sourced, did_you_mean};
 use source::Source;
-use crate::job::state::StateMap;
 use value::{Form, Raw};
 
 use crate::error::{Place, Problem};
@@ -235,3 +238,6 @@ fn name_problem(error: &jobs_syntax::SyntaxError) -> Problem {
         None => problem,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use jobs_syntax::Overlap;
 
-use super::keys::{Setting, nearest_of};
+use super::keys::Setting;
+use super::meant::nearest_of;
 use super::proxies::Network;
-use crate::job::state::StateMap;
 use crate::error::{Place, Problem};
+use crate::job::state::StateMap;
 
 /// A value and where it was said.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -29,11 +29,6 @@ impl Source {
         Place::File { path: self.path.clone(), line: u32::try_from(line).ok() }
     }
 
-    /// The line of a byte of the text.
-    pub(super) fn at_byte(&self, text: &str, at: usize) -> Place {
-        self.at_line(line_of(text.as_bytes(), at))
-    }
-
     /// Reads bytes as UTF-8, with or without a byte order mark.
     pub(super) fn decode<'a>(&self, bytes: &'a [u8]) -> Result<&'a str, Problem> {
         if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
@@ -56,4 +51,18 @@ impl Source {
 /// The number, from 1, of the line that a byte stands in.
 fn line_of(bytes: &[u8], at: usize) -> usize {
     bytes[..at.min(bytes.len())].iter().filter(|b| **b == b'\n').count() + 1
+}
+
+/// Where the lines of a text begin, so that a place is found without reading the text again.
+pub(super) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(at, _)| at + 1).collect())
+    }
+
+    /// The number, from 1, of the line that a byte stands in.
+    pub(super) fn number(&self, at: usize) -> usize {
+        self.0.partition_point(|start| *start <= at) + 1
+    }
 }

@@ -3,10 +3,12 @@
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::keys::{JobKey, Key, nearest_of};
+use super::keys::{JobKey, Key};
 use super::layer::Layer;
-use super::shown::{hide_secrets, shown};
-use super::source::Source;
+use super::meant::nearest_of;
+use super::shown::shown;
+use super::source::{Lines, Source};
+use super::toml_notation::not_toml;
 use super::value::{Form, Raw};
 use crate::error::Problem;
 
@@ -16,7 +18,7 @@ pub(super) fn read(text: &str, source: &Source) -> Result<Layer, Vec<Problem>> {
     if !errors.is_empty() {
         return Err(not_toml(text, source, &errors));
     }
-    let mut reader = Reader { text, source, layer: Layer::default(), problems: Vec::new() };
+    let mut reader = Reader { lines: Lines::of(text), source, layer: Layer::default(), problems: Vec::new() };
     reader.table(&[], table.get_ref());
     let Reader { layer, mut problems, .. } = reader;
     layer.check(&mut problems);
@@ -28,7 +30,7 @@ pub(super) fn read(text: &str, source: &Source) -> Result<Layer, Vec<Problem>> {
 }
 
 struct Reader<'a> {
-    text: &'a str,
+    lines: Lines,
     source: &'a Source,
     layer: Layer,
     problems: Vec<Problem>,
@@ -44,7 +46,7 @@ impl Reader<'_> {
     }
 
     fn entry(&mut self, path: &[&str], key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) {
-        let place = self.source.at_byte(self.text, key.span().start);
+        let place = self.source.at_line(self.lines.number(key.span().start));
         let problem = match (path, value.get_ref()) {
             (["cron" | "jobs" | "job"], DeValue::Table(table)) => return self.table(path, table),
             // The names of schedules may have dots.
@@ -121,63 +123,4 @@ fn raw(value: &DeValue<'_>) -> Raw {
         DeValue::Array(items) => Raw::Array(items.iter().map(|item| raw(item.get_ref())).collect()),
         DeValue::Table(_) => Raw::Table,
     }
-}
-
-/// The mistakes of the notation itself, the first of every line.
-fn not_toml(text: &str, source: &Source, errors: &[toml::de::Error]) -> Vec<Problem> {
-    let mut problems: Vec<(usize, Problem)> = Vec::new();
-    for error in errors {
-        let at = error.span().map_or(0, |span| span.start).min(text.len());
-        let line_start = text[..floor(text, at)].rfind('\n').map_or(0, |n| n + 1);
-        if problems.iter().any(|(start, _)| *start == line_start) {
-            continue;
-        }
-        let line = text[line_start..].lines().next().unwrap_or("");
-        let mut message = format!("not TOML: {}", error.message());
-        if !line.trim().is_empty() {
-            let column = text[line_start..floor(text, at)].chars().count();
-            let width = error.span().map_or(1, |s| {
-                let end = floor(text, s.end.min(line_start + line.len()));
-                text.get(floor(text, at)..end).map_or(1, |marked| marked.chars().count()).max(1)
-            });
-            let shown = hide_secrets(&line.replace(|c: char| c.is_control(), " "));
-            message.push_str(&format!("\n  {shown}\n  {}{}", " ".repeat(column), "^".repeat(width)));
-        }
-        let mut problem = Problem::new(message).at(source.at_byte(text, at));
-        if let Some(help) = hint(line, error.message()) {
-            problem = problem.help(help);
-        }
-        problems.push((line_start, problem));
-    }
-    problems.into_iter().map(|(_, problem)| problem).collect()
-}
-
-/// What is probably meant by a line that is not TOML.
-fn hint(line: &str, message: &str) -> Option<String> {
-    if message.contains("duplicate key") {
-        return Some("keep one of the two".to_owned());
-    }
-    let trimmed = line.trim();
-    if let Some(comment) = trimmed.strip_prefix(';') {
-        return Some(format!("comments begin with `#`: `#{comment}`"));
-    }
-    let (key, value) = trimmed.split_once(['=', ':'])?;
-    let (key, value) = (key.trim(), value.trim());
-    let bare_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
-    if !bare_key || value.is_empty() || value.contains(['"', '\'', '\\', '#']) || value.contains("://") {
-        return None;
-    }
-    let value = match value {
-        "yes" | "on" | "True" | "TRUE" => "true".to_owned(),
-        "no" | "off" | "False" | "FALSE" => "false".to_owned(),
-        number if number.parse::<i64>().is_ok() => number.to_owned(),
-        "true" | "false" => value.to_owned(),
-        text => format!("\"{text}\""),
-    };
-    Some(format!("write `{key} = {value}`"))
-}
-
-/// The nearest character boundary at or before a byte.
-fn floor(text: &str, at: usize) -> usize {
-    text.floor_char_boundary(at)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jobs_syntax::{Overlap, ScheduleText, Spec, SyntaxError};
+use jobs_syntax::{Overlap, ScheduleText, Spec, SyntaxError, SyntaxErrorKind};
 
 use super::proxies::Network;
 use super::settings::{NamedSchedule, StoreUrl};
@@ -42,12 +42,13 @@ pub(super) struct Mistake {
 
 impl Mistake {
     fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), help: Some(help.into()) }
+        Self { message: format!(" {}", message.into()), help: Some(help.into()) }
     }
 
-    fn syntax(what: &str, text: &str, error: &SyntaxError) -> Self {
+    /// A mistake inside the text, shown with a caret.
+    fn syntax(text: &str, error: &SyntaxError) -> Self {
         let help = error.help().map(str::to_owned);
-        let mut message = format!("{what}: {}", error.render(text));
+        let mut message = format!(": {}", error.render(text));
         if let Some(help) = &help
             && let Some(without) = message.strip_suffix(&format!("\nhelp: {help}"))
         {
@@ -58,7 +59,7 @@ impl Mistake {
 
     /// The problem of the key that has the value; the place is the caller's to add.
     pub(super) fn of(self, key: &str) -> Problem {
-        let problem = Problem::new(format!("`{key}` {}", self.message));
+        let problem = Problem::new(format!("`{key}`{}", self.message));
         match self.help {
             Some(help) => problem.help(help),
             None => problem,
@@ -86,7 +87,7 @@ impl Raw {
             Self::Text(text) => Ok(text),
             other => Err(Mistake::new(
                 format!("must be {what}, not {}", other.described()),
-                format!("write a text in quotes, such as `{example}`"),
+                format!("write a text in quotes, such as `\"{example}\"`"),
             )),
         }
     }
@@ -97,7 +98,9 @@ pub(super) fn integer(raw: &Raw, form: Form, name: &str) -> Result<i64, Mistake>
     let wrong = |help: &str| Mistake::new(format!("must be a whole number, not {}", raw.described()), help);
     match raw {
         Raw::Integer(n) => Ok(*n),
-        Raw::HugeInteger(_) => Err(wrong("0 or less means unlimited")),
+        Raw::HugeInteger(_) => {
+            Err(wrong(&format!("numbers go up to {}; 0 or less means unlimited", i64::MAX)))
+        }
         Raw::Text(text) => match (form, text.trim().parse::<i64>()) {
             (Form::Conf | Form::Env | Form::Code, Ok(n)) => Ok(n),
             (Form::Toml, Ok(n)) => Err(wrong(&format!("write the number without quotes: `{name} = {n}`"))),
@@ -155,10 +158,11 @@ pub(super) fn timeout(raw: &Raw, name: &str) -> Result<Duration, Mistake> {
         ));
     }
     let text = raw.text("a duration", "30s")?;
-    if matches!(text.trim(), "0" | "0s") {
-        return Ok(Duration::ZERO);
+    match jobs_syntax::parse_duration(text) {
+        Ok(duration) => Ok(duration),
+        Err(e) if e.kind() == SyntaxErrorKind::ZeroDuration => Ok(Duration::ZERO),
+        Err(e) => Err(Mistake::syntax(text, &e)),
     }
-    jobs_syntax::parse_duration(text).map_err(|e| Mistake::syntax("is not a duration", text, &e))
 }
 
 /// An interval.
@@ -176,7 +180,7 @@ pub(super) fn interval(raw: &Raw, name: &str) -> Result<Duration, Mistake> {
             format!("write `{name} = \"{}\"`", duration.trim()),
         ));
     }
-    jobs_syntax::parse_interval(text).map_err(|e| Mistake::syntax("is not an interval", text, &e))
+    jobs_syntax::parse_interval(text).map_err(|e| Mistake::syntax(text, &e))
 }
 
 /// A zone of schedules by name, or `local`. Whether there is such a zone is for the zone database to say.
@@ -186,7 +190,7 @@ pub(super) fn zone(raw: &Raw) -> Result<String, Mistake> {
         return Ok("local".to_owned());
     }
     let shown = hide_secrets(text);
-    jobs_syntax::parse_zone_name(&shown).map_err(|e| Mistake::syntax("is not a time zone", &shown, &e))?;
+    jobs_syntax::parse_zone_name(&shown).map_err(|e| Mistake::syntax(&shown, &e))?;
     Ok(text.to_owned())
 }
 
@@ -199,7 +203,7 @@ pub(super) fn overlap(raw: &Raw) -> Result<Overlap, Mistake> {
         ));
     }
     let text = raw.text("an overlap policy", "skip")?;
-    Overlap::parse(text).map_err(|e| Mistake::syntax("is not an overlap policy", text, &e))
+    Overlap::parse(text).map_err(|e| Mistake::syntax(text, &e))
 }
 
 /// A named schedule: a spec, or `off`.
@@ -245,7 +249,7 @@ pub(super) fn named(raw: &Raw, form: Form, name: &str) -> Result<NamedSchedule, 
     let shown = hide_secrets(text);
     match Spec::parse(&shown) {
         Ok(_) => Ok(NamedSchedule::Spec(text.to_owned())),
-        Err(e) => Err(Mistake::syntax("is not a schedule", &shown, &e)),
+        Err(e) => Err(Mistake::syntax(&shown, &e)),
     }
 }
 
@@ -270,14 +274,14 @@ fn schedule(raw: &Raw, form: Form, name: &str) -> Result<String, Mistake> {
     if text.is_empty() || text.eq_ignore_ascii_case("off") {
         return Err(Mistake::new(
             if text.is_empty() { "is empty" } else { "cannot be `off`" },
-            format!("to switch the job off write `{}`", name.replace(".schedule", ".enabled = false")),
+            format!("to switch the job off write `{}`", name.replace("schedule", "enabled = false")),
         ));
     }
     refuse_five_fields(text, form, name)?;
     let shown = hide_secrets(text);
     match ScheduleText::parse(&shown) {
         Ok(_) => Ok(text.to_owned()),
-        Err(e) => Err(Mistake::syntax("is not a schedule", &shown, &e)),
+        Err(e) => Err(Mistake::syntax(&shown, &e)),
     }
 }
 
@@ -294,21 +298,20 @@ fn refuse_five_fields(text: &str, form: Form, name: &str) -> Result<(), Mistake>
     }
     let fields = fields.join(" ");
     let readings = [
-        (format!("{zone}0 {fields}"), "minutes first, as in a crontab"),
-        (format!("{zone}{fields} *"), "seconds first, as Revel reads it"),
+        ("minutes first, as in a crontab", format!("{zone}0 {fields}")),
+        ("seconds first, as Revel reads it", format!("{zone}{fields} *")),
     ];
-    let fixes: Vec<String> = readings
-        .iter()
-        .filter(|(text, _)| Spec::parse(text).is_ok())
-        .map(|(text, reading)| format!("`{name} = {text}` is {reading}"))
-        .collect();
-    if fixes.is_empty() {
+    if readings.iter().all(|(_, text)| Spec::parse(text).is_err()) {
         // The mistakes of the fields themselves are the news.
         return Ok(());
     }
+    let fixes = readings.map(|(reading, text)| match Spec::parse(&text) {
+        Ok(_) => format!("{reading}: `{name} = {text}`"),
+        Err(_) => format!("{reading}: not valid"),
+    });
     Err(Mistake::new(
         format!("has five fields, which crontab and Revel read differently: {}", shown(text)),
-        format!("write all six: {}", fixes.join("\n")),
+        fixes.join("\n"),
     ))
 }
 
@@ -331,7 +334,7 @@ pub(super) fn store(raw: &Raw) -> Result<StoreUrl, Mistake> {
             Err(Mistake::new("lacks the address of the server", "write `postgres://user@host/database`"))
         }
         _ => {
-            let near = super::keys::nearest_of(scheme, ["memory", "sqlite", "postgres", "postgresql"]);
+            let near = super::meant::nearest_of(scheme, ["memory", "sqlite", "postgres", "postgresql"]);
             let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
             let message = if text == scheme || scheme.len() < 16 && text.contains("://") {
                 format!("names an unknown store, {}", shown(scheme))
@@ -370,9 +373,12 @@ pub(super) fn networks(raw: &Raw, form: Form) -> Result<Vec<Network>, Mistake> {
     for item in items {
         match item {
             "loopback" => networks.extend(Network::LOOPBACK),
-            _ => networks.push(Network::parse(item).map_err(|(message, help)| {
-                Mistake::new(format!("lists a peer that cannot be trusted: {message}"), help)
-            })?),
+            _ => {
+                networks.push(Network::parse(item).map_err(|(message, help)| Mistake {
+                    message: format!(": {message}"),
+                    help: Some(help),
+                })?)
+            }
         }
     }
     Ok(networks)

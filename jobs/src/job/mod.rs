@@ -18,9 +18,9 @@ use serde::de::DeserializeOwned;
 use crate::BoxError;
 
 pub use context::JobContext;
+use descriptor::Descriptor;
 pub use func::{Func, func};
 pub use run::{Outcome, RunId};
-use descriptor::Descriptor;
 
 /// What an attempt of a job comes to.
 pub type JobResult = Result<(), BoxError>;

@@ -18,6 +18,7 @@ mod worker;
 
 use std::any::TypeId;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
@@ -42,6 +43,8 @@ pub(crate) struct Pool {
     clock: Arc<Clock>,
     surroundings: OnceLock<Surroundings>,
     spawn: OnceLock<Spawn>,
+    /// A look at the queue without its lock, for a searching worker.
+    has_queued: AtomicBool,
     /// Told when the last run has ended after the pool was closed.
     drained: Notify,
 }
@@ -93,12 +96,15 @@ impl Pool {
             clock,
             surroundings: OnceLock::new(),
             spawn: OnceLock::new(),
+            has_queued: AtomicBool::new(false),
             drained: Notify::new(),
         }
     }
 
-    /// Gives the pool what its workers need. Until then it accepts runs and executes none.
-    pub(crate) fn open(&self, surroundings: Surroundings, spawn: Spawn) {
+    /// Gives the pool what its workers need, which have so many threads to run on. Until then it accepts runs and
+    /// executes none.
+    pub(crate) fn open(&self, surroundings: Surroundings, spawn: Spawn, threads: usize) {
+        self.lock().workers.set_may_search(threads > 1);
         let first = self.surroundings.set(surroundings).is_ok() && self.spawn.set(spawn).is_ok();
         assert!(first, "invariant: an instance opens its pool once");
         self.call_workers(usize::MAX);
@@ -158,7 +164,11 @@ impl Pool {
         }
         let Some(job) = job(&shared.memory) else { return Ok(Err(body)) };
         let submitted = shared.memory.submit(job, body, now);
-        self.wake_one(shared);
+        if shared.workers.called() < shared.memory.queued() {
+            self.wake_one(shared);
+        } else {
+            self.note_queued(&shared);
+        }
         Ok(Ok(submitted))
     }
 
@@ -259,6 +269,7 @@ impl Pool {
 
     /// Lets go of the lock and calls one worker, for one run that was queued under it.
     fn wake_one(&self, mut shared: MutexGuard<'_, Shared>) {
+        self.note_queued(&shared);
         let Some(spawn) = self.spawn.get() else { return };
         if let Some(waker) = shared.workers.unpark() {
             drop(shared);
@@ -269,11 +280,26 @@ impl Pool {
         }
     }
 
+    fn note_queued(&self, shared: &Shared) {
+        let has_queued = shared.memory.queued() > 0;
+        if self.has_queued.load(Ordering::Relaxed) != has_queued {
+            self.has_queued.store(has_queued, Ordering::Relaxed);
+        }
+    }
+
+    fn has_queued(&self) -> bool {
+        self.has_queued.load(Ordering::Relaxed)
+    }
+
     /// Calls workers for the runs that wait, at most so many.
     fn call_workers(&self, most: usize) {
         for _ in 0..most {
             let shared = self.lock();
-            if shared.closed || shared.workers.called() >= shared.memory.queued() || !shared.workers.can_call() {
+            self.note_queued(&shared);
+            if shared.closed
+                || shared.workers.called() >= shared.memory.queued()
+                || !shared.workers.can_call()
+            {
                 return;
             }
             self.wake_one(shared);

@@ -17,9 +17,17 @@ use crate::store::memory::{Claim, RunKey};
 /// Parked workers that an unlimited pool keeps; more than this end when they find nothing to do.
 const KEPT: usize = 64;
 
+/// How often a searching worker looks before it parks. That takes a few microseconds: longer than a busy submitter
+/// needs for its next run, and about as long as putting a thread to sleep and waking it would cost.
+const LOOKS: u32 = 400;
+
 /// All workers of a pool, under its lock.
 pub(super) struct Workers {
     limit: Option<NonZeroUsize>,
+    /// Other threads can submit while a worker looks on.
+    may_search: bool,
+    /// A worker that found nothing looks on for a moment. What is submitted meanwhile need not call anybody.
+    searching: bool,
     places: Vec<Place>,
     /// Places whose worker has ended.
     vacant: Vec<u32>,
@@ -39,6 +47,7 @@ struct Place {
 enum WorkerState {
     Called,
     Claiming,
+    Searching,
     Parked,
     Executing { blocking: bool },
     Gone,
@@ -90,16 +99,28 @@ impl Signals {
 
 impl Workers {
     pub(super) fn new(limit: Option<NonZeroUsize>) -> Self {
-        Self { limit, places: Vec::new(), vacant: Vec::new(), parked: Vec::new(), called: 0 }
+        Self {
+            limit,
+            may_search: false,
+            searching: false,
+            places: Vec::new(),
+            vacant: Vec::new(),
+            parked: Vec::new(),
+            called: 0,
+        }
     }
 
     pub(super) fn limit(&self) -> Option<NonZeroUsize> {
         self.limit
     }
 
+    pub(super) fn set_may_search(&mut self, may_search: bool) {
+        self.may_search = may_search;
+    }
+
     /// Workers on their way to a claim.
     pub(super) fn called(&self) -> usize {
-        self.called
+        self.called + usize::from(self.searching)
     }
 
     /// Whether [`unpark`](Self::unpark) or [`hire`](Self::hire) would find somebody.
@@ -143,10 +164,22 @@ impl Workers {
     /// The worker has come to claim.
     fn arrived(&mut self, index: u32) {
         let place = &mut self.places[index as usize];
-        if place.state == WorkerState::Called {
-            self.called -= 1;
+        match place.state {
+            WorkerState::Called => self.called -= 1,
+            WorkerState::Searching => self.searching = false,
+            _ => {}
         }
         place.state = WorkerState::Claiming;
+    }
+
+    /// There is nothing to claim: one worker at a time looks on for a moment.
+    fn search(&mut self, index: u32) -> bool {
+        if !self.may_search || self.searching {
+            return false;
+        }
+        self.searching = true;
+        self.places[index as usize].state = WorkerState::Searching;
+        true
     }
 
     fn begin(&mut self, index: u32, blocking: bool) {
@@ -169,8 +202,10 @@ impl Workers {
 
     fn leave(&mut self, index: u32) {
         let place = &mut self.places[index as usize];
-        if place.state == WorkerState::Called {
-            self.called -= 1;
+        match place.state {
+            WorkerState::Called => self.called -= 1,
+            WorkerState::Searching => self.searching = false,
+            _ => {}
         }
         place.state = WorkerState::Gone;
         place.waker = None;
@@ -214,6 +249,7 @@ pub(crate) struct Worker {
 
 enum Next {
     Execute(Claim),
+    Search,
     Park,
     Leave,
 }
@@ -234,8 +270,11 @@ impl Worker {
             Arc::clone(&place.signals)
         };
         let mut finished = None;
+        let mut searched = false;
         loop {
-            match self.next(pool, finished.take()) {
+            let next = self.next(pool, finished.take(), searched);
+            searched = matches!(next, Next::Search);
+            match next {
                 Next::Execute(claim) => {
                     let key = claim.key;
                     leave.executing = Some(key);
@@ -243,6 +282,14 @@ impl Worker {
                     leave.executing = None;
                     // A chain of jobs that never wait must not keep the thread to itself.
                     coop::consume_budget().await;
+                }
+                Next::Search => {
+                    for _ in 0..LOOKS {
+                        if pool.has_queued() {
+                            break;
+                        }
+                        std::hint::spin_loop();
+                    }
                 }
                 Next::Park => {
                     poll_fn(|_| if signals.take_unpark() { Poll::Ready(()) } else { Poll::Pending }).await;
@@ -256,7 +303,7 @@ impl Worker {
     }
 
     /// Ends the run that was executed and claims the next, in one step.
-    fn next(&self, pool: &Pool, finished: Option<(RunKey, Outcome)>) -> Next {
+    fn next(&self, pool: &Pool, finished: Option<(RunKey, Outcome)>, searched: bool) -> Next {
         let now = pool.clock.now().wall;
         let mut guard = pool.lock();
         let shared: &mut Shared = &mut guard;
@@ -268,14 +315,22 @@ impl Worker {
             Next::Leave
         } else if let Some(claim) = shared.memory.claim(self.index, now) {
             shared.workers.begin(self.index, claim.blocking);
+            pool.note_queued(shared);
             Next::Execute(claim)
+        } else if !searched && shared.workers.search(self.index) {
+            Next::Search
         } else if shared.workers.park(self.index) {
             Next::Park
         } else {
             Next::Leave
         };
         let closed = shared.closed;
-        drop(guard);
+        // Whoever stops searching sees to it that what it leaves is looked after.
+        if searched && shared.memory.queued() > shared.workers.called() {
+            pool.wake_one(guard);
+        } else {
+            drop(guard);
+        }
         if let Some(ended) = ended {
             ended.settle();
         }

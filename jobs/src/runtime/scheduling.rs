@@ -89,7 +89,10 @@ impl<J: Submit> Scheduling<J> {
                     let schedule = match &named.value {
                         NamedSchedule::Spec(spec) => Schedule::parse(spec),
                         NamedSchedule::Off => {
-                            return Err(SubmitError::no_such_schedule(registry::switched_off(&name, &named.place)));
+                            return Err(SubmitError::no_such_schedule(registry::switched_off(
+                                &name,
+                                &named.place,
+                            )));
                         }
                     };
                     (schedule, Some(name))
@@ -97,8 +100,7 @@ impl<J: Submit> Scheduling<J> {
                 _ => (Schedule::parse(&text), None),
             },
         };
-        let schedule =
-            registry::in_zone(schedule, tz.as_deref(), settings).map_err(SubmitError::schedule)?;
+        let schedule = registry::in_zone(schedule, tz.as_deref(), settings).map_err(SubmitError::schedule)?;
         let ix = jobs.register(&job.__who())?;
         let identity = Identity { name, key: key.map(String::into_boxed_str), args: "", repeat: 1 };
         let key = jobs
@@ -142,9 +144,10 @@ impl ScheduleHandle {
     /// The key of the schedule among those of its job; none when it has been taken out.
     #[must_use]
     pub fn key(&self) -> Option<String> {
-        self.jobs.inner.scheduler.read(|timers| {
-            timers.get(self.key).map(|planned| planned.identity.key(&planned.schedule))
-        })
+        self.jobs
+            .inner
+            .scheduler
+            .read(|timers| timers.get(self.key).map(|planned| planned.identity.key(&planned.schedule)))
     }
 }
 

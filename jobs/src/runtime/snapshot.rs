@@ -180,7 +180,10 @@ impl Jobs {
         let mut schedules = inner.scheduler.read(|timers| schedules(timers, now));
         let gauge = inner.pool.gauge();
         let mut jobs: Vec<_> = inner.pool.read(|memory| {
-            memory.jobs().map(|(ix, job)| job_snapshot(job, schedules.remove(&ix).unwrap_or_default())).collect()
+            memory
+                .jobs()
+                .map(|(ix, job)| job_snapshot(job, schedules.remove(&ix).unwrap_or_default()))
+                .collect()
         });
         jobs.sort_by(|one: &JobSnapshot, other| one.name.cmp(&other.name));
         let pool = PoolSnapshot { size: gauge.size, running: gauge.running, queued: gauge.queued };

@@ -110,7 +110,8 @@ impl Jobs {
             let work = async move { worker.run(&pool).await };
             runtime.spawn(ambient::scope(jobs.host(), work));
         };
-        inner.pool.open(surroundings, Box::new(spawn));
+        let threads = inner.runtime.metrics().num_workers();
+        inner.pool.open(surroundings, Box::new(spawn), threads);
     }
 
     async fn run_blocking_startup(&self, registered: &[(JobIx, Registered)]) -> Result<(), StartError> {
@@ -123,7 +124,8 @@ impl Jobs {
             let outcome = handle.wait().await;
             if !outcome.is_success() {
                 let place = Place::Code { file: descriptor.file, line: descriptor.line };
-                let problem = Problem::new(format!("the start-up job `{}` {outcome}", descriptor.name)).at(place);
+                let problem =
+                    Problem::new(format!("the start-up job `{}` {outcome}", descriptor.name)).at(place);
                 return Err(StartError::startup(descriptor.name, problem));
             }
         }
@@ -140,7 +142,12 @@ impl Jobs {
         let mut begun = Vec::new();
         for (ix, job) in registered {
             if matches!(job.startup, Some(Startup { blocking: false, .. })) {
-                begun.push((job.startup.map_or(0, |startup| startup.order), job.descriptor.name, ix, job.descriptor));
+                begun.push((
+                    job.startup.map_or(0, |startup| startup.order),
+                    job.descriptor.name,
+                    ix,
+                    job.descriptor,
+                ));
             }
             for resolved in job.schedules {
                 self.inner.scheduler.add(ix, resolved.schedule, resolved.template, resolved.identity);

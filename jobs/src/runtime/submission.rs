@@ -316,7 +316,9 @@ impl Jobs {
             return Ok(ix);
         }
         let (name, type_id, descriptor, is_func) = match who {
-            Who::Typed { type_id, name, descriptor } => (JobName::Static(name), Some(*type_id), *descriptor, false),
+            Who::Typed { type_id, name, descriptor } => {
+                (JobName::Static(name), Some(*type_id), *descriptor, false)
+            }
             Who::Func(name) => (JobName::Shared(Arc::clone(name)), None, None, true),
         };
         jobs_syntax::check_job_name(&name).map_err(|error| SubmitError::bad_name(error.render(&name)))?;

@@ -23,7 +23,11 @@ impl Supervised {
 }
 
 /// Runs `task` until it completes, again after every panic.
-pub(super) fn supervise<F>(runtime: &Handle, name: &'static str, task: impl Fn() -> F + Send + 'static) -> Supervised
+pub(super) fn supervise<F>(
+    runtime: &Handle,
+    name: &'static str,
+    task: impl Fn() -> F + Send + 'static,
+) -> Supervised
 where
     F: Future<Output = ()> + Send + 'static,
 {

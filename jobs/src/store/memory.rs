@@ -201,7 +201,8 @@ impl Memory {
         if let Some(ix) = self.job_named(&info.name) {
             return if self.job(ix).info.is_same_job(&info) { Ok(ix) } else { Err(NameTaken) };
         }
-        let ix = JobIx(u32::try_from(self.jobs.len()).expect("invariant: memory ends before four billion jobs"));
+        let ix =
+            JobIx(u32::try_from(self.jobs.len()).expect("invariant: memory ends before four billion jobs"));
         self.by_name.insert(info.name.clone(), ix);
         self.jobs.push(JobState {
             info,
@@ -266,7 +267,13 @@ impl Memory {
     }
 
     /// A run that may start at `due`.
-    pub(crate) fn delay(&mut self, job: JobIx, body: Body, due: Timestamp, now: Timestamp) -> (RunId, RunKey) {
+    pub(crate) fn delay(
+        &mut self,
+        job: JobIx,
+        body: Body,
+        due: Timestamp,
+        now: Timestamp,
+    ) -> (RunId, RunKey) {
         self.job_mut(job).scheduled += 1;
         self.add_run(job, None, State::Scheduled { due }, body, now)
     }
@@ -406,8 +413,7 @@ impl Memory {
         }
         let unstarted =
             |run: &Run| matches!(run.state, State::Scheduled { .. } | State::Waiting | State::Available);
-        let keys: Vec<_> =
-            self.runs.iter().filter(|(_, run)| unstarted(run)).map(|(key, _)| key).collect();
+        let keys: Vec<_> = self.runs.iter().filter(|(_, run)| unstarted(run)).map(|(key, _)| key).collect();
         keys.into_iter().filter_map(|key| self.end_unstarted(key, Outcome::Lost)).collect()
     }
 
@@ -454,7 +460,14 @@ impl Memory {
         if self.waiters.is_empty() { Vec::new() } else { self.waiters.remove(&key).unwrap_or_default() }
     }
 
-    fn add_run(&mut self, job: JobIx, slot: Option<Timestamp>, state: State, body: Body, now: Timestamp) -> (RunId, RunKey) {
+    fn add_run(
+        &mut self,
+        job: JobIx,
+        slot: Option<Timestamp>,
+        state: State,
+        body: Body,
+        now: Timestamp,
+    ) -> (RunId, RunKey) {
         if slot.is_some() {
             self.job_mut(job).slot_live += 1;
         }

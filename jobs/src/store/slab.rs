@@ -34,7 +34,8 @@ impl<T> Slab<T> {
             place.value = Some(value);
             return Key { index, generation: place.generation };
         }
-        let index = u32::try_from(self.places.len()).expect("invariant: memory ends before four billion values");
+        let index =
+            u32::try_from(self.places.len()).expect("invariant: memory ends before four billion values");
         self.places.push(Place { generation: 0, value: Some(value) });
         Key { index, generation: 0 }
     }

@@ -6,7 +6,7 @@ use crate::field::{Field, MONTHS};
 use crate::{CronSpec, SyntaxError, SyntaxErrorKind};
 
 /// What a date must tell to be matched: the year has no field of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CivilDay {
     /// 1–12.
     pub month: u8,
@@ -18,12 +18,23 @@ pub struct CivilDay {
     pub weekday: u8,
 }
 
+impl CivilDay {
+    /// Whether the numbers are those of a day at all. What follows counts on it.
+    fn is_possible(self) -> bool {
+        (1..=12).contains(&self.month)
+            && (28..=31).contains(&self.month_length)
+            && (1..=self.month_length).contains(&self.day)
+            && self.weekday < 7
+    }
+}
+
 impl CronSpec {
     /// Whether the day fields and the month match a date: both day fields, or either where
-    /// [`either_day`](Self::either_day) says so.
+    /// [`either_day`](Self::either_day) says so. Numbers that no day has match nothing.
     #[must_use]
     pub fn matches_date(&self, date: CivilDay) -> bool {
-        self.months >> date.month & 1 == 1
+        date.is_possible()
+            && self.months >> date.month & 1 == 1
             && if self.either_day() {
                 self.matches_day(date) || self.matches_weekday(date)
             } else {

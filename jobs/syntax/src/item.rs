@@ -184,11 +184,14 @@ fn empty_item(field: Field, list: Piece<'_>, item: Piece<'_>) -> SyntaxError {
     // The comma before the gap, or behind it where the gap is at the beginning.
     let gap = item.span().start;
     let comma = if gap > list.span().start { gap - 1..gap } else { gap..gap + 1 };
+    let split = gap == list.span().end;
     let items: Vec<&str> = list.text().split(',').filter(|item| !item.is_empty()).collect();
     let help = if items.is_empty() {
         format!("write `*` for every {}", field.singular())
+    } else if split {
+        format!("write {}, or the whole list without white space in it", quoted(&items.join(",")))
     } else {
-        format!("write {}; a list has no white space in it", quoted(&items.join(",")))
+        format!("write {}", quoted(&items.join(",")))
     };
     let message = format!("empty item in the list {} of the {} field", quoted(list.text()), field.singular());
     SyntaxError::new(Kind::EmptyItem, comma, message).with_help(help)
