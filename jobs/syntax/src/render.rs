@@ -25,7 +25,7 @@ impl SyntaxError {
     /// assert_eq!(error.render(text), shown.join("\n"));
     /// ```
     ///
-    /// White space is shown as spaces, other characters that cannot be seen as escapes, and a long text is cut
+    /// Tabs and line ends are shown as spaces, other characters that cannot be seen as escapes, and a long text is cut
     /// around the mistake. `source` is the text that was parsed; with another one the carets are meaningless,
     /// but nothing panics.
     #[must_use]

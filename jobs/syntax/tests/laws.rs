@@ -1,6 +1,7 @@
 //! What holds for every text.
 
-use std::time::Duration;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use jobs_syntax::{
     MAX_DURATION, MAX_TEXT, MIN_INTERVAL, Overlap, ScheduleText, Spec, SyntaxError, When, check_job_name,
@@ -54,6 +55,20 @@ fn parse_all(text: &str) {
     if let Ok(duration) = parse_duration(text) {
         assert_eq!(parse_duration(&format_duration(duration)), Ok(duration), "{text:?}");
     }
+}
+
+/// Whether each parser is as quick as that, in the best of some tries: the machine may have other things to do.
+#[allow(clippy::disallowed_methods, reason = "the time that passes here is what is tested")]
+fn takes_at_most(limit: Duration, text: &str) -> bool {
+    PARSERS.iter().all(|parse| {
+        (0..100).any(|_| {
+            let begin = Instant::now();
+            if let Err(error) = parse(text) {
+                black_box(error.render(text));
+            }
+            begin.elapsed() <= limit
+        })
+    })
 }
 
 /// Parse, print, parse is equal, and what is printed once is printed again.
@@ -159,6 +174,7 @@ proptest! {
     #[test]
     fn any_text_is_parsed_or_refused_with_a_place(text in any::<String>()) {
         parse_all(&text);
+        prop_assert!(takes_at_most(Duration::from_millis(1), &text));
     }
 
     #[test]
@@ -264,9 +280,29 @@ fn a_text_of_any_length_is_refused() {
         let long = piece.repeat(100_000 / piece.len());
         parse_all(&long);
         assert!(PARSERS.iter().all(|parse| parse(&long).is_err()), "{piece:?}");
-        // The longest that is read at all.
-        parse_all(&piece.repeat(MAX_TEXT / piece.len()));
     }
     let padded = format!("{}@daily", " ".repeat(MAX_TEXT));
     assert!(Spec::parse(&padded).is_err());
+}
+
+#[test]
+fn no_text_takes_longer_than_a_millisecond() {
+    let pieces = [
+        "*", "*/2", "0-59", "1", "L", "FRI#5", "31W", "*/31", "é", "X", "@", "TZ=", "1h", "-", "JAN",
+        "monday",
+    ];
+    for piece in pieces {
+        for separator in [",", "", ".", "/", "-", "#", " "] {
+            for (before, after) in
+                [("", ""), ("", " * * * *"), ("0 0 ", " 2 FRI#5"), ("cron.", ""), ("@every ", "")]
+            {
+                // The longest that is read at all.
+                let room = MAX_TEXT - before.len() - after.len() - piece.len();
+                let more = format!("{separator}{piece}");
+                let text = format!("{before}{piece}{}{after}", more.repeat(room / more.len()));
+                parse_all(&text);
+                assert!(takes_at_most(Duration::from_millis(1), &text), "{text:?}");
+            }
+        }
+    }
 }

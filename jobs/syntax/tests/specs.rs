@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jobs_syntax::{CronSpec, Overlap, ScheduleText, Spec, Stars, When, parse_zone_name};
+use jobs_syntax::{CronSpec, MAX_TEXT, Overlap, ScheduleText, Spec, Stars, When, parse_zone_name};
 
 /// A text and its canonical form.
 const CANONICAL: &[(&str, &str)] = &[
@@ -112,6 +112,27 @@ fn a_text_has_its_canonical_form() {
         assert_eq!(spec.to_string(), *canonical, "{text:?}");
         assert_eq!(Spec::parse(canonical), Ok(spec), "{text:?}");
     }
+}
+
+#[test]
+fn the_longest_canonical_text_is_not_too_long() {
+    // Values that neither ranges nor steps shorten much, and every item that there is.
+    let gaps = |max: u32| (0..=max).filter(|value| value % 3 != 0).map(|value| value.to_string());
+    let list = |items: &[String]| items.join(",");
+    let seconds = list(&gaps(59).collect::<Vec<_>>());
+    let hours = list(&gaps(23).collect::<Vec<_>>());
+    let months = list(&gaps(12).collect::<Vec<_>>());
+    let nearest = (1..=31).map(|day| format!("{day}W"));
+    let days = list(&gaps(31).chain(nearest).chain(["L", "LW"].map(str::to_owned)).collect::<Vec<_>>());
+    let counted = (0..7).flat_map(|weekday| (1..=5).map(move |count| format!("{weekday}#{count}")));
+    let last = (0..7).map(|weekday| format!("{weekday}L"));
+    let weekdays = list(&gaps(6).chain(last).chain(counted).collect::<Vec<_>>());
+    let zone = "A".repeat(64);
+    let text = format!("TZ={zone} {seconds} {seconds} {hours} {days} {months} {weekdays}");
+    let printed = Spec::parse(&text).expect("a spec").to_string();
+    assert_eq!(printed.len(), text.len());
+    assert!(printed.len() < MAX_TEXT * 3 / 4, "{}", printed.len());
+    assert_eq!(Spec::parse(&printed), Spec::parse(&text));
 }
 
 fn cron(text: &str) -> CronSpec {
