@@ -42,6 +42,8 @@ impl Civil {
     /// [`YEARS_SEARCHED`] years.
     pub(super) fn next_after(&self, after: WallTime) -> Option<WallTime> {
         let engine = self.engine.get_or_init(|| Engine::new(&self.spec));
+        // West of Greenwich, the first hours of time have wall-clock times that `chrono` does not know.
+        let after = after.max(DateTime::<Utc>::MIN_UTC.timestamp());
         if !engine.narrowed {
             return engine.next_after(after);
         }
