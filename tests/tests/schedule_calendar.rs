@@ -1,5 +1,6 @@
 //! Which dates a schedule means: cases checked against a paper calendar, and random ones against an oracle that
 //! looks at every date.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod schedule_oracle;
 

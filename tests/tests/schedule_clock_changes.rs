@@ -2,6 +2,7 @@
 //!
 //! The product of zones, changes and schedules is sampled; `JOBS_TEST_EXHAUSTIVE=1` runs all of it (use a release
 //! build), `JOBS_TEST_SEED` repeats a run.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod schedule_oracle;
 

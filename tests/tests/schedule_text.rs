@@ -1,4 +1,5 @@
 //! What a schedule says of itself: its words, its canonical text, its errors.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -2,6 +2,9 @@
 //!
 //! It shares no code with `jobs`: dates come from `jiff`, and a case is a text together with what it means.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(dead_code, reason = "every test file uses its part")]
+
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher};
 
@@ -10,11 +13,11 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 
 /// SplitMix64: a sequence that its seed tells.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// Seeded by `JOBS_TEST_SEED`, else anew in every run. The seed is printed, so that a failure shows it.
-    pub fn seeded() -> Self {
+    pub(crate) fn seeded() -> Self {
         let seed = match std::env::var("JOBS_TEST_SEED") {
             Ok(seed) => seed.parse().expect("JOBS_TEST_SEED is a number"),
             Err(_) => std::hash::RandomState::new().build_hasher().finish(),
@@ -23,7 +26,7 @@ impl Random {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -32,38 +35,38 @@ impl Random {
     }
 
     /// From `least` to `most`, both included.
-    pub fn number(&mut self, least: i64, most: i64) -> i64 {
+    pub(crate) fn number(&mut self, least: i64, most: i64) -> i64 {
         least + (self.next() % (most - least + 1) as u64) as i64
     }
 
-    pub fn chance(&mut self, percent: i64) -> bool {
+    pub(crate) fn chance(&mut self, percent: i64) -> bool {
         self.number(1, 100) <= percent
     }
 
-    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.number(0, items.len() as i64 - 1) as usize]
     }
 }
 
 /// Whether the exhaustive versions of the sampled tests are asked for.
-pub fn exhaustive() -> bool {
+pub(crate) fn exhaustive() -> bool {
     std::env::var_os("JOBS_TEST_EXHAUSTIVE").is_some()
 }
 
 /// One field: its text, its values, and whether it has a star.
 #[derive(Debug, Clone)]
-pub struct Field {
-    pub text: String,
-    pub values: BTreeSet<i64>,
-    pub star: bool,
+pub(crate) struct Field {
+    pub(crate) text: String,
+    pub(crate) values: BTreeSet<i64>,
+    pub(crate) star: bool,
 }
 
 impl Field {
-    pub fn any() -> Self {
+    pub(crate) fn any() -> Self {
         Self::cycle(1, 0, 59)
     }
 
-    pub fn one(value: i64) -> Self {
+    pub(crate) fn one(value: i64) -> Self {
         Self { text: value.to_string(), values: [value].into(), star: false }
     }
 
@@ -73,7 +76,7 @@ impl Field {
     }
 
     /// A list of values, ranges and steps; with `near`, mostly of values around it.
-    pub fn random(random: &mut Random, least: i64, most: i64, near: Option<i64>) -> Self {
+    pub(crate) fn random(random: &mut Random, least: i64, most: i64, near: Option<i64>) -> Self {
         match random.number(1, 10) {
             1 => return Self::cycle(1, least, most),
             2 => {
@@ -106,7 +109,7 @@ impl Field {
 
 /// What a day field may have beyond numbers.
 #[derive(Debug, Clone, Copy)]
-pub enum Special {
+pub(crate) enum Special {
     LastDay,
     LastWorkingDay,
     NearestWorkingDay(i64),
@@ -167,19 +170,19 @@ impl Special {
 
 /// A schedule with six fields whose second is 0.
 #[derive(Debug, Clone)]
-pub struct Case {
-    pub minute: Field,
-    pub hour: Field,
-    pub day: Field,
-    pub special_days: Vec<Special>,
-    pub month: Field,
-    pub weekday: Field,
-    pub special_weekdays: Vec<Special>,
+pub(crate) struct Case {
+    pub(crate) minute: Field,
+    pub(crate) hour: Field,
+    pub(crate) day: Field,
+    pub(crate) special_days: Vec<Special>,
+    pub(crate) month: Field,
+    pub(crate) weekday: Field,
+    pub(crate) special_weekdays: Vec<Special>,
 }
 
 impl Case {
     /// Any schedule; with `near`, mostly one that fires around that wall-clock time.
-    pub fn random(random: &mut Random, near: Option<DateTime>) -> Self {
+    pub(crate) fn random(random: &mut Random, near: Option<DateTime>) -> Self {
         let any = |least, most| Field::cycle(1, least, most);
         let mut case = Self {
             minute: Field::random(random, 0, 59, near.map(|near| near.minute().into())),
@@ -212,17 +215,17 @@ impl Case {
         case
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let fields = [&self.minute, &self.hour, &self.day, &self.month, &self.weekday];
         let fields: Vec<_> = fields.iter().map(|field| field.text.as_str()).collect();
         format!("0 {}", fields.join(" "))
     }
 
-    pub fn is_fixed_time(&self) -> bool {
+    pub(crate) fn is_fixed_time(&self) -> bool {
         !self.minute.star && !self.hour.star
     }
 
-    pub fn matches_date(&self, date: Date) -> bool {
+    pub(crate) fn matches_date(&self, date: Date) -> bool {
         let day = self.day.values.contains(&date.day().into())
             || self.special_days.iter().any(|special| special.matches(date));
         let weekday = self.weekday.values.contains(&date.weekday().to_sunday_zero_offset().into())
@@ -231,7 +234,7 @@ impl Case {
         self.month.values.contains(&date.month().into()) && days
     }
 
-    pub fn matches(&self, time: DateTime) -> bool {
+    pub(crate) fn matches(&self, time: DateTime) -> bool {
         time.second() == 0
             && self.minute.values.contains(&time.minute().into())
             && self.hour.values.contains(&time.hour().into())
@@ -239,7 +242,7 @@ impl Case {
     }
 
     /// Every fire time later than `from`, up to `to`. Both are whole minutes.
-    pub fn fire_times(&self, zone: &TimeZone, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+    pub(crate) fn fire_times(&self, zone: &TimeZone, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
         if self.is_fixed_time() {
             self.fixed_fire_times(zone, from, to)
         } else {
