@@ -28,10 +28,7 @@ static CIVILS: Interner<CronSpec, Civil> = Interner::new();
 
 impl Civil {
     pub(super) fn shared(spec: CronSpec) -> Arc<Self> {
-        let made =
-            |&spec: &CronSpec| Ok::<_, std::convert::Infallible>(Self { spec, engine: OnceLock::new() });
-        let Ok(civil) = CIVILS.get_or_try_make(spec, made);
-        civil
+        CIVILS.get_or_make(spec, |&spec| Self { spec, engine: OnceLock::new() })
     }
 
     pub(super) fn spec(&self) -> &CronSpec {
