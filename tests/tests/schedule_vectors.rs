@@ -1,5 +1,6 @@
 //! Cases with known answers: `vectors/cron_oracle.tsv` comes from a brute-force oracle that steps every second of
 //! the wall clock, `vectors/revel_cron.tsv` holds facts about the scheduler of the Go original.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use chrono::{DateTime, Utc};
 use jobs::{Schedule, ScheduleError};

@@ -28,10 +28,7 @@ static CIVILS: Interner<CronSpec, Civil> = Interner::new();
 
 impl Civil {
     pub(super) fn shared(spec: CronSpec) -> Arc<Self> {
-        let made =
-            |&spec: &CronSpec| Ok::<_, std::convert::Infallible>(Self { spec, engine: OnceLock::new() });
-        let Ok(civil) = CIVILS.get_or_try_make(spec, made);
-        civil
+        CIVILS.get_or_make(spec, |&spec| Self { spec, engine: OnceLock::new() })
     }
 
     pub(super) fn spec(&self) -> &CronSpec {
@@ -42,6 +39,8 @@ impl Civil {
     /// [`YEARS_SEARCHED`] years.
     pub(super) fn next_after(&self, after: WallTime) -> Option<WallTime> {
         let engine = self.engine.get_or_init(|| Engine::new(&self.spec));
+        // West of Greenwich, the first hours of time have wall-clock times that `chrono` does not know.
+        let after = after.max(DateTime::<Utc>::MIN_UTC.timestamp());
         if !engine.narrowed {
             return engine.next_after(after);
         }
@@ -49,13 +48,30 @@ impl Civil {
         let mut after = after;
         while after < horizon {
             let candidate = engine.next_after(after)?;
-            if dates::matches(&self.spec, date_of(candidate)?) {
+            let date = date_of(candidate)?;
+            if dates::matches(&self.spec, date) {
                 return Some(candidate);
             }
-            // The whole date is out: go on behind it. At most 366 rounds a year.
-            after = candidate - candidate.rem_euclid(DAY) + DAY - 1;
+            // No date of this month before it matches, so the rest of the month is looked through here: a month
+            // costs one search of the engine, whatever the filter lets through.
+            let mut midnight = candidate - candidate.rem_euclid(DAY) + DAY;
+            for _ in date.day()..u32::from(date.num_days_in_month()) {
+                if dates::matches(&self.spec, date_of(midnight)?) {
+                    return Some(midnight + self.first_time_of_day());
+                }
+                midnight += DAY;
+            }
+            after = midnight - 1;
         }
         None
+    }
+
+    /// The seconds from midnight to the first time of a date that matches.
+    fn first_time_of_day(&self) -> i64 {
+        let CronSpec { seconds, minutes, hours, .. } = self.spec;
+        let (hour, minute, second) =
+            (hours.trailing_zeros(), minutes.trailing_zeros(), seconds.trailing_zeros());
+        i64::from(hour * 3600 + minute * 60 + second)
     }
 
     /// Whether a wall-clock time from `first` to `last` may match. It looks at dates only, so it is cheap.

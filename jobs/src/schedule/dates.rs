@@ -108,7 +108,7 @@ pub(super) const ALL_WEEKDAYS: u8 = 0x7f;
 pub(super) struct DayPlan {
     /// Every matching date is in at least one of these.
     pub(super) products: Vec<DayProduct>,
-    /// Whether they also hold dates that do not match, so that [`matches`] has the last word.
+    /// Whether they also hold dates that do not match, so that [`matches()`] has the last word.
     pub(super) narrowed: bool,
 }
 

@@ -122,25 +122,28 @@ fn write_carets(f: &mut fmt::Formatter<'_>, source: &str, name: &str) -> fmt::Re
     write!(f, "\n  {source}\n  {:indent$}{carets}", "")
 }
 
-/// Up to three names of the database: the nearest spelling, else those of the same city.
+/// Up to three names of the database: those of the same city, else the nearest spelling, else those of the city
+/// with the nearest spelling.
 fn nearest_zones(name: &str) -> Vec<String> {
     const MOST: usize = 3;
     let names = database::names();
+    let cities: Vec<String> = names.iter().map(|name| city(name)).collect();
+    let of_city = |wanted: &str| -> Vec<String> {
+        let of_city = names.iter().zip(&cities).filter(|(_, city)| *city == wanted);
+        of_city.map(|(name, _)| name.clone()).take(MOST).collect()
+    };
+    let wanted = city(name);
+    let same = of_city(&wanted);
+    if !same.is_empty() {
+        return same;
+    }
     if let Some(nearest) = jobs_syntax::nearest(name, names.iter().map(String::as_str)) {
         return vec![nearest.to_owned()];
     }
-    let city = |name: &str| {
-        let city = name.rsplit('/').next().unwrap_or_default();
-        city.replace([' ', '-'], "_").to_ascii_lowercase()
-    };
-    let wanted = city(name);
-    let Some(nearest) = jobs_syntax::nearest(
-        &wanted,
-        names.iter().map(|name| city(name)).collect::<Vec<_>>().iter().map(String::as_str),
-    )
-    .map(str::to_owned) else {
-        return Vec::new();
-    };
-    // `Europe/Oslo` rather than the older `Oslo`.
-    names.into_iter().filter(|name| city(name) == nearest).take(MOST).collect()
+    jobs_syntax::nearest(&wanted, cities.iter().map(String::as_str)).map(of_city).unwrap_or_default()
+}
+
+/// What most people know of a zone's name: `oslo`, `new_york`.
+fn city(zone: &str) -> String {
+    zone.rsplit('/').next().unwrap_or_default().replace([' ', '-'], "_").to_ascii_lowercase()
 }

@@ -1,6 +1,7 @@
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Shares equal values while somebody holds one of them.
 ///
@@ -16,36 +17,50 @@ struct Shelf<K, V> {
 }
 
 const FIRST_SWEEP: usize = 64;
+/// More live entries than this are forgotten: to share is a saving, not a promise.
+const MOST: usize = 1 << 16;
 
 impl<K: Eq + Hash, V> Interner<K, V> {
     pub(super) const fn new() -> Self {
         Self { shelf: LazyLock::new(|| Mutex::new(Shelf { values: HashMap::new(), sweep_at: FIRST_SWEEP })) }
     }
 
-    /// The live value of this key, or the one that `make` gives, which is not called under the lock.
-    pub(super) fn get_or_try_make<E>(
-        &self,
-        key: K,
-        make: impl FnOnce(&K) -> Result<V, E>,
-    ) -> Result<Arc<V>, E> {
-        if let Some(live) = self.lock().values.get(&key).and_then(Weak::upgrade) {
-            return Ok(live);
-        }
-        let made = Arc::new(make(&key)?);
+    /// The value of this key, if somebody holds it.
+    pub(super) fn get<Q>(&self, key: &Q) -> Option<Arc<V>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.lock().values.get(key).and_then(Weak::upgrade)
+    }
+
+    /// The live value of this key, or else this one from now on.
+    pub(super) fn put(&self, key: K, value: Arc<V>) -> Arc<V> {
         let mut shelf = self.lock();
-        // Another thread may have been faster.
         if let Some(live) = shelf.values.get(&key).and_then(Weak::upgrade) {
-            return Ok(live);
+            return live;
         }
         if shelf.values.len() >= shelf.sweep_at {
             shelf.values.retain(|_, value| value.strong_count() > 0);
+            // Many keys may lead to one value, and keys come from outside.
+            if shelf.values.len() >= MOST {
+                shelf.values.clear();
+            }
             shelf.sweep_at = FIRST_SWEEP.max(shelf.values.len() * 2);
         }
-        shelf.values.insert(key, Arc::downgrade(&made));
-        Ok(made)
+        shelf.values.insert(key, Arc::downgrade(&value));
+        value
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Shelf<K, V>> {
+    /// The live value of this key, or the one that `make` gives, which does not run under the lock.
+    pub(super) fn get_or_make(&self, key: K, make: impl FnOnce(&K) -> V) -> Arc<V> {
+        self.get(&key).unwrap_or_else(|| {
+            let made = Arc::new(make(&key));
+            self.put(key, made)
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shelf<K, V>> {
         // No code of others runs under the lock, so the map is whole even after a panic.
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -53,13 +68,10 @@ impl<K: Eq + Hash, V> Interner<K, V> {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use super::*;
 
     fn get(interner: &Interner<u32, u32>, key: u32) -> Arc<u32> {
-        let Ok(value) = interner.get_or_try_make(key, |key| Ok::<_, Infallible>(*key));
-        value
+        interner.get_or_make(key, |&key| key)
     }
 
     #[test]
@@ -67,7 +79,10 @@ mod tests {
         let interner = Interner::new();
         let one = get(&interner, 1);
         assert!(Arc::ptr_eq(&one, &get(&interner, 1)));
+        assert!(Arc::ptr_eq(&one, &interner.put(1, Arc::new(1))));
         assert!(!Arc::ptr_eq(&one, &get(&interner, 2)));
+        drop(one);
+        assert_eq!(interner.get(&1), None);
     }
 
     #[test]
@@ -82,9 +97,12 @@ mod tests {
     }
 
     #[test]
-    fn an_error_leaves_nothing_behind() {
-        let interner: Interner<u32, u32> = Interner::new();
-        assert_eq!(interner.get_or_try_make(1, |_| Err("no")).unwrap_err(), "no");
-        assert!(interner.lock().values.is_empty());
+    fn many_keys_of_one_value_are_bounded() {
+        let interner = Interner::new();
+        let value = Arc::new(0);
+        for key in 0..MOST as u32 * 3 {
+            interner.put(key, Arc::clone(&value));
+        }
+        assert!(interner.lock().values.len() <= MOST * 2);
     }
 }

@@ -101,6 +101,9 @@ type Key = (When, Option<Box<str>>);
 
 static SCHEDULES: Interner<Key, Inner> = Interner::new();
 
+/// What texts have been read as: a million schedules mostly have a few texts.
+static TEXTS: Interner<Box<str>, Inner> = Interner::new();
+
 /// What a cron expression that names no zone is read in.
 static UTC: LazyLock<Arc<Zone>> = LazyLock::new(|| Arc::new(Zone::utc()));
 
@@ -111,12 +114,17 @@ impl Schedule {
     ///
     /// The first mistake in the text with its place and its fix, or a zone that is not in the database.
     pub fn parse(text: &str) -> Result<Self, ScheduleError> {
+        if let Some(inner) = TEXTS.get(text) {
+            return Ok(Self { inner });
+        }
         let spec = Spec::parse(text).map_err(|error| ScheduleError::syntax(error, text))?;
         let zone = match spec.zone() {
             Some(name) => Some(Zone::named(name).map_err(|error| error.in_text(text))?),
             None => None,
         };
-        Ok(Self::new(*spec.when(), zone, || canonical(&spec)))
+        let schedule = Self::new(*spec.when(), zone, || canonical(&spec));
+        TEXTS.put(text.into(), Arc::clone(&schedule.inner));
+        Ok(schedule)
     }
 
     /// A schedule that fires whenever this much time has passed: `@every` of a [`Duration`].
@@ -135,15 +143,14 @@ impl Schedule {
         // An interval is the same everywhere, and must not become another schedule when a default zone changes.
         let zone = zone.filter(|_| matches!(when, When::Cron(_)));
         let key = (when, zone.as_ref().map(|zone| zone.name().into()));
-        let made = |(when, _): &Key| {
+        let inner = SCHEDULES.get_or_make(key, |(when, _)| {
             let plan = match *when {
                 When::Cron(spec) => Plan::Cron(Civil::shared(spec)),
                 When::Every(interval) => Plan::Every(interval),
                 _ => unreachable!("a schedule is a cron expression or an interval"),
             };
-            Ok::<_, std::convert::Infallible>(Inner { text: text(), plan, zone })
-        };
-        let Ok(inner) = SCHEDULES.get_or_try_make(key, made);
+            Inner { text: text(), plan, zone }
+        });
         Self { inner }
     }
 

@@ -73,7 +73,10 @@ impl Zone {
     /// The zone `local`, an offset such as `+05:30`, or a name of the database in any case.
     pub(super) fn named(name: &str) -> Result<Arc<Self>, ScheduleError> {
         let name = jobs_syntax::parse_zone_name(name).map_err(|error| ScheduleError::syntax(error, name))?;
-        ZONES.get_or_try_make(name.into(), |_| Self::read(name))
+        match ZONES.get(name) {
+            Some(zone) => Ok(zone),
+            None => Ok(ZONES.put(name.into(), Arc::new(Self::read(name)?))),
+        }
     }
 
     pub(super) fn utc() -> Self {

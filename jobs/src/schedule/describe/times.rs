@@ -77,9 +77,9 @@ fn repeated(seconds: &Shape, minutes: &Shape, hours: &Shape) -> String {
         Shape::Cycle { step, .. } => format!("every {step} seconds"),
         Shape::One(1) => "at 1 second past the minute".to_owned(),
         Shape::One(second) => format!("at {second} seconds past the minute"),
-        Shape::Run { first, last } => format!("every second from {first} to {last} past the minute"),
+        Shape::Run { first, last } => format!("every second from {first} to {last} seconds past the minute"),
         Shape::Stride { first, last, step } => {
-            format!("every {step} seconds from {first} to {last} past the minute")
+            format!("every {step} seconds from {first} to {last} seconds past the minute")
         }
         Shape::Few(values) => format!("at {} seconds past the minute", numbers(values)),
     };
