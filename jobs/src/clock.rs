@@ -132,7 +132,7 @@ impl Clock {
     pub(crate) fn virtual_(clock: std::sync::Arc<VirtualClock>) -> Self {
         Self {
             origin: monotonic_now(),
-            wall_at_origin: AtomicI64::new(clock.wall_at_origin()),
+            wall_at_origin: AtomicI64::new(clock.now().as_nanos()),
             suspended: AtomicU64::new(clock.suspended()),
             source: Source::Virtual(clock),
         }
@@ -156,11 +156,12 @@ impl Clock {
     pub(crate) fn look(&self) -> (Reading, Option<Shift>) {
         let monotonic = monotonic_now().duration_since(self.origin);
         let since = i64::try_from(monotonic.as_nanos()).unwrap_or(i64::MAX);
-        let wall_at_origin = match &self.source {
-            Source::System { .. } => system_wall_nanos().saturating_sub(since),
+        let wall = match &self.source {
+            Source::System { .. } => system_wall_nanos(),
             #[cfg(feature = "testing")]
-            Source::Virtual(clock) => clock.wall_at_origin(),
+            Source::Virtual(clock) => clock.now().as_nanos(),
         };
+        let wall_at_origin = wall.saturating_sub(since);
         let before = self.wall_at_origin.swap(wall_at_origin, Ordering::Relaxed);
         let nanos = wall_at_origin.saturating_sub(before);
         if nanos.unsigned_abs() < NOTEWORTHY.as_nanos() as u64 {
@@ -211,13 +212,13 @@ impl Clock {
         }
     }
 
-    /// Sixty-four bits that no other instance has.
+    /// Sixty-four bits that no other instance has; on a test's clock always the same.
     pub(crate) fn entropy(&self) -> u64 {
         use std::hash::{BuildHasher, Hasher, RandomState};
         match &self.source {
             Source::System { .. } => RandomState::new().build_hasher().finish(),
             #[cfg(feature = "testing")]
-            Source::Virtual(clock) => clock.entropy(),
+            Source::Virtual(_) => 0,
         }
     }
 }
@@ -256,38 +257,38 @@ mod virtual_clock {
     use std::time::Duration;
 
     use tokio::sync::Notify;
+    use tokio::time::Instant;
 
-    use super::Timestamp;
+    use super::{Timestamp, monotonic_now};
 
     /// A wall clock beside tokio's paused one, which a test may step or suspend.
     #[derive(Debug)]
     pub(crate) struct VirtualClock {
+        origin: Instant,
         wall_at_origin: AtomicI64,
         suspended: AtomicU64,
-        seed: u64,
         moved: Notify,
     }
 
     impl VirtualClock {
-        pub(crate) fn new(start: Timestamp, seed: u64) -> Self {
+        /// A clock that shows `start` now.
+        pub(crate) fn new(start: Timestamp) -> Self {
             Self {
+                origin: monotonic_now(),
                 wall_at_origin: AtomicI64::new(start.as_nanos()),
                 suspended: AtomicU64::new(0),
-                seed,
                 moved: Notify::new(),
             }
         }
 
-        pub(super) fn wall_at_origin(&self) -> i64 {
-            self.wall_at_origin.load(Ordering::SeqCst)
+        /// What the clock shows.
+        pub(crate) fn now(&self) -> Timestamp {
+            let since = monotonic_now().duration_since(self.origin);
+            Timestamp::from_nanos(self.wall_at_origin.load(Ordering::SeqCst)).saturating_add(since)
         }
 
         pub(super) fn suspended(&self) -> u64 {
             self.suspended.load(Ordering::SeqCst)
-        }
-
-        pub(super) fn entropy(&self) -> u64 {
-            self.seed
         }
 
         pub(super) async fn moved(&self) {

@@ -12,6 +12,8 @@ mod schedule;
 mod scheduler;
 mod store;
 mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use config::{Config, ConfigError, JobConfig};
 pub use error::{BoxError, Place, Problem, StartError, SubmitError};

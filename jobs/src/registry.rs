@@ -77,43 +77,68 @@ pub(crate) fn resolve(
     settings: &mut Settings,
     problems: &mut Vec<Problem>,
 ) -> Vec<Registered> {
-    check_names(descriptors, problems);
-    let names = || descriptors.iter().map(|descriptor| descriptor.name);
+    // With the config half read, what it lacks says nothing about the schedules that ask for it.
+    let config_is_whole = problems.is_empty();
+    check_names(descriptors, settings, problems);
+    let linked = descriptors.iter().map(|descriptor| descriptor.name);
+    let by_hand = settings.registered.iter().map(|by_hand| by_hand.value.name);
+    let names: BTreeSet<&str> = linked.chain(by_hand).collect();
     let used =
         descriptors.iter().flat_map(|descriptor| descriptor.schedules).filter_map(|decl| match decl.when {
             WhenDecl::Named(name) => Some(name),
             _ => None,
         });
-    problems.extend(settings.adopt_spelling(names(), used));
-    check_expected(&names().collect(), settings, problems);
-    check_overrides(&names().collect(), settings, problems);
+    problems.extend(settings.adopt_spelling(names.iter().copied(), used));
+    check_expected(&names, settings, problems);
+    check_overrides(&names, settings, problems);
     check_state(descriptors, settings, problems);
     check_timezone(settings, problems);
-    descriptors.iter().map(|descriptor| register(descriptor, settings, problems)).collect()
+    let mut about_schedules = Vec::new();
+    let register = |descriptor: &&'static Descriptor| register(descriptor, settings, &mut about_schedules);
+    let registered = descriptors.iter().map(register).collect();
+    if config_is_whole {
+        problems.append(&mut about_schedules);
+    }
+    registered
 }
 
 fn place_of(descriptor: &Descriptor) -> Place {
     Place::Code { file: descriptor.file, line: descriptor.line }
 }
 
-fn check_names(descriptors: &[&'static Descriptor], problems: &mut Vec<Problem>) {
-    let mut owners: HashMap<&str, &Descriptor> = HashMap::new();
+/// Every name and alias must belong to one job.
+fn check_names(descriptors: &[&'static Descriptor], settings: &Settings, problems: &mut Vec<Problem>) {
+    let mut owners: HashMap<&str, (Place, String)> = HashMap::new();
+    let mut claim = |name: &'static str, alias: bool, place: Place, owner: String| {
+        if let Some((first_place, first)) = owners.get(name) {
+            let by_alias = if alias { ", by an alias" } else { "" };
+            problems.push(
+                Problem::new(format!("two jobs are named `{name}`{by_alias}"))
+                    .at(place)
+                    .help(format!("the other is {first} at {first_place}; give one of them `name = \"…\"`")),
+            );
+        } else {
+            owners.insert(name, (place, owner));
+        }
+    };
     for descriptor in descriptors {
-        for name in std::iter::once(&descriptor.name).chain(descriptor.aliases) {
-            let Some(first) = owners.insert(name, descriptor) else { continue };
-            let what = if *name == descriptor.name && *name == first.name {
-                "two jobs are"
-            } else {
-                "two jobs are, by an alias,"
-            };
-            problems.push(Problem::new(format!("{what} named `{name}`")).at(place_of(descriptor)).help(
-                format!(
-                    "the other is {}::{} at {}; give one of them `name = \"…\"`",
-                    first.module,
-                    first.name,
-                    place_of(first)
-                ),
-            ));
+        let owner = || format!("`{}` in `{}`", descriptor.name, descriptor.module);
+        claim(descriptor.name, false, place_of(descriptor), owner());
+    }
+    for descriptor in descriptors {
+        for alias in descriptor.aliases {
+            let owner = format!("`{}` in `{}`", descriptor.name, descriptor.module);
+            claim(alias, true, place_of(descriptor), owner);
+        }
+    }
+    for by_hand in &settings.registered {
+        let name = by_hand.value.name;
+        claim(name, false, by_hand.place.clone(), "registered by hand".to_owned());
+    }
+    for by_hand in &settings.registered {
+        let name = by_hand.value.name;
+        if let Err(error) = jobs_syntax::check_job_name(name) {
+            problems.push(Problem::new(error.render(name)).at(by_hand.place.clone()));
         }
     }
 }

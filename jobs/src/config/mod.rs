@@ -18,9 +18,11 @@ mod toml_file;
 mod toml_notation;
 mod value;
 
+use std::any::TypeId;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::job::Job;
 use crate::job::state::StateMap;
 use environment::Environment;
 pub use error::ConfigError;
@@ -47,6 +49,17 @@ pub struct Config {
     problems: Vec<Problem>,
     expected_jobs: Vec<Sourced<String>>,
     state: StateMap,
+    /// Jobs implemented by hand.
+    registered: Vec<Sourced<ByHand>>,
+    #[cfg(feature = "testing")]
+    clock: Option<std::sync::Arc<crate::clock::VirtualClock>>,
+}
+
+/// A job that implements [`Job`] by hand, as the registry needs it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ByHand {
+    pub(crate) name: &'static str,
+    pub(crate) type_id: TypeId,
 }
 
 impl Config {
@@ -91,14 +104,19 @@ impl Config {
         self
     }
 
-    /// Takes these variables for those of the process, which are then not looked at. For tests;
-    /// `environment([])` is an empty environment.
+    /// Takes these variables for those of the process, which are then not looked at. For tests.
     pub fn environment<K: Into<String>, V: Into<String>>(
         mut self,
         variables: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
         self.environment =
             Environment::Given(variables.into_iter().map(|(k, v)| (k.into(), v.into())).collect());
+        self
+    }
+
+    /// Looks at no environment variables, as in a test that must not depend on where it runs.
+    pub fn without_environment(mut self) -> Self {
+        self.environment = Environment::Given(Vec::new());
         self
     }
 
@@ -207,6 +225,23 @@ impl Config {
         self
     }
 
+    /// Makes a job known that implements [`Job`] by hand, so that the config may speak of it and the snapshot shows
+    /// it from the start. What `#[job]` makes is known anyhow; a hand-written job that is not registered here becomes
+    /// known when it is first submitted or scheduled.
+    #[track_caller]
+    pub fn register<J: Job>(mut self) -> Self {
+        let by_hand = ByHand { name: J::NAME, type_id: TypeId::of::<J>() };
+        self.registered.push(Sourced { value: by_hand, place: Place::caller() });
+        self
+    }
+
+    /// Runs on the clock of a test; see [`testing`](crate::testing).
+    #[cfg(feature = "testing")]
+    pub fn clock(mut self, clock: &crate::testing::TestClock) -> Self {
+        self.clock = Some(clock.shared());
+        self
+    }
+
     /// Checks all that `jobs::start` checks but for the jobs of the program: the file, the environment,
     /// the methods, and how they go together. Useful where a deployment is tested before it is rolled out.
     ///
@@ -220,7 +255,8 @@ impl Config {
     /// assert_eq!(error.problems().len(), 2);
     /// ```
     pub fn check(&self) -> Result<(), ConfigError> {
-        self.clone().resolve().map(drop).map_err(ConfigError::new)
+        let (_, problems) = self.clone().resolve();
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError::new(problems)) }
     }
 
     #[track_caller]

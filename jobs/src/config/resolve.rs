@@ -14,8 +14,9 @@ const DEFAULT_POOL: i64 = 10;
 const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Config {
-    /// Reads the environment, and lays all sources over each other.
-    pub(crate) fn resolve(self) -> Result<Settings, Vec<Problem>> {
+    /// Reads the environment, and lays all sources over each other. Where there are problems, the settings lack
+    /// what was wrong.
+    pub(crate) fn resolve(self) -> (Settings, Vec<Problem>) {
         let variables = self.environment.read();
         let mut problems = Vec::new();
         let mode = self.mode.as_ref().map(|mode| (mode.value.as_str(), &mode.place));
@@ -43,27 +44,29 @@ impl Config {
         all.overlay(environment);
         all.overlay(self.code);
         let store = available(all.store.unwrap_or(default(StoreUrl::Memory)));
+        let store = store.unwrap_or_else(|problem| {
+            problems.push(problem);
+            default(Store::Memory)
+        });
+        problems.sort_by(|a, b| a.place().cmp(&b.place()));
         let pool = all.pool.unwrap_or(default(DEFAULT_POOL));
-        match store {
-            Ok(store) if problems.is_empty() => Ok(Settings {
-                pool: Sourced { value: places(pool.value), place: pool.place },
-                self_concurrent: all.self_concurrent.unwrap_or(default(false)),
-                timezone: all.timezone.unwrap_or(timezone),
-                store,
-                shutdown_timeout: all.shutdown_timeout.unwrap_or(default(DEFAULT_SHUTDOWN_TIMEOUT)),
-                accept_proxy_address: all.accept_proxy_address.unwrap_or(default(false)),
-                trusted_proxies: all.trusted_proxies.unwrap_or(default(Network::LOOPBACK.to_vec())),
-                named: all.named,
-                overrides: all.jobs,
-                expected_jobs: self.expected_jobs,
-                state: self.state,
-            }),
-            store => {
-                problems.extend(store.err());
-                problems.sort_by(|a, b| a.place().cmp(&b.place()));
-                Err(problems)
-            }
-        }
+        let settings = Settings {
+            pool: Sourced { value: places(pool.value), place: pool.place },
+            self_concurrent: all.self_concurrent.unwrap_or(default(false)),
+            timezone: all.timezone.unwrap_or(timezone),
+            store,
+            shutdown_timeout: all.shutdown_timeout.unwrap_or(default(DEFAULT_SHUTDOWN_TIMEOUT)),
+            accept_proxy_address: all.accept_proxy_address.unwrap_or(default(false)),
+            trusted_proxies: all.trusted_proxies.unwrap_or(default(Network::LOOPBACK.to_vec())),
+            named: all.named,
+            overrides: all.jobs,
+            expected_jobs: self.expected_jobs,
+            state: self.state,
+            registered: self.registered,
+            #[cfg(feature = "testing")]
+            clock: self.clock,
+        };
+        (settings, problems)
     }
 }
 

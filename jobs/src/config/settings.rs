@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use jobs_syntax::Overlap;
 
+use super::ByHand;
 use super::keys::Setting;
 use super::meant::nearest_of;
 use super::proxies::Network;
+use crate::clock::Clock;
 use crate::error::{Place, Problem};
 use crate::job::state::StateMap;
 
@@ -96,9 +98,22 @@ pub(crate) struct Settings {
     pub(crate) overrides: BTreeMap<String, JobOverrides>,
     pub(crate) expected_jobs: Vec<Sourced<String>>,
     pub(crate) state: StateMap,
+    /// Jobs implemented by hand.
+    pub(crate) registered: Vec<Sourced<ByHand>>,
+    #[cfg(feature = "testing")]
+    pub(crate) clock: Option<std::sync::Arc<crate::clock::VirtualClock>>,
 }
 
 impl Settings {
+    /// The clock to run on.
+    pub(crate) fn clock(&self) -> Clock {
+        #[cfg(feature = "testing")]
+        if let Some(clock) = &self.clock {
+            return Clock::virtual_(std::sync::Arc::clone(clock));
+        }
+        Clock::system()
+    }
+
     /// Gives names that only the environment says the spelling that the program has, since a variable cannot tell
     /// `_` from `-` or upper from lower case. `jobs` are the registered jobs, `schedules` the names with `cron.`
     /// that they use. To be called once, before names are looked up.

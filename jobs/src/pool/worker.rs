@@ -17,9 +17,9 @@ use crate::store::memory::{Claim, RunKey};
 /// Parked workers that an unlimited pool keeps; more than this end when they find nothing to do.
 const KEPT: usize = 64;
 
-/// How often a searching worker looks before it parks. That takes a few microseconds: longer than a busy submitter
-/// needs for its next run, and about as long as putting a thread to sleep and waking it would cost.
-const LOOKS: u32 = 400;
+/// How often a searching worker lets others run before it parks. It takes a few microseconds, about as long as
+/// putting a thread to sleep and waking it would cost, and lets a few runs gather that are then executed in one go.
+const LOOKS: u32 = 8;
 
 /// All workers of a pool, under its lock.
 pub(super) struct Workers {
@@ -285,10 +285,10 @@ impl Worker {
                 }
                 Next::Search => {
                     for _ in 0..LOOKS {
+                        tokio::task::yield_now().await;
                         if pool.has_queued() {
                             break;
                         }
-                        std::hint::spin_loop();
                     }
                 }
                 Next::Park => {

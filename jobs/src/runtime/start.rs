@@ -7,13 +7,13 @@ use tokio::sync::watch;
 
 use super::supervisor::supervise;
 use super::{Inner, Jobs, Phase, instances};
-use crate::clock::Clock;
-use crate::config::{Config, Settings};
+use crate::config::{ByHand, Config, Settings};
 use crate::error::{Place, Problem, StartError};
 use crate::job::ambient;
 use crate::job::body::{Body, Template};
 use crate::job::context::Surroundings;
 use crate::job::descriptor::Startup;
+use crate::job::name::JobName;
 use crate::pool::{Pool, Worker};
 use crate::registry::{self, Registered};
 use crate::scheduler::task::Scheduler;
@@ -66,8 +66,7 @@ pub async fn start(config: Config) -> Result<Jobs, StartError> {
 
 /// Everything that can be wrong with a start, found without starting.
 pub(super) fn prepare(config: Config) -> Result<(Settings, Vec<Registered>), StartError> {
-    let mut problems = Vec::new();
-    let mut settings = config.resolve().map_err(StartError::new)?;
+    let (mut settings, mut problems) = config.resolve();
     let registered = registry::resolve(&registry::linked(), &mut settings, &mut problems);
     if problems.is_empty() { Ok((settings, registered)) } else { Err(StartError::new(problems)) }
 }
@@ -77,7 +76,7 @@ fn assemble(
     registered: Vec<Registered>,
     runtime: Handle,
 ) -> (Jobs, Vec<(JobIx, Registered)>) {
-    let clock = Arc::new(Clock::system());
+    let clock = Arc::new(settings.clock());
     let pool = Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock)));
     let scheduler = Arc::new(Scheduler::new(Arc::clone(&clock), Arc::clone(&pool)));
     let add = |job: Registered| {
@@ -85,6 +84,12 @@ fn assemble(
         (ix.expect("invariant: the registry has refused names that are not unique"), job)
     };
     let registered = registered.into_iter().map(add).collect();
+    for by_hand in &settings.registered {
+        let ByHand { name, type_id } = by_hand.value;
+        let info = registry::info(JobName::Static(name), None, false, &settings);
+        pool.bind_job(info, Some(type_id))
+            .expect("invariant: the registry has refused names that are not unique");
+    }
     let inner = Inner {
         settings,
         clock,

@@ -52,8 +52,19 @@ async fn ours(jobs: &jobs::Jobs) -> Duration {
     start.elapsed()
 }
 
-#[tokio::main(worker_threads = 2)]
-async fn main() {
+fn main() {
+    for threads in [1, 2] {
+        println!("{threads} threads");
+        let mut runtime = match threads {
+            1 => tokio::runtime::Builder::new_current_thread(),
+            _ => tokio::runtime::Builder::new_multi_thread(),
+        };
+        let runtime = runtime.worker_threads(threads).enable_all().build().expect("a runtime");
+        runtime.block_on(compare());
+    }
+}
+
+async fn compare() {
     let bench = tokio::spawn(async {
         let jobs = jobs::start(Config::default().pool(POOL as i64)).await.expect("starts");
         let mut ratios = Vec::new();
@@ -66,6 +77,7 @@ async fn main() {
         }
         ratios.sort_by(f64::total_cmp);
         println!("median ratio {:.2} (goal: 0.50 or less)", ratios[ROUNDS / 2]);
+        jobs.shutdown().await;
     });
     bench.await.expect("no panic");
 }

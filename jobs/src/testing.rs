@@ -1,0 +1,114 @@
+//! For your tests: a whole scheduler on virtual time, without a server, a sleep or a wait.
+//!
+//! `jobs` keeps time by tokio's clock, so a test that pauses tokio's time moves everything at once: schedules, delays,
+//! and whatever a job awaits of `tokio::time`. A [`TestClock`] adds the wall clock: where it starts, and what
+//! happens to it.
+//!
+//! ```
+//! use chrono::{TimeZone, Utc};
+//! use std::time::Duration;
+//! use jobs::testing::TestClock;
+//! use jobs::{Config, job};
+//!
+//! /// Fires at noon from Monday to Friday.
+//! #[job(schedule = "0 0 12 * * MON-FRI")]
+//! async fn lunch() {}
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+//! // #[tokio::test(start_paused = true)]
+//! let clock = TestClock::at(Utc.with_ymd_and_hms(2026, 11, 27, 9, 0, 0).unwrap()); // a Friday
+//! let jobs = jobs::start(Config::default().clock(&clock)).await.unwrap();
+//!
+//! clock.advance(Duration::from_secs(7 * 86_400)).await;
+//!
+//! let snapshot = jobs.snapshot();
+//! assert_eq!(snapshot.job("lunch").unwrap().schedules[0].ran, 5);
+//! # });
+//! ```
+//!
+//! Pause the time: `#[tokio::test(start_paused = true)]`. Without that the clock still works, and the test takes as
+//! long as it says.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::clock::{Timestamp, VirtualClock};
+use crate::registry;
+
+/// What [`TestClock::advance`] goes beyond its goal, so that whatever is due at the goal has been done.
+const SETTLE: Duration = Duration::from_millis(1);
+
+/// The clock of a test, for [`Config::clock`](crate::Config::clock).
+#[derive(Debug, Clone)]
+pub struct TestClock {
+    clock: Arc<VirtualClock>,
+}
+
+impl TestClock {
+    /// A clock that shows this instant now, and goes on with tokio's time.
+    #[must_use]
+    pub fn at(start: DateTime<Utc>) -> Self {
+        Self { clock: Arc::new(VirtualClock::new(Timestamp::from_chrono(start))) }
+    }
+
+    pub(crate) fn shared(&self) -> Arc<VirtualClock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// What the clock on the wall shows.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now().to_chrono()
+    }
+
+    /// Lets time pass, from one event to the next, and returns when everything that came due has been done, but
+    /// for jobs that wait for something else. It ends one millisecond after its goal.
+    pub async fn advance(&self, by: Duration) {
+        tokio::time::sleep(by + SETTLE).await;
+    }
+
+    /// Sets the clock on the wall forward or back, as an administrator or a time daemon does. No time passes for
+    /// intervals and delays.
+    pub async fn step(&self, by: TimeDelta) {
+        self.clock.step(by.num_nanoseconds().unwrap_or(if by < TimeDelta::zero() {
+            i64::MIN
+        } else {
+            i64::MAX
+        }));
+        tokio::time::sleep(SETTLE).await;
+    }
+
+    /// Lets time pass while the machine sleeps: the clock on the wall goes on and nothing runs.
+    pub async fn suspend(&self, by: Duration) {
+        self.clock.suspend(by);
+        tokio::time::sleep(SETTLE).await;
+    }
+}
+
+/// The names of all jobs that are linked into the program, sorted.
+#[must_use]
+pub fn linked_jobs() -> Vec<&'static str> {
+    registry::linked().iter().map(|descriptor| descriptor.name).collect()
+}
+
+/// Checks that these jobs are linked into the program.
+///
+/// A job in a crate that the program never names is not there: the linker leaves the crate out, and nothing warns of
+/// it. `use the_crate as _;` brings it in.
+///
+/// # Panics
+///
+/// With the names that are missing, and those that are there.
+#[track_caller]
+pub fn assert_linked<'a>(names: impl IntoIterator<Item = &'a str>) {
+    let linked: BTreeSet<_> = linked_jobs().into_iter().collect();
+    let missing: Vec<_> = names.into_iter().filter(|name| !linked.contains(name)).collect();
+    assert!(
+        missing.is_empty(),
+        "jobs that are not linked: {missing:?}; linked are {linked:?}; a crate that the program never names is left out, \
+         `use the_crate as _;` brings it in"
+    );
+}
