@@ -185,3 +185,61 @@ fn list(set: u64, bounds: std::ops::RangeInclusive<u32>, shift: u32) -> String {
     let items: Vec<_> = bounds.filter(contains).map(|value| (value + shift).to_string()).collect();
     items.join(",")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn midnight() -> CronSpec {
+        match *jobs_syntax::Spec::parse("0 0 0 * * *").unwrap().when() {
+            jobs_syntax::When::Cron(spec) => spec,
+            _ => panic!(),
+        }
+    }
+
+    /// The parser refuses them, but a search that has nothing to find must end all the same.
+    #[test]
+    fn a_search_for_nothing_ends() {
+        let (february, none) = (1 << 2, CronSpec { days: 0, ..midnight() });
+        let never = [
+            CronSpec { months: february, nearest_weekdays: 1 << 30, ..none },
+            CronSpec { months: february, days: 1 << 30, ..none },
+            // No fifth Friday comes before the 29th, and no month has a 31st that is its first Friday.
+            CronSpec { days: 1 << 28, weekdays: 0, nth_weekdays: [0, 0, 0, 0, 1 << 5], ..midnight() },
+            CronSpec { days: 1 << 31, weekdays: 0, nth_weekdays: [1 << 5, 1 << 4, 0, 0, 0], ..midnight() },
+            // The last Friday of a month is never among its first twenty-one days.
+            CronSpec { days: 0x3f_fffe, weekdays: 0, last_weekdays: 1 << 5, ..midnight() },
+        ];
+        for spec in never {
+            for after in [0, -5_000_000_000, 4_000_000_000, 5_000_000_000] {
+                assert_eq!(Civil::shared(spec).next_after(after), None, "{spec:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_set_of_times_is_a_star_for_the_engine() {
+        let spec = CronSpec { seconds: (1 << 60) - 1, minutes: 1 << 5 | 1 << 7, ..midnight() };
+        let schedule = cron_schedule(&spec, DayProduct { days: ALL_DAYS, weekdays: 0b100_0001 });
+        assert_eq!(schedule.source(), "* 5,7 0 * * 1,7");
+    }
+
+    #[test]
+    fn equal_expressions_share_an_engine() {
+        assert!(Arc::ptr_eq(&Civil::shared(midnight()), &Civil::shared(midnight())));
+    }
+
+    #[test]
+    fn every_year_has_a_twin() {
+        for year in -400..2_400 {
+            let twin = twin_year(new_year(year).unwrap()).unwrap();
+            let dates = |year| {
+                (
+                    NaiveDate::from_ymd_opt(year, 3, 1).unwrap().weekday(),
+                    NaiveDate::from_yo_opt(year, 366).is_some(),
+                )
+            };
+            assert_eq!(dates(year), dates(twin), "{year}");
+        }
+    }
+}

@@ -271,3 +271,27 @@ impl FromStr for Schedule {
         Self::parse(text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_zone_is_for_schedules_that_name_none() {
+        let parse = |text| Schedule::parse(text).unwrap().with_default_zone("Europe/Oslo").unwrap();
+        assert_eq!(parse("@daily").zone(), Some("Europe/Oslo"));
+        assert_eq!(parse("TZ=UTC @daily").zone(), Some("UTC"));
+        // Another default zone must not make another schedule of an interval.
+        assert_eq!(parse("@every 1h").zone(), None);
+        assert!(Schedule::parse("@every 1h").unwrap().with_default_zone("Nowhere").is_err());
+    }
+
+    #[test]
+    fn equal_schedules_share_their_insides() {
+        let one = Schedule::parse("TZ=Europe/Oslo @daily").unwrap();
+        let other = Schedule::parse("0 0 * * *").unwrap().in_zone("Europe/Oslo").unwrap();
+        assert!(Arc::ptr_eq(&one.inner, &other.inner));
+        let again = Schedule::parse("TZ=Europe/Oslo  @midnight").unwrap();
+        assert!(Arc::ptr_eq(&one.inner, &again.inner));
+    }
+}
