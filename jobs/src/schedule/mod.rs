@@ -59,7 +59,8 @@ use self::zone::Zone;
 /// # Time zones
 ///
 /// A cron expression is read on the wall clock of its zone; of UTC, where none is named. A name comes from the
-/// time zone database in any case (`Europe/Oslo`); `local` is the machine's own zone, and `+05:30` a fixed offset.
+/// time zone database in any case (`Europe/Oslo`); `+05:30` is a fixed offset; `local` is the machine's own zone, from
+/// the variable `TZ` or the system's setting, and UTC on a Unix that has neither.
 /// The database is the system's, or the one that this crate brings along if the system has none, lacks the name,
 /// or says that its own is older; the variable `TZDIR` insists on one.
 ///
