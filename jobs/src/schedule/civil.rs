@@ -55,8 +55,9 @@ impl Civil {
             // No date of this month before it matches, so the rest of the month is looked through here: a month
             // costs one search of the engine, whatever the filter lets through.
             let mut midnight = candidate - candidate.rem_euclid(DAY) + DAY;
-            for _ in date.day()..u32::from(date.num_days_in_month()) {
-                if dates::matches(&self.spec, date_of(midnight)?) {
+            for day in date.day() + 1..=u32::from(date.num_days_in_month()) {
+                let proposed = engine.days & (1 << day) != 0;
+                if proposed && dates::matches(&self.spec, date_of(midnight)?) {
                     return Some(midnight + self.first_time_of_day());
                 }
                 midnight += DAY;
@@ -93,6 +94,8 @@ struct Engine {
     second: Option<cron::Schedule>,
     /// Whether they propose dates that do not match.
     narrowed: bool,
+    /// The days of a month that they propose at all.
+    days: u32,
 }
 
 /// The years that `cron` knows.
@@ -102,7 +105,9 @@ impl Engine {
     fn new(spec: &CronSpec) -> Self {
         let plan = DayPlan::of(spec);
         let mut schedules = plan.products.iter().map(|product| cron_schedule(spec, *product));
-        Self { first: schedules.next(), second: schedules.next(), narrowed: plan.narrowed }
+        let (first, second) = (schedules.next(), schedules.next());
+        let days = plan.products.iter().fold(0, |days, product| days | product.days);
+        Self { first, second, narrowed: plan.narrowed, days }
     }
 
     fn next_after(&self, after: WallTime) -> Option<WallTime> {
