@@ -26,8 +26,12 @@ struct Change {
 
 /// Every change of every zone of the database from 2000 to 2037.
 fn changes() -> Vec<Change> {
-    let first: Timestamp = "2000-01-01T00:00:00Z".parse().unwrap();
-    let last: Timestamp = "2038-01-01T00:00:00Z".parse().unwrap();
+    changes_between("2000-01-01T00:00:00Z", "2038-01-01T00:00:00Z")
+}
+
+fn changes_between(first: &str, last: &str) -> Vec<Change> {
+    let first: Timestamp = first.parse().unwrap();
+    let last: Timestamp = last.parse().unwrap();
     let database = TimeZoneDatabase::bundled();
     let mut changes = Vec::new();
     for zone in database.available() {
@@ -50,15 +54,20 @@ fn check(case: &Case, change: &Change, random: &mut Random) -> bool {
     let minute = |time: Timestamp| Timestamp::from_second(time.as_second().div_euclid(60) * 60).unwrap();
     let from = minute(change.at.checked_sub(random.number(0, 30 * 60).minutes()).unwrap());
     let to = minute(change.at.checked_add(26.hours()).unwrap());
+    compare(case, &schedule, &change.zone, (from, to), 60);
+    true
+}
+
+fn compare(case: &Case, schedule: &Schedule, zone: &str, (from, to): (Timestamp, Timestamp), step: i64) {
     let found: Vec<_> = schedule.upcoming(utc(from)).take_while(|&time| time <= utc(to)).collect();
     let mut expected = Vec::new();
-    for zone in readings(&change.zone) {
-        expected = case.fire_times(&zone, from, to).into_iter().map(utc).collect();
+    for zone in readings(zone) {
+        expected = case.fire_times(&zone, from, to, step).into_iter().map(utc).collect();
         if found == expected {
-            return true;
+            return;
         }
     }
-    panic!("`{schedule}` from {from}, change at {}:\n  expected {expected:?}\n  found {found:?}", change.at);
+    panic!("`{schedule}` from {from} to {to}:\n  expected {expected:?}\n  found {found:?}");
 }
 
 #[test]
@@ -105,6 +114,28 @@ fn a_daily_schedule_fires_once_a_day_across_any_change() {
         case.special_weekdays.clear();
         assert!(check(&case, change, &mut random));
     }
+}
+
+/// Before 2000, offsets have seconds and some changes are a day long: every second is looked at.
+#[test]
+fn any_schedule_around_old_changes() {
+    let mut random = Random::seeded();
+    let changes = changes_between("1840-01-01T00:00:00Z", "2000-01-01T00:00:00Z");
+    let count = if exhaustive() { 3_000 } else { 60 };
+    let mut compared = 0;
+    for _ in 0..count {
+        let change = random.pick(&changes);
+        let zone = readings(&change.zone).next().unwrap();
+        let near = zone.to_datetime(change.at.checked_sub(random.number(0, 90).minutes()).unwrap());
+        let case = Case::random(&mut random, Some(near));
+        let Ok(schedule) = Schedule::parse(&case.text()) else { continue };
+        let schedule = schedule.in_zone(&change.zone).unwrap();
+        let from = change.at.checked_sub(random.number(0, 3 * 3600).seconds()).unwrap();
+        let to = change.at.checked_add(2.hours()).unwrap();
+        compare(&case, &schedule, &change.zone, (from, to), 1);
+        compared += 1;
+    }
+    assert!(compared > count / 2, "{compared}");
 }
 
 fn times(spec: &str, zone: &str, from: &str, count: usize) -> Vec<String> {

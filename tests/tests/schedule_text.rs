@@ -223,6 +223,37 @@ fn offsets_and_local_are_zones() {
     assert_eq!((wall.hour(), wall.minute(), wall.second()), (0, 0, 0));
 }
 
+/// The variable `TZ` belongs to a process, so the test runs itself again under another one.
+#[test]
+fn local_follows_the_variable_tz() {
+    const ROLE: &str = "JOBS_TEST_LOCAL";
+    let local = Schedule::parse("TZ=local 0 0 12 * * *");
+    match std::env::var(ROLE).as_deref() {
+        Ok("oslo") => {
+            let next = local.unwrap().next_after("2026-06-01T00:00:00Z".parse().unwrap()).unwrap();
+            assert_eq!(next, "2026-06-01T10:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap());
+        }
+        Ok("nonsense") => {
+            let error = local.unwrap_err();
+            assert!(error.is_local_zone(), "{error}");
+            assert!(error.to_string().contains("TZ"), "{error}");
+            assert!(std::error::Error::source(&error).is_some());
+        }
+        _ => {
+            for (role, tz) in [("oslo", "Europe/Oslo"), ("nonsense", "Nowhere/Land")] {
+                let child = std::process::Command::new(std::env::current_exe().unwrap())
+                    .args(["--exact", "local_follows_the_variable_tz"])
+                    .env(ROLE, role)
+                    .env("TZ", tz)
+                    .output()
+                    .unwrap();
+                let output = String::from_utf8_lossy(&child.stdout);
+                assert!(child.status.success() && output.contains("1 passed"), "{role}: {output}");
+            }
+        }
+    }
+}
+
 /// Clock changes that were decreed after many a server got its database.
 #[test]
 fn zone_data_is_current() {

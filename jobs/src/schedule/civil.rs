@@ -55,8 +55,9 @@ impl Civil {
             // No date of this month before it matches, so the rest of the month is looked through here: a month
             // costs one search of the engine, whatever the filter lets through.
             let mut midnight = candidate - candidate.rem_euclid(DAY) + DAY;
-            for _ in date.day()..u32::from(date.num_days_in_month()) {
-                if dates::matches(&self.spec, date_of(midnight)?) {
+            for day in date.day() + 1..=u32::from(date.num_days_in_month()) {
+                let proposed = engine.days & (1 << day) != 0;
+                if proposed && dates::matches(&self.spec, date_of(midnight)?) {
                     return Some(midnight + self.first_time_of_day());
                 }
                 midnight += DAY;
@@ -93,6 +94,8 @@ struct Engine {
     second: Option<cron::Schedule>,
     /// Whether they propose dates that do not match.
     narrowed: bool,
+    /// The days of a month that they propose at all.
+    days: u32,
 }
 
 /// The years that `cron` knows.
@@ -102,7 +105,9 @@ impl Engine {
     fn new(spec: &CronSpec) -> Self {
         let plan = DayPlan::of(spec);
         let mut schedules = plan.products.iter().map(|product| cron_schedule(spec, *product));
-        Self { first: schedules.next(), second: schedules.next(), narrowed: plan.narrowed }
+        let (first, second) = (schedules.next(), schedules.next());
+        let days = plan.products.iter().fold(0, |days, product| days | product.days);
+        Self { first, second, narrowed: plan.narrowed, days }
     }
 
     fn next_after(&self, after: WallTime) -> Option<WallTime> {
@@ -184,4 +189,62 @@ fn list(set: u64, bounds: std::ops::RangeInclusive<u32>, shift: u32) -> String {
     }
     let items: Vec<_> = bounds.filter(contains).map(|value| (value + shift).to_string()).collect();
     items.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn midnight() -> CronSpec {
+        match *jobs_syntax::Spec::parse("0 0 0 * * *").unwrap().when() {
+            jobs_syntax::When::Cron(spec) => spec,
+            _ => panic!(),
+        }
+    }
+
+    /// The parser refuses them, but a search that has nothing to find must end all the same.
+    #[test]
+    fn a_search_for_nothing_ends() {
+        let (february, none) = (1 << 2, CronSpec { days: 0, ..midnight() });
+        let never = [
+            CronSpec { months: february, nearest_weekdays: 1 << 30, ..none },
+            CronSpec { months: february, days: 1 << 30, ..none },
+            // No fifth Friday comes before the 29th, and no month has a 31st that is its first Friday.
+            CronSpec { days: 1 << 28, weekdays: 0, nth_weekdays: [0, 0, 0, 0, 1 << 5], ..midnight() },
+            CronSpec { days: 1 << 31, weekdays: 0, nth_weekdays: [1 << 5, 1 << 4, 0, 0, 0], ..midnight() },
+            // The last Friday of a month is never among its first twenty-one days.
+            CronSpec { days: 0x3f_fffe, weekdays: 0, last_weekdays: 1 << 5, ..midnight() },
+        ];
+        for spec in never {
+            for after in [0, -5_000_000_000, 4_000_000_000, 5_000_000_000] {
+                assert_eq!(Civil::shared(spec).next_after(after), None, "{spec:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_set_of_times_is_a_star_for_the_engine() {
+        let spec = CronSpec { seconds: (1 << 60) - 1, minutes: 1 << 5 | 1 << 7, ..midnight() };
+        let schedule = cron_schedule(&spec, DayProduct { days: ALL_DAYS, weekdays: 0b100_0001 });
+        assert_eq!(schedule.source(), "* 5,7 0 * * 1,7");
+    }
+
+    #[test]
+    fn equal_expressions_share_an_engine() {
+        assert!(Arc::ptr_eq(&Civil::shared(midnight()), &Civil::shared(midnight())));
+    }
+
+    #[test]
+    fn every_year_has_a_twin() {
+        for year in -400..2_400 {
+            let twin = twin_year(new_year(year).unwrap()).unwrap();
+            let dates = |year| {
+                (
+                    NaiveDate::from_ymd_opt(year, 3, 1).unwrap().weekday(),
+                    NaiveDate::from_yo_opt(year, 366).is_some(),
+                )
+            };
+            assert_eq!(dates(year), dates(twin), "{year}");
+        }
+    }
 }

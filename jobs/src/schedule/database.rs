@@ -32,9 +32,13 @@ pub(super) fn names() -> Vec<String> {
     names
 }
 
-/// The zone of the machine: `TZ`, else `/etc/localtime` and its like.
+/// The zone of the machine: `TZ`, else `/etc/localtime` and its like, else UTC, as the C library and Go have it:
+/// the image of a container often says nothing.
 pub(super) fn local() -> Result<TimeZone, jiff::Error> {
-    let zone = TimeZone::try_system()?;
+    let zone = match TimeZone::try_system() {
+        Err(_) if cfg!(unix) && std::env::var_os("TZ").is_none() => TimeZone::UTC,
+        zone => zone?,
+    };
     // Read by name, so that `local` and the zone's own name mean the same.
     Ok(zone.iana_name().and_then(get).unwrap_or(zone))
 }

@@ -1,96 +1,17 @@
-//! Which dates a cron expression means: the day fields with all their forms, and the rule that joins them.
+//! Which dates a cron expression means, in terms that a plain cron engine understands.
 
 use chrono::{Datelike, NaiveDate};
-use jobs_syntax::CronSpec;
+use jobs_syntax::{CivilDay, CronSpec};
 
 /// Whether the schedule fires on this date.
 pub(super) fn matches(spec: &CronSpec, date: NaiveDate) -> bool {
-    if spec.months & (1 << date.month()) == 0 {
-        return false;
-    }
-    let day = Day::of(date);
-    if spec.either_day() {
-        day.matches_day_field(spec) || day.matches_weekday_field(spec)
-    } else {
-        day.matches_day_field(spec) && day.matches_weekday_field(spec)
-    }
-}
-
-const MONDAY: u32 = 1;
-const FRIDAY: u32 = 5;
-
-/// A date as the day fields see it.
-struct Day {
-    /// Of the month, from 1.
-    day: u32,
-    /// The last day of its month.
-    last: u32,
-    /// From Sunday 0.
-    weekday: u32,
-}
-
-impl Day {
-    fn of(date: NaiveDate) -> Self {
-        Self {
-            day: date.day(),
-            last: u32::from(date.num_days_in_month()),
-            weekday: date.weekday().num_days_from_sunday(),
-        }
-    }
-
-    fn matches_day_field(&self, spec: &CronSpec) -> bool {
-        spec.days & (1 << self.day) != 0
-            || (spec.last_day && self.day == self.last)
-            || (spec.last_weekday && self.is_last_working_day())
-            || (spec.nearest_weekdays != 0 && self.is_nearest_working_day(spec.nearest_weekdays))
-    }
-
-    fn matches_weekday_field(&self, spec: &CronSpec) -> bool {
-        let bit = 1u8 << self.weekday;
-        let nth = (self.day - 1) / 7;
-        spec.weekdays & bit != 0
-            || (spec.last_weekdays & bit != 0 && self.day + 7 > self.last)
-            || spec.nth_weekdays[nth as usize] & bit != 0
-    }
-
-    fn is_working_day(&self) -> bool {
-        (MONDAY..=FRIDAY).contains(&self.weekday)
-    }
-
-    /// Whether this is the last Monday to Friday of its month.
-    fn is_last_working_day(&self) -> bool {
-        let left = self.last - self.day;
-        self.is_working_day() && (left == 0 || (self.weekday == FRIDAY && left <= 2))
-    }
-
-    /// Whether this is the working day nearest to one of `targets`, within the target's own month.
-    ///
-    /// A Saturday yields to the Friday before and a Sunday to the Monday after, unless that lies in
-    /// another month: the 1st then yields forward and the last day backward. A day that the month does
-    /// not have has no nearest working day in it.
-    fn is_nearest_working_day(&self, targets: u32) -> bool {
-        let target = |day: u32| targets & (1 << day) != 0;
-        let (day, last) = (self.day, self.last);
-        if !self.is_working_day() {
-            return false;
-        }
-        if target(day) {
-            return true;
-        }
-        match self.weekday {
-            FRIDAY => {
-                let saturday = day < last && target(day + 1);
-                let closing_sunday = day + 2 == last && target(last);
-                saturday || closing_sunday
-            }
-            MONDAY => {
-                let sunday = day > 1 && target(day - 1);
-                let opening_saturday = day == 3 && target(1);
-                sunday || opening_saturday
-            }
-            _ => false,
-        }
-    }
+    // Numbers of a date, all below 256.
+    spec.matches_date(CivilDay {
+        month: date.month() as u8,
+        day: date.day() as u8,
+        month_length: date.num_days_in_month(),
+        weekday: date.weekday().num_days_from_sunday() as u8,
+    })
 }
 
 /// A set of dates as days of the month and weekdays that must both match; bits as in [`CronSpec`].

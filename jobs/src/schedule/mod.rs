@@ -59,7 +59,8 @@ use self::zone::Zone;
 /// # Time zones
 ///
 /// A cron expression is read on the wall clock of its zone; of UTC, where none is named. A name comes from the
-/// time zone database in any case (`Europe/Oslo`); `local` is the machine's own zone, and `+05:30` a fixed offset.
+/// time zone database in any case (`Europe/Oslo`); `+05:30` is a fixed offset; `local` is the machine's own zone, from
+/// the variable `TZ` or the system's setting, and UTC on a Unix that has neither.
 /// The database is the system's, or the one that this crate brings along if the system has none, lacks the name,
 /// or says that its own is older; the variable `TZDIR` insists on one.
 ///
@@ -269,5 +270,29 @@ impl FromStr for Schedule {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::parse(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_zone_is_for_schedules_that_name_none() {
+        let parse = |text| Schedule::parse(text).unwrap().with_default_zone("Europe/Oslo").unwrap();
+        assert_eq!(parse("@daily").zone(), Some("Europe/Oslo"));
+        assert_eq!(parse("TZ=UTC @daily").zone(), Some("UTC"));
+        // Another default zone must not make another schedule of an interval.
+        assert_eq!(parse("@every 1h").zone(), None);
+        assert!(Schedule::parse("@every 1h").unwrap().with_default_zone("Nowhere").is_err());
+    }
+
+    #[test]
+    fn equal_schedules_share_their_insides() {
+        let one = Schedule::parse("TZ=Europe/Oslo @daily").unwrap();
+        let other = Schedule::parse("0 0 * * *").unwrap().in_zone("Europe/Oslo").unwrap();
+        assert!(Arc::ptr_eq(&one.inner, &other.inner));
+        let again = Schedule::parse("TZ=Europe/Oslo  @midnight").unwrap();
+        assert!(Arc::ptr_eq(&one.inner, &again.inner));
     }
 }

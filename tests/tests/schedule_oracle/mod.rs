@@ -241,21 +241,28 @@ impl Case {
             && self.matches_date(time.date())
     }
 
-    /// Every fire time later than `from`, up to `to`. Both are whole minutes.
-    pub(crate) fn fire_times(&self, zone: &TimeZone, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+    /// Every fire time later than `from`, up to `to`. It looks at instants `step` seconds apart, which offsets and
+    /// the two ends must be multiples of.
+    pub(crate) fn fire_times(
+        &self,
+        zone: &TimeZone,
+        from: Timestamp,
+        to: Timestamp,
+        step: i64,
+    ) -> Vec<Timestamp> {
         if self.is_fixed_time() {
-            self.fixed_fire_times(zone, from, to)
+            self.fixed_fire_times(zone, from, to, step)
         } else {
-            minutes(from, to).filter(|&time| self.matches(zone.to_datetime(time))).collect()
+            instants(from, to, step).filter(|&time| self.matches(zone.to_datetime(time))).collect()
         }
     }
 
     /// The rule as it is written: the first of two, or the end of the gap.
-    fn fixed_fire_times(&self, zone: &TimeZone, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+    fn fixed_fire_times(&self, zone: &TimeZone, from: Timestamp, to: Timestamp, step: i64) -> Vec<Timestamp> {
         let day = 26.hours();
         let (first, last) = (from.checked_sub(day).unwrap(), to.checked_add(day).unwrap());
         let mut times = BTreeSet::new();
-        for time in minutes(first, last) {
+        for time in instants(first, last, step) {
             // Wall-clock times are walked as if they were UTC.
             let wall = jiff::tz::Offset::UTC.to_datetime(time);
             if !self.matches(wall) {
@@ -283,7 +290,7 @@ fn add(field: &mut Field, item: &str, random: &mut Random) {
     }
 }
 
-fn minutes(from: Timestamp, to: Timestamp) -> impl Iterator<Item = Timestamp> {
-    (from.as_second() / 60 + 1..=to.as_second() / 60)
-        .map(|minute| Timestamp::from_second(minute * 60).unwrap())
+fn instants(from: Timestamp, to: Timestamp, step: i64) -> impl Iterator<Item = Timestamp> {
+    (from.as_second().div_euclid(step) + 1..=to.as_second().div_euclid(step))
+        .map(move |at| Timestamp::from_second(at * step).unwrap())
 }
