@@ -30,3 +30,15 @@ pub fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
 pub fn __stacked(_attribute: TokenStream, item: TokenStream) -> TokenStream {
     item
 }
+
+/// Puts what it holds behind the struct it stands on.
+///
+/// The implementations of a job hang on its struct this way, so that a `#[job]` inside of an `impl`, where no
+/// struct can stand, gives one message and not one for each use of the struct.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn __implement(implementations: TokenStream, item: TokenStream) -> TokenStream {
+    let mut both = item;
+    both.extend(implementations);
+    both
+}

@@ -15,11 +15,12 @@ pub mod __private {
     pub use inventory;
     pub use serde;
 
-    pub use crate::job::argument::{Argument, ArgumentOf, Arguments, FieldSource};
+    pub use crate::job::argument::{Argument, ArgumentOf, Arguments, FieldSource, FromText};
     pub use crate::job::descriptor::{
-        Default_, Descriptor, Erased, ScheduleDecl, Startup, StateDecl, WhenDecl,
+        Default_, Descriptor, Erased, ScheduleDecl, Startup, StateDecl, WhenDecl, registered,
     };
     pub use crate::job::returned::Returned;
-    pub use jobs_macros::__stacked;
+    pub use crate::job::state::State;
+    pub use jobs_macros::{__implement, __stacked};
     pub use jobs_syntax::Overlap;
 }

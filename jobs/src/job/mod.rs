@@ -4,6 +4,7 @@ pub(crate) mod argument;
 pub(crate) mod context;
 pub(crate) mod descriptor;
 pub(crate) mod returned;
+pub(crate) mod state;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
