@@ -1,6 +1,6 @@
 //! One parameter: the context, a state, or an argument; and everything that none of them can be.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt as _;
 use syn::{Attribute, Meta, Pat, PatType, Type};
@@ -329,33 +329,47 @@ fn is_text(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "str"))
 }
 
-/// A type as users write it.
+/// A type as users write it: tokens alone are printed with a space between any two.
 pub(crate) fn shown(ty: &Type) -> String {
-    let text = ty.to_token_stream().to_string();
-    let mut shown = text;
-    for (spaced, close) in [
-        (" :: ", "::"),
-        (":: ", "::"),
-        (" ::", "::"),
-        (" < ", "<"),
-        (" <", "<"),
-        ("< ", "<"),
-        (" > ", ">"),
-        (" >", ">"),
-        ("& ", "&"),
-        (" ,", ","),
-        ("[ ", "["),
-        (" ]", "]"),
-        ("( ", "("),
-        (" )", ")"),
-        (" ;", ";"),
-    ] {
-        shown = shown.replace(spaced, close);
+    let mut shown = String::new();
+    show(ty.to_token_stream(), &mut shown);
+    ["::std::vec::", "::std::string::", "::std::path::", "::std::ffi::"]
+        .into_iter()
+        .fold(shown, |shown, path| shown.replace(path, ""))
+}
+
+fn show(tokens: TokenStream, shown: &mut String) {
+    let mut was_word = false;
+    for token in tokens {
+        let is_word = matches!(token, TokenTree::Ident(_) | TokenTree::Literal(_));
+        match &token {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::None => ("", ""),
+                };
+                shown.push_str(open);
+                show(group.stream(), shown);
+                shown.push_str(close);
+            }
+            TokenTree::Punct(punct) => match punct.as_char() {
+                char @ (',' | ';') => shown.extend([char, ' ']),
+                char @ ('+' | '=') => shown.extend([' ', char, ' ']),
+                '-' => shown.push_str(" -"),
+                '>' if shown.ends_with(" -") => shown.push_str("> "),
+                char => shown.push(char),
+            },
+            word => {
+                if was_word {
+                    shown.push(' ');
+                }
+                shown.push_str(&word.to_string());
+            }
+        }
+        was_word = is_word;
     }
-    for long in ["::std::vec::", "::std::string::", "::std::path::", "::std::ffi::"] {
-        shown = shown.replace(long, "");
-    }
-    shown.replace(">+", "> +").replace(">=", "> =")
 }
 
 /// The first `&` or named lifetime inside a type, with what it borrows.
