@@ -1,7 +1,7 @@
 //! The user's texts, read by the parser that the runtime has. Every mistake shows the place in the text, which
 //! the compiler cannot point at.
 
-use jobs_syntax::{Overlap, ScheduleText, Spec, SyntaxError, When as SyntaxWhen};
+use jobs_syntax::{Overlap, ScheduleText, Spec, SyntaxError, SyntaxErrorKind, When as SyntaxWhen};
 use syn::LitStr;
 
 use crate::ctxt::Ctxt;
@@ -35,9 +35,9 @@ pub(crate) fn schedule(cx: &Ctxt, literal: &LitStr) -> Option<When> {
                 if text.trim_start().starts_with("cron.") { "name of a schedule" } else { "cron spec" };
             let mut message = invalid(what, literal, &error);
             let named = format!("cron.{}", text.trim());
-            if text.trim().starts_with(char::is_alphabetic)
+            if error.kind() == SyntaxErrorKind::TooFewFields
+                && text.trim().starts_with(char::is_alphabetic)
                 && jobs_syntax::check_schedule_name(&named).is_ok()
-                && !message.contains(&named)
             {
                 message.push_str("\nhelp: a schedule of the config is named with its prefix: `");
                 message.push_str(&named);

@@ -17,10 +17,11 @@ pub mod __private {
 
     pub use crate::job::argument::{Argument, ArgumentOf, Arguments, FieldSource, FromText};
     pub use crate::job::descriptor::{
-        Default_, Descriptor, Erased, ScheduleDecl, Startup, StateDecl, WhenDecl, registered,
+        Default_, Descriptor, Erased, ScheduleDecl, Startup, StateDecl, WhenDecl,
     };
+    pub use crate::job::injected::State;
+    pub use crate::job::registered::registered;
     pub use crate::job::returned::Returned;
-    pub use crate::job::state::State;
     pub use jobs_macros::{__implement, __stacked};
     pub use jobs_syntax::Overlap;
 }

@@ -29,11 +29,6 @@ pub struct Descriptor {
 
 inventory::collect!(&'static Descriptor);
 
-/// The entry of a job in the program's list. It names the type, so that a job which nobody submits is no dead code.
-pub const fn registered<J: Job>(descriptor: &'static Descriptor) -> &'static Descriptor {
-    descriptor
-}
-
 /// Makes a value of the job.
 pub type Default_ = fn() -> Erased;
 

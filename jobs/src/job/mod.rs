@@ -3,8 +3,9 @@
 pub(crate) mod argument;
 pub(crate) mod context;
 pub(crate) mod descriptor;
+pub(crate) mod injected;
+pub(crate) mod registered;
 pub(crate) mod returned;
-pub(crate) mod state;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

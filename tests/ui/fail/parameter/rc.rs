@@ -3,6 +3,4 @@ use jobs::job;
 #[job]
 async fn sweep(_value: Vec<std::rc::Rc<u8>>) {}
 
-fn main() {
-    let _ = sweep { _value: vec![] };
-}
+fn main() {}
