@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use crate::field::{Field, MONTHS};
+use crate::field::MONTHS;
+use crate::render::quoted;
 use crate::{CronSpec, SyntaxError, SyntaxErrorKind};
 
 /// What a date must tell to be matched: the year has no field of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CivilDay {
     /// 1–12.
     pub month: u8,
@@ -18,12 +19,23 @@ pub struct CivilDay {
     pub weekday: u8,
 }
 
+impl CivilDay {
+    /// Whether the numbers are those of a day at all. What follows counts on it.
+    fn is_possible(self) -> bool {
+        (1..=12).contains(&self.month)
+            && (28..=31).contains(&self.month_length)
+            && (1..=self.month_length).contains(&self.day)
+            && self.weekday < 7
+    }
+}
+
 impl CronSpec {
     /// Whether the day fields and the month match a date: both day fields, or either where
-    /// [`either_day`](Self::either_day) says so.
+    /// [`either_day`](Self::either_day) says so. Numbers that no day has match nothing.
     #[must_use]
     pub fn matches_date(&self, date: CivilDay) -> bool {
-        self.months >> date.month & 1 == 1
+        date.is_possible()
+            && self.months >> date.month & 1 == 1
             && if self.either_day() {
                 self.matches_day(date) || self.matches_weekday(date)
             } else {
@@ -61,6 +73,40 @@ impl CronSpec {
             || self.nth_weekdays[usize::from(day - 1) / 7] >> weekday & 1 == 1
     }
 
+    /// Every date that there can be in the months of the spec.
+    fn dates(&self) -> impl Iterator<Item = CivilDay> {
+        let months = (1..).zip(LENGTHS).filter(|(month, _)| self.months >> month & 1 == 1);
+        let begun = months.flat_map(|(month, lengths)| {
+            lengths.iter().flat_map(move |&length| (0..7).map(move |first| (month, length, first)))
+        });
+        begun.flat_map(|(month, month_length, first)| {
+            (1..=month_length).map(move |day| CivilDay {
+                month,
+                day,
+                month_length,
+                weekday: (first + day - 1) % 7,
+            })
+        })
+    }
+
+    /// How long the months of the spec are at most, in a sentence.
+    fn longest_month(&self) -> String {
+        let months =
+            (1..=12).zip(LENGTHS).zip(MONTHS).filter(|((month, _), _)| self.months >> month & 1 == 1);
+        let Some((length, name)) = months
+            .filter_map(|((_, lengths), name)| Some((lengths.last()?, name)))
+            .max_by_key(|(length, _)| *length)
+        else {
+            return String::new();
+        };
+        let months = if self.months.is_power_of_two() {
+            format!("{}{}", name[..1].to_ascii_uppercase(), &name[1..])
+        } else {
+            "the longest of these months".to_owned()
+        };
+        format!("{months} has {length} days at most; `L` is the last day of any month")
+    }
+
     /// Refuses a spec that no date matches. The spans are those of the three date fields.
     ///
     /// Whether a date matches depends on its month, on the length of the month and on the weekday that the month
@@ -73,60 +119,33 @@ impl CronSpec {
         weekday: Range<usize>,
         text: &str,
     ) -> Result<(), SyntaxError> {
-        if months().any(|date| self.matches_date(date)) {
+        if self.dates().any(|date| self.matches_date(date)) {
             return Ok(());
         }
-        let shown = |span: Range<usize>| text.get(span).unwrap_or_default();
-        let in_months = months().filter(|date| self.months >> date.month & 1 == 1);
-        let longest = in_months.clone().map(|date| date.month_length).max().unwrap_or_default();
-        let (message, help, span);
-        if in_months.clone().any(|date| self.matches_day(date)) {
-            message = format!(
-                "this schedule never fires: no date is day {}, month {} and weekday {} at once",
-                crate::render::quoted(shown(day.clone())),
-                crate::render::quoted(shown(month)),
-                crate::render::quoted(shown(weekday.clone())),
-            );
-            help = "where a day field has a `*` or `?`, a date must match both; \
-                    without one it need only match either"
-                .to_owned();
-            span = day.start..weekday.end;
+        let shown = |span: &Range<usize>| quoted(text.get(span.clone()).unwrap_or_default());
+        let (message, help, span) = if self.dates().any(|date| self.matches_day(date)) {
+            (
+                format!(
+                    "this schedule never fires: no date is day {}, month {} and weekday {} at once",
+                    shown(&day),
+                    shown(&month),
+                    shown(&weekday),
+                ),
+                "where a day field has a `*` or `?`, a date must match both; without one it need only match either"
+                    .to_owned(),
+                day.start..weekday.end,
+            )
         } else {
-            message = format!(
-                "this schedule never fires: month {} has no day {}",
-                crate::render::quoted(shown(month.clone())),
-                crate::render::quoted(shown(day.clone())),
-            );
-            let name = (Field::Month.min()..=Field::Month.max())
-                .find(|month| self.months >> month & 1 == 1)
-                .and_then(|month| MONTHS.get(usize::from(month) - 1));
-            let whose = match name {
-                Some(name) if self.months.is_power_of_two() => {
-                    format!("{}{} has", name[..1].to_ascii_uppercase(), &name[1..])
-                }
-                _ => "the longest of these months has".to_owned(),
-            };
-            help = format!("{whose} {longest} days at most; `L` is the last day of any month");
-            span = day.start..month.end;
-        }
+            (
+                format!("this schedule never fires: month {} has no day {}", shown(&month), shown(&day)),
+                self.longest_month(),
+                day.start..month.end,
+            )
+        };
         Err(SyntaxError::new(SyntaxErrorKind::NeverFires, span, message).with_help(help))
     }
 }
 
-/// Every date of every month there can be.
-fn months() -> impl Iterator<Item = CivilDay> + Clone {
-    const LENGTHS: [&[u8]; 12] =
-        [&[31], &[28, 29], &[31], &[30], &[31], &[30], &[31], &[31], &[30], &[31], &[30], &[31]];
-    (1..).zip(LENGTHS).flat_map(|(month, lengths)| {
-        lengths.iter().flat_map(move |&month_length| {
-            (0..7).flat_map(move |first| {
-                (1..=month_length).map(move |day| CivilDay {
-                    month,
-                    day,
-                    month_length,
-                    weekday: (first + day - 1) % 7,
-                })
-            })
-        })
-    })
-}
+/// How many days the months can have.
+const LENGTHS: [&[u8]; 12] =
+    [&[31], &[28, 29], &[31], &[30], &[31], &[30], &[31], &[31], &[30], &[31], &[30], &[31]];

@@ -29,29 +29,33 @@ pub(crate) fn without_at(word: &str) -> Option<&'static str> {
 }
 
 pub(crate) fn unknown(word: Piece<'_>) -> SyntaxError {
-    let help = match nearest(word.text(), all()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => other_help(word.text()).to_owned(),
+    let help = if let Some(help) = known_elsewhere(word.text()) {
+        help.to_owned()
+    } else if let Some(near) = nearest(word.text(), all()) {
+        format!("did you mean `{near}`?")
+    } else {
+        "the descriptors are `@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`, `@midnight`, `@hourly` \
+         and `@every` with a duration"
+            .to_owned()
     };
     word.error(Kind::UnknownDescriptor, format!("unknown descriptor {}", quoted(word.text()))).with_help(help)
 }
 
-fn other_help(word: &str) -> &'static str {
+/// What to write for a descriptor of another scheduler.
+fn known_elsewhere(word: &str) -> Option<&'static str> {
     let lower = if word.len() <= 32 { word.to_ascii_lowercase() } else { String::new() };
-    match lower.as_str() {
+    let help = match lower.as_str() {
         "@reboot" | "@start" | "@startup" => "a job runs at the start of the program with `#[job(startup)]`",
         "@minutely" | "@every_minute" => "every minute is `0 * * * * *`",
         "@secondly" | "@every_second" => "every second is `* * * * * *`",
         "@quarterly" => "the first day of every quarter is `0 0 0 1 */3 *`",
         "@workdays" | "@weekdays" => "midnight from Monday to Friday is `0 0 0 * * MON-FRI`",
-        lower if lower.starts_with(EVERY) => {
+        lower if lower.starts_with(EVERY) && lower.len() > EVERY.len() => {
             "between `@every` and its duration stands a space, as in `@every 90m`"
         }
-        _ => {
-            "the descriptors are `@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`, `@midnight`, `@hourly` \
-              and `@every` with a duration"
-        }
-    }
+        _ => return None,
+    };
+    Some(help)
 }
 
 fn all() -> impl Iterator<Item = &'static str> {

@@ -73,7 +73,7 @@ fn parse(text: Piece<'_>) -> Result<Duration, SyntaxError> {
     let mut rest = match text.text().as_bytes()[0] {
         b'-' => {
             let message = format!("duration {} is negative", quoted(text.text()));
-            return Err(text.error(Kind::NegativeDuration, message).with_help("durations are above zero"));
+            return Err(text.error(Kind::NegativeDuration, message).with_help("a duration is above zero"));
         }
         b'+' => text.skip(1),
         _ => text,
@@ -96,8 +96,7 @@ fn parse(text: Piece<'_>) -> Result<Duration, SyntaxError> {
             .with_help("the longest is 292 years, `106751d`"));
     };
     if nanos == 0 {
-        let message = format!("duration {} is zero", quoted(text.text()));
-        return Err(text.error(Kind::ZeroDuration, message).with_help("durations are above zero"));
+        return Err(zero(text));
     }
     Ok(Duration::from_nanos(nanos))
 }
@@ -112,6 +111,9 @@ fn part(whole: Piece<'_>, rest: Piece<'_>, number: Piece<'_>, unit: Piece<'_>) -
         return Err(number
             .error(Kind::InvalidNumber, format!("{} is not a number", quoted(number.text())))
             .with_help("a number has digits and at most one point, as in `1.5h`"));
+    }
+    if unit.is_empty() && number.span() == whole.span() && number.text().bytes().all(|digit| digit == b'0') {
+        return Err(zero(whole));
     }
     if unit.is_empty() {
         return Err(missing_unit(rest, number));
@@ -167,6 +169,12 @@ fn no_number(whole: Piece<'_>, rest: Piece<'_>, unit: Piece<'_>) -> SyntaxError 
     unit.error(Kind::InvalidNumber, format!("no number before {}", quoted(unit.text()))).with_help(help)
 }
 
+fn zero(whole: Piece<'_>) -> SyntaxError {
+    whole
+        .error(Kind::ZeroDuration, format!("duration {} is zero", quoted(whole.text())))
+        .with_help("a duration is above zero")
+}
+
 fn missing_unit(rest: Piece<'_>, number: Piece<'_>) -> SyntaxError {
     let message = format!("number {} has no unit", quoted(number.text()));
     let shown = |unit: &str| quoted(&format!("{}{unit}", number.text()));
@@ -174,30 +182,41 @@ fn missing_unit(rest: Piece<'_>, number: Piece<'_>) -> SyntaxError {
     let after = rest.skip(number.text().len());
     let (gap, unit) = split_while(after, char::is_whitespace);
     let (unit, _) = split_while(unit, char::is_alphabetic);
-    let help = if !gap.is_empty() && nanos_of(unit.text()).is_some() {
-        format!("write {}, without white space", shown(unit.text()))
+    let help = if let Some(unit) = meant_unit(unit.text()).filter(|_| !gap.is_empty()) {
+        format!("write {}, without white space", shown(unit))
+    } else if after.text().starts_with(',') {
+        "a fraction has a point, as in `1.5h`".to_owned()
+    } else if after.text().starts_with(':') {
+        "hours and minutes are written `1h30m`".to_owned()
     } else {
         format!("write {} for seconds or {} for minutes; {ALL_UNITS}", shown("s"), shown("m"))
     };
     number.error(Kind::MissingUnit, message).with_help(help)
 }
 
-fn unknown_unit(number: Piece<'_>, unit: Piece<'_>) -> SyntaxError {
-    let message = format!("unknown unit {}", quoted(unit.text()));
-    let lower = if unit.text().len() <= 16 { unit.text().to_lowercase() } else { String::new() };
-    let meant = match lower.trim_end_matches('s') {
-        "" if lower.starts_with('s') => Some("s"),
+/// The unit that another spelling stands for.
+fn meant_unit(unit: &str) -> Option<&'static str> {
+    let lower = unit.to_lowercase();
+    if let Some((name, _)) = UNITS.iter().find(|(name, _)| *name == lower) {
+        return Some(name);
+    }
+    match lower.trim_end_matches('s') {
         "n" | "nano" | "nanosec" | "nanosecond" => Some("ns"),
         "u" | "µ" | "μ" | "micro" | "microsec" | "microsecond" => Some("us"),
-        "m" if lower.ends_with('s') => Some("ms"),
         "msec" | "milli" | "millisec" | "millisecond" => Some("ms"),
         "sec" | "second" => Some("s"),
-        "m" | "min" | "minute" => Some("m"),
-        "h" | "hr" | "hour" => Some("h"),
-        "d" | "day" => Some("d"),
+        "min" | "minute" => Some("m"),
+        "hr" | "hour" => Some("h"),
+        "day" => Some("d"),
         "w" | "wk" | "week" => Some("w"),
         _ => None,
-    };
+    }
+}
+
+fn unknown_unit(number: Piece<'_>, unit: Piece<'_>) -> SyntaxError {
+    let message = format!("unknown unit {}", quoted(unit.text()));
+    let meant = meant_unit(unit.text());
+    let lower = unit.text().to_lowercase();
     let help = match (meant, lower.as_str()) {
         (Some(meant), _) => format!("write {}; {ALL_UNITS}", quoted(&format!("{}{meant}", number.text()))),
         (None, "mo" | "month" | "months" | "y" | "yr" | "year" | "years") => {

@@ -36,7 +36,7 @@ pub enum SyntaxErrorKind {
     NameInWrongField,
     /// `?`, `L`, `W` or `#` in a field that has no use for it.
     SymbolInWrongField,
-    /// An item that is put together wrongly, such as `1-5W`, `L-3` or `*5`.
+    /// A malformed item, such as `1-5W`, `L-3` or `*5`.
     InvalidItem,
     /// A range without its beginning or its end.
     IncompleteRange,

@@ -20,12 +20,18 @@ pub(crate) struct FieldSet {
 }
 
 impl FieldSet {
+    /// Adds the values from `from` to `to`, every `step`th of them.
     fn add(&mut self, field: Field, from: u8, to: u8, step: u8) {
-        for value in (from..=to).step_by(usize::from(step.max(1))) {
+        let mut values = match step {
+            // The whole range at once: lists of many ranges are what takes longest.
+            0 | 1 => u64::MAX >> (u64::BITS - 1 - u32::from(to - from)) << from,
+            step => (from..=to).step_by(usize::from(step)).fold(0, |values, value| values | 1 << value),
+        };
+        if field == Field::Weekday {
             // Sunday may be written 7.
-            let value = if value > field.max() { field.min() } else { value };
-            self.values |= 1 << value;
+            values = values & 0b111_1111 | values >> 7;
         }
+        self.values |= values;
     }
 }
 
@@ -184,11 +190,14 @@ fn empty_item(field: Field, list: Piece<'_>, item: Piece<'_>) -> SyntaxError {
     // The comma before the gap, or behind it where the gap is at the beginning.
     let gap = item.span().start;
     let comma = if gap > list.span().start { gap - 1..gap } else { gap..gap + 1 };
+    let split = gap == list.span().end;
     let items: Vec<&str> = list.text().split(',').filter(|item| !item.is_empty()).collect();
     let help = if items.is_empty() {
         format!("write `*` for every {}", field.singular())
+    } else if split {
+        format!("write {}, or the whole list without white space in it", quoted(&items.join(",")))
     } else {
-        format!("write {}; a list has no white space in it", quoted(&items.join(",")))
+        format!("write {}", quoted(&items.join(",")))
     };
     let message = format!("empty item in the list {} of the {} field", quoted(list.text()), field.singular());
     SyntaxError::new(Kind::EmptyItem, comma, message).with_help(help)

@@ -57,7 +57,8 @@ pub fn check_schedule_name(text: &str) -> Result<(), SyntaxError> {
     let own = name.skip(PREFIX.len());
     if let Some(char) = own.find_char(|char| !allowed(char) && char != '.') {
         let fixed = fixed(own.text(), |char| allowed(char) || char == '.');
-        return Err(unexpected(char, "schedule name", text, rule, &format!("{PREFIX}{fixed}")));
+        let fixed = if fixed.is_empty() { fixed } else { format!("{PREFIX}{fixed}") };
+        return Err(unexpected(char, "schedule name", text, rule, &fixed));
     }
     if own.text().split('.').any(str::is_empty) {
         let parts: Vec<&str> = own.text().split('.').filter(|part| !part.is_empty()).collect();

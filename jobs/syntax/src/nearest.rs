@@ -1,11 +1,14 @@
 /// A word longer than this is no slip of the fingers.
 const LONGEST: usize = 64;
+/// A shorter word may be the beginning of anything.
+const SHORTEST_BEGINNING: usize = 3;
 
 /// The candidate that `word` most likely was meant to be, if any is near enough for a "did you mean".
 ///
 /// Near is one slip for every three characters of the word, and one at least; a slip is a character too many,
 /// too few, another one, or two swapped. Case does not count. Of equally near candidates the one that comes
-/// first in the alphabet is taken, so that the order of the candidates has no say.
+/// first in the alphabet is taken, so that the order of the candidates has no say. Where none is near, a word of
+/// three characters or more stands for the only candidate that begins with it.
 ///
 /// ```
 /// # use jobs_syntax::nearest;
@@ -16,19 +19,44 @@ const LONGEST: usize = 64;
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = folded(word)?;
     let allowed = (word.len() / 3).max(1);
-    candidates
-        .into_iter()
-        .filter_map(|candidate| {
-            let other = folded(candidate)?;
-            if other.len().abs_diff(word.len()) > allowed {
-                return None;
-            }
-            let distance = distance(&word, &other);
-            // A word of which nothing is left is another word.
-            (distance <= allowed && distance < word.len().max(other.len())).then_some((distance, candidate))
-        })
-        .min()
-        .map(|(_, candidate)| candidate)
+    let mut near: Option<(usize, &str)> = None;
+    let mut begun = Begun::None;
+    for candidate in candidates {
+        let Some(other) = folded(candidate) else { continue };
+        if word.len() >= SHORTEST_BEGINNING && other.starts_with(&word) {
+            begun = begun.and(candidate);
+        }
+        if other.len().abs_diff(word.len()) > allowed {
+            continue;
+        }
+        let distance = distance(&word, &other);
+        // A word of which nothing is left is another word.
+        if distance <= allowed && distance < word.len().max(other.len()) {
+            near = near.into_iter().chain([(distance, candidate)]).min();
+        }
+    }
+    match (near, begun) {
+        (Some((_, near)), _) => Some(near),
+        (None, Begun::One(only)) => Some(only),
+        (None, _) => None,
+    }
+}
+
+/// The candidates that begin with the word.
+enum Begun<'a> {
+    None,
+    One(&'a str),
+    Several,
+}
+
+impl<'a> Begun<'a> {
+    fn and(self, candidate: &'a str) -> Self {
+        match self {
+            Self::None => Self::One(candidate),
+            Self::One(one) if one == candidate => self,
+            Self::One(_) | Self::Several => Self::Several,
+        }
+    }
 }
 
 fn folded(word: &str) -> Option<Vec<char>> {

@@ -6,7 +6,7 @@ use crate::SyntaxError;
 
 /// How many characters of the user's text are repeated inside a message.
 const QUOTED: usize = 40;
-/// How many columns of the user's text stand on either side of the middle of the mistake.
+/// How many columns of the user's text are shown before and from the beginning of the mistake.
 const AROUND: usize = 36;
 
 impl SyntaxError {
@@ -25,13 +25,12 @@ impl SyntaxError {
     /// assert_eq!(error.render(text), shown.join("\n"));
     /// ```
     ///
-    /// White space is shown as spaces, other characters that cannot be seen as escapes, and a long text is cut
+    /// Tabs and line ends are shown as spaces, other characters that cannot be seen as escapes, and a long text is cut
     /// around the mistake. `source` is the text that was parsed; with another one the carets are meaningless,
     /// but nothing panics.
     #[must_use]
     pub fn render(&self, source: &str) -> String {
-        let cells = cells(source, self.span());
-        let (line, carets) = window(&cells);
+        let (line, carets) = Window::around(source, self.span()).lines();
         let mut shown = self.message().to_owned();
         if !line.is_empty() {
             shown.push_str("\n  ");
@@ -62,9 +61,7 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 fn push_visible(text: &mut String, char: char) {
-    if matches!(char, '\t' | '\n' | '\r') {
-        text.push(' ');
-    } else if matches!(char, '"' | '\'' | '\\') {
+    if matches!(char, '"' | '\'' | '\\') {
         text.push(char);
     } else {
         text.extend(char.escape_debug());
@@ -78,60 +75,88 @@ struct Cell {
     marked: bool,
 }
 
-fn cells(source: &str, span: Range<usize>) -> Vec<Cell> {
-    let trimmed = source.trim_end();
-    // A mistake in the white space at the end, or an empty text, is still pointed at.
-    let end = span.end.max(trimmed.len()).min(source.len());
-    let mut cells: Vec<Cell> = source
-        .char_indices()
-        .take_while(|&(at, _)| at < end)
-        .map(|(at, char)| {
-            let mut shown = String::new();
-            push_visible(&mut shown, char);
-            let width = shown.chars().map(width).sum();
-            Cell { shown, width, marked: span.contains(&at) }
-        })
-        .collect();
-    if !cells.is_empty() && !cells.iter().any(|cell| cell.marked) {
-        let at = source.char_indices().take_while(|&(at, _)| at < span.start).count();
-        match cells.get_mut(at) {
-            Some(cell) => cell.marked = true,
-            None => cells.push(Cell { shown: " ".to_owned(), width: 1, marked: true }),
-        }
-    }
-    cells
+/// The text around the beginning of the span: no more of it than can be shown.
+struct Window {
+    cells: Vec<Cell>,
+    cut_before: bool,
+    cut_after: bool,
 }
 
-/// The line and its carets, cut around the first marked cell.
-fn window(cells: &[Cell]) -> (String, String) {
-    let first = cells.iter().position(|cell| cell.marked).unwrap_or(0);
-    let mut start = first;
-    let mut columns = 0;
-    while start > 0 && columns + cells[start - 1].width <= AROUND {
-        start -= 1;
-        columns += cells[start].width;
-    }
-    let mut end = first;
-    let mut columns = 0;
-    while end < cells.len() && (end == first || columns + cells[end].width <= AROUND) {
-        columns += cells[end].width;
-        end += 1;
+impl Window {
+    fn around(source: &str, span: Range<usize>) -> Self {
+        if source.trim().is_empty() {
+            return Self { cells: Vec::new(), cut_before: false, cut_after: false };
+        }
+        let start = floor_boundary(source, span.start);
+        let (before, after) = source.split_at(start);
+        let mut cells: Vec<Cell> = Vec::new();
+
+        let mut columns = 0;
+        let mut left = before.chars().rev();
+        let cut_before = loop {
+            let Some(char) = left.next() else { break false };
+            let cell = Cell::new(char, false);
+            if columns + cell.width > AROUND {
+                break true;
+            }
+            columns += cell.width;
+            cells.push(cell);
+        };
+        cells.reverse();
+
+        let mut columns = 0;
+        let mut right = after.char_indices();
+        let cut_after = loop {
+            let Some((at, char)) = right.next() else { break false };
+            let at = start + at;
+            // An empty span is pointed at by one caret.
+            let cell = Cell::new(char, at == start || span.contains(&at));
+            if columns > 0 && columns + cell.width > AROUND {
+                break !source[at..].trim_end().is_empty();
+            }
+            columns += cell.width;
+            cells.push(cell);
+        };
+        if after.is_empty() {
+            cells.push(Cell::new(' ', true));
+        }
+        Self { cells, cut_before, cut_after }
     }
 
-    let (mut line, mut carets) = (String::new(), String::new());
-    if start > 0 {
-        line.push('…');
-        carets.push(' ');
+    /// The line and the line of carets, both empty for a blank text.
+    fn lines(&self) -> (String, String) {
+        let (mut line, mut carets) = (String::new(), String::new());
+        if self.cut_before {
+            line.push('…');
+            carets.push(' ');
+        }
+        for cell in &self.cells {
+            line.push_str(&cell.shown);
+            let mark = if cell.marked { '^' } else { ' ' };
+            carets.extend(std::iter::repeat_n(mark, cell.width));
+        }
+        if self.cut_after {
+            line.push('…');
+        }
+        (line.trim_end().to_owned(), carets.trim_end().to_owned())
     }
-    for cell in &cells[start..end] {
-        line.push_str(&cell.shown);
-        let mark = if cell.marked { '^' } else { ' ' };
-        carets.extend(std::iter::repeat_n(mark, cell.width));
+}
+
+impl Cell {
+    fn new(char: char, marked: bool) -> Self {
+        let mut shown = String::new();
+        match char {
+            '\t' | '\n' | '\r' => shown.push(' '),
+            char => push_visible(&mut shown, char),
+        }
+        let width = shown.chars().map(width).sum();
+        Self { shown, width, marked }
     }
-    if end < cells.len() {
-        line.push('…');
-    }
-    (line.trim_end().to_owned(), carets.trim_end().to_owned())
+}
+
+/// The character boundary at `at` or before it.
+fn floor_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
 
 /// The columns that a terminal gives to a visible character: two for the scripts of East Asia and for emoji.

@@ -1,8 +1,9 @@
 use std::fmt;
 
-use crate::name::{check_schedule_name, is_like_cron};
+use crate::name::{PREFIX, check_schedule_name, is_like_cron};
 use crate::piece::Piece;
-use crate::{Spec, SyntaxError};
+use crate::render::quoted;
+use crate::{Spec, SyntaxError, SyntaxErrorKind};
 
 /// What `schedule = "…"` holds: the name of a schedule in the config, or a schedule itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -24,13 +25,31 @@ impl ScheduleText {
         let word = Piece::whole(text).trim();
         let is_name = word.text().split_once('.').is_some_and(|(start, _)| is_like_cron(start));
         if !is_name {
-            return Spec::parse(text).map(Self::Spec);
+            return Spec::parse(text).map(Self::Spec).map_err(|error| with_name(error, word));
         }
         match check_schedule_name(word.text()) {
             Ok(()) => Ok(Self::Named(word.text().into())),
             Err(error) => Err(error.shifted(word.span().start)),
         }
     }
+}
+
+/// The error for a text that a schedule is not, with the name that it may have been meant for.
+fn with_name(error: SyntaxError, word: Piece<'_>) -> SyntaxError {
+    let text = word.text();
+    let own = match text.split_once([':', '-', '/', ' ']) {
+        Some((start, own)) if is_like_cron(start) => own,
+        _ => text,
+    };
+    let name = format!("{PREFIX}{own}");
+    // A word that means something else has got its help already.
+    let has_help =
+        error.help().is_some_and(|help| help.starts_with("did you mean") || help.starts_with("for an"));
+    if error.kind() != SyntaxErrorKind::TooFewFields || has_help || check_schedule_name(&name).is_err() {
+        return error;
+    }
+    let help = format!("the name of a schedule in the config is written {}", quoted(&name));
+    error.with_help(help)
 }
 
 /// The name, or the canonical text of the schedule.

@@ -222,7 +222,7 @@ fn too_many(text: Piece<'_>, seventh: Piece<'_>, more: bool) -> SyntaxError {
         ));
     }
     let message = format!("nothing may stand after the sixth field, but {} does", quoted(rest.text()));
-    SyntaxError::new(Kind::TooManyFields, span, message).with_help(FIELDS)
+    SyntaxError::new(Kind::TooManyFields, span, message).with_help(format!("take it out; {FIELDS}"))
 }
 
 /// Whether a field can only be the year of Quartz: `*`, `2026`, `2026-2030`, `2026/2`.

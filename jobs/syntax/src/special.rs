@@ -125,7 +125,7 @@ pub(crate) fn in_wrong_field(field: Field, item: Piece<'_>) -> Option<SyntaxErro
 }
 
 fn invalid(item: Piece<'_>, help: impl Into<Box<str>>) -> SyntaxError {
-    item.error(Kind::InvalidItem, format!("{} is put together wrongly", quoted(item.text()))).with_help(help)
+    item.error(Kind::InvalidItem, format!("malformed item {}", quoted(item.text()))).with_help(help)
 }
 
 fn starts_with_letter(text: &str, letter: char) -> bool {

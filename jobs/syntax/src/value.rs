@@ -34,6 +34,7 @@ fn out_of_range(field: Field, text: Piece<'_>, number: u32, alone: bool) -> Synt
             (Field::Hour, 24) => help.push_str("; midnight is hour 0"),
             (Field::Minute, 60) => help.push_str("; the full hour is minute 0"),
             (Field::Second, 60) => help.push_str("; the full minute is second 0"),
+            (Field::Weekday, 1970..=2999) => help.push_str("; there is no field for years"),
             _ => {}
         }
         if let Some(hint) = interval_hint(field, number).filter(|_| number > u32::from(max)) {
@@ -59,9 +60,11 @@ fn unknown(field: Field, text: Piece<'_>) -> SyntaxError {
                 other.with_article(),
                 field.singular()
             );
-            return text
-                .error(Kind::NameInWrongField, message)
-                .with_help("the fields are `min hour dom month dow`, or `sec min hour dom month dow`");
+            let help = match other {
+                Field::Month => "months stand in the last field but one: `min hour dom month dow`",
+                _ => "weekdays stand in the last field: `min hour dom month dow`",
+            };
+            return text.error(Kind::NameInWrongField, message).with_help(help);
         }
     }
     let message = format!("{} is not {}", quoted(text.text()), field.with_article());
@@ -92,6 +95,7 @@ fn unknown_character(field: Field, char: Piece<'_>) -> SyntaxError {
         "/" => "an item has one step at most, as in `9-17/2`".to_owned(),
         "#" => "`#` counts weekdays of a month, as in `FRI#2`".to_owned(),
         "-" => "a range is `first-last`".to_owned(),
+        "\"" | "'" | "`" => "take out the quotes".to_owned(),
         ";" | "|" | "&" => "the items of a list are parted by commas".to_owned(),
         _ => format!("an item is `*`, a value or a range, with or without a step; {}", field.values()),
     };
