@@ -4,7 +4,10 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Expr, FnArg, Item, ItemFn, Meta, Pat, PatType, Path, Type, TypeReference};
+use syn::{
+    Attribute, Expr, FnArg, GenericParam, Item, ItemFn, Meta, Pat, PatType, Path, ReturnType, Type,
+    TypeReference,
+};
 
 use crate::ctxt::Ctxt;
 use crate::param;
@@ -163,7 +166,6 @@ impl Function {
                 return None;
             }
         };
-        refuse_signature(cx, &function);
         let mut params = Vec::new();
         for input in &mut function.sig.inputs {
             params.push(match input {
@@ -178,6 +180,9 @@ impl Function {
                 }
             });
         }
+        // What borrows from a lifetime has been refused already.
+        let has_refused = params.iter().any(|param| matches!(param, Param::Refused(_)));
+        refuse_signature(cx, &function, has_refused);
         let description = description(&function.attrs);
         Some(Self { item: function, params, description })
     }
@@ -232,6 +237,13 @@ fn description(attrs: &[Attribute]) -> String {
 }
 
 fn refuse_item(cx: &Ctxt, rest: &TokenStream) {
+    if has_fn_without_body(rest) {
+        cx.error(
+            first(rest),
+            "a job needs a body\nhelp: a method of a trait is no job; write a function that calls it",
+        );
+        return;
+    }
     let (what, help) = match syn::parse2::<Item>(rest.clone()) {
         Ok(Item::Struct(_)) => (
             "a struct",
@@ -247,9 +259,6 @@ fn refuse_item(cx: &Ctxt, rest: &TokenStream) {
         Ok(Item::Const(_)) => ("a constant", "put it on a function"),
         Ok(Item::Use(_)) => ("an import", "put it on the function itself"),
         Ok(Item::Macro(_)) => ("a macro", "put it on the function inside of the macro"),
-        _ if has_fn_without_body(rest) => {
-            ("a function without a body", "a method of a trait is no job; write a function of its own")
-        }
         _ => ("this", "put it on a function"),
     };
     cx.error(first(rest), format_args!("`#[job]` makes a job of a function, not of {what}\nhelp: {help}"));
@@ -267,11 +276,11 @@ fn first(rest: &TokenStream) -> TokenStream {
 }
 
 fn has_fn_without_body(rest: &TokenStream) -> bool {
-    let is_fn = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "fn");
-    rest.clone().into_iter().any(|token| is_fn(&token))
+    rest.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
+        && rest.clone().into_iter().last().is_some_and(|token| token.to_string() == ";")
 }
 
-fn refuse_signature(cx: &Ctxt, function: &ItemFn) {
+fn refuse_signature(cx: &Ctxt, function: &ItemFn, has_refused: bool) {
     let sig = &function.sig;
     if let Some(token) = &sig.constness {
         cx.error(
@@ -292,15 +301,22 @@ fn refuse_signature(cx: &Ctxt, function: &ItemFn) {
     if let Some(variadic) = &sig.variadic {
         cx.error(variadic, "a job cannot have `...`: its arguments are the fields of a struct");
     }
+    if let ReturnType::Type(_, ty) = &sig.output
+        && let Type::Never(_) = &**ty
+    {
+        cx.error(ty, "a job ends, so it cannot return `!`\nhelp: return `()` or a `Result`");
+    }
     if let Some(token) = &function.modifiers.defaultness {
         cx.error(token, "a job cannot be a `default fn`");
     }
-    if !sig.generics.params.is_empty() {
+    if sig.generics.params.iter().any(|param| !matches!(param, GenericParam::Lifetime(_))) {
         cx.error(
             &sig.generics,
             "a job cannot be generic: it is registered once, with types that are known\n\
              help: write one function for each type, which calls the generic one",
         );
+    } else if !sig.generics.params.is_empty() && !has_refused {
+        cx.error(&sig.generics, "a job cannot be generic over lifetimes\nhelp: leave the lifetimes out");
     }
     if let Some(clause) = &sig.generics.where_clause {
         // With parameters, the mistake above says it all.

@@ -24,6 +24,8 @@ pub(crate) struct JobKeys {
     pub(crate) struct_name: Slot<Ident>,
     pub(crate) krate: Slot<Path>,
     pub(crate) attributes: Vec<ScheduleKeys>,
+    /// An entry could not be read, so that nothing can be said of a key that seems to be missing.
+    pub(crate) incomplete: bool,
 }
 
 /// The keys of one attribute that are about its schedules.
@@ -35,6 +37,8 @@ pub(crate) struct ScheduleKeys {
     pub(crate) tz: Slot<LitStr>,
     pub(crate) key: Slot<LitStr>,
     pub(crate) args: Slot<Vec<Arg>>,
+    /// As that of [`JobKeys`], for this attribute.
+    pub(crate) incomplete: bool,
 }
 
 /// `startup` or `startup = "blocking"`.
@@ -94,9 +98,9 @@ impl<T> Slot<T> {
     }
 }
 
-/// The line of a span, from 1.
+/// The line of a span, from 1; 0 where there is no compiler, in tests.
 pub(crate) fn line(span: Span) -> usize {
-    span.unwrap().line()
+    if proc_macro::is_available() { span.unwrap().line() } else { 0 }
 }
 
 /// `key`, `key = value` or `key(…)`.
@@ -126,6 +130,7 @@ impl JobKeys {
             struct_name: Slot::empty(),
             krate: Slot::empty(),
             attributes: Vec::new(),
+            incomplete: false,
         }
     }
 
@@ -139,12 +144,15 @@ impl JobKeys {
             tz: Slot::empty(),
             key: Slot::empty(),
             args: Slot::empty(),
+            incomplete: false,
         };
         for tokens in entries(cx, tokens) {
-            if let Some(entry) = Entry::parse(cx, tokens, attribute) {
-                self.take(cx, &mut schedules, &entry);
+            match Entry::parse(cx, tokens, attribute) {
+                Some(entry) => self.take(cx, &mut schedules, &entry),
+                None => schedules.incomplete = true,
             }
         }
+        self.incomplete |= schedules.incomplete;
         self.attributes.push(schedules);
     }
 
@@ -185,28 +193,35 @@ impl JobKeys {
             "enabled" => self.enabled.set(cx, entry, boolean(cx, entry)),
             "struct_name" => self.struct_name.set(cx, entry, ident(cx, entry)),
             "crate" => self.krate.set(cx, entry, path(cx, entry)),
-            unknown => cx.error(&entry.key, key::unknown(unknown)),
+            unknown => {
+                cx.error(&entry.key, key::unknown(unknown));
+                schedules.incomplete = true;
+            }
         }
     }
 }
 
-/// Cuts at the commas.
+/// Cuts at the commas, and where one is missing.
 fn entries(cx: &Ctxt, tokens: TokenStream) -> Vec<TokenStream> {
-    let mut entries = vec![TokenStream::new()];
+    let mut entries = Vec::new();
+    let mut entry: Vec<TokenTree> = Vec::new();
     for token in tokens {
-        match (&token, entries.last_mut()) {
-            (TokenTree::Punct(punct), Some(last)) if punct.as_char() == ',' => {
-                if last.is_empty() {
-                    cx.error(&token, "nothing stands before this comma");
-                }
-                entries.push(TokenStream::new());
+        if matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ',') {
+            if entry.is_empty() {
+                cx.error(&token, "nothing stands before this comma");
             }
-            (_, Some(last)) => last.extend([token]),
-            (_, None) => {}
+            entries.push(std::mem::take(&mut entry));
+            continue;
         }
+        let is_word = matches!(token, TokenTree::Ident(_));
+        if is_word && matches!(entry.last(), Some(TokenTree::Literal(_) | TokenTree::Group(_))) {
+            cx.error(&token, format_args!("expected `,` before `{token}`"));
+            entries.push(std::mem::take(&mut entry));
+        }
+        entry.push(token);
     }
-    entries.retain(|entry| !entry.is_empty());
-    entries
+    entries.push(entry);
+    entries.into_iter().filter(|entry| !entry.is_empty()).map(|entry| entry.into_iter().collect()).collect()
 }
 
 impl Entry {
@@ -349,11 +364,14 @@ fn plain(cx: &Ctxt, text: LitStr) -> Option<LitStr> {
 
 fn not_a_string(cx: &Ctxt, entry: &Entry, tokens: TokenStream, takes: &str) {
     let name = &entry.name;
+    let source = tokens.to_string().replace(' ', "");
     let help = match syn::parse2::<Expr>(tokens.clone()) {
-        Ok(Expr::Path(word))
-            if word.path.get_ident().is_some_and(|word| *word == word.to_string().to_lowercase()) =>
-        {
-            format!("write `{name} = \"{}\"`", word.to_token_stream())
+        Ok(_) if looks_like_text(name, &source) => format!("write `{name} = \"{source}\"`"),
+        Ok(Expr::Array(_)) => {
+            "it is one text; for several, write several `#[job(…)]` on the function".to_owned()
+        }
+        Ok(Expr::Lit(number)) if name == "every" && matches!(number.lit, Lit::Int(_)) => {
+            format!("write `every = \"{}s\"` if it is in seconds", number.to_token_stream())
         }
         Ok(Expr::Lit(_)) | Err(_) => format!("it is written `{}`", key::example(name)),
         Ok(_) => {
@@ -363,6 +381,17 @@ fn not_a_string(cx: &Ctxt, entry: &Entry, tokens: TokenStream, takes: &str) {
         }
     };
     cx.error(tokens, format_args!("`{name}` takes {takes}\nhelp: {help}"));
+}
+
+/// Whether what stands there only lacks its quotes; a constant or a call is another mistake.
+fn looks_like_text(name: &str, source: &str) -> bool {
+    let is_word = source.chars().all(|char| char.is_ascii_lowercase() || matches!(char, '_' | '0'..='9'))
+        && source.starts_with(|char: char| char.is_ascii_lowercase());
+    match name {
+        "tz" => source.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '_' | '/')),
+        "schedule" => source.starts_with("cron."),
+        _ => is_word,
+    }
 }
 
 /// Those texts that `check` accepts; it reports the others.

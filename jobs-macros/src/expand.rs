@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Expr, Lit, Path, ReturnType};
+use syn::{Expr, Lit, Path, ReturnType};
 
 use crate::ast::{Argument, DefaultValue, Function, Param};
 use crate::literal::When;
@@ -14,42 +14,50 @@ use crate::valid::{self, Job, Schedule};
 pub(crate) struct Names {
     /// The path of `jobs`.
     pub(crate) krate: Path,
+    /// Whether the user gave that path.
+    pub(crate) renamed: bool,
     /// The struct.
     pub(crate) job: Ident,
 }
 
+impl Names {
+    /// The door to what generated code needs, as if written at a place in the source: then a mistake is shown
+    /// there, and not at the attribute.
+    fn private_at(&self, span: Span) -> TokenStream {
+        if !self.renamed {
+            return quote_spanned!(span=> ::jobs::__private);
+        }
+        let path = self.krate.to_token_stream().into_iter().map(|mut token| {
+            token.set_span(token.span().located_at(span));
+            token
+        });
+        let path: TokenStream = path.collect();
+        quote_spanned!(span=> #path::__private)
+    }
+}
+
 pub(crate) fn job(names: &Names, function: &Function, job: &Job) -> TokenStream {
-    let definition = definition(names, function);
     let clone = clone(names, function);
     let serde = serde(names, function);
     let run = run(names, function, job);
     let register = register(names, function, job);
-    quote! {
-        #definition
-
-        const _: () = {
-            #clone
-            #serde
-            #run
-            #register
-        };
-    }
+    definition(names, function, function.arguments(), &quote!(#clone #serde #run #register))
 }
 
-/// The struct, with the function's name and visibility.
-pub(crate) fn definition(names: &Names, function: &Function) -> TokenStream {
-    definition_with(names, function, function.arguments())
-}
-
-pub(crate) fn definition_with<'a>(
+/// The struct, with the function's name and visibility, and its implementations.
+pub(crate) fn definition<'a>(
     names: &Names,
     function: &Function,
     arguments: impl Iterator<Item = &'a Argument>,
+    implementations: &TokenStream,
 ) -> TokenStream {
-    let job = &names.job;
+    let Names { krate, job, .. } = names;
     let vis = &function.item.vis;
     let doc = format!("The job of the function `{}`, with its arguments.", function.item.sig.ident.unraw());
-    let deprecated = function.item.attrs.iter().filter(|attribute| attribute.path().is_ident("deprecated"));
+    let deprecated: Vec<_> =
+        function.item.attrs.iter().filter(|attribute| attribute.path().is_ident("deprecated")).collect();
+    // The generated code names what is deprecated, which is no use of it that its author has to hear of.
+    let allow = (!deprecated.is_empty()).then(|| quote!(#[allow(deprecated)]));
     let fields = arguments.map(|argument| {
         let Argument { ident, ty, docs, .. } = argument;
         let docs = if docs.is_empty() {
@@ -61,6 +69,12 @@ pub(crate) fn definition_with<'a>(
         quote!(#docs #vis #ident: #ty)
     });
     quote! {
+        #[#krate::__private::__implement {
+            #allow
+            const _: () = {
+                #implementations
+            };
+        }]
         #[doc = #doc]
         #[allow(non_camel_case_types)]
         #(#deprecated)*
@@ -72,8 +86,7 @@ pub(crate) fn definition_with<'a>(
 
 /// `Clone`, and a `Debug` that asks nothing of the arguments and shows none of their values.
 fn clone(names: &Names, function: &Function) -> TokenStream {
-    let Names { krate, job } = names;
-    let allow = allow_deprecated(function);
+    let Names { krate, job, .. } = names;
     let text = job.unraw().to_string();
     let fields = function.arguments().map(|argument| {
         let ident = &argument.ident;
@@ -85,7 +98,6 @@ fn clone(names: &Names, function: &Function) -> TokenStream {
         quote!(f.debug_struct(#text).finish_non_exhaustive())
     };
     quote! {
-        #allow
         #[automatically_derived]
         impl ::core::clone::Clone for #job {
             fn clone(&self) -> Self {
@@ -93,7 +105,6 @@ fn clone(names: &Names, function: &Function) -> TokenStream {
             }
         }
 
-        #allow
         #[automatically_derived]
         impl ::core::fmt::Debug for #job {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -104,8 +115,7 @@ fn clone(names: &Names, function: &Function) -> TokenStream {
 }
 
 fn serde(names: &Names, function: &Function) -> TokenStream {
-    let Names { krate, job } = names;
-    let allow = allow_deprecated(function);
+    let Names { krate, job, .. } = names;
     let private = quote!(#krate::__private);
     let serde = quote!(#private::serde);
     let arguments: Vec<&Argument> = function.arguments().collect();
@@ -121,7 +131,8 @@ fn serde(names: &Names, function: &Function) -> TokenStream {
     let slots = arguments.iter().zip(&locals).map(|(argument, local)| {
         // The one place that asserts what an argument must be; its span is that of the type.
         let ty = &argument.ty;
-        let slot = quote_spanned!(ty.span()=> <#ty as #private::Argument>::__slot());
+        let at = names.private_at(ty.span());
+        let slot = quote_spanned!(ty.span()=> <#ty as #at::Argument>::__slot());
         quote!(let mut #local = #slot;)
     });
     let reads = locals.iter().enumerate().map(|(index, local)| {
@@ -133,7 +144,7 @@ fn serde(names: &Names, function: &Function) -> TokenStream {
     });
     let fields = arguments.iter().zip(&locals).map(|(argument, local)| {
         let (ident, name) = (&argument.ident, argument.name());
-        let missing = match default_value(argument) {
+        let missing = match default_value(names, argument) {
             Some(value) => value,
             None => quote!(#private::ArgumentOf::slot(&#local).missing(#name)?),
         };
@@ -146,7 +157,6 @@ fn serde(names: &Names, function: &Function) -> TokenStream {
     });
     let to = if arguments.is_empty() { quote!(_to) } else { quote!(__to) };
     quote! {
-        #allow
         #[automatically_derived]
         impl #private::Arguments for #job {
             const NAME: &'static ::core::primitive::str = #text;
@@ -198,9 +208,8 @@ fn serde(names: &Names, function: &Function) -> TokenStream {
 
 /// `impl Job`: the call of the function.
 fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
-    let Names { krate, job: ident } = names;
+    let Names { krate, job: ident, .. } = names;
     let private = quote!(#krate::__private);
-    let allow = allow_deprecated(function);
     let name = &job.name;
     let called = &function.item.sig.ident;
     let is_async = function.item.sig.asyncness.is_some();
@@ -208,7 +217,6 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
     let at = called.span().resolved_at(Span::mixed_site());
 
     let cx = Ident::new("__cx", Span::mixed_site());
-    let returned = Ident::new("__returned", Span::mixed_site());
 
     let mut states = Vec::new();
     let mut inputs = Vec::new();
@@ -217,20 +225,25 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
             Param::Context => inputs.push(if is_async { quote!(&#cx) } else { quote!(#cx) }),
             Param::State { ty, .. } => {
                 let local = format_ident!("__state{index}", span = Span::mixed_site());
-                let state = quote_spanned!(ty.span()=> __state::<#ty>());
-                states.push(quote!(let #local = #cx.#state;));
+                let at = names.private_at(ty.span());
+                let state = quote_spanned!(ty.span()=> <#ty as #at::State>::__of);
+                let context = if is_async { quote!(&#cx) } else { quote!(#cx) };
+                states.push(quote!(let #local = #state(#context);));
                 inputs.push(quote!(&#local));
             }
             Param::Argument(Argument { ident, .. }) => inputs.push(quote!(self.#ident)),
             Param::Refused(_) => {}
         }
     }
-    let result = {
+    let (returned, result) = {
         let span = match &function.item.sig.output {
             ReturnType::Default => called.span(),
             ReturnType::Type(_, ty) => ty.span(),
         };
-        quote_spanned!(span=> #private::Returned::into_result(#returned))
+        let returned = Ident::new("returned", span);
+        let at = names.private_at(span);
+        let result = quote_spanned!(span=> #at::Returned::into_result(#returned));
+        (returned, result)
     };
     let body = if is_async {
         quote_spanned! {at=>
@@ -258,7 +271,6 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
         impl ::core::future::Future<Output = #krate::JobResult> + ::core::marker::Send + 'static
     };
     quote! {
-        #allow
         #[automatically_derived]
         impl #krate::Job for #ident {
             const NAME: &'static ::core::primitive::str = #name;
@@ -276,9 +288,8 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
 
 /// The descriptor, and its entry in the program's list of jobs.
 fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
-    let krate = &names.krate;
+    let Names { krate, job: ident, .. } = names;
     let private = quote!(#krate::__private);
-    let allow = allow_deprecated(function);
     let Job { name, aliases, enabled, overlap, schedules, .. } = job;
     let description = &function.description;
     let blocking = function.item.sig.asyncness.is_none();
@@ -303,7 +314,6 @@ fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
         _ => None,
     });
     quote! {
-        #allow
         static __DESCRIPTOR: #private::Descriptor = #private::Descriptor {
             name: #name,
             aliases: &[#(#aliases),*],
@@ -320,7 +330,7 @@ fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
             default: #default,
         };
 
-        #private::inventory::submit! { &__DESCRIPTOR }
+        #private::inventory::submit! { #private::registered::<#ident>(&__DESCRIPTOR) }
     }
 }
 
@@ -361,8 +371,8 @@ fn value(names: &Names, function: &Function, args: &[(Ident, Expr)]) -> Option<T
     let fields = function.arguments().map(|argument| {
         let ident = &argument.ident;
         let value = match args.iter().find(|(name, _)| name == ident) {
-            Some((_, value)) => converted(value),
-            None => default_value(argument)?,
+            Some((_, value)) => converted(names, value),
+            None => default_value(names, argument)?,
         };
         Some(quote!(#ident: #value))
     });
@@ -370,18 +380,19 @@ fn value(names: &Names, function: &Function, args: &[(Ident, Expr)]) -> Option<T
     Some(quote!(#job { #(#fields),* }))
 }
 
-fn default_value(argument: &Argument) -> Option<TokenStream> {
+fn default_value(names: &Names, argument: &Argument) -> Option<TokenStream> {
     argument.default.as_ref().map(|default| match default {
         DefaultValue::OfType(span) => quote_spanned!(*span=> ::core::default::Default::default()),
-        DefaultValue::Expr(expr) => converted(expr),
+        DefaultValue::Expr(expr) => converted(names, expr),
     })
 }
 
 /// A text in quotes becomes whatever the argument is.
-fn converted(value: &Expr) -> TokenStream {
+fn converted(names: &Names, value: &Expr) -> TokenStream {
     match value {
         Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_)) => {
-            quote_spanned!(value.span()=> ::core::convert::Into::into(#value))
+            let at = names.private_at(value.span());
+            quote_spanned!(value.span()=> #at::FromText::from_text(#value))
         }
         _ => value.to_token_stream(),
     }
@@ -392,10 +403,4 @@ fn option(value: Option<TokenStream>) -> TokenStream {
         Some(value) => quote!(::core::option::Option::Some(#value)),
         None => quote!(::core::option::Option::None),
     }
-}
-
-/// The generated code names the function, which is no use of it that its author has to hear of.
-fn allow_deprecated(function: &Function) -> Option<Attribute> {
-    let deprecated = function.item.attrs.iter().any(|attribute| attribute.path().is_ident("deprecated"));
-    deprecated.then(|| syn::parse_quote!(#[allow(deprecated)]))
 }

@@ -1,8 +1,8 @@
 //! The `#[job]` attribute of `jobs`.
 //!
-//! A pipeline: [`ast`] reads the item and [`attr`] the attributes, [`valid`] holds them against each other,
-//! [`expand`] writes the job. Mistakes gather in a [`ctxt::Ctxt`]; where there are any, [`fallback`] takes the
-//! place of [`expand`].
+//! A pipeline: `ast` and `param` read the item, `attr` and `literal` the attributes; `valid` holds them against
+//! each other; `expand` writes the job. Mistakes gather in a `ctxt::Ctxt`; where there are any, `fallback` takes the
+//! place of `expand`.
 #![forbid(unsafe_code)]
 
 mod ast;
@@ -14,11 +14,13 @@ mod key;
 mod literal;
 mod param;
 mod pipeline;
+#[cfg(test)]
+mod tests;
 mod valid;
 
 use proc_macro::TokenStream;
 
-/// Makes a job of a function.
+#[doc = include_str!("job.md")]
 #[proc_macro_attribute]
 pub fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
     pipeline::job(attribute.into(), item.into()).into()
@@ -29,4 +31,16 @@ pub fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn __stacked(_attribute: TokenStream, item: TokenStream) -> TokenStream {
     item
+}
+
+/// Puts what it holds behind the struct it stands on.
+///
+/// The implementations of a job hang on its struct this way, so that a `#[job]` inside of an `impl`, where no
+/// struct can stand, gives one message and not one for each use of the struct.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn __implement(implementations: TokenStream, item: TokenStream) -> TokenStream {
+    let mut both = item;
+    both.extend(implementations);
+    both
 }

@@ -1,7 +1,7 @@
 //! The user's texts, read by the parser that the runtime has. Every mistake shows the place in the text, which
 //! the compiler cannot point at.
 
-use jobs_syntax::{Overlap, ScheduleText, Spec, SyntaxError, When as SyntaxWhen};
+use jobs_syntax::{Overlap, ScheduleText, Spec, SyntaxError, SyntaxErrorKind, When as SyntaxWhen};
 use syn::LitStr;
 
 use crate::ctxt::Ctxt;
@@ -26,11 +26,24 @@ pub(crate) fn schedule(cx: &Ctxt, literal: &LitStr) -> Option<When> {
             _ => When::Cron { zoned: spec.zone().is_some() },
         }),
         Ok(_) => Some(When::Named),
+        Err(_) if jobs_syntax::parse_interval(&text).is_ok() => {
+            cx.error(literal, format_args!("`{text}` is an interval\nhelp: write `every = \"{text}\"`"));
+            None
+        }
         Err(error) => {
-            let instead = jobs_syntax::parse_interval(&text).is_ok().then(|| format!("every = \"{text}\""));
             let what =
                 if text.trim_start().starts_with("cron.") { "name of a schedule" } else { "cron spec" };
-            report(cx, literal, what, &error, instead);
+            let mut message = invalid(what, literal, &error);
+            let named = format!("cron.{}", text.trim());
+            if error.kind() == SyntaxErrorKind::TooFewFields
+                && text.trim().starts_with(char::is_alphabetic)
+                && jobs_syntax::check_schedule_name(&named).is_ok()
+            {
+                message.push_str("\nhelp: a schedule of the config is named with its prefix: `");
+                message.push_str(&named);
+                message.push('`');
+            }
+            cx.error(literal, message);
             None
         }
     }
@@ -42,8 +55,30 @@ pub(crate) fn every(cx: &Ctxt, literal: &LitStr) -> Option<When> {
     match jobs_syntax::parse_interval(&text) {
         Ok(_) => Some(When::Every),
         Err(error) => {
-            let instead = ScheduleText::parse(&text).is_ok().then(|| format!("schedule = \"{text}\""));
-            report(cx, literal, "interval", &error, instead);
+            match (ScheduleText::parse(&text), text.trim().strip_prefix("@every ")) {
+                (Ok(_), Some(interval)) => {
+                    let interval = interval.trim();
+                    cx.error(
+                        literal,
+                        format_args!(
+                            "`@every` stands in a `schedule` only\nhelp: write `every = \"{interval}\"`"
+                        ),
+                    );
+                }
+                (Ok(schedule), None) => {
+                    let what = match schedule {
+                        ScheduleText::Named(_) => "the name of a schedule",
+                        ScheduleText::Spec(_) => "a cron spec",
+                    };
+                    cx.error(
+                        literal,
+                        format_args!(
+                            "`{text}` is {what}, not an interval\nhelp: write `schedule = \"{text}\"`"
+                        ),
+                    );
+                }
+                (Err(_), _) => report(cx, literal, "interval", &error),
+            }
             None
         }
     }
@@ -87,16 +122,16 @@ fn accept<T>(cx: &Ctxt, literal: &LitStr, what: &str, parsed: Result<T, SyntaxEr
     match parsed {
         Ok(_) => Some(()),
         Err(error) => {
-            report(cx, literal, what, &error, None);
+            report(cx, literal, what, &error);
             None
         }
     }
 }
 
-fn report(cx: &Ctxt, literal: &LitStr, what: &str, error: &SyntaxError, instead: Option<String>) {
-    let mut message = format!("invalid {what}: {}", error.render(&literal.value()));
-    if let Some(instead) = instead.filter(|instead| !message.contains(instead)) {
-        message.push_str(&format!("\nhelp: write `{instead}`"));
-    }
-    cx.error(literal, message);
+fn report(cx: &Ctxt, literal: &LitStr, what: &str, error: &SyntaxError) {
+    cx.error(literal, invalid(what, literal, error));
+}
+
+fn invalid(what: &str, literal: &LitStr, error: &SyntaxError) -> String {
+    format!("invalid {what}: {}", error.render(&literal.value()))
 }

@@ -1,6 +1,6 @@
 //! One parameter: the context, a state, or an argument; and everything that none of them can be.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt as _;
 use syn::{Attribute, Meta, Pat, PatType, Type};
@@ -21,6 +21,10 @@ pub(crate) fn parse(cx: &Ctxt, typed: &mut PatType) -> Param {
     if is_context(&ty) {
         return parse_context(cx, &helpers, typed, &ty);
     }
+    if helpers.refused && reference(&ty).is_some() {
+        // The attribute that is wrong may be what makes the `&` right.
+        return Param::Refused(None);
+    }
     parse_argument(cx, helpers, typed, ty)
 }
 
@@ -31,6 +35,7 @@ struct Helpers {
     default_attribute: Option<Attribute>,
     default: Option<DefaultValue>,
     docs: Vec<Attribute>,
+    refused: bool,
 }
 
 impl Helpers {
@@ -44,7 +49,10 @@ impl Helpers {
                 "default" => helpers.set_default(cx, attribute),
                 "doc" => helpers.docs.push(attribute),
                 name if LINTS.contains(&name) => attrs.push(attribute),
-                name => refuse_helper(cx, &attribute, name),
+                name => {
+                    refuse_helper(cx, &attribute, name);
+                    helpers.refused = true;
+                }
             }
         }
         helpers
@@ -114,7 +122,7 @@ fn parse_state(cx: &Ctxt, state: &Attribute, typed: &PatType, ty: &Type) -> Para
         (Some(ident), _) => ident.unraw().to_string(),
         (None, Pat::Wild(_)) => "_".to_owned(),
         (None, _) => {
-            refuse_pattern(cx, typed);
+            refuse_pattern(cx, typed, "a state needs a plain name");
             return Param::Refused(None);
         }
     };
@@ -183,6 +191,10 @@ fn parse_state(cx: &Ctxt, state: &Attribute, typed: &PatType, ty: &Type) -> Para
         );
         return Param::Refused(None);
     }
+    if let Some(rc) = rc_in(reference.elem.to_token_stream()) {
+        cx.error(rc, "a state is shared between threads, which an `Rc` cannot be\nhelp: use an `Arc`");
+        return Param::Refused(None);
+    }
     Param::State { name, ty: (*reference.elem).clone() }
 }
 
@@ -202,7 +214,7 @@ fn parse_context(cx: &Ctxt, helpers: &Helpers, typed: &PatType, ty: &Type) -> Pa
         cx.error(default, "the context has no default: it is that of the run");
     }
     if binding(typed).is_none() && !matches!(&*typed.pat, Pat::Wild(_)) {
-        refuse_pattern(cx, typed);
+        refuse_pattern(cx, typed, "the context needs a plain name");
         return Param::Refused(None);
     }
     match reference(ty) {
@@ -221,7 +233,7 @@ fn parse_context(cx: &Ctxt, helpers: &Helpers, typed: &PatType, ty: &Type) -> Pa
 fn parse_argument(cx: &Ctxt, helpers: Helpers, typed: &PatType, ty: Type) -> Param {
     let Helpers { default, docs, .. } = helpers;
     let Some(ident) = binding(typed) else {
-        refuse_pattern(cx, typed);
+        refuse_pattern(cx, typed, "an argument needs a plain name: it becomes a field of the job");
         return Param::Refused(None);
     };
     let field = |ty| Argument { ident: ident.clone(), ty, default: None, docs: Vec::new() };
@@ -260,15 +272,19 @@ fn parse_argument(cx: &Ctxt, helpers: Helpers, typed: &PatType, ty: Type) -> Par
         refuse_impl(cx, token);
         return Param::Refused(None);
     }
+    if let Some(rc) = rc_in(ty.to_token_stream()) {
+        cx.error(rc, "an argument goes from thread to thread, which an `Rc` cannot\nhelp: use the value itself, or an `Arc`");
+        return Param::Refused(None);
+    }
     Param::Argument(Argument { ident, ty, default, docs })
 }
 
-fn refuse_pattern(cx: &Ctxt, typed: &PatType) {
+fn refuse_pattern(cx: &Ctxt, typed: &PatType, why: &str) {
     let ty = shown(&typed.ty);
     cx.error(
         &*typed.pat,
         format_args!(
-            "an argument needs a plain name: it becomes a field of the job\n\
+            "{why}\n\
              help: write `name: {ty}`, and take it apart inside of the function"
         ),
     );
@@ -313,33 +329,47 @@ fn is_text(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "str"))
 }
 
-/// A type as users write it.
+/// A type as users write it: tokens alone are printed with a space between any two.
 pub(crate) fn shown(ty: &Type) -> String {
-    let text = ty.to_token_stream().to_string();
-    let mut shown = text;
-    for (spaced, close) in [
-        (" :: ", "::"),
-        (":: ", "::"),
-        (" ::", "::"),
-        (" < ", "<"),
-        (" <", "<"),
-        ("< ", "<"),
-        (" > ", ">"),
-        (" >", ">"),
-        ("& ", "&"),
-        (" ,", ","),
-        ("[ ", "["),
-        (" ]", "]"),
-        ("( ", "("),
-        (" )", ")"),
-        (" ;", ";"),
-    ] {
-        shown = shown.replace(spaced, close);
+    let mut shown = String::new();
+    show(ty.to_token_stream(), &mut shown);
+    ["::std::vec::", "::std::string::", "::std::path::", "::std::ffi::"]
+        .into_iter()
+        .fold(shown, |shown, path| shown.replace(path, ""))
+}
+
+fn show(tokens: TokenStream, shown: &mut String) {
+    let mut was_word = false;
+    for token in tokens {
+        let is_word = matches!(token, TokenTree::Ident(_) | TokenTree::Literal(_));
+        match &token {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::None => ("", ""),
+                };
+                shown.push_str(open);
+                show(group.stream(), shown);
+                shown.push_str(close);
+            }
+            TokenTree::Punct(punct) => match punct.as_char() {
+                char @ (',' | ';') => shown.extend([char, ' ']),
+                char @ ('+' | '=') => shown.extend([' ', char, ' ']),
+                '-' => shown.push_str(" -"),
+                '>' if shown.ends_with(" -") => shown.push_str("> "),
+                char => shown.push(char),
+            },
+            word => {
+                if was_word {
+                    shown.push(' ');
+                }
+                shown.push_str(&word.to_string());
+            }
+        }
+        was_word = is_word;
     }
-    for long in ["::std::vec::", "::std::string::", "::std::path::", "::std::ffi::"] {
-        shown = shown.replace(long, "");
-    }
-    shown.replace(">+", "> +").replace(">=", "> =")
 }
 
 /// The first `&` or named lifetime inside a type, with what it borrows.
@@ -369,6 +399,20 @@ fn borrow_in(tokens: TokenStream) -> Option<TokenStream> {
         }
     }
     None
+}
+
+/// The `Rc` in a type. The bounds of an argument would refuse it too, but with one message for each place where the
+/// struct has to be `Send`.
+fn rc_in(tokens: TokenStream) -> Option<TokenTree> {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    tokens.iter().enumerate().find_map(|(index, token)| match token {
+        TokenTree::Ident(word) if word == "Rc" => {
+            let next = tokens.get(index + 1)?.to_string();
+            (next == "<").then(|| token.clone())
+        }
+        TokenTree::Group(group) => rc_in(group.stream()),
+        _ => None,
+    })
 }
 
 fn impl_in(tokens: TokenStream) -> Option<TokenTree> {

@@ -46,7 +46,7 @@ impl Names {
     fn new(keys: &JobKeys, function: &Function) -> Self {
         let krate = keys.krate.value.clone().unwrap_or_else(|| syn::parse_quote!(::jobs));
         let job = keys.struct_name.value.clone().unwrap_or_else(|| function.item.sig.ident.clone());
-        Self { krate, job }
+        Self { krate, renamed: keys.krate.value.is_some(), job }
     }
 }
 

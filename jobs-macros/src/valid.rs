@@ -10,6 +10,7 @@ use crate::ast::{Argument, Function};
 use crate::attr::{Arg, JobKeys, ScheduleKeys, Startup, line};
 use crate::ctxt::Ctxt;
 use crate::literal::When;
+use crate::param;
 
 /// A job as it is generated.
 pub(crate) struct Job {
@@ -58,7 +59,7 @@ fn schedules(cx: &Ctxt, keys: &JobKeys, attribute: &ScheduleKeys, function: &Fun
              help: keep one; for both, write a second `#[job(…)]` on the function",
         );
     }
-    if !schedule.is_given() && !every.is_given() {
+    if !schedule.is_given() && !every.is_given() && !attribute.incomplete {
         for (given, why) in [
             (tz.key(), "`tz` is the zone of a `schedule`"),
             (key.key(), "`key` names a `schedule` or an `every`"),
@@ -184,7 +185,7 @@ fn unknown_argument(name: &str, names: &[String], function: &Function) -> String
 }
 
 fn startup(cx: &Ctxt, keys: &JobKeys) -> Option<(Startup, i32)> {
-    if let (Some(order), false) = (keys.order.key(), keys.startup.is_given()) {
+    if let (Some(order), false) = (keys.order.key(), keys.startup.is_given() || keys.incomplete) {
         cx.error(
             order,
             "`order` is the place among the start-up jobs, and this is none\n\
@@ -207,32 +208,34 @@ fn require_values(cx: &Ctxt, keys: &JobKeys, function: &Function) {
             let (ident, ty) = (&argument.ident, &argument.ty);
             quote::quote!(#ident: #ty)
         };
+        let defaults = || {
+            let ty = param::shown(&argument.ty);
+            format!("`#[default] {name}: {ty}` or `#[default = …] {name}: {ty}`")
+        };
         if let Some(attribute) = keys.attributes.iter().find(bare) {
-            let help = match &attribute.args.value {
-                Some(given) => {
-                    let given: Vec<String> = given.iter().map(|arg| arg.name.to_string()).collect();
-                    format!("add it to `args({}, {name} = …)`", given.join(" = …, ") + " = …")
-                }
-                None => format!("give it in the attribute, `args({name} = …)`"),
-            };
             let place = match keys.attributes.len() {
                 1 => String::new(),
                 _ => format!(" on line {}", line(attribute.span)),
             };
+            let given: String =
+                attribute.args.value.iter().flatten().map(|arg| format!("{} = …, ", arg.name)).collect();
             cx.error(
                 about(),
                 format_args!(
-                    "the schedule{place} gives no value for `{name}`\n\
-                     help: {help}, or on the parameter, `#[default] {name}: …` or `#[default = value] {name}: …`"
+                    "the schedule{place} gives no value for the argument `{name}`\n\
+                     help: give it in the attribute: `args({given}{name} = …)`\n\
+                     help: or on the parameter: {}",
+                    defaults()
                 ),
             );
         } else if keys.startup.is_given() {
             cx.error(
                 about(),
                 format_args!(
-                    "the start gives no value for `{name}`\n\
-                     help: give it on the parameter, `#[default] {name}: …` or `#[default = value] {name}: …`, \
-                     or remove `startup` and submit the job with its arguments"
+                    "the start gives no value for the argument `{name}`\n\
+                     help: give it on the parameter: {}\n\
+                     help: or remove `startup` and submit the job with its arguments",
+                    defaults()
                 ),
             );
         }

@@ -32,10 +32,12 @@ pub mod __private {
     pub use inventory;
     pub use serde;
 
-    pub use crate::job::argument::{Argument, ArgumentOf, Arguments, FieldSource};
+    pub use crate::job::argument::{Argument, ArgumentOf, Arguments, FieldSource, FromText};
     pub use crate::job::body::Erased;
     pub use crate::job::descriptor::{Default_, Descriptor, ScheduleDecl, Startup, StateDecl, WhenDecl};
+    pub use crate::job::injected::State;
+    pub use crate::job::registered::registered;
     pub use crate::job::returned::Returned;
-    pub use jobs_macros::__stacked;
+    pub use jobs_macros::{__implement, __stacked};
     pub use jobs_syntax::Overlap;
 }

@@ -30,7 +30,7 @@ pub use job_config::JobConfig;
 use keys::{Key, Setting};
 use layer::Layer;
 use load::{File, Format};
-pub(crate) use settings::{JobOverrides, NamedSchedule, Settings, Sourced, did_you_mean};
+pub(crate) use settings::{JobOverrides, NamedSchedule, Settings, Sourced, Store, did_you_mean};
 use source::Source;
 use value::{Form, Raw};
 

@@ -91,6 +91,7 @@ pub(crate) struct Settings {
     /// How long running jobs may finish at shutdown.
     pub(crate) shutdown_timeout: Sourced<Duration>,
     pub(crate) accept_proxy_address: Sourced<bool>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the status page will ask"))]
     pub(crate) trusted_proxies: Sourced<Vec<Network>>,
     /// By name with `cron.`.
     pub(crate) named: BTreeMap<String, Sourced<NamedSchedule>>,

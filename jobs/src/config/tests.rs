@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use jobs_syntax::Overlap;
 
+use super::settings::Store;
 use super::*;
 
 fn settings(config: Config) -> Settings {
-    config.resolve().unwrap_or_else(|problems| panic!("{}", ConfigError::new(problems)))
+    let (settings, problems) = config.resolve();
+    assert!(problems.is_empty(), "{}", ConfigError::new(problems));
+    settings
 }
 
 fn no_env(config: Config) -> Config {

@@ -4,6 +4,9 @@
 //! [`Argument::__slot`], and all other generated code reaches the traits of the type through [`ArgumentOf`], whose
 //! methods exist for every type: those of [`NotAnArgument`] take the place of the real ones where the bound fails.
 
+#![allow(missing_docs, reason = "for generated code, behind `__private`")]
+#![allow(missing_docs, reason = "behind `__private`: for generated code alone")]
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -13,13 +16,16 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What can be an argument of a job.
+///
+/// It has no supertraits, and the compiler does not look behind its implementation, so that a type that lacks four
+/// traits is one mistake.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a job",
     label = "an argument is `Clone + Serialize + DeserializeOwned + Send + 'static`",
     note = "arguments are kept until the job runs: derive what is missing, `#[derive(Clone, serde::Serialize, serde::Deserialize)]`",
     note = "what the program holds, like a pool of connections, is no argument: take it by reference, `#[state] name: &T`"
 )]
-pub trait Argument: Clone + Serialize + DeserializeOwned + Send + 'static {
+pub trait Argument: Sized {
     /// A place for a value that is yet to be read. Naming it asserts the bound.
     fn __slot() -> Option<Self> {
         None
@@ -28,6 +34,23 @@ pub trait Argument: Clone + Serialize + DeserializeOwned + Send + 'static {
 
 #[diagnostic::do_not_recommend]
 impl<T: Clone + Serialize + DeserializeOwned + Send + 'static> Argument for T {}
+
+/// What a text in quotes becomes, in `args(…)` and `#[default = …]`.
+#[diagnostic::on_unimplemented(
+    message = "a text in quotes does not become a `{Self}`",
+    label = "`{Self}` is not `From<&str>`",
+    note = "write an expression of the type `{Self}`"
+)]
+pub trait FromText: Sized {
+    fn from_text(text: &'static str) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: From<&'static str>> FromText for T {
+    fn from_text(text: &'static str) -> Self {
+        text.into()
+    }
+}
 
 /// The struct that `#[job]` makes of a function.
 pub trait Arguments: Sized {
@@ -64,7 +87,7 @@ impl<T> ArgumentOf<T> {
     }
 }
 
-impl<T: Argument> ArgumentOf<T> {
+impl<T: Clone + Serialize + DeserializeOwned + Send + 'static> ArgumentOf<T> {
     pub fn cloned(&self, value: &T) -> T {
         value.clone()
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::context::JobContext;
 use super::{Job, JobResult};
 
-pub type Attempt = Pin<Box<dyn Future<Output = JobResult> + Send>>;
+pub(crate) type Attempt = Pin<Box<dyn Future<Output = JobResult> + Send>>;
 
 /// The work of one run.
 pub enum Body {

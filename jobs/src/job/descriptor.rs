@@ -1,5 +1,7 @@
 //! What `#[job]` writes down about a function, collected at link time.
 
+#![allow(missing_docs, reason = "for generated code, behind `__private`")]
+
 use std::any::TypeId;
 
 use jobs_syntax::Overlap;

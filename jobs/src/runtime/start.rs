@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::supervisor::supervise;
 use super::{Inner, Jobs, Phase, instances};
-use crate::config::{ByHand, Config, Settings};
+use crate::config::{ByHand, Config, Settings, Store};
 use crate::error::{Place, Problem, StartError};
 use crate::job::ambient;
 use crate::job::body::{Body, Template};
@@ -18,7 +18,7 @@ use crate::pool::{Pool, Worker};
 use crate::registry::{self, Registered};
 use crate::scheduler::task::Scheduler;
 use crate::store::memory::JobIx;
-use crate::telemetry::panics;
+use crate::telemetry::{self, panics};
 
 /// Starts everything that `#[job]` has registered: runs the start-up jobs, then lets the schedules fire.
 ///
@@ -52,6 +52,9 @@ pub async fn start(config: Config) -> Result<Jobs, StartError> {
         ])
     })?;
     let (settings, registered) = prepare(config)?;
+    if settings.accept_proxy_address.value {
+        telemetry::no_page_yet(&settings.accept_proxy_address.place);
+    }
     panics::install_hook();
     let (jobs, registered) = assemble(settings, registered, runtime);
     instances::register(&jobs);
@@ -77,7 +80,9 @@ fn assemble(
     runtime: Handle,
 ) -> (Jobs, Vec<(JobIx, Registered)>) {
     let clock = Arc::new(settings.clock());
-    let pool = Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock)));
+    let pool = match settings.store.value {
+        Store::Memory => Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock))),
+    };
     let scheduler = Arc::new(Scheduler::new(Arc::clone(&clock), Arc::clone(&pool)));
     let add = |job: Registered| {
         let ix = pool.bind_job(job.info.clone(), None);

@@ -131,6 +131,7 @@ pub(crate) struct Ended {
 impl Ended {
     /// Tells those who wait, and drops what is left. Not under a lock.
     pub(crate) fn settle(self) {
+        drop(self.body);
         for waiter in self.waiters {
             // A receiver that is gone has stopped waiting.
             let _ = waiter.send(self.outcome.clone());

@@ -47,3 +47,8 @@ pub(crate) fn shut_down(interrupted: usize, still_running: usize, lost: usize) {
 pub(crate) fn no_signals(error: &std::io::Error) {
     tracing::error!(%error, "cannot listen for signals: the program will not shut down by Ctrl-C or SIGTERM");
 }
+
+/// The config speaks of the status page, which this program does not serve.
+pub(crate) fn no_page_yet(place: &dyn Display) {
+    tracing::warn!(%place, "`jobs.acceptproxyaddress` is for the status page, which this version does not serve yet");
+}

@@ -1,8 +1,8 @@
 use jobs::job;
 
 #[job(schedule = "0 25 * * *")]
-async fn nightly() {}
+async fn sweep() {}
 
 fn main() {
-    let _ = nightly {};
+    let _ = sweep {};
 }

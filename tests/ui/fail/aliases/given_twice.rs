@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(aliases = ["old", "old"])]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

@@ -1,0 +1,10 @@
+use jobs::job;
+
+#[job(schedule = "@daily", args = "ops")]
+async fn mail(to: String, #[default] times: u32) {
+    let _ = (to, times);
+}
+
+fn main() {
+    let _ = mail { to: String::new(), times: 1 };
+}

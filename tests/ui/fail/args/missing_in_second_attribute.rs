@@ -1,0 +1,11 @@
+use jobs::job;
+
+#[job(every = "1h", args(to = "ops"))]
+#[job(schedule = "@daily")]
+async fn mail(to: String, #[default] times: u32) {
+    let _ = (to, times);
+}
+
+fn main() {
+    let _ = mail { to: String::new(), times: 1 };
+}

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job]
+const fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job]
+async fn sweep<const N: usize>() {}
+
+fn main() {
+    let _ = sweep {};
+}

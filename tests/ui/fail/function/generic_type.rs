@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job]
+async fn sweep<T: Clone>(value: T) {
+    drop(value);
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job]
+unsafe fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

@@ -1,0 +1,12 @@
+use jobs::job;
+
+#[job]
+async fn sweep()
+where
+    String: Clone,
+{
+}
+
+fn main() {
+    let _ = sweep {};
+}

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job]
+const SWEEP: u8 = 1;
+
+fn main() {
+    let _ = SWEEP;
+}

@@ -1,0 +1,10 @@
+use jobs::job;
+
+#[job]
+mod sweep {
+    pub fn run() {}
+}
+
+fn main() {
+    sweep::run();
+}

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(every = "1h")]
+struct Sweep;
+
+fn main() {
+    let _ = Sweep;
+}

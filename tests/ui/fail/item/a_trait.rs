@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job]
+trait Sweep {}
+
+impl Sweep for u8 {}
+
+fn main() {}

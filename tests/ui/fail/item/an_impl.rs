@@ -1,0 +1,12 @@
+use jobs::job;
+
+struct Sweep;
+
+#[job(every = "1h")]
+impl Sweep {
+    fn run() {}
+}
+
+fn main() {
+    Sweep::run();
+}

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(key = "nightly")]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

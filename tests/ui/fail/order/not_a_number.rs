@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(startup = "blocking", order = "first")]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async fn sweep(_to: Option<&str>) {}
+
+fn main() {}

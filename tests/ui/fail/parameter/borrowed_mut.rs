@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async fn sweep(_count: &mut u32) {}
+
+fn main() {}

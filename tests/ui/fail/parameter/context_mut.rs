@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async fn sweep(_cx: &mut jobs::JobContext) {}
+
+fn main() {}

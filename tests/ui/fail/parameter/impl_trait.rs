@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async fn sweep(_to: impl Into<String>) {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async fn sweep(_to: std::borrow::Cow<'_, str>) {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async fn sweep(#[redact] _password: String) {}
+
+fn main() {}

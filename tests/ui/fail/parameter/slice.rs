@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job]
+async fn sweep(_to: &[String]) {}
+
+fn main() {
+    let _ = sweep { _to: vec![] };
+}

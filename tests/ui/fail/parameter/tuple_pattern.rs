@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async fn sweep((_a, _b): (u8, u8)) {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async fn sweep(_value: Valeu) {}
+
+fn main() {}

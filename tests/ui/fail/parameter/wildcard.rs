@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async fn sweep(_: u8) {}
+
+fn main() {}

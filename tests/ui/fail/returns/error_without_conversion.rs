@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async fn sweep() -> Result<(), u32> { Ok(()) }
+
+fn main() {}

@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async fn sweep() -> impl Clone { 3 }
+
+fn main() {}

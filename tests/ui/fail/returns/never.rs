@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async fn sweep() -> ! { loop {} }
+
+fn main() {}

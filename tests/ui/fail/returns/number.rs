@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job]
+async fn sweep() -> u32 { 3 }
+
+fn main() {
+    let _ = sweep {};
+}

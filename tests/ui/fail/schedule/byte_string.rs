@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(schedule = b"@daily")]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

@@ -1,0 +1,9 @@
+use jobs::job;
+
+#[job(every = "1h")]
+#[job = "2h"]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

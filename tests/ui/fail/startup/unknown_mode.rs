@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(startup = "async")]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(struct_name = jobs::Sweep)]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(schedule = "@daily", tz = UTC)]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

@@ -1,0 +1,11 @@
+//! A crate that forbids `unsafe` code may have jobs.
+#![forbid(unsafe_code)]
+
+#[jobs::job(every = "1h")]
+async fn sweep(#[default] text: String) {
+    drop(text);
+}
+
+fn main() {
+    let _ = sweep { text: String::new() };
+}

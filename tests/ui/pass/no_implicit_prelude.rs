@@ -1,0 +1,21 @@
+//! Nothing is in scope.
+#![no_implicit_prelude]
+
+#[::jobs::job(every = "24h", startup)]
+async fn sweep() {}
+
+#[::jobs::job(schedule = "0 0 3 * * *", args(to = "ops"))]
+fn mail(
+    #[state] db: &u64,
+    cx: &::jobs::JobContext,
+    to: ::std::string::String,
+    #[default = 3] times: u32,
+    #[default] more: ::std::vec::Vec<u8>,
+) -> ::core::result::Result<(), ::std::string::String> {
+    let _ = (db, cx, to, times, more);
+    ::core::result::Result::Ok(())
+}
+
+fn main() {
+    let _ = sweep {};
+}

@@ -1,0 +1,89 @@
+//! A crate that denies what can be denied.
+#![deny(
+    warnings,
+    missing_docs,
+    missing_debug_implementations,
+    unused,
+    nonstandard_style,
+    future_incompatible,
+    rust_2018_idioms,
+    let_underscore,
+    single_use_lifetimes,
+    trivial_casts,
+    trivial_numeric_casts,
+    unit_bindings,
+    unnameable_types,
+    unused_crate_dependencies,
+    unused_extern_crates,
+    unused_import_braces,
+    unused_lifetimes,
+    unused_qualifications,
+    unused_results,
+    unreachable_pub,
+    elided_lifetimes_in_paths,
+    explicit_outlives_requirements,
+    macro_use_extern_crate,
+    meta_variable_misuse,
+    missing_abi,
+    non_ascii_idents,
+    redundant_lifetimes,
+    variant_size_differences,
+    clippy::all,
+    clippy::pedantic
+)]
+#![forbid(unsafe_code, unused_imports, dead_code)]
+#![allow(unused_crate_dependencies)]
+
+use core::convert::Into;
+use core::option::Option;
+
+use jobs::{Job, JobContext, JobResult, job};
+
+/// The database.
+#[derive(Debug)]
+pub struct Db;
+
+/// Sweeps.
+#[job(every = "24h", startup = "blocking")]
+pub async fn sweep() {}
+
+/// Mails.
+#[job(schedule = ["0 0 3 * * *", "cron.nightly"], args(to = "ops"))]
+#[job(every = "1h", key = "hourly", args(to = "dev"))]
+pub async fn mail(#[state] _db: &Db, _cx: &JobContext, to: String, #[default = 3] times: u32) -> Result<(), String> {
+    drop(to);
+    let _: Option<u32> = Some(times);
+    Err("no".into())
+}
+
+// On demand only, and nobody ever submits it: it is still registered, so it is no dead code.
+#[job]
+fn never_submitted(value: u32) -> Result<u32, std::fmt::Error> {
+    Ok(value)
+}
+
+#[job]
+fn also_never_submitted() {}
+
+mod private {
+    use super::job;
+
+    #[job(every = "1h")]
+    pub(super) async fn inner(#[default] _text: Option<String>) {}
+
+    #[job]
+    pub(crate) fn of_the_crate() {}
+}
+
+fn main() {
+    let _job = sweep {};
+    let _job = mail { to: "a".into(), times: 1 };
+    let _job = private::inner { _text: None };
+    private::of_the_crate();
+    let _run: fn(sweep, JobContext) -> _ = |job, cx| {
+        fn result<F: Future<Output = JobResult>>(future: F) -> F {
+            future
+        }
+        result(job.run(cx))
+    };
+}
