@@ -15,7 +15,7 @@ pub mod __private {
     pub use inventory;
     pub use serde;
 
-    pub use crate::job::argument::{Argument, ArgumentOf, Arguments, FieldSource, FromText};
+    pub use crate::job::argument::{Argument, ArgumentOf, Arguments, DefaultOf, FieldSource, FromText};
     pub use crate::job::descriptor::{
         Default_, Descriptor, Erased, ScheduleDecl, Startup, StateDecl, WhenDecl,
     };
