@@ -180,6 +180,7 @@ impl Function {
                 }
             });
         }
+        drop_repeated(&mut params);
         // What borrows from a lifetime has been refused already.
         let has_refused = params.iter().any(|param| matches!(param, Param::Refused(_)));
         refuse_signature(cx, &function, has_refused);
@@ -207,6 +208,20 @@ impl Function {
             Param::Argument(argument) => Some(argument),
             _ => None,
         })
+    }
+}
+
+/// A parameter whose name was there before gets no second field. The compiler refuses the function itself.
+fn drop_repeated(params: &mut [Param]) {
+    let mut seen: Vec<Ident> = Vec::new();
+    for param in params {
+        if let Param::Argument(argument) = param {
+            if seen.contains(&argument.ident) {
+                *param = Param::Refused(None);
+            } else {
+                seen.push(argument.ident.clone());
+            }
+        }
     }
 }
 

@@ -7,10 +7,11 @@ use syn::ext::IdentExt as _;
 use syn::{Expr, LitStr};
 
 use crate::ast::{Argument, Function};
-use crate::attr::{Arg, JobKeys, ScheduleKeys, Startup, line};
+use crate::attr::{JobKeys, ScheduleKeys, line};
 use crate::ctxt::Ctxt;
 use crate::literal::When;
 use crate::param;
+use crate::value::{Arg, Startup};
 
 /// A job as it is generated.
 pub(crate) struct Job {
