@@ -4,10 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser};
-use syn::{
-    Attribute, Expr, FnArg, GenericParam, Item, ItemFn, Meta, Pat, PatType, Path, ReturnType, Type,
-    TypeReference,
-};
+use syn::{Attribute, Expr, FnArg, GenericParam, Item, ItemFn, Meta, Pat, PatType, Path, ReturnType, Type};
 
 use crate::ctxt::Ctxt;
 use crate::param;
@@ -338,16 +335,6 @@ fn refuse_signature(cx: &Ctxt, function: &ItemFn, has_refused: bool) {
         if sig.generics.params.is_empty() {
             cx.error(clause, "a job cannot have a `where` clause: it is not generic");
         }
-    }
-}
-
-/// The type behind a `&`.
-pub(crate) fn reference(ty: &Type) -> Option<&TypeReference> {
-    match ty {
-        Type::Reference(reference) => Some(reference),
-        Type::Paren(inner) => reference(&inner.elem),
-        Type::Group(inner) => reference(&inner.elem),
-        _ => None,
     }
 }
 
