@@ -32,7 +32,7 @@ pub mod __private {
     pub use inventory;
     pub use serde;
 
-    pub use crate::job::argument::{Argument, ArgumentOf, Arguments, FieldSource, FromText};
+    pub use crate::job::argument::{Argument, ArgumentOf, Arguments, DefaultOf, FieldSource, FromText};
     pub use crate::job::body::Erased;
     pub use crate::job::descriptor::{Default_, Descriptor, ScheduleDecl, Startup, StateDecl, WhenDecl};
     pub use crate::job::injected::State;

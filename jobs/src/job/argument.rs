@@ -52,6 +52,23 @@ impl<T: From<&'static str>> FromText for T {
     }
 }
 
+/// What `#[default]` gives.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no default",
+    label = "`{Self}` is not `Default`",
+    note = "write a value, `#[default = …]`, or derive `Default`"
+)]
+pub trait DefaultOf: Sized {
+    fn default_of() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> DefaultOf for T {
+    fn default_of() -> Self {
+        T::default()
+    }
+}
+
 /// The struct that `#[job]` makes of a function.
 pub trait Arguments: Sized {
     const NAME: &'static str;

@@ -144,7 +144,7 @@ impl Jobs {
 
     fn submit_startup(&self, ix: JobIx, job: &Registered) -> Option<super::RunHandle> {
         let make = job.descriptor.default?;
-        self.submit_body(|_| Some(ix), Body::Template(Template::Make(make))).ok()?.ok()
+        self.clone().submit_known(ix, Body::Template(Template::Make(make))).ok()
     }
 
     /// Lets the schedules fire and the start-up jobs that block nothing begin.
@@ -175,7 +175,7 @@ impl Jobs {
         for (_, _, ix, descriptor) in begun {
             if let Some(make) = descriptor.default {
                 // Refused only when the program is shutting down already.
-                let _ = self.submit_body(|_| Some(ix), Body::Template(Template::Make(make)));
+                let _ = self.clone().submit_known(ix, Body::Template(Template::Make(make)));
             }
         }
     }
