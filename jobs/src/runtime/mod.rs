@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -44,6 +44,8 @@ struct Inner {
     runtime: Handle,
     phase: watch::Sender<Phase>,
     scheduler_task: OnceLock<supervisor::Supervised>,
+    /// Told when a shutdown is to wait no longer for what runs.
+    cut_off: Notify,
 }
 
 /// How far an instance has come.
