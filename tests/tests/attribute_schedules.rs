@@ -88,7 +88,10 @@ async fn everything_fires_as_the_source_says() {
     };
     assert_eq!(keys("twice"), ["TZ=UTC 0 0 0 * * *", "TZ=UTC 0 0 0 * * *#2"]);
     assert_eq!(keys("nightly"), ["cron.nightly"]);
-    assert_eq!(keys("report"), ["TZ=UTC 0 0 6 * * * (to = \"ops\")", "TZ=UTC 0 0 18 * * * (to = \"dev\", times = 2)"]);
+    assert_eq!(
+        keys("report"),
+        ["TZ=UTC 0 0 6 * * * (to = \"ops\")", "TZ=UTC 0 0 18 * * * (to = \"dev\", times = 2)"]
+    );
     jobs.shutdown().await;
 }
 
