@@ -1,8 +1,7 @@
 //! Steering jobs by their name.
 
-use super::Jobs;
 use super::submission::RunHandle;
-use crate::error::SubmitError;
+use super::{Jobs, SubmitError};
 use crate::job::body::{Body, Template};
 use crate::store::memory::JobIx;
 

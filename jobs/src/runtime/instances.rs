@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::{Inner, Jobs};
-use crate::error::SubmitError;
+use super::{Inner, Jobs, SubmitError};
 use crate::job::ambient::{self, Host};
 
 /// Every instance from its start to the end of its shutdown. It keeps them alive: dropping a handle stops nothing.

@@ -7,6 +7,7 @@ mod shutdown;
 mod snapshot;
 mod start;
 mod submission;
+mod submit_error;
 mod supervisor;
 
 use std::fmt;
@@ -27,6 +28,7 @@ pub use snapshot::{
 };
 pub use start::start;
 pub use submission::{RunHandle, Submission, Submit, Submitting, after, at, now};
+pub use submit_error::SubmitError;
 
 /// The handle to a running instance of `jobs`, made by [`start`].
 ///

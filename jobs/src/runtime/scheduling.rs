@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use jobs_syntax::ScheduleText;
 
-use super::Jobs;
 use super::submission::Submit;
+use super::{Jobs, SubmitError};
 use crate::config::NamedSchedule;
-use crate::error::SubmitError;
 use crate::registry::{self, Identity};
 use crate::schedule::Schedule;
 use crate::scheduler::timers::ScheduleKey;

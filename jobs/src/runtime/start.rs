@@ -6,9 +6,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 use super::supervisor::supervise;
-use super::{Inner, Jobs, Phase, RunHandle, instances};
+use super::{Inner, Jobs, Phase, RunHandle, SubmitError, instances};
 use crate::config::{ByHand, Config, Settings, Store};
-use crate::error::{Place, Problem, StartError, SubmitError};
+use crate::error::{Place, Problem, StartError};
 use crate::job::ambient;
 use crate::job::body::{Body, Template};
 use crate::job::context::Surroundings;

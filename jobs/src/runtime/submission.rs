@@ -10,9 +10,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::task::coop;
 
-use super::{Jobs, instances};
+use super::{Jobs, SubmitError, instances};
 use crate::clock::Timestamp;
-use crate::error::SubmitError;
 use crate::job::Job;
 use crate::job::body::{Body, Cloned, Template};
 use crate::job::descriptor::Descriptor;
