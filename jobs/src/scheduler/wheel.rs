@@ -238,7 +238,8 @@ mod tests {
                     1 => tick.unwrap_or(now).max(now),
                     _ => now + random.below(reach),
                 };
-                let (mut due, rest): (Vec<(u64, u32)>, Vec<(u64, u32)>) =
+                type Timers = Vec<(u64, u32)>;
+                let (mut due, rest): (Timers, Timers) =
                     model.iter().partition(|timer| timer.0 <= now);
                 due.sort_by_key(|timer| timer.0);
                 model = rest;
