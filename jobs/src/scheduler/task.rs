@@ -81,6 +81,7 @@ impl Scheduler {
     pub(crate) async fn run(&self) {
         let mut come = Come::default();
         let mut fates = Vec::new();
+        self.lock().rearm();
         loop {
             let (now, shift) = self.clock.look();
             if let Some(shift) = shift {
@@ -89,9 +90,13 @@ impl Scheduler {
             self.lock().take_due(now, &mut come);
             if !come.firings.is_empty() {
                 self.pool.fire(&mut come.firings, now, &mut fates);
-                self.lock().tally(&mut come, &mut fates);
             }
             self.pool.release(&mut come.releases);
+            {
+                let mut timers = self.lock();
+                timers.tally(&mut come, &mut fates);
+                timers.plan(now, &mut come);
+            }
             self.sleep().await;
         }
     }
