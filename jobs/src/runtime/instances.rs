@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::error::SubmitError;
 use super::{Inner, Jobs};
-use crate::error::SubmitError;
 use crate::job::ambient::{self, Host};
 
 /// Every instance from its start to the end of its shutdown. It keeps them alive: dropping a handle stops nothing.

@@ -1,6 +1,7 @@
 //! Puts the parts together: an instance of `jobs`, the handle to it, and what can be asked of it.
 
 mod control;
+mod error;
 mod instances;
 mod scheduling;
 mod shutdown;
@@ -20,6 +21,7 @@ use crate::config::Settings;
 use crate::pool::Pool;
 use crate::scheduler::task::Scheduler;
 
+pub use error::{StartError, SubmitError};
 pub use scheduling::{ScheduleHandle, Scheduling};
 pub use shutdown::ShutdownReport;
 pub use snapshot::{

@@ -6,9 +6,9 @@ use std::time::Duration;
 use jobs_syntax::ScheduleText;
 
 use super::Jobs;
+use super::error::SubmitError;
 use super::submission::Submit;
 use crate::config::NamedSchedule;
-use crate::error::SubmitError;
 use crate::registry::{self, Identity};
 use crate::schedule::{Schedule, ScheduleError};
 use crate::scheduler::timers::ScheduleKey;

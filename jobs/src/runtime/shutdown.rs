@@ -135,7 +135,7 @@ impl Jobs {
 #[cfg(unix)]
 fn signal() -> impl Future<Output = ()> + Send {
     use tokio::signal::unix::{SignalKind, signal};
-    let listen = |kind| signal(kind).inspect_err(|error| telemetry::no_signals(error)).ok();
+    let listen = |kind| signal(kind).inspect_err(telemetry::no_signals).ok();
     let (interrupt, terminate) = (listen(SignalKind::interrupt()), listen(SignalKind::terminate()));
     async move {
         let received = async |signal: Option<tokio::signal::unix::Signal>| match signal {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::task::coop;
 
+use super::error::SubmitError;
 use super::{Jobs, instances};
 use crate::clock::Timestamp;
-use crate::error::SubmitError;
 use crate::job::Job;
 use crate::job::body::{Body, Cloned, Template};
 use crate::job::descriptor::Descriptor;

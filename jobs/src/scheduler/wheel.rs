@@ -163,6 +163,9 @@ fn level_of(elapsed: u64, deadline: u64) -> usize {
 mod tests {
     use super::*;
 
+    /// Deadline and token.
+    type Armed = (u64, u32);
+
     fn advance(wheel: &mut Wheel<u32>, now: u64) -> Vec<(u64, u32)> {
         let mut due = Vec::new();
         wheel.advance(now, &mut due);
@@ -238,7 +241,7 @@ mod tests {
                     1 => tick.unwrap_or(now).max(now),
                     _ => now + random.below(reach),
                 };
-                let (mut due, rest): (Vec<(u64, u32)>, Vec<(u64, u32)>) =
+                let (mut due, rest): (Vec<Armed>, Vec<Armed>) =
                     model.iter().partition(|timer| timer.0 <= now);
                 due.sort_by_key(|timer| timer.0);
                 model = rest;
