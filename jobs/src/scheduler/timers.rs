@@ -102,8 +102,13 @@ pub(crate) struct Timers {
     hasher: RandomState,
     /// Until when the scheduler's task sleeps; what is armed for later need not wake it.
     sleeps_until: Option<Elapsed>,
+    /// When so many timers are armed, those that no longer count are swept out.
+    sweep_at: usize,
     closed: bool,
 }
+
+/// Fewer timers than this are not worth a sweep.
+const FIRST_SWEEP: usize = 1024;
 
 impl Timers {
     pub(crate) fn new(now: Reading) -> Self {
@@ -114,6 +119,7 @@ impl Timers {
             repeats: HashMap::new(),
             hasher: RandomState::new(),
             sleeps_until: Some(Elapsed::ZERO),
+            sweep_at: FIRST_SWEEP,
             closed: false,
         }
     }
@@ -202,6 +208,24 @@ impl Timers {
     /// Fires nothing any more.
     pub(crate) fn close(&mut self) {
         self.closed = true;
+    }
+
+    /// Whether so many timers are armed that those of removed schedules and cancelled runs should be swept out.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.wall.len() + self.elapsed.len() >= self.sweep_at
+    }
+
+    /// Sweeps out the timers that no longer count. Done each time their number has doubled, it costs each timer a
+    /// constant share.
+    pub(crate) fn sweep(&mut self, is_delayed: impl Fn(RunKey) -> bool) {
+        let Self { wall, elapsed, schedules, .. } = self;
+        for wheel in [&mut *wall, &mut *elapsed] {
+            wheel.retain(|token| match token {
+                Token::Schedule(key) => schedules.get(key).is_some(),
+                Token::Run(run) => is_delayed(run),
+            });
+        }
+        self.sweep_at = FIRST_SWEEP.max(2 * (self.wall.len() + self.elapsed.len()));
     }
 
     fn hash_of(&self, job: JobIx, identity: &Identity, schedule: &Schedule) -> u64 {
@@ -294,12 +318,7 @@ impl Timers {
     /// Arms every schedule anew: a task that died may have had some in its hands.
     pub(crate) fn rearm(&mut self) {
         for wheel in [&mut self.wall, &mut self.elapsed] {
-            let elapsed = wheel.elapsed();
-            for timer in wheel.reset(elapsed) {
-                if let Token::Run(_) = timer.token {
-                    wheel.insert(timer.deadline, timer.token);
-                }
-            }
+            wheel.retain(|token| matches!(token, Token::Run(_)));
         }
         for (key, planned) in self.schedules.iter() {
             match planned.next {
@@ -470,4 +489,35 @@ fn elapsed_tick_now(now: Elapsed) -> u64 {
 
 fn elapsed_of(tick: u64) -> Elapsed {
     Elapsed::ZERO.saturating_add(Duration::from_millis(tick))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(seconds: u64) -> Reading {
+        let wall = Timestamp::from_nanos(1_800_000_000 * 1_000_000_000);
+        let elapsed = Duration::from_secs(seconds);
+        Reading { elapsed: Elapsed::ZERO.saturating_add(elapsed), wall: wall.saturating_add(elapsed) }
+    }
+
+    #[test]
+    fn timers_that_no_longer_count_are_swept_out() {
+        let mut timers = Timers::new(reading(0));
+        let mut runs = Slab::new();
+        let kept = runs.insert(());
+        timers.delay(kept, Delay::For(Duration::from_secs(86_400)), reading(0));
+        for second in 0..10_000 {
+            let run = runs.insert(());
+            timers.delay(run, Delay::For(Duration::from_secs(86_400 * 365)), reading(second));
+            runs.remove(run);
+            if timers.is_crowded() {
+                timers.sweep(|run| runs.get(run).is_some());
+            }
+        }
+        assert!(timers.elapsed.len() <= FIRST_SWEEP, "{} timers are armed", timers.elapsed.len());
+        let mut come = Come::default();
+        timers.take_due(reading(86_400), &mut come);
+        assert_eq!(come.releases, [kept]);
+    }
 }
