@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -46,6 +46,8 @@ struct Inner {
     runtime: Handle,
     phase: watch::Sender<Phase>,
     scheduler_task: OnceLock<supervisor::Supervised>,
+    /// Told when a shutdown is to wait no longer for what runs.
+    cut_off: Notify,
 }
 
 /// How far an instance has come.

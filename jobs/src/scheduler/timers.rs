@@ -5,8 +5,8 @@
 //! setting of the clock concerns.
 //!
 //! **A slot is never fired twice, and never early.** The next slot is computed from the nominal time of the last, not
-//! from the time at which it was fired. When the clock is set back, a schedule goes on behind the last slot it has
-//! decided; set back to before it was armed, it goes on at once and passes over the slots it has been through.
+//! from the time at which it was fired. When the clock is set back, a schedule goes on at once, and passes over the
+//! slots that it has been through ([`History`]). Slots that were only missed come again.
 //!
 //! **Late or missed.** A slot that is noticed up to [`LATE`] after its time is late and fires all the same. One that is
 //! noticed later was missed: the machine slept or the clock was set forward. On memory, missed slots are skipped.
@@ -41,12 +41,12 @@ pub(crate) struct Planned {
     pub(crate) template: Template,
     pub(crate) identity: Identity,
     next: Option<Due>,
-    /// When it was armed: slots after this are its own.
-    since: Timestamp,
-    /// The last slot that was decided, fired or not.
+    /// The last slot that came, whatever became of it.
     last: Option<Timestamp>,
-    /// Slots it has been through before the clock was set back to before `since`: from, to.
-    done: Option<(Timestamp, Timestamp)>,
+    /// From where on every slot up to the last has come.
+    first: Option<Timestamp>,
+    /// The slots that came before those.
+    history: History,
     pub(crate) tally: Tally,
 }
 
@@ -153,9 +153,9 @@ impl Timers {
             template,
             identity,
             next,
-            since: now.wall,
             last: None,
-            done: None,
+            first: None,
+            history: History::default(),
             tally: Tally::default(),
         };
         let key = self.schedules.insert(planned);
@@ -277,6 +277,7 @@ impl Timers {
             return;
         }
         planned.last = Some(slot);
+        planned.first.get_or_insert(slot);
         come.firings.push(Firing { job: planned.job, slot, body: Body::Template(planned.template.clone()) });
         come.schedules.push(key);
     }
@@ -382,7 +383,7 @@ impl Planned {
         }
     }
 
-    /// The last slot that was decided.
+    /// The last slot that came, whatever became of it.
     pub(crate) fn last_slot(&self) -> Option<Timestamp> {
         self.last
     }
@@ -398,12 +399,19 @@ impl Planned {
         }
     }
 
-    /// The first slot after `from` that has not been decided before the clock was set back.
+    /// The first slot after `from` that has not come already.
     fn next_wall(&self, from: Timestamp) -> Option<Timestamp> {
-        let next = next_wall(&self.schedule, from)?;
-        match self.done {
-            Some((first, last)) if first <= next && next <= last => next_wall(&self.schedule, last),
-            _ => Some(next),
+        let mut next = next_wall(&self.schedule, from)?;
+        while let Some(end) = self.history.end_of_span_at(next) {
+            next = next_wall(&self.schedule, end)?;
+        }
+        Some(next)
+    }
+
+    /// The next slot does not follow the last: what lies between has not come.
+    fn leave_gap(&mut self) {
+        if let Some((first, last)) = self.first.take().zip(self.last) {
+            self.history.add(first, last);
         }
     }
 
@@ -420,6 +428,7 @@ impl Planned {
                 self.tally.missed = self.tally.missed.saturating_add(slots);
             }
             Some(Due::Wall(mut slot)) => {
+                self.leave_gap();
                 let too_late = |slot: Timestamp| now.wall.since(slot) > LATE;
                 let mut counted = 0;
                 while too_late(slot) {
@@ -440,19 +449,45 @@ impl Planned {
 
     /// The wall clock was set back to `now`.
     fn set_back(&mut self, now: Timestamp) {
-        let from = if now >= self.since {
-            // What is decided stays decided; slots that were only missed come again.
-            self.last.map_or(now, |last| last.max(now))
-        } else {
-            if let Some(last) = self.last.take() {
-                let first = self.done.map_or(self.since, |(first, _)| first.min(self.since));
-                let last = self.done.map_or(last, |(_, before)| before.max(last));
-                self.done = Some((first, last));
-            }
-            self.since = now;
-            now
+        let from = match self.first.zip(self.last) {
+            // A small step, into the slots that have just come.
+            Some((first, last)) if next_wall(&self.schedule, now).is_some_and(|next| first <= next) => last,
+            _ => now,
         };
-        self.next = self.next_wall(from).map(Due::Wall);
+        if from == now {
+            self.leave_gap();
+        }
+        self.next = self.next_wall(from.max(now)).map(Due::Wall);
+    }
+}
+
+/// Spans of time whose slots have all come, for the day on which the clock is set back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::box_collection, reason = "one word in every schedule, and hardly any has a history")]
+struct History(Option<Box<Vec<Span>>>);
+
+/// From one slot to another, both of them included.
+type Span = (Timestamp, Timestamp);
+
+impl History {
+    /// Spans that are kept. With more, the two earliest become one, together with the gap between them.
+    const KEPT: usize = 16;
+
+    fn add(&mut self, first: Timestamp, last: Timestamp) {
+        let spans = self.0.get_or_insert_default();
+        spans.retain(|span| !(first <= span.0 && span.1 <= last));
+        spans.push((first, last));
+        spans.sort_unstable();
+        if spans.len() > Self::KEPT {
+            let (first, last) = spans.remove(0);
+            spans[0] = (first, spans[0].1.max(last));
+        }
+    }
+
+    /// The end of a span that a slot lies in.
+    fn end_of_span_at(&self, slot: Timestamp) -> Option<Timestamp> {
+        let spans = self.0.as_deref()?;
+        spans.iter().find(|(first, last)| *first <= slot && slot <= *last).map(|(_, last)| *last)
     }
 }
 

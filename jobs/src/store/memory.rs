@@ -24,6 +24,7 @@ use crate::job::body::Body;
 use crate::job::info::JobInfo;
 use crate::job::name::JobName;
 use crate::job::run::{Outcome, RunId, RunIds};
+use crate::telemetry::panics;
 
 /// Of how many runs the outcome is kept after their end, over all jobs.
 pub(crate) const KEPT: usize = 10_000;
@@ -129,7 +130,8 @@ pub(crate) struct Ended {
 impl Ended {
     /// Tells those who wait, and drops what is left. Not under a lock.
     pub(crate) fn settle(self) {
-        drop(self.body);
+        // The values of the job are dropped, which may panic. That is nobody's business here: the run has ended.
+        let _ = panics::catch(|| drop(self.body));
         for waiter in self.waiters {
             // A receiver that is gone has stopped waiting.
             let _ = waiter.send(self.outcome.clone());
