@@ -30,7 +30,7 @@ pub use snapshot::{
 pub use start::start;
 pub use submission::{RunHandle, Submission, Submit, Submitting, after, at, now};
 
-/// The handle to a running instance of `jobs`, made by [`start`].
+/// The handle to a running instance of `jobs`, made by [`start`](start()).
 ///
 /// Clones are handles to the same instance. Dropping them all stops nothing: [`shutdown`](Self::shutdown) does.
 #[derive(Clone)]

@@ -78,7 +78,7 @@ impl Jobs {
     }
 }
 
-/// What can be submitted and scheduled: every [`Job`], and a closure by way of [`func`](crate::func).
+/// What can be submitted and scheduled: every [`Job`], and a closure by way of [`func`](crate::func()).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a job",
     label = "not a job",
