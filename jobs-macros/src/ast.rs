@@ -4,10 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser};
-use syn::{
-    Attribute, Expr, FnArg, GenericParam, Item, ItemFn, Meta, Pat, PatType, Path, ReturnType, Type,
-    TypeReference,
-};
+use syn::{Attribute, Expr, FnArg, GenericParam, Item, ItemFn, Meta, Pat, PatType, Path, ReturnType, Type};
 
 use crate::ctxt::Ctxt;
 use crate::param;
@@ -180,6 +177,7 @@ impl Function {
                 }
             });
         }
+        drop_repeated(&mut params);
         // What borrows from a lifetime has been refused already.
         let has_refused = params.iter().any(|param| matches!(param, Param::Refused(_)));
         refuse_signature(cx, &function, has_refused);
@@ -207,6 +205,20 @@ impl Function {
             Param::Argument(argument) => Some(argument),
             _ => None,
         })
+    }
+}
+
+/// A parameter whose name was there before gets no second field. The compiler refuses the function itself.
+fn drop_repeated(params: &mut [Param]) {
+    let mut seen: Vec<Ident> = Vec::new();
+    for param in params {
+        if let Param::Argument(argument) = param {
+            if seen.contains(&argument.ident) {
+                *param = Param::Refused(None);
+            } else {
+                seen.push(argument.ident.clone());
+            }
+        }
     }
 }
 
@@ -323,16 +335,6 @@ fn refuse_signature(cx: &Ctxt, function: &ItemFn, has_refused: bool) {
         if sig.generics.params.is_empty() {
             cx.error(clause, "a job cannot have a `where` clause: it is not generic");
         }
-    }
-}
-
-/// The type behind a `&`.
-pub(crate) fn reference(ty: &Type) -> Option<&TypeReference> {
-    match ty {
-        Type::Reference(reference) => Some(reference),
-        Type::Paren(inner) => reference(&inner.elem),
-        Type::Group(inner) => reference(&inner.elem),
-        _ => None,
     }
 }
 

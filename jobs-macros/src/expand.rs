@@ -382,7 +382,10 @@ fn value(names: &Names, function: &Function, args: &[(Ident, Expr)]) -> Option<T
 
 fn default_value(names: &Names, argument: &Argument) -> Option<TokenStream> {
     argument.default.as_ref().map(|default| match default {
-        DefaultValue::OfType(span) => quote_spanned!(*span=> ::core::default::Default::default()),
+        DefaultValue::OfType(span) => {
+            let at = names.private_at(*span);
+            quote_spanned!(*span=> #at::DefaultOf::default_of())
+        }
         DefaultValue::Expr(expr) => converted(names, expr),
     })
 }

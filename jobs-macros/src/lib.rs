@@ -1,13 +1,14 @@
 //! The `#[job]` attribute of `jobs`.
 //!
-//! A pipeline: `ast` and `param` read the item, `attr` and `literal` the attributes; `valid` holds them against
-//! each other; `expand` writes the job. Mistakes gather in a `ctxt::Ctxt`; where there are any, `fallback` takes the
-//! place of `expand`.
+//! A pipeline: `ast`, `param` and `ty` read the item, `attr` the attributes (`entry` cuts them, `value` and
+//! `literal` read them); `valid` holds them against each other; `expand` writes the job. Mistakes gather in a
+//! `ctxt::Ctxt`; where there are any, `fallback` takes the place of `expand`.
 #![forbid(unsafe_code)]
 
 mod ast;
 mod attr;
 mod ctxt;
+mod entry;
 mod expand;
 mod fallback;
 mod key;
@@ -16,7 +17,9 @@ mod param;
 mod pipeline;
 #[cfg(test)]
 mod tests;
+mod ty;
 mod valid;
+mod value;
 
 use proc_macro::TokenStream;
 

@@ -1,7 +1,7 @@
 //! The user's texts, read by the parser that the runtime has. Every mistake shows the place in the text, which
 //! the compiler cannot point at.
 
-use jobs_syntax::{Overlap, ScheduleText, Spec, SyntaxError, SyntaxErrorKind, When as SyntaxWhen};
+use jobs_syntax::{Overlap, ScheduleText, Spec, SyntaxError, When as SyntaxWhen};
 use syn::LitStr;
 
 use crate::ctxt::Ctxt;
@@ -33,17 +33,7 @@ pub(crate) fn schedule(cx: &Ctxt, literal: &LitStr) -> Option<When> {
         Err(error) => {
             let what =
                 if text.trim_start().starts_with("cron.") { "name of a schedule" } else { "cron spec" };
-            let mut message = invalid(what, literal, &error);
-            let named = format!("cron.{}", text.trim());
-            if error.kind() == SyntaxErrorKind::TooFewFields
-                && text.trim().starts_with(char::is_alphabetic)
-                && jobs_syntax::check_schedule_name(&named).is_ok()
-            {
-                message.push_str("\nhelp: a schedule of the config is named with its prefix: `");
-                message.push_str(&named);
-                message.push('`');
-            }
-            cx.error(literal, message);
+            report(cx, literal, what, &error);
             None
         }
     }
@@ -129,9 +119,5 @@ fn accept<T>(cx: &Ctxt, literal: &LitStr, what: &str, parsed: Result<T, SyntaxEr
 }
 
 fn report(cx: &Ctxt, literal: &LitStr, what: &str, error: &SyntaxError) {
-    cx.error(literal, invalid(what, literal, error));
-}
-
-fn invalid(what: &str, literal: &LitStr, error: &SyntaxError) -> String {
-    format!("invalid {what}: {}", error.render(&literal.value()))
+    cx.error(literal, format_args!("invalid {what}: {}", error.render(&literal.value())));
 }

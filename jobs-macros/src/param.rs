@@ -1,12 +1,13 @@
 //! One parameter: the context, a state, or an argument; and everything that none of them can be.
 
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use proc_macro2::Ident;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt as _;
 use syn::{Attribute, Meta, Pat, PatType, Type};
 
-use crate::ast::{Argument, DefaultValue, Param, binding, reference};
+use crate::ast::{Argument, DefaultValue, Param, binding};
 use crate::ctxt::Ctxt;
+use crate::ty::{borrow_in, impl_in, is_text, owned, rc_in, reference, shown};
 
 /// Reads a parameter and takes our attributes off it.
 pub(crate) fn parse(cx: &Ctxt, typed: &mut PatType) -> Param {
@@ -295,130 +296,4 @@ fn refuse_impl(cx: &Ctxt, about: impl ToTokens) {
         about,
         "a job cannot take `impl Trait`: it is registered once, with types that are known\nhelp: name one type",
     );
-}
-
-/// The owned type for a borrowed one.
-fn owned(ty: &Type) -> Type {
-    let tokens = match ty {
-        Type::Slice(slice) => {
-            let elem = owned_elem(&slice.elem);
-            quote!(::std::vec::Vec<#elem>)
-        }
-        Type::Reference(inner) => return owned(&inner.elem),
-        Type::Path(path) if path.qself.is_none() => {
-            match path.path.segments.last().map(|last| last.ident.to_string()).as_deref() {
-                Some("str") => quote!(::std::string::String),
-                Some("Path") => quote!(::std::path::PathBuf),
-                Some("OsStr") => quote!(::std::ffi::OsString),
-                _ => return ty.clone(),
-            }
-        }
-        _ => return ty.clone(),
-    };
-    syn::parse2(tokens).unwrap_or_else(|_| ty.clone())
-}
-
-fn owned_elem(ty: &Type) -> Type {
-    match ty {
-        Type::Reference(inner) => owned(&inner.elem),
-        _ => ty.clone(),
-    }
-}
-
-fn is_text(ty: &Type) -> bool {
-    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "str"))
-}
-
-/// A type as users write it: tokens alone are printed with a space between any two.
-pub(crate) fn shown(ty: &Type) -> String {
-    let mut shown = String::new();
-    show(ty.to_token_stream(), &mut shown);
-    ["::std::vec::", "::std::string::", "::std::path::", "::std::ffi::"]
-        .into_iter()
-        .fold(shown, |shown, path| shown.replace(path, ""))
-}
-
-fn show(tokens: TokenStream, shown: &mut String) {
-    let mut was_word = false;
-    for token in tokens {
-        let is_word = matches!(token, TokenTree::Ident(_) | TokenTree::Literal(_));
-        match &token {
-            TokenTree::Group(group) => {
-                let (open, close) = match group.delimiter() {
-                    Delimiter::Parenthesis => ("(", ")"),
-                    Delimiter::Bracket => ("[", "]"),
-                    Delimiter::Brace => ("{", "}"),
-                    Delimiter::None => ("", ""),
-                };
-                shown.push_str(open);
-                show(group.stream(), shown);
-                shown.push_str(close);
-            }
-            TokenTree::Punct(punct) => match punct.as_char() {
-                char @ (',' | ';') => shown.extend([char, ' ']),
-                char @ ('+' | '=') => shown.extend([' ', char, ' ']),
-                '-' => shown.push_str(" -"),
-                '>' if shown.ends_with(" -") => shown.push_str("> "),
-                char => shown.push(char),
-            },
-            word => {
-                if was_word {
-                    shown.push(' ');
-                }
-                shown.push_str(&word.to_string());
-            }
-        }
-        was_word = is_word;
-    }
-}
-
-/// The first `&` or named lifetime inside a type, with what it borrows.
-fn borrow_in(tokens: TokenStream) -> Option<TokenStream> {
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(token) = tokens.next() {
-        match token {
-            TokenTree::Punct(punct) if punct.as_char() == '&' => {
-                let next = tokens.next();
-                return Some(quote!(#punct #next));
-            }
-            TokenTree::Punct(punct) if punct.as_char() == '\'' => {
-                if let Some(TokenTree::Ident(name)) =
-                    tokens.next_if(|token| matches!(token, TokenTree::Ident(_)))
-                    && name != "static"
-                {
-                    let lifetime = syn::Lifetime { apostrophe: punct.span(), ident: name };
-                    return Some(lifetime.to_token_stream());
-                }
-            }
-            TokenTree::Group(group) => {
-                if let Some(found) = borrow_in(group.stream()) {
-                    return Some(found);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-/// The `Rc` in a type. The bounds of an argument would refuse it too, but with one message for each place where the
-/// struct has to be `Send`.
-fn rc_in(tokens: TokenStream) -> Option<TokenTree> {
-    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    tokens.iter().enumerate().find_map(|(index, token)| match token {
-        TokenTree::Ident(word) if word == "Rc" => {
-            let next = tokens.get(index + 1)?.to_string();
-            (next == "<").then(|| token.clone())
-        }
-        TokenTree::Group(group) => rc_in(group.stream()),
-        _ => None,
-    })
-}
-
-fn impl_in(tokens: TokenStream) -> Option<TokenTree> {
-    tokens.into_iter().find_map(|token| match token {
-        TokenTree::Ident(ref word) if word == "impl" => Some(token),
-        TokenTree::Group(group) => impl_in(group.stream()),
-        _ => None,
-    })
 }

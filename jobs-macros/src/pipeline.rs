@@ -30,7 +30,8 @@ pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let job = valid::job(&cx, &keys, &function);
     let names = Names::new(&keys, &function);
     let generated = match cx.check() {
-        Ok(()) => expand::job(&names, &function, &job),
+        Ok(()) if !function.has_refused() => expand::job(&names, &function, &job),
+        Ok(()) => fallback::job(&names, &function),
         Err(errors) => {
             let fallback = fallback::job(&names, &function);
             quote!(#errors #fallback)

@@ -247,7 +247,7 @@ fn types_are_shown_as_users_write_them() {
         ("&'static str", "&'static str"),
     ] {
         let ty: syn::Type = syn::parse_str(ty).expect("a type");
-        assert_eq!(crate::param::shown(&ty), shown);
+        assert_eq!(crate::ty::shown(&ty), shown);
     }
 }
 

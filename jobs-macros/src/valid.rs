@@ -7,10 +7,11 @@ use syn::ext::IdentExt as _;
 use syn::{Expr, LitStr};
 
 use crate::ast::{Argument, Function};
-use crate::attr::{Arg, JobKeys, ScheduleKeys, Startup, line};
+use crate::attr::{JobKeys, ScheduleKeys, line};
 use crate::ctxt::Ctxt;
 use crate::literal::When;
-use crate::param;
+use crate::ty;
+use crate::value::{Arg, Startup};
 
 /// A job as it is generated.
 pub(crate) struct Job {
@@ -209,7 +210,7 @@ fn require_values(cx: &Ctxt, keys: &JobKeys, function: &Function) {
             quote::quote!(#ident: #ty)
         };
         let defaults = || {
-            let ty = param::shown(&argument.ty);
+            let ty = ty::shown(&argument.ty);
             format!("`#[default] {name}: {ty}` or `#[default = …] {name}: {ty}`")
         };
         if let Some(attribute) = keys.attributes.iter().find(bare) {

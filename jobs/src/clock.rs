@@ -104,6 +104,9 @@ pub(crate) struct Clock {
     /// Time spent suspended since the origin, in nanoseconds.
     suspended: AtomicU64,
     source: Source,
+    /// How often a test's clock had been moved by hand when it was last looked at.
+    #[cfg(feature = "testing")]
+    seen: AtomicU64,
 }
 
 enum Source {
@@ -124,6 +127,8 @@ impl Clock {
             wall_at_origin: AtomicI64::new(system_wall_nanos()),
             suspended: AtomicU64::new(0),
             source: Source::System { uptime_at_origin: uptime() },
+            #[cfg(feature = "testing")]
+            seen: AtomicU64::new(0),
         }
     }
 
@@ -134,6 +139,7 @@ impl Clock {
             origin: monotonic_now(),
             wall_at_origin: AtomicI64::new(clock.now().as_nanos()),
             suspended: AtomicU64::new(clock.suspended()),
+            seen: AtomicU64::new(clock.moves()),
             source: Source::Virtual(clock),
         }
     }
@@ -159,7 +165,11 @@ impl Clock {
         let wall = match &self.source {
             Source::System { .. } => system_wall_nanos(),
             #[cfg(feature = "testing")]
-            Source::Virtual(clock) => clock.now().as_nanos(),
+            Source::Virtual(clock) => {
+                // Before the reading: a move that comes between the two is looked at once more.
+                self.seen.store(clock.moves(), Ordering::SeqCst);
+                clock.now().as_nanos()
+            }
         };
         let wall_at_origin = wall.saturating_sub(since);
         let before = self.wall_at_origin.swap(wall_at_origin, Ordering::Relaxed);
@@ -208,7 +218,7 @@ impl Clock {
         match &self.source {
             Source::System { .. } => std::future::pending().await,
             #[cfg(feature = "testing")]
-            Source::Virtual(clock) => clock.moved().await,
+            Source::Virtual(clock) => clock.moved(self.seen.load(Ordering::SeqCst)).await,
         }
     }
 
@@ -256,7 +266,7 @@ mod virtual_clock {
     use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
     use std::time::Duration;
 
-    use tokio::sync::Notify;
+    use tokio::sync::watch;
     use tokio::time::Instant;
 
     use super::{Timestamp, monotonic_now};
@@ -267,7 +277,8 @@ mod virtual_clock {
         origin: Instant,
         wall_at_origin: AtomicI64,
         suspended: AtomicU64,
-        moved: Notify,
+        /// How often it was moved by hand.
+        moves: watch::Sender<u64>,
     }
 
     impl VirtualClock {
@@ -277,7 +288,7 @@ mod virtual_clock {
                 origin: monotonic_now(),
                 wall_at_origin: AtomicI64::new(start.as_nanos()),
                 suspended: AtomicU64::new(0),
-                moved: Notify::new(),
+                moves: watch::Sender::new(0),
             }
         }
 
@@ -291,14 +302,20 @@ mod virtual_clock {
             self.suspended.load(Ordering::SeqCst)
         }
 
-        pub(super) async fn moved(&self) {
-            self.moved.notified().await;
+        pub(super) fn moves(&self) -> u64 {
+            *self.moves.borrow()
+        }
+
+        /// Completes when the clock has been moved more often than somebody has `seen`.
+        pub(super) async fn moved(&self, seen: u64) {
+            // The sender is our own, so it is not gone.
+            let _ = self.moves.subscribe().wait_for(|moves| *moves != seen).await;
         }
 
         /// Sets the wall clock forward or back; no time elapses.
         pub(crate) fn step(&self, nanos: i64) {
             self.wall_at_origin.fetch_add(nanos, Ordering::SeqCst);
-            self.moved.notify_one();
+            self.moves.send_modify(|moves| *moves += 1);
         }
 
         /// Lets time pass during which nothing in the program runs.

@@ -16,12 +16,13 @@ mod telemetry;
 pub mod testing;
 
 pub use config::{Config, ConfigError, JobConfig};
-pub use error::{BoxError, Place, Problem, StartError, SubmitError};
+pub use error::{BoxError, Place, Problem};
 pub use job::{Func, Job, JobContext, JobResult, Outcome, RunId, func};
 pub use jobs_macros::job;
 pub use runtime::{
     JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle, ScheduleSnapshot,
-    Scheduling, ShutdownReport, Snapshot, SourcePlace, Submission, Submit, Submitting, after, at, now, start,
+    Scheduling, ShutdownReport, Snapshot, SourcePlace, StartError, Submission, Submit, SubmitError,
+    Submitting, after, at, now, start,
 };
 pub use schedule::{Schedule, ScheduleError};
 
@@ -32,7 +33,7 @@ pub mod __private {
     pub use inventory;
     pub use serde;
 
-    pub use crate::job::argument::{Argument, ArgumentOf, Arguments, FieldSource, FromText};
+    pub use crate::job::argument::{Argument, ArgumentOf, Arguments, DefaultOf, FieldSource, FromText};
     pub use crate::job::body::Erased;
     pub use crate::job::descriptor::{Default_, Descriptor, ScheduleDecl, Startup, StateDecl, WhenDecl};
     pub use crate::job::injected::State;

@@ -5,6 +5,7 @@
 //! found before any is reported.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 
 use jobs_syntax::{Overlap, ScheduleText};
 
@@ -54,6 +55,14 @@ impl Identity {
             (None, Some(name)) => name.to_string(),
             (None, None) if self.args.is_empty() => schedule.to_string(),
             (None, None) => format!("{schedule} ({})", self.args),
+        }
+    }
+
+    /// What [`base`](Self::base) tells apart, told apart without writing it down.
+    pub(crate) fn hash_base<H: Hasher>(&self, schedule: &Schedule, state: &mut H) {
+        match self.key.as_ref().or(self.name.as_ref()) {
+            Some(name) => name.hash(state),
+            None => (schedule, self.args).hash(state),
         }
     }
 

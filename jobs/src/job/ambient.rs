@@ -1,10 +1,11 @@
 //! Which instance of `jobs` the code that runs belongs to, carried along its task.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::Weak;
 
-/// What runs jobs, seen from below: [`runtime`](crate::runtime) knows its type.
-pub(crate) type Host = Arc<dyn Any + Send + Sync>;
+/// What runs jobs, seen from below, which alone knows its type. It is not kept alive: what runs jobs holds the
+/// state that they are given, and lets go of it when it has ended.
+pub(crate) type Host = Weak<dyn Any + Send + Sync>;
 
 tokio::task_local! {
     static HOST: Host;
@@ -22,5 +23,5 @@ pub(crate) fn sync_scope<R>(host: Host, f: impl FnOnce() -> R) -> R {
 
 /// The host of the task or thread that asks.
 pub(crate) fn current() -> Option<Host> {
-    HOST.try_with(Arc::clone).ok()
+    HOST.try_with(Weak::clone).ok()
 }

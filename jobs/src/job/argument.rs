@@ -4,7 +4,7 @@
 //! [`Argument::__slot`], and all other generated code reaches the traits of the type through [`ArgumentOf`], whose
 //! methods exist for every type: those of [`NotAnArgument`] take the place of the real ones where the bound fails.
 
-#![allow(missing_docs, reason = "behind `__private`: for generated code alone")]
+#![allow(missing_docs, reason = "for generated code, behind `__private`")]
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -48,6 +48,23 @@ pub trait FromText: Sized {
 impl<T: From<&'static str>> FromText for T {
     fn from_text(text: &'static str) -> Self {
         text.into()
+    }
+}
+
+/// What `#[default]` gives.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no default",
+    label = "`{Self}` is not `Default`",
+    note = "write a value, `#[default = …]`, or derive `Default`"
+)]
+pub trait DefaultOf: Sized {
+    fn default_of() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> DefaultOf for T {
+    fn default_of() -> Self {
+        T::default()
     }
 }
 

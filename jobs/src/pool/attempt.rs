@@ -74,7 +74,7 @@ async fn drive(attempt: Attempt, signals: &Signals, blocking: bool) -> End {
 /// The message of an error and of its sources. Uses the error up, for its drop is code of the user as well.
 fn chain(error: BoxError) -> String {
     // An error type's own code may panic too; it must not take the worker with it.
-    let text = panics::catch(|| {
+    let text = panics::catch(move || {
         let mut text = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
@@ -88,5 +88,5 @@ fn chain(error: BoxError) -> String {
         }
         text
     });
-    text.unwrap_or_else(|_| "an error whose text panics".to_owned())
+    text.unwrap_or_else(|_| "an error that panics when it is shown or dropped".to_owned())
 }

@@ -1,8 +1,8 @@
 //! Steering jobs by their name.
 
 use super::Jobs;
+use super::error::SubmitError;
 use super::submission::RunHandle;
-use crate::error::SubmitError;
 use crate::job::body::{Body, Template};
 use crate::store::memory::JobIx;
 
@@ -17,8 +17,7 @@ impl Jobs {
     pub async fn run_now(&self, job: &str) -> Result<RunHandle, SubmitError> {
         let ix = self.job_named(job)?;
         let Some(template) = self.template_of(ix) else { return Err(SubmitError::no_default(job)) };
-        let submitted = self.submit_body(|_| Some(ix), Body::Template(template))?;
-        Ok(submitted.expect("invariant: the job is known"))
+        self.clone().submit_known(ix, Body::Template(template))
     }
 
     /// Pauses a job: its slots pass without a run until [`resume`](Self::resume), and are counted as paused.

@@ -1,9 +1,9 @@
 //! Which instance the free functions mean.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use super::error::SubmitError;
 use super::{Inner, Jobs};
-use crate::error::SubmitError;
 use crate::job::ambient::{self, Host};
 
 /// Every instance from its start to the end of its shutdown. It keeps them alive: dropping a handle stops nothing.
@@ -27,8 +27,10 @@ pub(super) fn unregister(jobs: &Jobs) {
 
 /// The instance that the calling code belongs to, or else the only one there is.
 pub(super) fn current() -> Result<Jobs, SubmitError> {
-    if let Some(jobs) = ambient::current().and_then(|host| host.downcast::<Inner>().ok()) {
-        return Ok(Jobs { inner: jobs });
+    if let Some(host) = ambient::current() {
+        // One that is gone has ended before.
+        let inner = host.upgrade().and_then(|host| host.downcast::<Inner>().ok());
+        return inner.map(|inner| Jobs { inner }).ok_or_else(SubmitError::shut_down);
     }
     with_live(|live| match live.as_slice() {
         [only] => Ok(only.clone()),
@@ -39,7 +41,8 @@ pub(super) fn current() -> Result<Jobs, SubmitError> {
 
 impl Jobs {
     pub(super) fn host(&self) -> Host {
-        Arc::clone(&self.inner) as Host
+        let inner: Weak<Inner> = Arc::downgrade(&self.inner);
+        inner
     }
 
     /// Runs a future in which the free functions ([`jobs::now`](crate::now) and the like) mean this instance.

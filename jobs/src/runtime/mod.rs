@@ -1,6 +1,7 @@
 //! Puts the parts together: an instance of `jobs`, the handle to it, and what can be asked of it.
 
 mod control;
+mod error;
 mod instances;
 mod scheduling;
 mod shutdown;
@@ -13,13 +14,14 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::pool::Pool;
 use crate::scheduler::task::Scheduler;
 
+pub use error::{StartError, SubmitError};
 pub use scheduling::{ScheduleHandle, Scheduling};
 pub use shutdown::ShutdownReport;
 pub use snapshot::{
@@ -28,7 +30,7 @@ pub use snapshot::{
 pub use start::start;
 pub use submission::{RunHandle, Submission, Submit, Submitting, after, at, now};
 
-/// The handle to a running instance of `jobs`, made by [`start`].
+/// The handle to a running instance of `jobs`, made by [`start`](start()).
 ///
 /// Clones are handles to the same instance. Dropping them all stops nothing: [`shutdown`](Self::shutdown) does.
 #[derive(Clone)]
@@ -44,6 +46,8 @@ struct Inner {
     runtime: Handle,
     phase: watch::Sender<Phase>,
     scheduler_task: OnceLock<supervisor::Supervised>,
+    /// Told when a shutdown is to wait no longer for what runs.
+    cut_off: Notify,
 }
 
 /// How far an instance has come.

@@ -66,7 +66,7 @@ impl Jobs {
         tokio::select! {
             report = self.ended() => report,
             () = signal() => {
-                self.inner.pool.interrupt();
+                self.inner.cut_off.notify_one();
                 self.ended().await
             }
         }
@@ -85,7 +85,7 @@ impl Jobs {
         }
     }
 
-    fn begin_shutdown(&self) {
+    pub(super) fn begin_shutdown(&self) {
         let first = self.inner.phase.send_if_modified(|phase| {
             let first = matches!(phase, Phase::Starting | Phase::Running);
             if first {
@@ -110,14 +110,16 @@ impl Jobs {
 
     async fn wind_down(&self) {
         let inner = &self.inner;
-        inner.scheduler.close();
-        if let Some(task) = inner.scheduler_task.get() {
-            task.abort();
-        }
-        inner.pool.close();
+        self.close();
         let mut report = ShutdownReport::default();
         let patience = inner.settings.shutdown_timeout.value;
-        if tokio::time::timeout(patience, inner.pool.drained(false)).await.is_err() {
+        let done = tokio::select! {
+            biased;
+            () = inner.pool.drained(false) => true,
+            () = tokio::time::sleep(patience) => false,
+            () = inner.cut_off.notified() => false,
+        };
+        if !done {
             report.interrupted = inner.pool.interrupt();
             if tokio::time::timeout(TO_NOTICE, inner.pool.drained(true)).await.is_err() {
                 report.interrupted -= inner.pool.executing(true).min(report.interrupted);
@@ -125,9 +127,54 @@ impl Jobs {
         }
         report.still_running = inner.pool.executing(false);
         report.lost = inner.pool.drain();
+        self.end(report);
+    }
+
+    /// Fires and starts nothing any more.
+    fn close(&self) {
+        self.inner.scheduler.close();
+        if let Some(task) = self.inner.scheduler_task.get() {
+            task.abort();
+        }
+        self.inner.pool.close();
+    }
+
+    fn end(&self, report: ShutdownReport) {
         telemetry::shut_down(report.interrupted, report.still_running, report.lost);
         instances::unregister(self);
-        inner.phase.send_replace(Phase::Ended(report));
+        self.inner.phase.send_replace(Phase::Ended(report));
+    }
+
+    /// Ends the instance when its tokio runtime ends without a shutdown, as at the end of a test: what the free
+    /// functions mean must not be an instance that runs nothing, and whoever waits for its end must not wait for
+    /// ever.
+    pub(super) fn end_with_runtime(&self) {
+        let keeper = Keeper(self.clone());
+        let mut phase = self.inner.phase.subscribe();
+        self.inner.runtime.spawn(async move {
+            let keeper = keeper;
+            // The sender lives as long as the keeper.
+            let _ = phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await;
+            drop(keeper);
+        });
+    }
+}
+
+/// Is dropped with the runtime, or after the end.
+struct Keeper(Jobs);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        let jobs = &self.0;
+        if matches!(*jobs.inner.phase.borrow(), Phase::Ended(_)) {
+            return;
+        }
+        jobs.close();
+        let pool = &jobs.inner.pool;
+        // Those of its workers that are not dropped yet will be: async runs end where they await.
+        let interrupted = pool.executing(true);
+        let still_running = pool.executing(false) - interrupted;
+        jobs.end(ShutdownReport { interrupted, still_running, lost: pool.drain() });
     }
 }
 

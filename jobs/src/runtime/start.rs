@@ -3,17 +3,19 @@
 use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
+use super::error::{StartError, SubmitError};
 use super::supervisor::supervise;
-use super::{Inner, Jobs, Phase, instances};
+use super::{Inner, Jobs, Phase, RunHandle, instances};
 use crate::config::{ByHand, Config, Settings, Store};
-use crate::error::{Place, Problem, StartError};
+use crate::error::{Place, Problem};
 use crate::job::ambient;
 use crate::job::body::{Body, Template};
 use crate::job::context::Surroundings;
 use crate::job::descriptor::Startup;
 use crate::job::name::JobName;
+use crate::job::run::Outcome;
 use crate::pool::{Pool, Worker};
 use crate::registry::{self, Registered};
 use crate::scheduler::task::Scheduler;
@@ -43,7 +45,7 @@ use crate::telemetry::{self, panics};
 ///
 /// # Cancel safety
 ///
-/// Dropping the future while a start-up job runs leaves the instance half started; do not.
+/// Dropping the future while a start-up job runs shuts the instance down.
 pub async fn start(config: Config) -> Result<Jobs, StartError> {
     let runtime = Handle::try_current().map_err(|_| {
         StartError::new(vec![
@@ -58,13 +60,25 @@ pub async fn start(config: Config) -> Result<Jobs, StartError> {
     panics::install_hook();
     let (jobs, registered) = assemble(settings, registered, runtime);
     instances::register(&jobs);
+    jobs.end_with_runtime();
     jobs.open();
+    let unfinished = Unfinished(&jobs);
     if let Err(error) = jobs.run_blocking_startup(&registered).await {
         jobs.shutdown().await;
         return Err(error);
     }
+    std::mem::forget(unfinished);
     jobs.begin(registered);
     Ok(jobs)
+}
+
+/// Ends an instance whose start was given up.
+struct Unfinished<'a>(&'a Jobs);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        self.0.begin_shutdown();
+    }
 }
 
 /// Everything that can be wrong with a start, found without starting.
@@ -103,25 +117,34 @@ fn assemble(
         runtime,
         phase: watch::Sender::new(Phase::Starting),
         scheduler_task: OnceLock::new(),
+        cut_off: Notify::new(),
     };
     (Jobs { inner: Arc::new(inner) }, registered)
 }
 
 impl Jobs {
-    /// Lets the pool execute what is submitted.
+    /// Lets the pool execute what is submitted, and delayed runs come due.
     fn open(&self) {
         let inner = &self.inner;
         let state = Arc::new(inner.settings.state.clone());
         let surroundings = Surroundings { host: self.host(), state };
         let (pool, runtime) = (Arc::clone(&inner.pool), inner.runtime.clone());
-        let jobs = self.clone();
+        let host = self.host();
+        let pool = Arc::downgrade(&pool);
         let spawn = move |worker: Worker| {
-            let pool = Arc::clone(&pool);
+            let Some(pool) = pool.upgrade() else { return };
             let work = async move { worker.run(&pool).await };
-            runtime.spawn(ambient::scope(jobs.host(), work));
+            runtime.spawn(ambient::scope(host.clone(), work));
         };
         let threads = inner.runtime.metrics().num_workers();
         inner.pool.open(surroundings, Box::new(spawn), threads);
+        let scheduler = Arc::clone(&inner.scheduler);
+        let task = supervise(&inner.runtime, "scheduler", move || {
+            let scheduler = Arc::clone(&scheduler);
+            async move { scheduler.run().await }
+        });
+        let first = inner.scheduler_task.set(task).is_ok();
+        debug_assert!(first, "an instance is opened once");
     }
 
     async fn run_blocking_startup(&self, registered: &[(JobIx, Registered)]) -> Result<(), StartError> {
@@ -130,53 +153,49 @@ impl Jobs {
         jobs.sort_by_key(|(_, job)| (job.startup.map_or(0, |startup| startup.order), job.descriptor.name));
         for (ix, job) in jobs {
             let descriptor = job.descriptor;
-            let Some(handle) = self.submit_startup(*ix, job) else { continue };
-            let outcome = handle.wait().await;
-            if !outcome.is_success() {
-                let place = Place::Code { file: descriptor.file, line: descriptor.line };
-                let problem =
-                    Problem::new(format!("the start-up job `{}` {outcome}", descriptor.name)).at(place);
-                return Err(StartError::startup(descriptor.name, problem));
-            }
+            let what = match self.submit_startup(*ix, job) {
+                Ok(handle) => match handle.wait().await {
+                    outcome if outcome.is_success() => continue,
+                    Outcome::Lost => "was lost: jobs was shut down before it started".to_owned(),
+                    outcome => outcome.to_string(),
+                },
+                Err(error) => format!("was refused: {error}"),
+            };
+            let place = Place::Code { file: descriptor.file, line: descriptor.line };
+            let problem = Problem::new(format!("the start-up job `{}` {what}", descriptor.name)).at(place);
+            return Err(StartError::startup(descriptor.name, problem));
         }
         Ok(())
     }
 
-    fn submit_startup(&self, ix: JobIx, job: &Registered) -> Option<super::RunHandle> {
-        let make = job.descriptor.default?;
-        self.submit_body(|_| Some(ix), Body::Template(Template::Make(make))).ok()?.ok()
+    fn submit_startup(&self, ix: JobIx, job: &Registered) -> Result<RunHandle, SubmitError> {
+        let make = job.descriptor.default.ok_or_else(|| SubmitError::no_default(job.descriptor.name))?;
+        self.clone().submit_known(ix, Body::Template(Template::Make(make)))
     }
 
     /// Lets the schedules fire and the start-up jobs that block nothing begin.
     fn begin(&self, registered: Vec<(JobIx, Registered)>) {
         let mut begun = Vec::new();
-        for (ix, job) in registered {
-            if matches!(job.startup, Some(Startup { blocking: false, .. })) {
-                begun.push((
-                    job.startup.map_or(0, |startup| startup.order),
-                    job.descriptor.name,
-                    ix,
-                    job.descriptor,
-                ));
-            }
-            for resolved in job.schedules {
+        for (ix, mut job) in registered {
+            for resolved in std::mem::take(&mut job.schedules) {
                 self.inner.scheduler.add(ix, resolved.schedule, resolved.template, resolved.identity);
             }
-        }
-        let scheduler = Arc::clone(&self.inner.scheduler);
-        let task = supervise(&self.inner.runtime, "scheduler", move || {
-            let scheduler = Arc::clone(&scheduler);
-            async move { scheduler.run().await }
-        });
-        let first = self.inner.scheduler_task.set(task).is_ok();
-        debug_assert!(first, "an instance begins once");
-        self.inner.phase.send_replace(Phase::Running);
-        begun.sort_by_key(|(order, name, ..)| (*order, *name));
-        for (_, _, ix, descriptor) in begun {
-            if let Some(make) = descriptor.default {
-                // Refused only when the program is shutting down already.
-                let _ = self.submit_body(|_| Some(ix), Body::Template(Template::Make(make)));
+            if let Some(Startup { blocking: false, order }) = job.startup {
+                begun.push((order, job.descriptor.name, ix, job));
             }
+        }
+        self.inner.phase.send_if_modified(|phase| {
+            // A start-up job may have shut the instance down.
+            let starting = *phase == Phase::Starting;
+            if starting {
+                *phase = Phase::Running;
+            }
+            starting
+        });
+        begun.sort_by_key(|(order, name, ..)| (*order, *name));
+        for (_, _, ix, job) in begun {
+            // Refused only when the program is shutting down already.
+            let _ = self.submit_startup(ix, &job);
         }
     }
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::task::coop;
 
+use super::error::SubmitError;
 use super::{Jobs, instances};
 use crate::clock::Timestamp;
-use crate::error::SubmitError;
 use crate::job::Job;
 use crate::job::body::{Body, Cloned, Template};
 use crate::job::descriptor::Descriptor;
@@ -78,7 +78,7 @@ impl Jobs {
     }
 }
 
-/// What can be submitted and scheduled: every [`Job`], and a closure by way of [`func`](crate::func).
+/// What can be submitted and scheduled: every [`Job`], and a closure by way of [`func`](crate::func()).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a job",
     label = "not a job",
@@ -274,30 +274,32 @@ impl fmt::Debug for RunHandle {
 }
 
 impl Jobs {
-    pub(super) fn submit_now(&self, who: &Who, body: Body) -> Result<RunHandle, SubmitError> {
-        let body = match self.submit_body(|memory| who.find(memory), body)? {
-            Ok(handle) => return Ok(handle),
-            Err(body) => body,
+    /// The handle to the instance goes on into the handle to the run, which spares a count of references.
+    fn submit_now(self, who: &Who, body: Body) -> Result<RunHandle, SubmitError> {
+        let (id, key) = match self.inner.pool.submit(|memory| who.find(memory), body) {
+            Ok(Ok(submitted)) => submitted,
+            // The job is not known yet.
+            Ok(Err(body)) => {
+                let job = self.register(who)?;
+                return self.submit_known(job, body);
+            }
+            Err(Closed) => return Err(SubmitError::shut_down()),
         };
-        let job = self.register(who)?;
-        let submitted = self.submit_body(|_| Some(job), body)?;
-        Ok(submitted.expect("invariant: the job is registered"))
+        Ok(RunHandle { id, key, jobs: self })
     }
 
-    /// Gives the body back where the job is not known yet.
-    pub(super) fn submit_body(
-        &self,
-        job: impl FnOnce(&Memory) -> Option<JobIx>,
-        body: Body,
-    ) -> Result<Result<RunHandle, Body>, SubmitError> {
-        match self.inner.pool.submit(job, body) {
-            Ok(Ok((id, key))) => Ok(Ok(RunHandle { id, key, jobs: self.clone() })),
-            Ok(Err(body)) => Ok(Err(body)),
+    /// Queues a run of a job that is known.
+    pub(super) fn submit_known(self, job: JobIx, body: Body) -> Result<RunHandle, SubmitError> {
+        match self.inner.pool.submit(|_| Some(job), body) {
+            Ok(submitted) => {
+                let (id, key) = submitted.expect("invariant: the job is known");
+                Ok(RunHandle { id, key, jobs: self })
+            }
             Err(Closed) => Err(SubmitError::shut_down()),
         }
     }
 
-    fn submit_later(&self, who: &Who, body: Body, delay: Delay) -> Result<RunHandle, SubmitError> {
+    fn submit_later(self, who: &Who, body: Body, delay: Delay) -> Result<RunHandle, SubmitError> {
         let job = self.register(who)?;
         let now = self.inner.clock.now();
         let due = match delay {
@@ -306,7 +308,7 @@ impl Jobs {
         };
         let (id, key) = self.inner.pool.delay(job, body, due).map_err(|Closed| SubmitError::shut_down())?;
         self.inner.scheduler.delay(key, delay);
-        Ok(RunHandle { id, key, jobs: self.clone() })
+        Ok(RunHandle { id, key, jobs: self })
     }
 
     /// The job of a value, made known where it is not yet: a closure, a hand-written job, or a linked job that

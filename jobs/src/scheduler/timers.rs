@@ -5,14 +5,14 @@
 //! setting of the clock concerns.
 //!
 //! **A slot is never fired twice, and never early.** The next slot is computed from the nominal time of the last, not
-//! from the time at which it was fired. When the clock is set back, a schedule goes on behind the last slot it has
-//! decided; set back to before it was armed, it goes on at once and passes over the slots it has been through.
+//! from the time at which it was fired. When the clock is set back, a schedule goes on at once, and passes over the
+//! slots that it has been through ([`History`]). Slots that were only missed come again.
 //!
 //! **Late or missed.** A slot that is noticed up to [`LATE`] after its time is late and fires all the same. One that is
 //! noticed later was missed: the machine slept or the clock was set forward. On memory, missed slots are skipped.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::time::Duration;
 
 use super::wheel::{Timer, Wheel};
@@ -41,12 +41,12 @@ pub(crate) struct Planned {
     pub(crate) template: Template,
     pub(crate) identity: Identity,
     next: Option<Due>,
-    /// When it was armed: slots after this are its own.
-    since: Timestamp,
-    /// The last slot that was decided, fired or not.
+    /// The last slot that came, whatever became of it.
     last: Option<Timestamp>,
-    /// Slots it has been through before the clock was set back to before `since`: from, to.
-    done: Option<(Timestamp, Timestamp)>,
+    /// From where on every slot up to the last has come.
+    first: Option<Timestamp>,
+    /// The slots that came before those.
+    history: History,
     pub(crate) tally: Tally,
 }
 
@@ -88,6 +88,8 @@ pub(crate) struct Come {
     /// The schedule of each firing, in the same order.
     pub(crate) schedules: Vec<ScheduleKey>,
     pub(crate) releases: Vec<RunKey>,
+    /// Every schedule whose timer has come, to be armed for its next slot.
+    planned: Vec<ScheduleKey>,
     due: Vec<Timer<Token>>,
 }
 
@@ -100,8 +102,13 @@ pub(crate) struct Timers {
     hasher: RandomState,
     /// Until when the scheduler's task sleeps; what is armed for later need not wake it.
     sleeps_until: Option<Elapsed>,
+    /// When so many timers are armed, those that no longer count are swept out.
+    sweep_at: usize,
     closed: bool,
 }
+
+/// Fewer timers than this are not worth a sweep.
+const FIRST_SWEEP: usize = 1024;
 
 impl Timers {
     pub(crate) fn new(now: Reading) -> Self {
@@ -112,6 +119,7 @@ impl Timers {
             repeats: HashMap::new(),
             hasher: RandomState::new(),
             sleeps_until: Some(Elapsed::ZERO),
+            sweep_at: FIRST_SWEEP,
             closed: false,
         }
     }
@@ -131,7 +139,8 @@ impl Timers {
         if self.closed {
             return None;
         }
-        let highest = self.repeats.entry(self.hasher.hash_one((job, identity.base(&schedule)))).or_insert(0);
+        let hash = self.hash_of(job, &identity, &schedule);
+        let highest = self.repeats.entry(hash).or_insert(0);
         *highest += 1;
         identity.repeat = *highest;
         let next = match schedule.interval() {
@@ -144,9 +153,9 @@ impl Timers {
             template,
             identity,
             next,
-            since: now.wall,
             last: None,
-            done: None,
+            first: None,
+            history: History::default(),
             tally: Tally::default(),
         };
         let key = self.schedules.insert(planned);
@@ -184,7 +193,7 @@ impl Timers {
 
     pub(crate) fn remove(&mut self, key: ScheduleKey) -> Option<Planned> {
         let planned = self.schedules.remove(key)?;
-        let hash = self.hasher.hash_one((planned.job, planned.identity.base(&planned.schedule)));
+        let hash = self.hash_of(planned.job, &planned.identity, &planned.schedule);
         if let Some(highest) = self.repeats.get_mut(&hash)
             && *highest == planned.identity.repeat
         {
@@ -201,6 +210,31 @@ impl Timers {
         self.closed = true;
     }
 
+    /// Whether so many timers are armed that those of removed schedules and cancelled runs should be swept out.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.wall.len() + self.elapsed.len() >= self.sweep_at
+    }
+
+    /// Sweeps out the timers that no longer count. Done each time their number has doubled, it costs each timer a
+    /// constant share.
+    pub(crate) fn sweep(&mut self, is_delayed: impl Fn(RunKey) -> bool) {
+        let Self { wall, elapsed, schedules, .. } = self;
+        for wheel in [&mut *wall, &mut *elapsed] {
+            wheel.retain(|token| match token {
+                Token::Schedule(key) => schedules.get(key).is_some(),
+                Token::Run(run) => is_delayed(run),
+            });
+        }
+        self.sweep_at = FIRST_SWEEP.max(2 * (self.wall.len() + self.elapsed.len()));
+    }
+
+    fn hash_of(&self, job: JobIx, identity: &Identity, schedule: &Schedule) -> u64 {
+        let mut state = self.hasher.build_hasher();
+        job.hash(&mut state);
+        identity.hash_base(schedule, &mut state);
+        state.finish()
+    }
+
     // Reading.
 
     pub(crate) fn get(&self, key: ScheduleKey) -> Option<&Planned> {
@@ -213,7 +247,7 @@ impl Timers {
 
     // What the task does.
 
-    /// Takes out what has come, and plans the slots after.
+    /// Takes out what has come. To be followed by [`plan`](Self::plan), when what has come is under way.
     pub(crate) fn take_due(&mut self, now: Reading, come: &mut Come) {
         if self.closed {
             return;
@@ -227,43 +261,44 @@ impl Timers {
         for timer in due.drain(..) {
             match timer.token {
                 Token::Run(run) => come.releases.push(run),
-                Token::Schedule(key) => self.slots_of(key, now, come),
+                Token::Schedule(key) => self.slot_of(key, now, come),
             }
         }
         come.due = due;
     }
 
-    /// Decides every slot of a schedule that has come, and arms it for the next.
-    fn slots_of(&mut self, key: ScheduleKey, now: Reading, come: &mut Come) {
+    /// Gives out the slot of a schedule that has come. The slot after is planned later: it takes longer to find than
+    /// the run takes to start.
+    fn slot_of(&mut self, key: ScheduleKey, now: Reading, come: &mut Come) {
         let Some(planned) = self.schedules.get_mut(key) else { return };
-        while let Some(due) = planned.next {
-            let (slot, late) = match due {
-                Due::Wall(slot) if slot <= now.wall => (slot, now.wall.since(slot)),
-                Due::Elapsed(at) if at <= now.elapsed => {
-                    let late = now.elapsed.since(at);
-                    (now.wall.saturating_sub(late), late)
-                }
-                _ => break,
-            };
-            if late > LATE {
-                planned.skip_missed(now);
-                continue;
-            }
-            planned.last = Some(slot);
-            planned.next = planned.after(due);
-            come.firings.push(Firing {
-                job: planned.job,
-                slot,
-                body: Body::Template(planned.template.clone()),
-            });
-            come.schedules.push(key);
+        come.planned.push(key);
+        let Some((slot, late)) = planned.slot_come(now) else { return };
+        if late > LATE {
+            return;
         }
-        if let Some(due) = planned.next {
-            let (wheel, tick) = match due {
-                Due::Wall(at) => (&mut self.wall, wall_tick(at)),
-                Due::Elapsed(at) => (&mut self.elapsed, elapsed_tick(at)),
-            };
-            wheel.insert(tick, Token::Schedule(key));
+        planned.last = Some(slot);
+        planned.first.get_or_insert(slot);
+        come.firings.push(Firing { job: planned.job, slot, body: Body::Template(planned.template.clone()) });
+        come.schedules.push(key);
+    }
+
+    /// Arms every schedule that has come for the slot after. One that has come as well meanwhile is due at once.
+    pub(crate) fn plan(&mut self, now: Reading, come: &mut Come) {
+        for key in come.planned.drain(..) {
+            let Some(planned) = self.schedules.get_mut(key) else { continue };
+            match planned.slot_come(now) {
+                Some((_, late)) if late > LATE => planned.skip_missed(now),
+                Some(_) => planned.next = planned.next.and_then(|due| planned.after(due)),
+                // The clock was set back since it was armed.
+                None => {}
+            }
+            if let Some(due) = planned.next {
+                let (wheel, tick) = match due {
+                    Due::Wall(at) => (&mut self.wall, wall_tick(at)),
+                    Due::Elapsed(at) => (&mut self.elapsed, elapsed_tick(at)),
+                };
+                wheel.insert(tick, Token::Schedule(key));
+            }
         }
     }
 
@@ -277,6 +312,20 @@ impl Timers {
                 SlotFate::Skipped => tally.skipped += 1,
                 SlotFate::Paused => tally.paused += 1,
                 SlotFate::Closed => {}
+            }
+        }
+    }
+
+    /// Arms every schedule anew: a task that died may have had some in its hands.
+    pub(crate) fn rearm(&mut self) {
+        for wheel in [&mut self.wall, &mut self.elapsed] {
+            wheel.retain(|token| matches!(token, Token::Run(_)));
+        }
+        for (key, planned) in self.schedules.iter() {
+            match planned.next {
+                Some(Due::Wall(at)) => self.wall.insert(wall_tick(at), Token::Schedule(key)),
+                Some(Due::Elapsed(at)) => self.elapsed.insert(elapsed_tick(at), Token::Schedule(key)),
+                None => {}
             }
         }
     }
@@ -322,7 +371,19 @@ impl Planned {
         })
     }
 
-    /// The last slot that was decided.
+    /// The slot that has come, if one has, and how late it is noticed.
+    fn slot_come(&self, now: Reading) -> Option<(Timestamp, Duration)> {
+        match self.next? {
+            Due::Wall(slot) if slot <= now.wall => Some((slot, now.wall.since(slot))),
+            Due::Elapsed(at) if at <= now.elapsed => {
+                let late = now.elapsed.since(at);
+                Some((now.wall.saturating_sub(late), late))
+            }
+            _ => None,
+        }
+    }
+
+    /// The last slot that came, whatever became of it.
     pub(crate) fn last_slot(&self) -> Option<Timestamp> {
         self.last
     }
@@ -338,12 +399,19 @@ impl Planned {
         }
     }
 
-    /// The first slot after `from` that has not been decided before the clock was set back.
+    /// The first slot after `from` that has not come already.
     fn next_wall(&self, from: Timestamp) -> Option<Timestamp> {
-        let next = next_wall(&self.schedule, from)?;
-        match self.done {
-            Some((first, last)) if first <= next && next <= last => next_wall(&self.schedule, last),
-            _ => Some(next),
+        let mut next = next_wall(&self.schedule, from)?;
+        while let Some(end) = self.history.end_of_span_at(next) {
+            next = next_wall(&self.schedule, end)?;
+        }
+        Some(next)
+    }
+
+    /// The next slot does not follow the last: what lies between has not come.
+    fn leave_gap(&mut self) {
+        if let Some((first, last)) = self.first.take().zip(self.last) {
+            self.history.add(first, last);
         }
     }
 
@@ -360,6 +428,7 @@ impl Planned {
                 self.tally.missed = self.tally.missed.saturating_add(slots);
             }
             Some(Due::Wall(mut slot)) => {
+                self.leave_gap();
                 let too_late = |slot: Timestamp| now.wall.since(slot) > LATE;
                 let mut counted = 0;
                 while too_late(slot) {
@@ -380,19 +449,45 @@ impl Planned {
 
     /// The wall clock was set back to `now`.
     fn set_back(&mut self, now: Timestamp) {
-        let from = if now >= self.since {
-            // What is decided stays decided; slots that were only missed come again.
-            self.last.map_or(now, |last| last.max(now))
-        } else {
-            if let Some(last) = self.last.take() {
-                let first = self.done.map_or(self.since, |(first, _)| first.min(self.since));
-                let last = self.done.map_or(last, |(_, before)| before.max(last));
-                self.done = Some((first, last));
-            }
-            self.since = now;
-            now
+        let from = match self.first.zip(self.last) {
+            // A small step, into the slots that have just come.
+            Some((first, last)) if next_wall(&self.schedule, now).is_some_and(|next| first <= next) => last,
+            _ => now,
         };
-        self.next = self.next_wall(from).map(Due::Wall);
+        if from == now {
+            self.leave_gap();
+        }
+        self.next = self.next_wall(from.max(now)).map(Due::Wall);
+    }
+}
+
+/// Spans of time whose slots have all come, for the day on which the clock is set back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::box_collection, reason = "one word in every schedule, and hardly any has a history")]
+struct History(Option<Box<Vec<Span>>>);
+
+/// From one slot to another, both of them included.
+type Span = (Timestamp, Timestamp);
+
+impl History {
+    /// Spans that are kept. With more, the two earliest become one, together with the gap between them.
+    const KEPT: usize = 16;
+
+    fn add(&mut self, first: Timestamp, last: Timestamp) {
+        let spans = self.0.get_or_insert_default();
+        spans.retain(|span| !(first <= span.0 && span.1 <= last));
+        spans.push((first, last));
+        spans.sort_unstable();
+        if spans.len() > Self::KEPT {
+            let (first, last) = spans.remove(0);
+            spans[0] = (first, spans[0].1.max(last));
+        }
+    }
+
+    /// The end of a span that a slot lies in.
+    fn end_of_span_at(&self, slot: Timestamp) -> Option<Timestamp> {
+        let spans = self.0.as_deref()?;
+        spans.iter().find(|(first, last)| *first <= slot && slot <= *last).map(|(_, last)| *last)
     }
 }
 
@@ -429,4 +524,35 @@ fn elapsed_tick_now(now: Elapsed) -> u64 {
 
 fn elapsed_of(tick: u64) -> Elapsed {
     Elapsed::ZERO.saturating_add(Duration::from_millis(tick))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(seconds: u64) -> Reading {
+        let wall = Timestamp::from_nanos(1_800_000_000 * 1_000_000_000);
+        let elapsed = Duration::from_secs(seconds);
+        Reading { elapsed: Elapsed::ZERO.saturating_add(elapsed), wall: wall.saturating_add(elapsed) }
+    }
+
+    #[test]
+    fn timers_that_no_longer_count_are_swept_out() {
+        let mut timers = Timers::new(reading(0));
+        let mut runs = Slab::new();
+        let kept = runs.insert(());
+        timers.delay(kept, Delay::For(Duration::from_secs(86_400)), reading(0));
+        for second in 0..10_000 {
+            let run = runs.insert(());
+            timers.delay(run, Delay::For(Duration::from_secs(86_400 * 365)), reading(second));
+            runs.remove(run);
+            if timers.is_crowded() {
+                timers.sweep(|run| runs.get(run).is_some());
+            }
+        }
+        assert!(timers.elapsed.len() <= FIRST_SWEEP, "{} timers are armed", timers.elapsed.len());
+        let mut come = Come::default();
+        timers.take_due(reading(86_400), &mut come);
+        assert_eq!(come.releases, [kept]);
+    }
 }

@@ -24,8 +24,9 @@ use crate::job::body::Body;
 use crate::job::info::JobInfo;
 use crate::job::name::JobName;
 use crate::job::run::{Outcome, RunId, RunIds};
+use crate::telemetry::panics;
 
-/// How many runs are kept after their end, over all jobs.
+/// Of how many runs the outcome is kept after their end, over all jobs.
 pub(crate) const KEPT: usize = 10_000;
 
 /// The place of a job among those of its instance. Jobs are never removed.
@@ -45,7 +46,7 @@ pub(crate) struct JobState {
     pub(crate) scheduled: u32,
     /// Runs of slots that have not ended; what the overlap policy counts.
     slot_live: u32,
-    #[expect(clippy::box_collection, reason = "a job that has never waited pays for a pointer only")]
+    #[expect(clippy::box_collection, reason = "a job of which no run ever waits pays 8 bytes, not 32")]
     waiting: Option<Box<VecDeque<RunKey>>>,
     pub(crate) previous: Option<Box<Previous>>,
 }
@@ -73,8 +74,6 @@ struct Run {
     slot: Option<Timestamp>,
     state: State,
     body: Option<Body>,
-    /// Only of a run that has ended.
-    outcome: Outcome,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +82,6 @@ enum State {
     Waiting,
     Available,
     Running { worker: u32, started: Timestamp },
-    Ended,
 }
 
 /// A run that a worker may now execute.
@@ -132,7 +130,8 @@ pub(crate) struct Ended {
 impl Ended {
     /// Tells those who wait, and drops what is left. Not under a lock.
     pub(crate) fn settle(self) {
-        drop(self.body);
+        // The values of the job are dropped, which may panic. That is nobody's business here: the run has ended.
+        let _ = panics::catch(|| drop(self.body));
         for waiter in self.waiters {
             // A receiver that is gone has stopped waiting.
             let _ = waiter.send(self.outcome.clone());
@@ -170,8 +169,8 @@ pub(crate) struct Memory {
     by_name: HashMap<JobName, JobIx>,
     by_type: HashMap<TypeId, JobIx, BuildHasherDefault<TypeIdHasher>>,
     runs: Slab<Run>,
-    /// Runs that have ended, the oldest first.
-    ended: VecDeque<RunKey>,
+    /// What runs came to that have ended, the oldest first.
+    ended: VecDeque<(RunKey, Outcome)>,
     /// Available runs, in the order in which they became so. A key whose run was cancelled is passed over.
     queue: VecDeque<RunKey>,
     queued: usize,
@@ -256,7 +255,7 @@ impl Memory {
 
     /// Runs that have not ended, in whatever state.
     pub(crate) fn live(&self) -> usize {
-        self.runs.len() - self.ended.len()
+        self.runs.len()
     }
 
     // Runs.
@@ -331,7 +330,7 @@ impl Memory {
     /// Ends every run of a slot of `job` that has not started, and names the workers of those that have.
     fn cancel_slots(&mut self, job: JobIx) -> Cancelling {
         let mut cancelling = Cancelling::default();
-        let live = |run: &Run| run.job == job && run.slot.is_some() && run.state != State::Ended;
+        let live = |run: &Run| run.job == job && run.slot.is_some();
         let keys: Vec<_> = self.runs.iter().filter(|(_, run)| live(run)).map(|(key, _)| key).collect();
         for key in keys {
             match self.cancel(key) {
@@ -364,14 +363,12 @@ impl Memory {
 
     /// A run that was claimed has come to its end. Its waiting successor becomes available in the same step.
     pub(crate) fn finish(&mut self, key: RunKey, outcome: Outcome, now: Timestamp) -> Option<Ended> {
-        let run = self.runs.get_mut(key)?;
-        let State::Running { started, .. } = run.state else { return None };
-        run.state = State::Ended;
-        run.outcome = outcome.clone();
-        let (id, slot, ix) = (run.id, run.slot, run.job);
+        let State::Running { started, .. } = self.runs.get(key)?.state else { return None };
+        let Run { id, slot, job: ix, .. } = self.runs.remove(key)?;
         self.running -= 1;
         let waiters = self.waiters_of(key);
         let told = if waiters.is_empty() { None } else { Some(outcome.clone()) };
+        self.keep(key, outcome.clone());
         let previous = Previous { id, slot, started, finished: now, outcome };
         let job = &mut self.jobs[ix.0 as usize];
         job.running -= 1;
@@ -382,27 +379,22 @@ impl Memory {
         if slot.is_some() {
             self.slot_ended(ix);
         }
-        self.keep(key);
         told.map(|outcome| Ended { outcome, waiters, body: None })
     }
 
-    /// Keeps a run that has ended, and forgets the oldest of too many.
-    fn keep(&mut self, key: RunKey) {
-        self.ended.push_back(key);
-        if self.ended.len() > KEPT
-            && let Some(oldest) = self.ended.pop_front()
-        {
-            self.runs.remove(oldest);
+    /// Keeps what a run came to, and forgets the oldest of too many.
+    fn keep(&mut self, key: RunKey, outcome: Outcome) {
+        if self.ended.len() == KEPT {
+            self.ended.pop_front();
         }
+        self.ended.push_back((key, outcome));
     }
 
     /// Ends a run that has not started, or names the worker that executes it.
     pub(crate) fn cancel(&mut self, key: RunKey) -> Cancel {
         let Some(run) = self.runs.get(key) else { return Cancel::Gone };
-        match run.state {
-            State::Running { worker, .. } => return Cancel::Running(worker),
-            State::Ended => return Cancel::Gone,
-            State::Scheduled { .. } | State::Waiting | State::Available => {}
+        if let State::Running { worker, .. } = run.state {
+            return Cancel::Running(worker);
         }
         self.end_unstarted(key, Outcome::Cancelled).map_or(Cancel::Gone, Cancel::Ended)
     }
@@ -413,17 +405,13 @@ impl Memory {
         for job in &mut self.jobs {
             job.waiting = None;
         }
-        let unstarted =
-            |run: &Run| matches!(run.state, State::Scheduled { .. } | State::Waiting | State::Available);
+        let unstarted = |run: &Run| !matches!(run.state, State::Running { .. });
         let keys: Vec<_> = self.runs.iter().filter(|(_, run)| unstarted(run)).map(|(key, _)| key).collect();
         keys.into_iter().filter_map(|key| self.end_unstarted(key, Outcome::Lost)).collect()
     }
 
     fn end_unstarted(&mut self, key: RunKey, outcome: Outcome) -> Option<Ended> {
-        let run = self.runs.get_mut(key)?;
-        let state = std::mem::replace(&mut run.state, State::Ended);
-        run.outcome = outcome.clone();
-        let (body, slot, ix) = (run.body.take(), run.slot, run.job);
+        let Run { state, body, slot, job: ix, .. } = self.runs.remove(key)?;
         let job = self.job_mut(ix);
         match state {
             State::Scheduled { .. } => job.scheduled -= 1,
@@ -436,26 +424,25 @@ impl Memory {
                     waiting.retain(|other| *other != key);
                 }
             }
-            State::Running { .. } | State::Ended => unreachable!("invariant: the run has not started"),
+            State::Running { .. } => unreachable!("invariant: the run has not started"),
         }
         if slot.is_some() {
             self.slot_ended(ix);
         }
-        self.keep(key);
+        self.keep(key, outcome.clone());
         Some(Ended { outcome, waiters: self.waiters_of(key), body })
     }
 
     /// The outcome of a run: as it was, or to be told.
     pub(crate) fn watch(&mut self, key: RunKey) -> Watch {
-        match self.runs.get(key) {
-            None => Watch::Gone,
-            Some(run) if run.state == State::Ended => Watch::Ended(run.outcome.clone()),
-            Some(_) => {
-                let (sender, receiver) = oneshot::channel();
-                self.waiters.entry(key).or_default().push(sender);
-                Watch::Pending(receiver)
-            }
+        if self.runs.get(key).is_some() {
+            let (sender, receiver) = oneshot::channel();
+            self.waiters.entry(key).or_default().push(sender);
+            return Watch::Pending(receiver);
         }
+        // Most ask soon after the end.
+        let kept = self.ended.iter().rev().find(|(ended, _)| *ended == key);
+        kept.map_or(Watch::Gone, |(_, outcome)| Watch::Ended(outcome.clone()))
     }
 
     fn waiters_of(&mut self, key: RunKey) -> Vec<oneshot::Sender<Outcome>> {
@@ -474,7 +461,7 @@ impl Memory {
             self.job_mut(job).slot_live += 1;
         }
         let id = self.ids.next(now);
-        (id, self.runs.insert(Run { id, job, slot, state, body: Some(body), outcome: Outcome::Unknown }))
+        (id, self.runs.insert(Run { id, job, slot, state, body: Some(body) }))
     }
 
     fn make_available(&mut self, job: JobIx, key: RunKey) {

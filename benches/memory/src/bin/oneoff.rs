@@ -53,7 +53,8 @@ async fn ours(jobs: &jobs::Jobs) -> Duration {
 }
 
 fn main() {
-    for threads in [1, 2] {
+    let threads = std::env::args().nth(1).map(|n| n.parse().expect("a number of threads"));
+    for threads in threads.map_or(vec![1, 2], |n: usize| vec![n]) {
         println!("{threads} threads");
         let mut runtime = match threads {
             1 => tokio::runtime::Builder::new_current_thread(),

@@ -1,0 +1,116 @@
+//! One entry of `#[job(…)]`: a key with what stands behind it, not read yet. A mistake in one entry hides none in
+//! another.
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::LitStr;
+use syn::ext::IdentExt as _;
+
+use crate::ctxt::Ctxt;
+use crate::{key, literal};
+
+/// `key`, `key = value` or `key(…)`.
+pub(crate) struct Entry {
+    pub(crate) key: Ident,
+    pub(crate) name: String,
+    pub(crate) value: Value,
+    /// Which `#[job(…)]` of the function it stands in.
+    pub(crate) attribute: usize,
+}
+
+pub(crate) enum Value {
+    None,
+    Equals(TokenStream),
+    List(Group),
+}
+
+/// Cuts at the commas, and where one is missing.
+pub(crate) fn split(cx: &Ctxt, tokens: TokenStream) -> Vec<TokenStream> {
+    let mut entries = Vec::new();
+    let mut entry: Vec<TokenTree> = Vec::new();
+    for token in tokens {
+        if matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ',') {
+            if entry.is_empty() {
+                cx.error(&token, "nothing stands before this comma");
+            }
+            entries.push(std::mem::take(&mut entry));
+            continue;
+        }
+        let is_word = matches!(token, TokenTree::Ident(_));
+        if is_word && matches!(entry.last(), Some(TokenTree::Literal(_) | TokenTree::Group(_))) {
+            cx.error(&token, format_args!("expected `,` before `{token}`"));
+            entries.push(std::mem::take(&mut entry));
+        }
+        entry.push(token);
+    }
+    entries.push(entry);
+    entries.into_iter().filter(|entry| !entry.is_empty()).map(|entry| entry.into_iter().collect()).collect()
+}
+
+impl Entry {
+    pub(crate) fn parse(cx: &Ctxt, tokens: TokenStream, attribute: usize) -> Option<Self> {
+        let whole = tokens.clone();
+        if let Ok(text) = syn::parse2::<LitStr>(tokens.clone()) {
+            cx.error(&text, literal::without_key(&text));
+            return None;
+        }
+        let mut tokens = tokens.into_iter().peekable();
+        let Some(TokenTree::Ident(key)) = tokens.next() else {
+            cx.error(whole, "expected a key, such as `schedule = \"0 0 3 * * *\"` or `every = \"24h\"`");
+            return None;
+        };
+        let name = key.unraw().to_string();
+        let example = match key::example(&name) {
+            "" => return Some(Self { name, key, value: Value::None, attribute }),
+            example => example,
+        };
+        let value = match tokens.next() {
+            None => Value::None,
+            Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => {
+                let value: TokenStream = tokens.collect();
+                if value.is_empty() {
+                    cx.error(&whole, format_args!("`{name}` has no value\nhelp: it is written `{example}`"));
+                    return None;
+                }
+                return Some(Self { name, key, value: Value::Equals(value), attribute });
+            }
+            Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis => {
+                Value::List(group)
+            }
+            Some(other) => {
+                let problem = match &other {
+                    TokenTree::Punct(punct) if punct.as_char() == ':' => {
+                        "a key and its value are joined by `=`"
+                    }
+                    _ => "expected `,` or `=` behind the key",
+                };
+                cx.error(&other, format_args!("{problem}\nhelp: it is written `{example}`"));
+                return None;
+            }
+        };
+        if let Some(extra) = tokens.next() {
+            cx.error(&extra, format_args!("expected `,` behind `{name}`"));
+        }
+        Some(Self { key, name, value, attribute })
+    }
+
+    /// The value behind `=`, or a mistake that says what kind of value the key takes.
+    pub(crate) fn equals(&self, cx: &Ctxt, takes: &str) -> Option<&TokenStream> {
+        match &self.value {
+            Value::Equals(tokens) => Some(tokens),
+            Value::None => {
+                self.wrong(cx, &self.key, takes);
+                None
+            }
+            Value::List(group) => {
+                self.wrong(cx, group, takes);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn wrong(&self, cx: &Ctxt, about: impl ToTokens, takes: &str) {
+        let Self { name, .. } = self;
+        cx.error(about, format_args!("`{name}` takes {takes}\nhelp: it is written `{}`", key::example(name)));
+    }
+}

@@ -1,0 +1,271 @@
+//! What stands behind a key, read as what the key takes.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
+use syn::ext::IdentExt as _;
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Expr, Lit, LitStr, Path, Token};
+
+use crate::ctxt::Ctxt;
+use crate::entry::{Entry, Value};
+use crate::key;
+
+/// `startup` or `startup = "blocking"`.
+#[derive(Clone, Copy)]
+pub(crate) struct Startup {
+    pub(crate) blocking: bool,
+}
+
+/// One of `args(name = value, …)`.
+pub(crate) struct Arg {
+    pub(crate) name: Ident,
+    pub(crate) value: Expr,
+}
+
+/// A literal text. What else stands there is refused with the reason: it is read while the program is compiled.
+pub(crate) fn string(cx: &Ctxt, entry: &Entry) -> Option<LitStr> {
+    let tokens = entry.equals(cx, "a text in quotes")?;
+    match syn::parse2::<LitStr>(tokens.clone()) {
+        Ok(text) => plain(cx, text),
+        Err(_) => {
+            not_a_string(cx, entry, tokens.clone(), "a text in quotes");
+            None
+        }
+    }
+}
+
+/// One text, if `single` allows it, or a list of them.
+pub(crate) fn strings(cx: &Ctxt, entry: &Entry, single: bool) -> Option<Vec<LitStr>> {
+    let takes = if single { "a text in quotes, or a list of them" } else { "a list of texts in quotes" };
+    let tokens = entry.equals(cx, takes)?;
+    if let Ok(text) = syn::parse2::<LitStr>(tokens.clone()) {
+        if single {
+            return plain(cx, text).map(|text| vec![text]);
+        }
+        cx.error(
+            &text,
+            format_args!(
+                "`{name}` takes a list\nhelp: write `{name} = [{lit}]`",
+                name = entry.name,
+                lit = text.token()
+            ),
+        );
+        return None;
+    }
+    let list = |input: ParseStream<'_>| {
+        let content;
+        syn::bracketed!(content in input);
+        Punctuated::<Expr, Token![,]>::parse_terminated(&content)
+    };
+    let Ok(items) = list.parse2(tokens.clone()) else {
+        not_a_string(cx, entry, tokens.clone(), takes);
+        return None;
+    };
+    if items.is_empty() {
+        let name = &entry.name;
+        cx.error(tokens, format_args!("`{name}` has an empty list\nhelp: leave `{name}` out, or name one"));
+        return None;
+    }
+    let mut texts = Some(Vec::new());
+    for item in items {
+        let text = match syn::parse2::<LitStr>(item.to_token_stream()) {
+            Ok(text) => plain(cx, text),
+            Err(_) => {
+                not_a_string(cx, entry, item.into_token_stream(), "texts in quotes in its list");
+                None
+            }
+        };
+        match text {
+            Some(text) => texts.iter_mut().for_each(|texts| texts.push(text.clone())),
+            None => texts = None,
+        }
+    }
+    texts
+}
+
+/// A literal without a suffix.
+fn plain(cx: &Ctxt, text: LitStr) -> Option<LitStr> {
+    if text.suffix().is_empty() {
+        return Some(text);
+    }
+    cx.error(&text, format_args!("unexpected suffix `{}` behind the text", text.suffix()));
+    None
+}
+
+fn not_a_string(cx: &Ctxt, entry: &Entry, tokens: TokenStream, takes: &str) {
+    let name = &entry.name;
+    let source = tokens.to_string().replace(' ', "");
+    let help = match syn::parse2::<Expr>(tokens.clone()) {
+        Ok(_) if looks_like_text(name, &source) => format!("write `{name} = \"{source}\"`"),
+        Ok(Expr::Array(_)) => {
+            "it is one text; for several, write several `#[job(…)]` on the function".to_owned()
+        }
+        Ok(Expr::Lit(number)) if name == "every" && matches!(number.lit, Lit::Int(_)) => {
+            format!("write `every = \"{}s\"` if it is in seconds", number.to_token_stream())
+        }
+        Ok(Expr::Lit(_)) | Err(_) => format!("it is written `{}`", key::example(name)),
+        Ok(_) => {
+            "it is checked while the program is compiled, so it must be a literal; what changes between \
+                  deployments belongs in the config"
+                .to_owned()
+        }
+    };
+    cx.error(tokens, format_args!("`{name}` takes {takes}\nhelp: {help}"));
+}
+
+/// Whether what stands there only lacks its quotes; a constant or a call is another mistake.
+fn looks_like_text(name: &str, source: &str) -> bool {
+    let is_word = source.chars().all(|char| char.is_ascii_lowercase() || matches!(char, '_' | '0'..='9'))
+        && source.starts_with(|char: char| char.is_ascii_lowercase());
+    match name {
+        "tz" => source.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '_' | '/')),
+        "schedule" => source.starts_with("cron."),
+        _ => is_word,
+    }
+}
+
+/// Those texts that `check` accepts; it reports the others.
+pub(crate) fn checked<T>(
+    cx: &Ctxt,
+    texts: Vec<LitStr>,
+    check: fn(&Ctxt, &LitStr) -> Option<T>,
+) -> Vec<(LitStr, T)> {
+    texts.into_iter().filter_map(|text| check(cx, &text).map(|value| (text, value))).collect()
+}
+
+pub(crate) fn startup(cx: &Ctxt, entry: &Entry) -> Option<Startup> {
+    let wrong = |about: TokenStream| {
+        cx.error(
+            about,
+            "`startup` stands alone, or is `startup = \"blocking\"`\n\
+             help: `startup` begins the job at start and blocks nothing; with `\"blocking\"` the start waits for it",
+        );
+        None
+    };
+    match &entry.value {
+        Value::None => Some(Startup { blocking: false }),
+        Value::Equals(tokens) => match syn::parse2::<LitStr>(tokens.clone()) {
+            Ok(text) if text.value() == "blocking" && text.suffix().is_empty() => {
+                Some(Startup { blocking: true })
+            }
+            _ => wrong(tokens.clone()),
+        },
+        Value::List(group) => wrong(group.to_token_stream()),
+    }
+}
+
+pub(crate) fn integer(cx: &Ctxt, entry: &Entry) -> Option<i32> {
+    let takes = "a whole number";
+    let tokens = entry.equals(cx, takes)?;
+    let signed = |input: ParseStream<'_>| {
+        let minus: Option<Token![-]> = input.parse()?;
+        Ok((minus.is_some(), input.parse::<syn::LitInt>()?))
+    };
+    let Ok((minus, digits)) = signed.parse2(tokens.clone()) else {
+        entry.wrong(cx, tokens, takes);
+        return None;
+    };
+    let sign = if minus { "-" } else { "" };
+    match (digits.suffix(), format!("{sign}{}", digits.base10_digits()).parse()) {
+        ("" | "i32", Ok(number)) => Some(number),
+        ("" | "i32", Err(_)) => {
+            cx.error(tokens, format_args!("`{}` is outside {} to {}", entry.name, i32::MIN, i32::MAX));
+            None
+        }
+        _ => {
+            entry.wrong(cx, tokens, takes);
+            None
+        }
+    }
+}
+
+pub(crate) fn boolean(cx: &Ctxt, entry: &Entry) -> Option<bool> {
+    let takes = "`true` or `false`";
+    let tokens = entry.equals(cx, takes)?;
+    match syn::parse2::<syn::LitBool>(tokens.clone()) {
+        Ok(literal) => Some(literal.value),
+        Err(_) => {
+            entry.wrong(cx, tokens, takes);
+            None
+        }
+    }
+}
+
+pub(crate) fn ident(cx: &Ctxt, entry: &Entry) -> Option<Ident> {
+    let takes = "the name of a type";
+    let tokens = entry.equals(cx, takes)?;
+    let parsed = syn::parse2::<Ident>(tokens.clone())
+        .or_else(|_| syn::parse2::<LitStr>(tokens.clone()).and_then(|text| text.parse()));
+    if parsed.is_err() {
+        entry.wrong(cx, tokens, takes);
+    }
+    parsed.ok()
+}
+
+pub(crate) fn path(cx: &Ctxt, entry: &Entry) -> Option<Path> {
+    let takes = "the path of the crate `jobs`";
+    let tokens = entry.equals(cx, takes)?;
+    let parsed = Path::parse_mod_style.parse2(tokens.clone()).or_else(|_| {
+        syn::parse2::<LitStr>(tokens.clone()).and_then(|text| text.parse_with(Path::parse_mod_style))
+    });
+    if parsed.is_err() {
+        entry.wrong(cx, tokens, takes);
+    }
+    parsed.ok()
+}
+
+pub(crate) fn args(cx: &Ctxt, entry: &Entry) -> Option<Vec<Arg>> {
+    let takes = "names and values in parentheses";
+    let group = match &entry.value {
+        Value::List(group) => group,
+        Value::None => {
+            entry.wrong(cx, &entry.key, takes);
+            return None;
+        }
+        Value::Equals(tokens) => {
+            entry.wrong(cx, tokens, takes);
+            return None;
+        }
+    };
+    if group.stream().is_empty() {
+        cx.error(
+            &entry.key,
+            "`args` is empty\nhelp: leave it out, or give the arguments: `args(to = \"ops\")`",
+        );
+        return None;
+    }
+    let list = |input: ParseStream<'_>| {
+        let one = |input: ParseStream<'_>| {
+            if input.peek(Lit) {
+                let value: Expr = input.parse()?;
+                return Err(syn::Error::new_spanned(
+                    value,
+                    "an argument is given by its name: `args(to = \"ops\")`",
+                ));
+            }
+            let name = input.call(Ident::parse_any)?;
+            if input.is_empty() || input.peek(Token![,]) {
+                return Err(syn::Error::new_spanned(
+                    &name,
+                    format_args!("`{name}` has no value\nhelp: write `args({name} = …)`"),
+                ));
+            }
+            input.parse::<Token![=]>().map_err(|error| {
+                syn::Error::new(
+                    error.span(),
+                    format_args!("expected `=` behind `{name}`\nhelp: write `args({name} = …)`"),
+                )
+            })?;
+            Ok(Arg { name, value: input.parse()? })
+        };
+        Punctuated::<Arg, Token![,]>::parse_terminated_with(input, one)
+    };
+    match list.parse2(group.stream()) {
+        Ok(list) => Some(list.into_iter().collect()),
+        Err(error) => {
+            cx.push(error);
+            None
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Why something could not be started, submitted, scheduled or steered.
+
+use std::fmt;
+
+use crate::error::{Problem, ProblemList};
+use crate::schedule::ScheduleError;
+
+/// Why an instance could not be started: all mistakes at once, each with its place and its fix.
+///
+/// `Display` and `Debug` both write the whole text, so that a `main` that returns the error prints it readably.
+pub struct StartError {
+    problems: Vec<Problem>,
+    startup: Option<&'static str>,
+}
+
+impl StartError {
+    pub(crate) fn new(problems: Vec<Problem>) -> Self {
+        Self { problems, startup: None }
+    }
+
+    /// A blocking start-up job came to an end other than success.
+    pub(crate) fn startup(job: &'static str, problem: Problem) -> Self {
+        Self { problems: vec![problem], startup: Some(job) }
+    }
+
+    /// The mistakes; there is one at least.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// The start-up job that failed; none when nothing was started.
+    #[must_use]
+    pub fn startup_job(&self) -> Option<&'static str> {
+        self.startup
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ProblemList { heading: "jobs cannot start", problems: &self.problems }.fmt(f)
+    }
+}
+
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Why something could not be submitted, scheduled or steered.
+#[derive(Debug, Clone)]
+pub struct SubmitError(Box<SubmitErrorKind>);
+
+#[derive(Debug, Clone)]
+enum SubmitErrorKind {
+    NotStarted,
+    Several(usize),
+    ShutDown,
+    UnknownJob { name: String, near: Option<String> },
+    NoDefault { name: String },
+    NameTaken { name: String },
+    BadName { rendered: String },
+    NoSuchSchedule(Problem),
+    Schedule(ScheduleError),
+}
+
+impl SubmitError {
+    pub(crate) fn not_started() -> Self {
+        Self(Box::new(SubmitErrorKind::NotStarted))
+    }
+
+    pub(crate) fn several(count: usize) -> Self {
+        Self(Box::new(SubmitErrorKind::Several(count)))
+    }
+
+    pub(crate) fn shut_down() -> Self {
+        Self(Box::new(SubmitErrorKind::ShutDown))
+    }
+
+    pub(crate) fn unknown_job(name: &str, near: Option<String>) -> Self {
+        Self(Box::new(SubmitErrorKind::UnknownJob { name: name.to_owned(), near }))
+    }
+
+    pub(crate) fn no_default(name: &str) -> Self {
+        Self(Box::new(SubmitErrorKind::NoDefault { name: name.to_owned() }))
+    }
+
+    pub(crate) fn name_taken(name: &str) -> Self {
+        Self(Box::new(SubmitErrorKind::NameTaken { name: name.to_owned() }))
+    }
+
+    pub(crate) fn bad_name(rendered: String) -> Self {
+        Self(Box::new(SubmitErrorKind::BadName { rendered }))
+    }
+
+    pub(crate) fn no_such_schedule(problem: Problem) -> Self {
+        Self(Box::new(SubmitErrorKind::NoSuchSchedule(problem)))
+    }
+
+    pub(crate) fn schedule(error: ScheduleError) -> Self {
+        Self(Box::new(SubmitErrorKind::Schedule(error)))
+    }
+
+    /// Whether there was no instance to submit to.
+    #[must_use]
+    pub fn is_not_started(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::NotStarted)
+    }
+
+    /// Whether several instances run and the call did not say which it means.
+    #[must_use]
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::Several(_))
+    }
+
+    /// Whether the instance is shutting down or has ended.
+    #[must_use]
+    pub fn is_shut_down(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::ShutDown)
+    }
+
+    /// Whether a job was named that does not exist.
+    #[must_use]
+    pub fn is_unknown_job(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::UnknownJob { .. })
+    }
+
+    /// Whether the name of a job cannot be one, or belongs to another job.
+    #[must_use]
+    pub fn is_bad_name(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::NameTaken { .. } | SubmitErrorKind::BadName { .. })
+    }
+
+    /// Whether the schedule has a mistake, or its name is not in the config.
+    #[must_use]
+    pub fn is_schedule(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::Schedule(_) | SubmitErrorKind::NoSuchSchedule(_))
+    }
+}
+
+impl fmt::Display for SubmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            SubmitErrorKind::NotStarted => {
+                f.write_str("no instance of jobs is running; call `jobs::start(config).await` first")
+            }
+            SubmitErrorKind::Several(count) => write!(
+                f,
+                "{count} instances of jobs are running, and the call does not say which it means; \
+                 call the method of the handle that `jobs::start` gave, or run the code in `Jobs::scope`"
+            ),
+            SubmitErrorKind::ShutDown => f.write_str("this instance of jobs has been shut down"),
+            SubmitErrorKind::UnknownJob { name, near } => {
+                write!(f, "no job is named `{name}`")?;
+                near.as_ref().map_or(Ok(()), |near| write!(f, "; did you mean `{near}`?"))
+            }
+            SubmitErrorKind::NoDefault { name } => write!(
+                f,
+                "the job `{name}` has arguments without a value; submit it with `jobs.now({name} {{ … }})`, \
+                 or give its parameters `#[default = …]`"
+            ),
+            SubmitErrorKind::NameTaken { name } => {
+                write!(f, "the name `{name}` belongs to another job; give this one a name of its own")
+            }
+            SubmitErrorKind::BadName { rendered } => f.write_str(rendered),
+            SubmitErrorKind::NoSuchSchedule(problem) => problem.fmt(f),
+            SubmitErrorKind::Schedule(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SubmitError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &*self.0 {
+            SubmitErrorKind::Schedule(error) => error.source(),
+            _ => None,
+        }
+    }
+}

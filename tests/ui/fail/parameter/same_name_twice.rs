@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async fn sweep(_a: u8, _a: u8) {}
+
+fn main() {}
