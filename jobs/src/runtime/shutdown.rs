@@ -169,9 +169,10 @@ impl Drop for Keeper {
         if matches!(*jobs.inner.phase.borrow(), Phase::Ended(_)) {
             return;
         }
+        telemetry::runtime_gone();
         jobs.close();
         let pool = &jobs.inner.pool;
-        // Those of its workers that are not dropped yet will be: async runs end where they await.
+        // Of its workers some may be gone already, and their runs are not counted; those that are not will be.
         let interrupted = pool.executing(true);
         let still_running = pool.executing(false) - interrupted;
         jobs.end(ShutdownReport { interrupted, still_running, lost: pool.drain() });
