@@ -48,13 +48,20 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// The key without its number: what was given, else the name in the config, else the canonical text with the
-    /// arguments.
+    /// arguments and the zone.
     pub(crate) fn base(&self, schedule: &Schedule) -> String {
         match (&self.key, &self.name) {
             (Some(given), _) => given.to_string(),
             (None, Some(name)) => name.to_string(),
-            (None, None) if self.args.is_empty() => schedule.to_string(),
-            (None, None) => format!("{schedule} ({})", self.args),
+            (None, None) => {
+                // The zone is a part of it, also where none is named and that means UTC.
+                let zone = match (schedule.zone(), schedule.interval()) {
+                    (None, None) => "TZ=UTC ",
+                    _ => "",
+                };
+                let args = if self.args.is_empty() { String::new() } else { format!(" ({})", self.args) };
+                format!("{zone}{schedule}{args}")
+            }
         }
     }
 
