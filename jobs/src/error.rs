@@ -161,51 +161,6 @@ impl fmt::Display for ProblemList<'_> {
     }
 }
 
-/// Why an instance could not be started: all mistakes at once, each with its place and its fix.
-///
-/// `Display` and `Debug` both write the whole text, so that a `main` that returns the error prints it readably.
-pub struct StartError {
-    problems: Vec<Problem>,
-    startup: Option<&'static str>,
-}
-
-impl StartError {
-    pub(crate) fn new(problems: Vec<Problem>) -> Self {
-        Self { problems, startup: None }
-    }
-
-    /// A blocking start-up job came to an end other than success.
-    pub(crate) fn startup(job: &'static str, problem: Problem) -> Self {
-        Self { problems: vec![problem], startup: Some(job) }
-    }
-
-    /// The mistakes; there is one at least.
-    #[must_use]
-    pub fn problems(&self) -> &[Problem] {
-        &self.problems
-    }
-
-    /// The start-up job that failed; none when nothing was started.
-    #[must_use]
-    pub fn startup_job(&self) -> Option<&'static str> {
-        self.startup
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        ProblemList { heading: "jobs cannot start", problems: &self.problems }.fmt(f)
-    }
-}
-
-impl fmt::Debug for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::error::Error for StartError {}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,13 +16,13 @@ mod telemetry;
 pub mod testing;
 
 pub use config::{Config, ConfigError, JobConfig};
-pub use error::{BoxError, Place, Problem, StartError};
+pub use error::{BoxError, Place, Problem};
 pub use job::{Func, Job, JobContext, JobResult, Outcome, RunId, func};
 pub use jobs_macros::job;
 pub use runtime::{
     JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle, ScheduleSnapshot,
-    Scheduling, ShutdownReport, Snapshot, SourcePlace, Submission, Submit, SubmitError, Submitting, after,
-    at, now, start,
+    Scheduling, ShutdownReport, Snapshot, SourcePlace, StartError, Submission, Submit, SubmitError,
+    Submitting, after, at, now, start,
 };
 pub use schedule::{Schedule, ScheduleError};
 

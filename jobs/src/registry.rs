@@ -5,6 +5,7 @@
 //! found before any is reported.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 
 use jobs_syntax::{Overlap, ScheduleText};
 
@@ -47,13 +48,28 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// The key without its number: what was given, else the name in the config, else the canonical text with the
-    /// arguments.
+    /// arguments and the zone.
     pub(crate) fn base(&self, schedule: &Schedule) -> String {
         match (&self.key, &self.name) {
             (Some(given), _) => given.to_string(),
             (None, Some(name)) => name.to_string(),
-            (None, None) if self.args.is_empty() => schedule.to_string(),
-            (None, None) => format!("{schedule} ({})", self.args),
+            (None, None) => {
+                // The zone is a part of it, also where none is named and that means UTC.
+                let zone = match (schedule.zone(), schedule.interval()) {
+                    (None, None) => "TZ=UTC ",
+                    _ => "",
+                };
+                let args = if self.args.is_empty() { String::new() } else { format!(" ({})", self.args) };
+                format!("{zone}{schedule}{args}")
+            }
+        }
+    }
+
+    /// What [`base`](Self::base) tells apart, told apart without writing it down.
+    pub(crate) fn hash_base<H: Hasher>(&self, schedule: &Schedule, state: &mut H) {
+        match self.key.as_ref().or(self.name.as_ref()) {
+            Some(name) => name.hash(state),
+            None => (schedule, self.args).hash(state),
         }
     }
 

@@ -57,7 +57,7 @@ impl Variables {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Result<&str, ()>> {
-        self.0.get(name).map(|value| value.as_deref().map_err(|()| ()))
+        self.0.get(name).map(|value| value.as_deref().or(Err(())))
     }
 
     /// What the variables say. `spellings` are the sources that may know how a name is really spelled.

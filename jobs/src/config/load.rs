@@ -17,7 +17,7 @@ use crate::error::Problem;
 pub(super) enum File {
     #[default]
     None,
-    Toml(Source, Layer),
+    Toml(Source, Box<Layer>),
     Conf(ConfFile),
 }
 
@@ -43,7 +43,7 @@ pub(super) fn load(path: &Path) -> Result<File, ConfigError> {
 pub(super) fn parse(bytes: &[u8], format: Format, source: Source) -> Result<File, Vec<Problem>> {
     let text = source.decode(bytes).map_err(|problem| vec![problem])?;
     match format {
-        Format::Toml => toml_file::read(text, &source).map(|layer| File::Toml(source, layer)),
+        Format::Toml => toml_file::read(text, &source).map(|layer| File::Toml(source, Box::new(layer))),
         Format::Conf => ConfFile::read(text, &source).map(File::Conf),
     }
 }

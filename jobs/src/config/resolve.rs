@@ -27,7 +27,7 @@ impl Config {
             }
             other => {
                 let (layer, source) = match other {
-                    File::Toml(source, layer) => (layer, Some(source)),
+                    File::Toml(source, layer) => (*layer, Some(source)),
                     _ => (Layer::default(), None),
                 };
                 if let Some((mode, place)) = mode {

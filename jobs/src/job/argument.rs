@@ -5,7 +5,6 @@
 //! methods exist for every type: those of [`NotAnArgument`] take the place of the real ones where the bound fails.
 
 #![allow(missing_docs, reason = "for generated code, behind `__private`")]
-#![allow(missing_docs, reason = "behind `__private`: for generated code alone")]
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -1,7 +1,8 @@
 //! Steering jobs by their name.
 
+use super::Jobs;
+use super::error::SubmitError;
 use super::submission::RunHandle;
-use super::{Jobs, SubmitError};
 use crate::job::body::{Body, Template};
 use crate::store::memory::JobIx;
 

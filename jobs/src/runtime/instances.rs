@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::{Inner, Jobs, SubmitError};
+use super::error::SubmitError;
+use super::{Inner, Jobs};
 use crate::job::ambient::{self, Host};
 
 /// Every instance from its start to the end of its shutdown. It keeps them alive: dropping a handle stops nothing.

@@ -1,13 +1,13 @@
 //! Puts the parts together: an instance of `jobs`, the handle to it, and what can be asked of it.
 
 mod control;
+mod error;
 mod instances;
 mod scheduling;
 mod shutdown;
 mod snapshot;
 mod start;
 mod submission;
-mod submit_error;
 mod supervisor;
 
 use std::fmt;
@@ -21,6 +21,7 @@ use crate::config::Settings;
 use crate::pool::Pool;
 use crate::scheduler::task::Scheduler;
 
+pub use error::{StartError, SubmitError};
 pub use scheduling::{ScheduleHandle, Scheduling};
 pub use shutdown::ShutdownReport;
 pub use snapshot::{
@@ -28,9 +29,8 @@ pub use snapshot::{
 };
 pub use start::start;
 pub use submission::{RunHandle, Submission, Submit, Submitting, after, at, now};
-pub use submit_error::SubmitError;
 
-/// The handle to a running instance of `jobs`, made by [`start`].
+/// The handle to a running instance of `jobs`, made by [`start`](start()).
 ///
 /// Clones are handles to the same instance. Dropping them all stops nothing: [`shutdown`](Self::shutdown) does.
 #[derive(Clone)]

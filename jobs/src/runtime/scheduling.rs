@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use jobs_syntax::ScheduleText;
 
+use super::Jobs;
+use super::error::SubmitError;
 use super::submission::Submit;
-use super::{Jobs, SubmitError};
 use crate::config::NamedSchedule;
 use crate::registry::{self, Identity};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, ScheduleError};
 use crate::scheduler::timers::ScheduleKey;
 
 impl Jobs {
@@ -80,8 +81,11 @@ impl<J: Submit> Scheduling<J> {
         }
         let (schedule, name) = match when {
             When::Every(interval) => (Schedule::every(interval), None),
-            When::Text(text) => match ScheduleText::parse(&text) {
-                Ok(ScheduleText::Named(name)) => {
+            // Nearly every text is no name, and this is the parser that remembers.
+            When::Text(text) => match Schedule::parse(&text)
+                .map_err(|error| (error, ScheduleText::parse(&text)))
+            {
+                Err((_, Ok(ScheduleText::Named(name)))) => {
                     let Some(named) = settings.named.get(&*name) else {
                         return Err(SubmitError::no_such_schedule(registry::no_such_name(&name, settings)));
                     };
@@ -96,7 +100,8 @@ impl<J: Submit> Scheduling<J> {
                     };
                     (schedule, Some(name))
                 }
-                _ => (Schedule::parse(&text), None),
+                Err((_, Err(error))) => (Err(ScheduleError::syntax(error, &text)), None),
+                other => (other.map_err(|(error, _)| error), None),
             },
         };
         let schedule = registry::in_zone(schedule, tz.as_deref(), settings).map_err(SubmitError::schedule)?;

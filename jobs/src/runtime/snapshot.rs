@@ -13,7 +13,8 @@ use crate::job::run::{Outcome, RunId};
 use crate::scheduler::timers::{Planned, Timers};
 use crate::store::memory::{JobIx, JobState, Previous};
 
-/// What every job is doing, at one moment. `Display` writes it as a table.
+/// What every job is doing, at one moment: made by [`Jobs::snapshot`]. `Display` writes it as a table, with times
+/// in UTC.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -270,7 +271,7 @@ fn previous_run(previous: &Previous) -> PreviousRun {
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows: Vec<[String; 5]> = self.jobs.iter().map(|job| row(job, self.taken_at)).collect();
-        let header = ["JOB", "STATUS", "SCHEDULE", "PREVIOUS", "NEXT"];
+        let header = ["JOB", "STATUS", "SCHEDULE", "PREVIOUS", "NEXT (UTC)"];
         let width = |column: usize| {
             let cells = rows.iter().map(|row| row[column].chars().count());
             cells.chain([header[column].len()]).max().unwrap_or(0)

@@ -5,10 +5,11 @@ use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
+use super::error::{StartError, SubmitError};
 use super::supervisor::supervise;
-use super::{Inner, Jobs, Phase, RunHandle, SubmitError, instances};
+use super::{Inner, Jobs, Phase, RunHandle, instances};
 use crate::config::{ByHand, Config, Settings, Store};
-use crate::error::{Place, Problem, StartError};
+use crate::error::{Place, Problem};
 use crate::job::ambient;
 use crate::job::body::{Body, Template};
 use crate::job::context::Surroundings;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::task::coop;
 
-use super::{Jobs, SubmitError, instances};
+use super::error::SubmitError;
+use super::{Jobs, instances};
 use crate::clock::Timestamp;
 use crate::job::Job;
 use crate::job::body::{Body, Cloned, Template};
@@ -77,7 +78,7 @@ impl Jobs {
     }
 }
 
-/// What can be submitted and scheduled: every [`Job`], and a closure by way of [`func`](crate::func).
+/// What can be submitted and scheduled: every [`Job`], and a closure by way of [`func`](crate::func()).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a job",
     label = "not a job",

@@ -40,7 +40,7 @@ enum Kind {
 }
 
 impl ScheduleError {
-    pub(super) fn syntax(error: SyntaxError, source: &str) -> Self {
+    pub(crate) fn syntax(error: SyntaxError, source: &str) -> Self {
         Self { kind: Kind::Syntax { error, source: source.into() } }
     }
 

@@ -168,7 +168,8 @@ impl Schedule {
 
     /// [`in_zone`](Self::in_zone) for a schedule that names no zone; one that does stays as it is.
     pub(crate) fn with_default_zone(&self, zone: &str) -> Result<Self, ScheduleError> {
-        if self.inner.zone.is_some() { Ok(self.clone()) } else { self.in_zone(zone) }
+        // Without a zone it is read in UTC anyhow.
+        if self.inner.zone.is_some() || zone == "UTC" { Ok(self.clone()) } else { self.in_zone(zone) }
     }
 
     fn when(&self) -> When {

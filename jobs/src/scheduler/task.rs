@@ -42,7 +42,9 @@ impl Scheduler {
         identity: Identity,
     ) -> Option<ScheduleKey> {
         let now = self.clock.now();
-        let (key, wake) = self.lock().add(job, schedule, template, identity, now)?;
+        let mut timers = self.lock();
+        let (key, wake) = timers.add(job, schedule, template, identity, now)?;
+        self.sweep_if_crowded(timers);
         if wake {
             self.earlier.notify_one();
         }
@@ -52,8 +54,17 @@ impl Scheduler {
     /// Releases a delayed run to the pool when it is due.
     pub(crate) fn delay(&self, run: RunKey, delay: Delay) {
         let now = self.clock.now();
-        if self.lock().delay(run, delay, now) {
+        let mut timers = self.lock();
+        let wake = timers.delay(run, delay, now);
+        self.sweep_if_crowded(timers);
+        if wake {
             self.earlier.notify_one();
+        }
+    }
+
+    fn sweep_if_crowded(&self, mut timers: MutexGuard<'_, Timers>) {
+        if timers.is_crowded() {
+            self.pool.read(|memory| timers.sweep(|run| memory.due(run).is_some()));
         }
     }
 
@@ -81,6 +92,7 @@ impl Scheduler {
     pub(crate) async fn run(&self) {
         let mut come = Come::default();
         let mut fates = Vec::new();
+        self.lock().rearm();
         loop {
             let (now, shift) = self.clock.look();
             if let Some(shift) = shift {
@@ -89,9 +101,13 @@ impl Scheduler {
             self.lock().take_due(now, &mut come);
             if !come.firings.is_empty() {
                 self.pool.fire(&mut come.firings, now, &mut fates);
-                self.lock().tally(&mut come, &mut fates);
             }
             self.pool.release(&mut come.releases);
+            {
+                let mut timers = self.lock();
+                timers.tally(&mut come, &mut fates);
+                timers.plan(now, &mut come);
+            }
             self.sleep().await;
         }
     }

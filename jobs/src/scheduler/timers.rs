@@ -12,7 +12,7 @@
 //! noticed later was missed: the machine slept or the clock was set forward. On memory, missed slots are skipped.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::time::Duration;
 
 use super::wheel::{Timer, Wheel};
@@ -88,6 +88,8 @@ pub(crate) struct Come {
     /// The schedule of each firing, in the same order.
     pub(crate) schedules: Vec<ScheduleKey>,
     pub(crate) releases: Vec<RunKey>,
+    /// Every schedule whose timer has come, to be armed for its next slot.
+    planned: Vec<ScheduleKey>,
     due: Vec<Timer<Token>>,
 }
 
@@ -100,8 +102,13 @@ pub(crate) struct Timers {
     hasher: RandomState,
     /// Until when the scheduler's task sleeps; what is armed for later need not wake it.
     sleeps_until: Option<Elapsed>,
+    /// When so many timers are armed, those that no longer count are swept out.
+    sweep_at: usize,
     closed: bool,
 }
+
+/// Fewer timers than this are not worth a sweep.
+const FIRST_SWEEP: usize = 1024;
 
 impl Timers {
     pub(crate) fn new(now: Reading) -> Self {
@@ -112,6 +119,7 @@ impl Timers {
             repeats: HashMap::new(),
             hasher: RandomState::new(),
             sleeps_until: Some(Elapsed::ZERO),
+            sweep_at: FIRST_SWEEP,
             closed: false,
         }
     }
@@ -131,7 +139,8 @@ impl Timers {
         if self.closed {
             return None;
         }
-        let highest = self.repeats.entry(self.hasher.hash_one((job, identity.base(&schedule)))).or_insert(0);
+        let hash = self.hash_of(job, &identity, &schedule);
+        let highest = self.repeats.entry(hash).or_insert(0);
         *highest += 1;
         identity.repeat = *highest;
         let next = match schedule.interval() {
@@ -184,7 +193,7 @@ impl Timers {
 
     pub(crate) fn remove(&mut self, key: ScheduleKey) -> Option<Planned> {
         let planned = self.schedules.remove(key)?;
-        let hash = self.hasher.hash_one((planned.job, planned.identity.base(&planned.schedule)));
+        let hash = self.hash_of(planned.job, &planned.identity, &planned.schedule);
         if let Some(highest) = self.repeats.get_mut(&hash)
             && *highest == planned.identity.repeat
         {
@@ -201,6 +210,31 @@ impl Timers {
         self.closed = true;
     }
 
+    /// Whether so many timers are armed that those of removed schedules and cancelled runs should be swept out.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.wall.len() + self.elapsed.len() >= self.sweep_at
+    }
+
+    /// Sweeps out the timers that no longer count. Done each time their number has doubled, it costs each timer a
+    /// constant share.
+    pub(crate) fn sweep(&mut self, is_delayed: impl Fn(RunKey) -> bool) {
+        let Self { wall, elapsed, schedules, .. } = self;
+        for wheel in [&mut *wall, &mut *elapsed] {
+            wheel.retain(|token| match token {
+                Token::Schedule(key) => schedules.get(key).is_some(),
+                Token::Run(run) => is_delayed(run),
+            });
+        }
+        self.sweep_at = FIRST_SWEEP.max(2 * (self.wall.len() + self.elapsed.len()));
+    }
+
+    fn hash_of(&self, job: JobIx, identity: &Identity, schedule: &Schedule) -> u64 {
+        let mut state = self.hasher.build_hasher();
+        job.hash(&mut state);
+        identity.hash_base(schedule, &mut state);
+        state.finish()
+    }
+
     // Reading.
 
     pub(crate) fn get(&self, key: ScheduleKey) -> Option<&Planned> {
@@ -213,7 +247,7 @@ impl Timers {
 
     // What the task does.
 
-    /// Takes out what has come, and plans the slots after.
+    /// Takes out what has come. To be followed by [`plan`](Self::plan), when what has come is under way.
     pub(crate) fn take_due(&mut self, now: Reading, come: &mut Come) {
         if self.closed {
             return;
@@ -227,44 +261,44 @@ impl Timers {
         for timer in due.drain(..) {
             match timer.token {
                 Token::Run(run) => come.releases.push(run),
-                Token::Schedule(key) => self.slots_of(key, now, come),
+                Token::Schedule(key) => self.slot_of(key, now, come),
             }
         }
         come.due = due;
     }
 
-    /// Decides every slot of a schedule that has come, and arms it for the next.
-    fn slots_of(&mut self, key: ScheduleKey, now: Reading, come: &mut Come) {
+    /// Gives out the slot of a schedule that has come. The slot after is planned later: it takes longer to find than
+    /// the run takes to start.
+    fn slot_of(&mut self, key: ScheduleKey, now: Reading, come: &mut Come) {
         let Some(planned) = self.schedules.get_mut(key) else { return };
-        while let Some(due) = planned.next {
-            let (slot, late) = match due {
-                Due::Wall(slot) if slot <= now.wall => (slot, now.wall.since(slot)),
-                Due::Elapsed(at) if at <= now.elapsed => {
-                    let late = now.elapsed.since(at);
-                    (now.wall.saturating_sub(late), late)
-                }
-                _ => break,
-            };
-            if late > LATE {
-                planned.skip_missed(now);
-                continue;
-            }
-            planned.last = Some(slot);
-            planned.first.get_or_insert(slot);
-            planned.next = planned.after(due);
-            come.firings.push(Firing {
-                job: planned.job,
-                slot,
-                body: Body::Template(planned.template.clone()),
-            });
-            come.schedules.push(key);
+        come.planned.push(key);
+        let Some((slot, late)) = planned.slot_come(now) else { return };
+        if late > LATE {
+            return;
         }
-        if let Some(due) = planned.next {
-            let (wheel, tick) = match due {
-                Due::Wall(at) => (&mut self.wall, wall_tick(at)),
-                Due::Elapsed(at) => (&mut self.elapsed, elapsed_tick(at)),
-            };
-            wheel.insert(tick, Token::Schedule(key));
+        planned.last = Some(slot);
+        planned.first.get_or_insert(slot);
+        come.firings.push(Firing { job: planned.job, slot, body: Body::Template(planned.template.clone()) });
+        come.schedules.push(key);
+    }
+
+    /// Arms every schedule that has come for the slot after. One that has come as well meanwhile is due at once.
+    pub(crate) fn plan(&mut self, now: Reading, come: &mut Come) {
+        for key in come.planned.drain(..) {
+            let Some(planned) = self.schedules.get_mut(key) else { continue };
+            match planned.slot_come(now) {
+                Some((_, late)) if late > LATE => planned.skip_missed(now),
+                Some(_) => planned.next = planned.next.and_then(|due| planned.after(due)),
+                // The clock was set back since it was armed.
+                None => {}
+            }
+            if let Some(due) = planned.next {
+                let (wheel, tick) = match due {
+                    Due::Wall(at) => (&mut self.wall, wall_tick(at)),
+                    Due::Elapsed(at) => (&mut self.elapsed, elapsed_tick(at)),
+                };
+                wheel.insert(tick, Token::Schedule(key));
+            }
         }
     }
 
@@ -278,6 +312,20 @@ impl Timers {
                 SlotFate::Skipped => tally.skipped += 1,
                 SlotFate::Paused => tally.paused += 1,
                 SlotFate::Closed => {}
+            }
+        }
+    }
+
+    /// Arms every schedule anew: a task that died may have had some in its hands.
+    pub(crate) fn rearm(&mut self) {
+        for wheel in [&mut self.wall, &mut self.elapsed] {
+            wheel.retain(|token| matches!(token, Token::Run(_)));
+        }
+        for (key, planned) in self.schedules.iter() {
+            match planned.next {
+                Some(Due::Wall(at)) => self.wall.insert(wall_tick(at), Token::Schedule(key)),
+                Some(Due::Elapsed(at)) => self.elapsed.insert(elapsed_tick(at), Token::Schedule(key)),
+                None => {}
             }
         }
     }
@@ -321,6 +369,18 @@ impl Planned {
             Due::Wall(at) => at,
             Due::Elapsed(at) => now.wall.saturating_add(at.since(now.elapsed)),
         })
+    }
+
+    /// The slot that has come, if one has, and how late it is noticed.
+    fn slot_come(&self, now: Reading) -> Option<(Timestamp, Duration)> {
+        match self.next? {
+            Due::Wall(slot) if slot <= now.wall => Some((slot, now.wall.since(slot))),
+            Due::Elapsed(at) if at <= now.elapsed => {
+                let late = now.elapsed.since(at);
+                Some((now.wall.saturating_sub(late), late))
+            }
+            _ => None,
+        }
     }
 
     /// The last slot that came, whatever became of it.
@@ -464,4 +524,35 @@ fn elapsed_tick_now(now: Elapsed) -> u64 {
 
 fn elapsed_of(tick: u64) -> Elapsed {
     Elapsed::ZERO.saturating_add(Duration::from_millis(tick))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(seconds: u64) -> Reading {
+        let wall = Timestamp::from_nanos(1_800_000_000 * 1_000_000_000);
+        let elapsed = Duration::from_secs(seconds);
+        Reading { elapsed: Elapsed::ZERO.saturating_add(elapsed), wall: wall.saturating_add(elapsed) }
+    }
+
+    #[test]
+    fn timers_that_no_longer_count_are_swept_out() {
+        let mut timers = Timers::new(reading(0));
+        let mut runs = Slab::new();
+        let kept = runs.insert(());
+        timers.delay(kept, Delay::For(Duration::from_secs(86_400)), reading(0));
+        for second in 0..10_000 {
+            let run = runs.insert(());
+            timers.delay(run, Delay::For(Duration::from_secs(86_400 * 365)), reading(second));
+            runs.remove(run);
+            if timers.is_crowded() {
+                timers.sweep(|run| runs.get(run).is_some());
+            }
+        }
+        assert!(timers.elapsed.len() <= FIRST_SWEEP, "{} timers are armed", timers.elapsed.len());
+        let mut come = Come::default();
+        timers.take_due(reading(86_400), &mut come);
+        assert_eq!(come.releases, [kept]);
+    }
 }

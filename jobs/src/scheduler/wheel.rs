@@ -44,7 +44,6 @@ impl<T: Copy> Wheel<T> {
     }
 
     /// How many timers are armed.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -128,7 +127,16 @@ impl<T: Copy> Wheel<T> {
         due[first..].sort_by_key(|timer| timer.deadline);
     }
 
-    /// Takes every timer out, in no order, and starts anew at a tick: after the clock was set back.
+    /// Forgets the timers that are not worth keeping.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(T) -> bool) {
+        for timer in self.reset(self.elapsed) {
+            if keep(timer.token) {
+                self.insert(timer.deadline, timer.token);
+            }
+        }
+    }
+
+    /// Takes every timer out, in no order, and starts anew at a tick.
     pub(crate) fn reset(&mut self, elapsed: u64) -> Vec<Timer<T>> {
         let mut all = std::mem::take(&mut self.overdue);
         for level in &mut self.levels {
@@ -162,6 +170,9 @@ fn level_of(elapsed: u64, deadline: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Deadline and token.
+    type Armed = (u64, u32);
 
     fn advance(wheel: &mut Wheel<u32>, now: u64) -> Vec<(u64, u32)> {
         let mut due = Vec::new();
@@ -238,7 +249,7 @@ mod tests {
                     1 => tick.unwrap_or(now).max(now),
                     _ => now + random.below(reach),
                 };
-                let (mut due, rest): (Vec<(u64, u32)>, Vec<(u64, u32)>) =
+                let (mut due, rest): (Vec<Armed>, Vec<Armed>) =
                     model.iter().partition(|timer| timer.0 <= now);
                 due.sort_by_key(|timer| timer.0);
                 model = rest;

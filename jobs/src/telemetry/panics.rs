@@ -92,7 +92,8 @@ mod tests {
     #[test]
     fn a_resumed_panic_is_the_same() {
         install_hook();
-        let panic = catch(|| catch(|| panic!("once")).unwrap_err().resume()).map(|()| ()).unwrap_err();
+        let resumed: Result<(), _> = catch(|| catch(|| panic!("once")).unwrap_err().resume());
+        let panic = resumed.unwrap_err();
         assert_eq!(panic.message, "once");
         assert!(panic.backtrace.is_some());
     }

@@ -1,9 +1,54 @@
-//! Why something could not be submitted, scheduled or steered.
+//! Why something could not be started, submitted, scheduled or steered.
 
 use std::fmt;
 
-use crate::error::Problem;
+use crate::error::{Problem, ProblemList};
 use crate::schedule::ScheduleError;
+
+/// Why an instance could not be started: all mistakes at once, each with its place and its fix.
+///
+/// `Display` and `Debug` both write the whole text, so that a `main` that returns the error prints it readably.
+pub struct StartError {
+    problems: Vec<Problem>,
+    startup: Option<&'static str>,
+}
+
+impl StartError {
+    pub(crate) fn new(problems: Vec<Problem>) -> Self {
+        Self { problems, startup: None }
+    }
+
+    /// A blocking start-up job came to an end other than success.
+    pub(crate) fn startup(job: &'static str, problem: Problem) -> Self {
+        Self { problems: vec![problem], startup: Some(job) }
+    }
+
+    /// The mistakes; there is one at least.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// The start-up job that failed; none when nothing was started.
+    #[must_use]
+    pub fn startup_job(&self) -> Option<&'static str> {
+        self.startup
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ProblemList { heading: "jobs cannot start", problems: &self.problems }.fmt(f)
+    }
+}
+
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for StartError {}
 
 /// Why something could not be submitted, scheduled or steered.
 #[derive(Debug, Clone)]
@@ -23,39 +68,39 @@ enum SubmitErrorKind {
 }
 
 impl SubmitError {
-    pub(super) fn not_started() -> Self {
+    pub(crate) fn not_started() -> Self {
         Self(Box::new(SubmitErrorKind::NotStarted))
     }
 
-    pub(super) fn several(count: usize) -> Self {
+    pub(crate) fn several(count: usize) -> Self {
         Self(Box::new(SubmitErrorKind::Several(count)))
     }
 
-    pub(super) fn shut_down() -> Self {
+    pub(crate) fn shut_down() -> Self {
         Self(Box::new(SubmitErrorKind::ShutDown))
     }
 
-    pub(super) fn unknown_job(name: &str, near: Option<String>) -> Self {
+    pub(crate) fn unknown_job(name: &str, near: Option<String>) -> Self {
         Self(Box::new(SubmitErrorKind::UnknownJob { name: name.to_owned(), near }))
     }
 
-    pub(super) fn no_default(name: &str) -> Self {
+    pub(crate) fn no_default(name: &str) -> Self {
         Self(Box::new(SubmitErrorKind::NoDefault { name: name.to_owned() }))
     }
 
-    pub(super) fn name_taken(name: &str) -> Self {
+    pub(crate) fn name_taken(name: &str) -> Self {
         Self(Box::new(SubmitErrorKind::NameTaken { name: name.to_owned() }))
     }
 
-    pub(super) fn bad_name(rendered: String) -> Self {
+    pub(crate) fn bad_name(rendered: String) -> Self {
         Self(Box::new(SubmitErrorKind::BadName { rendered }))
     }
 
-    pub(super) fn no_such_schedule(problem: Problem) -> Self {
+    pub(crate) fn no_such_schedule(problem: Problem) -> Self {
         Self(Box::new(SubmitErrorKind::NoSuchSchedule(problem)))
     }
 
-    pub(super) fn schedule(error: ScheduleError) -> Self {
+    pub(crate) fn schedule(error: ScheduleError) -> Self {
         Self(Box::new(SubmitErrorKind::Schedule(error)))
     }
 
