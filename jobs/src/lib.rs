@@ -1,4 +1,36 @@
-//! Background work by annotating functions.
+//! Background work by annotating functions: on a schedule, at an interval, at start-up, or whenever a job is
+//! submitted.
+//!
+//! ```standalone_crate
+//! use jobs::{Config, job};
+//!
+//! /// Fires every second, as long as the program runs.
+//! #[job(schedule = "* * * * * *", tz = "Europe/Oslo")]
+//! async fn tick() {
+//!     println!("tick");
+//! }
+//!
+//! /// Runs when it is submitted.
+//! #[job]
+//! async fn greet(name: String) -> Result<(), std::io::Error> {
+//!     println!("hello, {name}");
+//!     Ok(())
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let jobs = jobs::start(Config::default()).await?;
+//!
+//!     let run = jobs::now(greet { name: "Ada".into() }).await?;
+//!     assert!(run.wait().await.is_success());
+//!
+//!     println!("{}", jobs.snapshot());
+//!     jobs.shutdown().await; // a program that goes on says `jobs.run_until_signal().await`
+//!     Ok(())
+//! }
+//! ```
+//!
+#![doc = include_str!("manual.md")]
 #![forbid(unsafe_code)]
 
 mod clock;
@@ -42,3 +74,8 @@ pub mod __private {
     pub use jobs_macros::{__implement, __stacked};
     pub use jobs_syntax::Overlap;
 }
+
+/// The code of the README, so that it compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

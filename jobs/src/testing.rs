@@ -4,7 +4,7 @@
 //! and whatever a job awaits of `tokio::time`. A [`TestClock`] adds the wall clock: where it starts, and what
 //! happens to it.
 //!
-//! ```
+//! ```standalone_crate
 //! use chrono::{TimeZone, Utc};
 //! use std::time::Duration;
 //! use jobs::testing::TestClock;

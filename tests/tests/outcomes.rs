@@ -147,7 +147,6 @@ struct Sudden;
 impl Job for Sudden {
     const NAME: &'static str = "sudden";
 
-    #[expect(clippy::manual_async_fn, reason = "the panic is to come before the future")]
     fn run(self, _cx: JobContext) -> impl Future<Output = JobResult> + Send + 'static {
         assert!(std::hint::black_box(false), "before the future");
         async { Ok(()) }

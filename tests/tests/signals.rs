@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use jobs::{Config, job};
+use jobs::{Config, Jobs, job};
 
 /// Naps for a minute when it is told to by `nap`, and says so.
 #[job]
@@ -31,20 +31,25 @@ fn program() {
         let config = Config::default().without_environment().shutdown_timeout(Duration::from_secs(3600));
         let jobs = jobs::start(config).await.unwrap();
         let seconds = if mode == "quick" { 1 } else { 3600 };
-        jobs.now(nap { seconds }).await.unwrap();
-        jobs.after(Duration::from_secs(3600), nap { seconds }).await.unwrap();
-        let report = if mode == "server" {
+        // Signals are listened for before anything is submitted: what a run says is the sign to send one.
+        if mode == "server" {
             // As with `axum::serve(…).with_graceful_shutdown(…)`.
-            jobs.shutdown_signal().await;
+            let signal = jobs.shutdown_signal();
+            submit(&jobs, seconds).await;
+            signal.await;
             println!("the server is down");
             tokio::time::timeout(Duration::ZERO, jobs.shutdown()).await.ok();
             println!("{:?}", jobs.now(nap { seconds }).await.unwrap_err().is_shut_down());
             return;
-        } else {
-            jobs.run_until_signal().await
-        };
+        }
+        let (report, ()) = tokio::join!(biased; jobs.run_until_signal(), submit(&jobs, seconds));
         println!("report: {report}");
     });
+}
+
+async fn submit(jobs: &Jobs, seconds: u64) {
+    jobs.after(Duration::from_secs(3600), nap { seconds }).await.unwrap();
+    jobs.now(nap { seconds }).await.unwrap();
 }
 
 struct Program {

@@ -94,6 +94,7 @@ impl Jobs {
             first
         });
         if first {
+            self.close();
             let jobs = self.clone();
             // A task of its own, so that it goes on when the caller stops waiting.
             self.inner.runtime.spawn(async move { jobs.wind_down().await });
@@ -110,7 +111,6 @@ impl Jobs {
 
     async fn wind_down(&self) {
         let inner = &self.inner;
-        self.close();
         let mut report = ShutdownReport::default();
         let patience = inner.settings.shutdown_timeout.value;
         let done = tokio::select! {

@@ -213,7 +213,7 @@ fn schedule_snapshot(planned: &Planned, now: Reading) -> ScheduleSnapshot {
     ScheduleSnapshot {
         key: planned.identity.key(schedule),
         name: planned.identity.name.as_deref().map(str::to_owned),
-        text: schedule.to_string(),
+        text: schedule.text().to_owned(),
         words: schedule.describe(),
         zone,
         previous: planned.last_slot().map(Timestamp::to_chrono),
