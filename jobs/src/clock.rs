@@ -15,6 +15,10 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 #[cfg(feature = "testing")]
+mod virtual_clock;
+#[cfg(feature = "testing")]
+pub use virtual_clock::TestClock;
+#[cfg(feature = "testing")]
 pub(crate) use virtual_clock::VirtualClock;
 
 /// An instant of the wall clock in nanoseconds since 1970, good for the years 1678 to 2261.
@@ -259,70 +263,4 @@ fn uptime() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/uptime").ok()?;
     let seconds: f64 = text.split_ascii_whitespace().next()?.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
-}
-
-#[cfg(feature = "testing")]
-mod virtual_clock {
-    use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-    use std::time::Duration;
-
-    use tokio::sync::watch;
-    use tokio::time::Instant;
-
-    use super::{Timestamp, monotonic_now};
-
-    /// A wall clock beside tokio's paused one, which a test may step or suspend.
-    #[derive(Debug)]
-    pub(crate) struct VirtualClock {
-        origin: Instant,
-        wall_at_origin: AtomicI64,
-        suspended: AtomicU64,
-        /// How often it was moved by hand.
-        moves: watch::Sender<u64>,
-    }
-
-    impl VirtualClock {
-        /// A clock that shows `start` now.
-        pub(crate) fn new(start: Timestamp) -> Self {
-            Self {
-                origin: monotonic_now(),
-                wall_at_origin: AtomicI64::new(start.as_nanos()),
-                suspended: AtomicU64::new(0),
-                moves: watch::Sender::new(0),
-            }
-        }
-
-        /// What the clock shows.
-        pub(crate) fn now(&self) -> Timestamp {
-            let since = monotonic_now().duration_since(self.origin);
-            Timestamp::from_nanos(self.wall_at_origin.load(Ordering::SeqCst)).saturating_add(since)
-        }
-
-        pub(super) fn suspended(&self) -> u64 {
-            self.suspended.load(Ordering::SeqCst)
-        }
-
-        pub(super) fn moves(&self) -> u64 {
-            *self.moves.borrow()
-        }
-
-        /// Completes when the clock has been moved more often than somebody has `seen`.
-        pub(super) async fn moved(&self, seen: u64) {
-            // The sender is our own, so it is not gone.
-            let _ = self.moves.subscribe().wait_for(|moves| *moves != seen).await;
-        }
-
-        /// Sets the wall clock forward or back; no time elapses.
-        pub(crate) fn step(&self, nanos: i64) {
-            self.wall_at_origin.fetch_add(nanos, Ordering::SeqCst);
-            self.moves.send_modify(|moves| *moves += 1);
-        }
-
-        /// Lets time pass during which nothing in the program runs.
-        pub(crate) fn suspend(&self, by: Duration) {
-            let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-            self.suspended.fetch_add(nanos, Ordering::SeqCst);
-            self.step(i64::try_from(nanos).unwrap_or(i64::MAX));
-        }
-    }
 }

@@ -82,6 +82,12 @@ impl Problem {
         self
     }
 
+    /// Says in front of the message what it is about.
+    pub(crate) fn about(mut self, what: &str) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
     /// What is wrong; it may go over several lines where it shows a text with a caret.
     #[must_use]
     pub fn message(&self) -> &str {

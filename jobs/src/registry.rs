@@ -48,13 +48,20 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// The key without its number: what was given, else the name in the config, else the canonical text with the
-    /// arguments.
+    /// arguments and the zone.
     pub(crate) fn base(&self, schedule: &Schedule) -> String {
         match (&self.key, &self.name) {
             (Some(given), _) => given.to_string(),
             (None, Some(name)) => name.to_string(),
-            (None, None) if self.args.is_empty() => schedule.to_string(),
-            (None, None) => format!("{schedule} ({})", self.args),
+            (None, None) => {
+                // The zone is a part of it, also where none is named and that means UTC.
+                let zone = match (schedule.zone(), schedule.interval()) {
+                    (None, None) => "TZ=UTC ",
+                    _ => "",
+                };
+                let args = if self.args.is_empty() { String::new() } else { format!(" ({})", self.args) };
+                format!("{zone}{schedule}{args}")
+            }
         }
     }
 
@@ -86,8 +93,8 @@ pub(crate) fn resolve(
     settings: &mut Settings,
     problems: &mut Vec<Problem>,
 ) -> Vec<Registered> {
-    // With the config half read, what it lacks says nothing about the schedules that ask for it.
-    let config_is_whole = problems.is_empty();
+    // With the config half read, a name that it lacks may stand in the other half.
+    let config_is_whole = problems.len() == settings.state.problems().count();
     check_names(descriptors, settings, problems);
     let linked = descriptors.iter().map(|descriptor| descriptor.name);
     let by_hand = settings.registered.iter().map(|by_hand| by_hand.value.name);
@@ -102,13 +109,22 @@ pub(crate) fn resolve(
     check_overrides(&names, settings, problems);
     check_state(descriptors, settings, problems);
     check_timezone(settings, problems);
-    let mut about_schedules = Vec::new();
-    let register = |descriptor: &&'static Descriptor| register(descriptor, settings, &mut about_schedules);
+    let mut found = Found::default();
+    let register = |descriptor: &&'static Descriptor| register(descriptor, settings, &mut found);
     let registered = descriptors.iter().map(register).collect();
+    problems.append(&mut found.problems);
     if config_is_whole {
-        problems.append(&mut about_schedules);
+        problems.append(&mut found.missing_names);
     }
     registered
+}
+
+/// Mistakes of schedules.
+#[derive(Default)]
+struct Found {
+    problems: Vec<Problem>,
+    /// Names that the config does not have.
+    missing_names: Vec<Problem>,
 }
 
 fn place_of(descriptor: &Descriptor) -> Place {
@@ -147,7 +163,11 @@ fn check_names(descriptors: &[&'static Descriptor], settings: &Settings, problem
     for by_hand in &settings.registered {
         let name = by_hand.value.name;
         if let Err(error) = jobs_syntax::check_job_name(name) {
-            problems.push(Problem::new(error.render(name)).at(by_hand.place.clone()));
+            let problem = Problem::new(error.message()).at(by_hand.place.clone());
+            problems.push(match error.help() {
+                Some(help) => problem.help(help),
+                None => problem,
+            });
         }
     }
 }
@@ -213,18 +233,23 @@ fn check_state(descriptors: &[&'static Descriptor], settings: &Settings, problem
     }
 }
 
-/// The zone for schedules that name none must be one even where every schedule names its own.
-fn check_timezone(settings: &Settings, problems: &mut Vec<Problem>) {
-    let probe = Schedule::parse("@daily").and_then(|schedule| schedule.in_zone(&settings.timezone.value));
-    if let Err(error) = probe {
-        problems.push(Problem::new(error.to_string()).at(settings.timezone.place.clone()));
+/// The zone for schedules that name none must be one even where every schedule names its own. One that is none is
+/// one mistake, and not one of every schedule.
+fn check_timezone(settings: &mut Settings, problems: &mut Vec<Problem>) {
+    if let Err(error) = check_zone(&settings.timezone.value) {
+        problems.push(error.problem().at(settings.timezone.place.clone()));
+        settings.timezone.value = "UTC".to_owned();
     }
 }
 
-fn register(descriptor: &'static Descriptor, settings: &Settings, problems: &mut Vec<Problem>) -> Registered {
+fn check_zone(zone: &str) -> Result<(), ScheduleError> {
+    Schedule::parse("@daily")?.in_zone(zone).map(drop)
+}
+
+fn register(descriptor: &'static Descriptor, settings: &Settings, found: &mut Found) -> Registered {
     let overrides = settings.overrides.get(descriptor.name);
     let info = info(JobName::Static(descriptor.name), Some(descriptor), false, settings);
-    let mut schedules = schedules_of(descriptor, overrides, settings, problems);
+    let mut schedules = schedules_of(descriptor, overrides, settings, found);
     warn_of_repeats(descriptor, &schedules);
     let startup = descriptor.startup.filter(|_| info.enabled);
     if !info.enabled {
@@ -258,20 +283,20 @@ fn schedules_of(
     descriptor: &'static Descriptor,
     overrides: Option<&JobOverrides>,
     settings: &Settings,
-    problems: &mut Vec<Problem>,
+    found: &mut Found,
 ) -> Vec<Resolved> {
-    let tz = overrides.and_then(|overrides| overrides.tz.as_ref());
-    if let Some(tz) = tz
-        && let Err(error) = Schedule::parse("@daily").and_then(|schedule| schedule.in_zone(&tz.value))
+    let mut tz = overrides.and_then(|overrides| overrides.tz.as_ref());
+    if let Some(zone) = tz
+        && let Err(error) = check_zone(&zone.value)
     {
-        problems.push(Problem::new(error.to_string()).at(tz.place.clone()));
-        return Vec::new();
+        found.problems.push(error.problem().at(zone.place.clone()));
+        tz = None;
     }
     let tz = tz.map(|tz| tz.value.as_str());
     if let Some(overrides) = overrides
         && (overrides.schedule.is_some() || overrides.every.is_some())
     {
-        return overridden(descriptor, overrides, tz, settings, problems);
+        return overridden(descriptor, overrides, tz, settings, found);
     }
     let resolve = |decl: &'static ScheduleDecl| {
         let place = Place::Code { file: descriptor.file, line: decl.line };
@@ -279,9 +304,10 @@ fn schedules_of(
         let (schedule, name) = match decl.when {
             WhenDecl::Spec(text) => (in_zone(Schedule::parse(text), zone, settings), None),
             WhenDecl::Every(text) => (Schedule::parse(&format!("@every {text}")), None),
-            WhenDecl::Named(name) => (named(name, &place, zone, settings, problems)?, Some(Box::from(name))),
+            WhenDecl::Named(name) => (named(name, &place, zone, settings, found)?, Some(Box::from(name))),
         };
-        let schedule = schedule.map_err(|error| problems.push(about(descriptor, &error).at(place))).ok()?;
+        let schedule =
+            schedule.map_err(|error| found.problems.push(about(descriptor, &error).at(place))).ok()?;
         let identity = Identity { name, key: decl.key.map(Box::from), args: decl.args, repeat: 1 };
         Some(Resolved { schedule, template: Template::Make(decl.job), identity })
     };
@@ -294,11 +320,11 @@ fn overridden(
     overrides: &JobOverrides,
     tz: Option<&str>,
     settings: &Settings,
-    problems: &mut Vec<Problem>,
+    found: &mut Found,
 ) -> Vec<Resolved> {
     let first = descriptor.schedules.first();
     let Some(make) = first.map(|decl| decl.job).or(descriptor.default) else {
-        problems.push(
+        found.problems.push(
             Problem::new(format!(
                 "the job `{}` cannot be scheduled here: it has arguments without a value",
                 descriptor.name
@@ -320,7 +346,7 @@ fn overridden(
     if let Some(every) = &overrides.every {
         match Schedule::every(every.value) {
             Ok(schedule) => add(schedule, None),
-            Err(error) => problems.push(about(descriptor, &error).at(every.place.clone())),
+            Err(error) => found.problems.push(about(descriptor, &error).at(every.place.clone())),
         }
     }
     let Some(texts) = &overrides.schedule else { return resolved };
@@ -330,12 +356,12 @@ fn overridden(
             _ => None,
         };
         let schedule = match &name {
-            Some(name) => named(name, &texts.place, zone, settings, problems),
+            Some(name) => named(name, &texts.place, zone, settings, found),
             None => Some(in_zone(Schedule::parse(text), zone, settings)),
         };
         match schedule {
             Some(Ok(schedule)) => add(schedule, name),
-            Some(Err(error)) => problems.push(about(descriptor, &error).at(texts.place.clone())),
+            Some(Err(error)) => found.problems.push(about(descriptor, &error).at(texts.place.clone())),
             None => {}
         }
     }
@@ -348,13 +374,13 @@ fn named(
     place: &Place,
     zone: Option<&str>,
     settings: &Settings,
-    problems: &mut Vec<Problem>,
+    found: &mut Found,
 ) -> Option<Result<Schedule, ScheduleError>> {
     match settings.named.get(name).map(|named| &named.value) {
         Some(NamedSchedule::Spec(text)) => Some(in_zone(Schedule::parse(text), zone, settings)),
         Some(NamedSchedule::Off) => None,
         None => {
-            problems.push(no_such_name(name, settings).at(place.clone()));
+            found.missing_names.push(no_such_name(name, settings).at(place.clone()));
             None
         }
     }
@@ -388,7 +414,7 @@ pub(crate) fn in_zone(
 }
 
 fn about(descriptor: &Descriptor, error: &ScheduleError) -> Problem {
-    Problem::new(format!("the schedule of `{}`: {error}", descriptor.name))
+    error.problem().about(&format!("the schedule of `{}`", descriptor.name))
 }
 
 /// Says of which schedules a job has several alike: it may be meant (Revel's manual does it), or be a slip.

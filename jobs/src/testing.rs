@@ -30,63 +30,9 @@
 //! long as it says.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-
-use crate::clock::{Timestamp, VirtualClock};
+pub use crate::clock::TestClock;
 use crate::registry;
-
-/// What [`TestClock::advance`] goes beyond its goal, so that whatever is due at the goal has been done.
-const SETTLE: Duration = Duration::from_millis(1);
-
-/// The clock of a test, for [`Config::clock`](crate::Config::clock).
-#[derive(Debug, Clone)]
-pub struct TestClock {
-    clock: Arc<VirtualClock>,
-}
-
-impl TestClock {
-    /// A clock that shows this instant now, and goes on with tokio's time.
-    #[must_use]
-    pub fn at(start: DateTime<Utc>) -> Self {
-        Self { clock: Arc::new(VirtualClock::new(Timestamp::from_chrono(start))) }
-    }
-
-    pub(crate) fn shared(&self) -> Arc<VirtualClock> {
-        Arc::clone(&self.clock)
-    }
-
-    /// What the clock on the wall shows.
-    #[must_use]
-    pub fn now(&self) -> DateTime<Utc> {
-        self.clock.now().to_chrono()
-    }
-
-    /// Lets time pass, from one event to the next, and returns when everything that came due has been done, but
-    /// for jobs that wait for something else. It ends one millisecond after its goal.
-    pub async fn advance(&self, by: Duration) {
-        tokio::time::sleep(by + SETTLE).await;
-    }
-
-    /// Sets the clock on the wall forward or back, as an administrator or a time daemon does. No time passes for
-    /// intervals and delays.
-    pub async fn step(&self, by: TimeDelta) {
-        self.clock.step(by.num_nanoseconds().unwrap_or(if by < TimeDelta::zero() {
-            i64::MIN
-        } else {
-            i64::MAX
-        }));
-        tokio::time::sleep(SETTLE).await;
-    }
-
-    /// Lets time pass while the machine sleeps: the clock on the wall goes on and nothing runs.
-    pub async fn suspend(&self, by: Duration) {
-        self.clock.suspend(by);
-        tokio::time::sleep(SETTLE).await;
-    }
-}
 
 /// The names of all jobs that are linked into the program, sorted.
 #[must_use]

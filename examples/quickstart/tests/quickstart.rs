@@ -1,5 +1,5 @@
 //! The built program, run as a user runs it.
-#![allow(clippy::unwrap_used, reason = "a test may, in its helper functions too")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helper functions")]
 
 use std::process::{Output, Stdio};
 use std::time::Duration;

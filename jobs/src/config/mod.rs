@@ -237,7 +237,7 @@ impl Config {
 
     /// Runs on the clock of a test; see [`testing`](crate::testing).
     #[cfg(feature = "testing")]
-    pub fn clock(mut self, clock: &crate::testing::TestClock) -> Self {
+    pub fn clock(mut self, clock: &crate::clock::TestClock) -> Self {
         self.clock = Some(clock.shared());
         self
     }

@@ -94,6 +94,7 @@ impl Jobs {
             first
         });
         if first {
+            self.close();
             let jobs = self.clone();
             // A task of its own, so that it goes on when the caller stops waiting.
             self.inner.runtime.spawn(async move { jobs.wind_down().await });
@@ -110,7 +111,6 @@ impl Jobs {
 
     async fn wind_down(&self) {
         let inner = &self.inner;
-        self.close();
         let mut report = ShutdownReport::default();
         let patience = inner.settings.shutdown_timeout.value;
         let done = tokio::select! {
@@ -169,9 +169,10 @@ impl Drop for Keeper {
         if matches!(*jobs.inner.phase.borrow(), Phase::Ended(_)) {
             return;
         }
+        telemetry::runtime_gone();
         jobs.close();
         let pool = &jobs.inner.pool;
-        // Those of its workers that are not dropped yet will be: async runs end where they await.
+        // Of its workers some may be gone already, and their runs are not counted; those that are not will be.
         let interrupted = pool.executing(true);
         let still_running = pool.executing(false) - interrupted;
         jobs.end(ShutdownReport { interrupted, still_running, lost: pool.drain() });

@@ -120,7 +120,8 @@ pub struct ScheduleSnapshot {
     pub key: String,
     /// Its name in the config, with `cron.`; none where it has none.
     pub name: Option<String>,
-    /// The schedule in its canonical form: six fields, or `@every …`.
+    /// The schedule in its canonical form: six fields behind their zone (`TZ=Europe/Oslo 0 30 2 * * *`), or
+    /// `@every …`.
     pub text: String,
     /// The schedule in words.
     pub words: String,
@@ -212,7 +213,7 @@ fn schedule_snapshot(planned: &Planned, now: Reading) -> ScheduleSnapshot {
     ScheduleSnapshot {
         key: planned.identity.key(schedule),
         name: planned.identity.name.as_deref().map(str::to_owned),
-        text: schedule.to_string(),
+        text: schedule.text().to_owned(),
         words: schedule.describe(),
         zone,
         previous: planned.last_slot().map(Timestamp::to_chrono),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use jobs_syntax::SyntaxError;
 
 use super::database;
+use crate::error::Problem;
 
 /// Why a text is no schedule, or a name no time zone.
 ///
@@ -57,6 +58,15 @@ impl ScheduleError {
             *source = Some(text.into());
         }
         self
+    }
+
+    /// The mistake and its fix apart, for a list of problems.
+    pub(crate) fn problem(&self) -> Problem {
+        let text = self.to_string();
+        match text.rsplit_once("\nhelp: ") {
+            Some((message, help)) => Problem::new(message).help(help),
+            None => Problem::new(text),
+        }
     }
 
     /// Whether the text is not in the schedule language.

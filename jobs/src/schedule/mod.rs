@@ -172,6 +172,11 @@ impl Schedule {
         if self.inner.zone.is_some() || zone == "UTC" { Ok(self.clone()) } else { self.in_zone(zone) }
     }
 
+    /// The canonical text without the zone.
+    pub(crate) fn text(&self) -> &str {
+        &self.inner.text
+    }
+
     fn when(&self) -> When {
         match &self.inner.plan {
             Plan::Cron(civil) => When::Cron(*civil.spec()),

@@ -43,6 +43,13 @@ pub(crate) fn shut_down(interrupted: usize, still_running: usize, lost: usize) {
     }
 }
 
+/// The runtime ended, and the instance with it.
+pub(crate) fn runtime_gone() {
+    tracing::warn!(
+        "the tokio runtime ended before jobs was shut down; call `jobs.shutdown().await` at the end of `main`"
+    );
+}
+
 /// The system does not let us listen for signals.
 pub(crate) fn no_signals(error: &std::io::Error) {
     tracing::error!(%error, "cannot listen for signals: the program will not shut down by Ctrl-C or SIGTERM");

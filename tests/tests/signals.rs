@@ -1,0 +1,144 @@
+//! SIGTERM and SIGINT, sent to a program of its own: this test, started once more.
+#![cfg(unix)]
+
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use jobs::{Config, Jobs, job};
+
+/// Naps for a minute when it is told to by `nap`, and says so.
+#[job]
+async fn nap(seconds: u64) {
+    println!("napping");
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    println!("napped");
+}
+
+#[job(every = "10ms")]
+async fn beat() {}
+
+const MODE: &str = "JOBS_TESTS_SIGNALS";
+
+/// The program. Without its variable it is no test of anything.
+#[test]
+fn program() {
+    let Ok(mode) = env::var(MODE) else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        // Nothing ends a nap but its own end or a second signal.
+        let config = Config::default().without_environment().shutdown_timeout(Duration::from_secs(3600));
+        let jobs = jobs::start(config).await.unwrap();
+        let seconds = if mode == "quick" { 1 } else { 3600 };
+        // Signals are listened for before anything is submitted: what a run says is the sign to send one.
+        if mode == "server" {
+            // As with `axum::serve(…).with_graceful_shutdown(…)`.
+            let signal = jobs.shutdown_signal();
+            submit(&jobs, seconds).await;
+            signal.await;
+            println!("the server is down");
+            tokio::time::timeout(Duration::ZERO, jobs.shutdown()).await.ok();
+            println!("{:?}", jobs.now(nap { seconds }).await.unwrap_err().is_shut_down());
+            return;
+        }
+        let (report, ()) = tokio::join!(biased; jobs.run_until_signal(), submit(&jobs, seconds));
+        println!("report: {report}");
+    });
+}
+
+async fn submit(jobs: &Jobs, seconds: u64) {
+    jobs.after(Duration::from_secs(3600), nap { seconds }).await.unwrap();
+    jobs.now(nap { seconds }).await.unwrap();
+}
+
+struct Program {
+    child: Child,
+    lines: std::io::Lines<BufReader<ChildStdout>>,
+}
+
+impl Program {
+    fn start(mode: &str) -> Self {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["program", "--exact", "--nocapture", "--test-threads=1"])
+            .env(MODE, mode)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// Reads on until there is a line with `wanted` in it. The program's end is the bound.
+    fn until(&mut self, wanted: &str) -> String {
+        let mut seen = Vec::new();
+        for line in self.lines.by_ref() {
+            let line = line.unwrap();
+            if line.contains(wanted) {
+                return line;
+            }
+            seen.push(line);
+        }
+        panic!("no `{wanted}` in {seen:?}")
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+    }
+
+    fn ended(mut self) {
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // After a failure: nobody waits for it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_signal_lets_what_runs_finish() {
+    for signal in ["-TERM", "-INT"] {
+        let mut program = Program::start("quick");
+        program.until("napping");
+        program.signal(signal);
+        program.until("napped");
+        assert!(
+            program
+                .until("report")
+                .ends_with("report: 0 interrupted, 0 still running, 1 lost before they started")
+        );
+        program.ended();
+    }
+}
+
+#[test]
+fn a_second_signal_cuts_off_what_runs() {
+    let mut program = Program::start("slow");
+    program.until("napping");
+    program.signal("-TERM");
+    // The second may come before the program listens for it, and is then the first once more.
+    while program.child.try_wait().unwrap().is_none() {
+        program.signal("-INT");
+    }
+    let report = program.until("report");
+    assert!(
+        report.ends_with("report: 1 interrupted, 0 still running, 1 lost before they started"),
+        "{report}"
+    );
+    program.ended();
+}
+
+#[test]
+fn a_server_is_told_and_jobs_ends_after_it() {
+    let mut program = Program::start("server");
+    program.until("napping");
+    program.signal("-TERM");
+    program.until("the server is down");
+    program.until("true");
+    program.ended();
+}
