@@ -40,7 +40,7 @@ async fn take_stock() {
 /// Two schedules, read on the clock of a zone: 8:00 in New York, in summer and in winter.
 #[job(schedule = ["0 0 8 * * MON-FRI", "cron.workhours_15m"], tz = "America/New_York")]
 async fn order_supplies() {
-    info!("order_supplies: not within the first five seconds, mostly");
+    info!("order_supplies: a cron job by the clock of New York");
 }
 
 /// A one-off job: its parameters are the fields of `confirm_order { to, order }`.

@@ -29,8 +29,34 @@ pub type JobResult = Result<(), BoxError>;
 
 /// A unit of background work, known by a stable name; its fields are its arguments.
 ///
-/// `#[job]` implements it for the struct it makes of a function. Implement it by hand where a job is better a
-/// type than a function.
+/// [`#[job]`](macro@crate::job) implements it for the struct it makes of a function. Implement it by hand where a job
+/// is better a type than a function; it is then submitted and scheduled like any other. A panic in `run` and an
+/// error that it returns are outcomes of the run. It may be dropped where it awaits: when the run is cancelled and
+/// at the end of a shutdown.
+///
+/// ```
+/// use jobs::{Config, Job, JobContext, JobResult};
+///
+/// #[derive(Clone, serde::Serialize, serde::Deserialize)]
+/// struct Resize {
+///     image: u64,
+/// }
+///
+/// impl Job for Resize {
+///     const NAME: &'static str = "resize";
+///
+///     async fn run(self, cx: JobContext) -> JobResult {
+///         println!("{} image {}", cx.job(), self.image);
+///         Ok(())
+///     }
+/// }
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let jobs = jobs::start(Config::default().register::<Resize>()).await?;
+/// jobs.now(Resize { image: 7 }).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait Job: Clone + Serialize + DeserializeOwned + Send + 'static {
     /// The stable name of the job: `[a-z0-9_-]`, unique in the program.
     const NAME: &'static str;

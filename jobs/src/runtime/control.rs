@@ -8,7 +8,8 @@ use crate::store::memory::JobIx;
 
 impl Jobs {
     /// Runs a job once, now, by its name: with the arguments of its first schedule, or else with the defaults of
-    /// its parameters.
+    /// its parameters. It runs as if submitted with [`now`](Self::now): beside a run of a slot, and also where the
+    /// job is paused or not enabled.
     ///
     /// # Errors
     ///

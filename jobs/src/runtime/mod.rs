@@ -32,7 +32,17 @@ pub use submission::{RunHandle, Submission, Submit, Submitting, after, at, now};
 
 /// The handle to a running instance of `jobs`, made by [`start`](start()).
 ///
-/// Clones are handles to the same instance. Dropping them all stops nothing: [`shutdown`](Self::shutdown) does.
+/// | to … | |
+/// |---|---|
+/// | submit | [`now`](Self::now), [`after`](Self::after), [`at`](Self::at) |
+/// | schedule | [`schedule`](Self::schedule), [`every`](Self::every) |
+/// | look | [`snapshot`](Self::snapshot) |
+/// | steer a job by its name | [`run_now`](Self::run_now), [`pause`](Self::pause), [`resume`](Self::resume), [`remove`](Self::remove) |
+/// | end | [`run_until_signal`](Self::run_until_signal), [`shutdown_signal`](Self::shutdown_signal), [`shutdown`](Self::shutdown) |
+/// | say which of several instances is meant | [`scope`](Self::scope) |
+///
+/// Clones are handles to the same instance. Dropping them all stops nothing: [`shutdown`](Self::shutdown) does, and
+/// the end of the tokio runtime.
 #[derive(Clone)]
 pub struct Jobs {
     inner: Arc<Inner>,

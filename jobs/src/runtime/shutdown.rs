@@ -44,8 +44,8 @@ impl fmt::Display for ShutdownReport {
 
 impl Jobs {
     /// Ends the instance: fires nothing more, starts nothing more, lets what runs finish for as long as
-    /// `jobs.shutdown_timeout` says, then drops async runs where they await. What was left undone is in the report
-    /// and in the log.
+    /// `jobs.shutdown_timeout` says (30 s by default), then drops async runs where they await and gives them another
+    /// second to notice. What was left undone is in the report and in the log.
     ///
     /// Submissions are refused from the first moment on. A second call waits for the first and gives the same
     /// report. Not for calling inside a job: it would wait for itself until the timeout.

@@ -209,11 +209,15 @@ fn schedule_snapshot(planned: &Planned, now: Reading) -> ScheduleSnapshot {
         Some(_) => None,
         None => Some(schedule.zone().unwrap_or("UTC").to_owned()),
     };
+    let mut words = schedule.describe();
+    if zone.is_some() && schedule.zone().is_none() {
+        words.push_str(" (UTC)");
+    }
     ScheduleSnapshot {
         key: planned.identity.key(schedule),
         name: planned.identity.name.as_deref().map(str::to_owned),
         text: schedule.text().to_owned(),
-        words: schedule.describe(),
+        words,
         zone,
         previous: planned.last_slot().map(Timestamp::to_chrono),
         next: planned.next_slot(now).map(Timestamp::to_chrono),
