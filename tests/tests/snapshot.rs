@@ -148,7 +148,7 @@ async fn the_table() {
         jobs.snapshot().to_string(),
         "\
 JOB      STATUS               SCHEDULE                                            PREVIOUS          NEXT (UTC)
-fast     PAUSED               every second                                        -                 -
+fast     PAUSED               every second (UTC)                                  -                 -
 nap      RUNNING 1, 2 queued  -                                                   -                 -
 remind   IDLE                 at 9:00, Monday to Friday (Europe/Oslo) and 1 more  failed 30m2s ago  08:00:00 (in 4h59m57s)
 resting  DISABLED             -                                                   -                 -
