@@ -311,3 +311,38 @@ async fn a_job_may_submit_more_than_the_pool_holds() {
     assert_eq!(log.len(), 101);
     jobs.shutdown().await;
 }
+
+/// A worker that looks for work must not be waited for when something else has taken its thread.
+#[test]
+fn a_thread_that_is_kept_busy_keeps_no_run_waiting() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let jobs = jobs::start(jobs::Config::default().without_environment()).await.unwrap();
+        for _ in 0..20 {
+            let (free, busy) = std::sync::mpsc::channel::<()>();
+            let (taken, is_taken) = tokio::sync::oneshot::channel();
+            // From within a job, so that it stands in the queue of a worker's thread.
+            let hog = Mutex::new(Some((busy, taken)));
+            let run = jobs.now(func("hog", move || {
+                let hog = hog.lock().unwrap().take();
+                async move {
+                    let Some((busy, taken)) = hog else { return };
+                    tokio::spawn(async move {
+                        taken.send(()).unwrap();
+                        // A bound, not a wait: the run below lets go.
+                        assert!(busy.recv_timeout(MINUTE).is_ok(), "no run let go of the thread");
+                    });
+                }
+            }));
+            run.await.unwrap().wait().await;
+            is_taken.await.unwrap();
+            let let_go = move || {
+                let free = free.clone();
+                async move { free.send(()).unwrap() }
+            };
+            let probe = jobs.now(func("probe", let_go)).await.unwrap();
+            assert_eq!(probe.wait().await, Outcome::Succeeded);
+        }
+        jobs.shutdown().await;
+    });
+}

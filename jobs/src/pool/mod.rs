@@ -157,14 +157,14 @@ impl Pool {
         job: impl FnOnce(&Memory) -> Option<JobIx>,
         body: Body,
     ) -> Result<Result<(RunId, RunKey), Body>, Closed> {
-        let now = self.clock.now().wall;
+        let now = self.clock.now();
         let mut shared = self.lock();
         if shared.closed {
             return Err(Closed);
         }
         let Some(job) = job(&shared.memory) else { return Ok(Err(body)) };
-        let submitted = shared.memory.submit(job, body, now);
-        if shared.workers.called() < shared.memory.queued() {
+        let submitted = shared.memory.submit(job, body, now.wall);
+        if shared.workers.called(now.elapsed) < shared.memory.queued() {
             self.wake_one(shared);
         } else {
             self.note_queued(&shared);
@@ -204,21 +204,29 @@ impl Pool {
         const AT_A_TIME: usize = 64;
         let mut stop = Vec::new();
         let mut ended: Vec<Ended> = Vec::new();
+        // May hold the last of a value of the user's, which is not to be dropped under the lock.
+        let mut unused = Vec::new();
         let mut firings = firings.drain(..).peekable();
         while firings.peek().is_some() {
             let mut shared = self.lock();
             for firing in firings.by_ref().take(AT_A_TIME) {
                 if shared.closed {
                     fates.push(SlotFate::Closed);
+                    unused.push(firing.body);
                     continue;
                 }
-                if shared.memory.job(firing.job).paused {
+                let job = shared.memory.job(firing.job);
+                if job.paused || !job.info.enabled {
                     fates.push(SlotFate::Paused);
+                    unused.push(firing.body);
                     continue;
                 }
                 fates.push(match shared.memory.fire(firing.job, firing.slot, firing.body, now.wall) {
                     Fired::Queued | Fired::Waiting => SlotFate::Ran,
-                    Fired::Skipped => SlotFate::Skipped,
+                    Fired::Skipped(body) => {
+                        unused.push(body);
+                        SlotFate::Skipped
+                    }
                     Fired::Cancelling(cancelling) => {
                         ended.extend(cancelling.ended);
                         for worker in cancelling.workers {
@@ -293,11 +301,12 @@ impl Pool {
 
     /// Calls workers for the runs that wait, at most so many.
     fn call_workers(&self, most: usize) {
+        let now = self.clock.now().elapsed;
         for _ in 0..most {
             let shared = self.lock();
             self.note_queued(&shared);
             if shared.closed
-                || shared.workers.called() >= shared.memory.queued()
+                || shared.workers.called(now) >= shared.memory.queued()
                 || !shared.workers.can_call()
             {
                 return;

@@ -5,11 +5,13 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use tokio::task::coop;
 
 use super::attempt;
 use super::{Pool, Shared};
+use crate::clock::Elapsed;
 use crate::job::context::Surroundings;
 use crate::job::run::Outcome;
 use crate::store::memory::{Claim, RunKey};
@@ -21,13 +23,16 @@ const KEPT: usize = 64;
 /// putting a thread to sleep and waking it would cost, and lets a few runs gather that are then executed in one go.
 const LOOKS: u32 = 8;
 
+/// How long a search is trusted to end.
+const SEARCH: Duration = Duration::from_micros(50);
+
 /// All workers of a pool, under its lock.
 pub(super) struct Workers {
     limit: Option<NonZeroUsize>,
     /// Other threads can submit while a worker looks on.
     may_search: bool,
-    /// A worker that found nothing looks on for a moment. What is submitted meanwhile need not call anybody.
-    searching: bool,
+    /// Since when a worker that found nothing looks on for a moment. What is submitted meanwhile need not call anybody.
+    searching: Option<Elapsed>,
     places: Vec<Place>,
     /// Places whose worker has ended.
     vacant: Vec<u32>,
@@ -102,7 +107,7 @@ impl Workers {
         Self {
             limit,
             may_search: false,
-            searching: false,
+            searching: None,
             places: Vec::new(),
             vacant: Vec::new(),
             parked: Vec::new(),
@@ -118,9 +123,11 @@ impl Workers {
         self.may_search = may_search;
     }
 
-    /// Workers on their way to a claim.
-    pub(super) fn called(&self) -> usize {
-        self.called + usize::from(self.searching)
+    /// Workers on their way to a claim. One that searches counts for a moment only: the thread it runs on may have
+    /// been taken by something that does not give it back.
+    pub(super) fn called(&self, now: Elapsed) -> usize {
+        let searching = self.searching.is_some_and(|since| now.since(since) < SEARCH);
+        self.called + usize::from(searching)
     }
 
     /// Whether [`unpark`](Self::unpark) or [`hire`](Self::hire) would find somebody.
@@ -166,18 +173,18 @@ impl Workers {
         let place = &mut self.places[index as usize];
         match place.state {
             WorkerState::Called => self.called -= 1,
-            WorkerState::Searching => self.searching = false,
+            WorkerState::Searching => self.searching = None,
             _ => {}
         }
         place.state = WorkerState::Claiming;
     }
 
     /// There is nothing to claim: one worker at a time looks on for a moment.
-    fn search(&mut self, index: u32) -> bool {
-        if !self.may_search || self.searching {
+    fn search(&mut self, index: u32, now: Elapsed) -> bool {
+        if !self.may_search || self.searching.is_some() {
             return false;
         }
-        self.searching = true;
+        self.searching = Some(now);
         self.places[index as usize].state = WorkerState::Searching;
         true
     }
@@ -204,7 +211,7 @@ impl Workers {
         let place = &mut self.places[index as usize];
         match place.state {
             WorkerState::Called => self.called -= 1,
-            WorkerState::Searching => self.searching = false,
+            WorkerState::Searching => self.searching = None,
             _ => {}
         }
         place.state = WorkerState::Gone;
@@ -304,7 +311,8 @@ impl Worker {
 
     /// Ends the run that was executed and claims the next, in one step.
     fn next(&self, pool: &Pool, finished: Option<(RunKey, Outcome)>, searched: bool) -> Next {
-        let now = pool.clock.now().wall;
+        let reading = pool.clock.now();
+        let (now, elapsed) = (reading.wall, reading.elapsed);
         let mut guard = pool.lock();
         let shared: &mut Shared = &mut guard;
         let had_run = finished.is_some();
@@ -317,7 +325,7 @@ impl Worker {
             shared.workers.begin(self.index, claim.blocking);
             pool.note_queued(shared);
             Next::Execute(claim)
-        } else if !searched && shared.workers.search(self.index) {
+        } else if !searched && shared.workers.search(self.index, elapsed) {
             Next::Search
         } else if shared.workers.park(self.index) {
             Next::Park
@@ -326,7 +334,7 @@ impl Worker {
         };
         let closed = shared.closed;
         // Whoever stops searching sees to it that what it leaves is looked after.
-        if searched && shared.memory.queued() > shared.workers.called() {
+        if searched && shared.memory.queued() > shared.workers.called(elapsed) {
             pool.wake_one(guard);
         } else {
             drop(guard);
