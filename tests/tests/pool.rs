@@ -346,3 +346,27 @@ fn a_thread_that_is_kept_busy_keeps_no_run_waiting() {
         jobs.shutdown().await;
     });
 }
+
+/// A hand-written job becomes known when it is first submitted, also when many do it at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[expect(clippy::disallowed_methods, reason = "the submitters are no jobs")]
+async fn many_may_be_the_first_to_submit_a_job() {
+    for _ in 0..50 {
+        let config = jobs::Config::default().without_environment().state(Log::default());
+        let jobs = jobs::start(config.state(Crowd::default()).state(Gate::default())).await.unwrap();
+        let barrier = Arc::new(tokio::sync::Barrier::new(4));
+        let submitters: Vec<_> = (0..4)
+            .map(|_| {
+                let (jobs, barrier) = (jobs.clone(), Arc::clone(&barrier));
+                tokio::spawn(async move {
+                    barrier.wait().await;
+                    jobs.now(note("a")).await.map(drop)
+                })
+            })
+            .collect();
+        for submitter in submitters {
+            submitter.await.unwrap().unwrap();
+        }
+        jobs.shutdown().await;
+    }
+}

@@ -16,9 +16,6 @@ async fn nap(seconds: u64) {
     println!("napped");
 }
 
-#[job(every = "10ms")]
-async fn beat() {}
-
 const MODE: &str = "JOBS_TESTS_SIGNALS";
 
 /// The program. Without its variable it is no test of anything.
@@ -107,10 +104,10 @@ fn a_signal_lets_what_runs_finish() {
         program.until("napping");
         program.signal(signal);
         program.until("napped");
+        let report = program.until("report");
         assert!(
-            program
-                .until("report")
-                .ends_with("report: 0 interrupted, 0 still running, 1 lost before they started")
+            report.ends_with("report: 0 interrupted, 0 still running, 1 lost before they started"),
+            "{report}"
         );
         program.ended();
     }

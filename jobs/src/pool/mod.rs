@@ -121,6 +121,10 @@ impl Pool {
     /// a closure, with its name.
     pub(crate) fn bind_job(&self, info: JobInfo, type_id: Option<TypeId>) -> Result<JobIx, NameTaken> {
         let mut shared = self.lock();
+        // Another thread may have been faster.
+        if let Some(ix) = type_id.and_then(|type_id| shared.memory.job_of_type(type_id)) {
+            return Ok(ix);
+        }
         let ix = shared.memory.bind_job(info)?;
         if let Some(type_id) = type_id {
             shared.memory.bind_type(type_id, ix);

@@ -120,8 +120,7 @@ pub struct ScheduleSnapshot {
     pub key: String,
     /// Its name in the config, with `cron.`; none where it has none.
     pub name: Option<String>,
-    /// The schedule in its canonical form: six fields behind their zone (`TZ=Europe/Oslo 0 30 2 * * *`), or
-    /// `@every …`.
+    /// The schedule in its canonical form: six fields, or `@every …`.
     pub text: String,
     /// The schedule in words.
     pub words: String,
