@@ -432,3 +432,6 @@ fn warn_of_repeats(descriptor: &Descriptor, schedules: &[Resolved]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

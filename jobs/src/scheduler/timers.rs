@@ -273,7 +273,8 @@ impl Timers {
         let Some(planned) = self.schedules.get_mut(key) else { return };
         come.planned.push(key);
         let Some((slot, late)) = planned.slot_come(now) else { return };
-        if late > LATE {
+        // The last has been given out by a task that died before it had planned the next.
+        if late > LATE || planned.last == Some(slot) {
             return;
         }
         planned.last = Some(slot);
@@ -527,32 +528,4 @@ fn elapsed_of(tick: u64) -> Elapsed {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reading(seconds: u64) -> Reading {
-        let wall = Timestamp::from_nanos(1_800_000_000 * 1_000_000_000);
-        let elapsed = Duration::from_secs(seconds);
-        Reading { elapsed: Elapsed::ZERO.saturating_add(elapsed), wall: wall.saturating_add(elapsed) }
-    }
-
-    #[test]
-    fn timers_that_no_longer_count_are_swept_out() {
-        let mut timers = Timers::new(reading(0));
-        let mut runs = Slab::new();
-        let kept = runs.insert(());
-        timers.delay(kept, Delay::For(Duration::from_secs(86_400)), reading(0));
-        for second in 0..10_000 {
-            let run = runs.insert(());
-            timers.delay(run, Delay::For(Duration::from_secs(86_400 * 365)), reading(second));
-            runs.remove(run);
-            if timers.is_crowded() {
-                timers.sweep(|run| runs.get(run).is_some());
-            }
-        }
-        assert!(timers.elapsed.len() <= FIRST_SWEEP, "{} timers are armed", timers.elapsed.len());
-        let mut come = Come::default();
-        timers.take_due(reading(86_400), &mut come);
-        assert_eq!(come.releases, [kept]);
-    }
-}
+mod tests;

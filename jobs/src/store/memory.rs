@@ -505,3 +505,6 @@ impl Hasher for TypeIdHasher {
         self.0 ^= value;
     }
 }
+
+#[cfg(test)]
+mod tests;

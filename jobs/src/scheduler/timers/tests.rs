@@ -1,0 +1,203 @@
+//! The plan, looked at by hand.
+
+use super::*;
+
+const START: i64 = 1_800_000_000; // 2027-01-15 08:00:00
+
+fn reading(seconds: u64) -> Reading {
+    at(seconds * 1_000_000_000, 0)
+}
+
+/// So many nanoseconds after the start, with the clock on the wall set by so many seconds.
+fn at(nanos: u64, set: i64) -> Reading {
+    let elapsed = Duration::from_nanos(nanos);
+    let wall = Timestamp::from_nanos((START + set) * 1_000_000_000).saturating_add(elapsed);
+    Reading { elapsed: Elapsed::ZERO.saturating_add(elapsed), wall }
+}
+
+#[test]
+fn timers_that_no_longer_count_are_swept_out() {
+    let mut timers = Timers::new(reading(0));
+    let mut runs = Slab::new();
+    let kept = runs.insert(());
+    timers.delay(kept, Delay::For(Duration::from_secs(86_400)), reading(0));
+    for second in 0..10_000 {
+        let run = runs.insert(());
+        timers.delay(run, Delay::For(Duration::from_secs(86_400 * 365)), reading(second));
+        runs.remove(run);
+        if timers.is_crowded() {
+            timers.sweep(|run| runs.get(run).is_some());
+        }
+    }
+    assert!(timers.elapsed.len() <= FIRST_SWEEP, "{} timers are armed", timers.elapsed.len());
+    let mut come = Come::default();
+    timers.take_due(reading(86_400), &mut come);
+    assert_eq!(come.releases, [kept]);
+}
+
+fn job() -> JobIx {
+    let mut memory = crate::store::memory::Memory::new(0);
+    let name = crate::job::name::JobName::Static("a");
+    let overlap = jobs_syntax::Overlap::Skip;
+    let info = crate::job::info::JobInfo { name, descriptor: None, overlap, enabled: true, is_func: true };
+    memory.bind_job(info).unwrap()
+}
+
+fn add(timers: &mut Timers, spec: &str, now: Reading) -> (ScheduleKey, bool) {
+    fn never() -> crate::job::body::Erased {
+        unreachable!("nothing is executed here")
+    }
+    let schedule = Schedule::parse(spec).unwrap();
+    timers.add(job(), schedule, Template::Make(never), Identity::default(), now).unwrap()
+}
+
+/// One look at the plan: the slots that came, in seconds and nanoseconds after the start.
+fn look(timers: &mut Timers, now: Reading) -> Vec<(i64, i64)> {
+    let mut come = Come::default();
+    let mut slots = Vec::new();
+    // As long as the plan wants to be looked at at once.
+    loop {
+        timers.take_due(now, &mut come);
+        let second = 1_000_000_000;
+        let slot =
+            |firing: Firing| (firing.slot.as_nanos() / second - START, firing.slot.as_nanos() % second);
+        slots.extend(come.firings.drain(..).map(slot));
+        timers.tally(&mut come, &mut Vec::new());
+        timers.plan(now, &mut come);
+        if timers.next_wake(now) != Some(Duration::ZERO) {
+            return slots;
+        }
+    }
+}
+
+#[test]
+fn a_look_before_the_slot_finds_nothing_and_sleeps_until_it() {
+    let mut timers = Timers::new(at(0, 0));
+    add(&mut timers, "30 * * * * *", at(0, 0));
+    // Every nanosecond counts: the wheel's tick is one of a millisecond.
+    for early in [1, 999_999, 1_000_000, 1_000_001, 20_000_000_000] {
+        let now = at(30_000_000_000 - early, 0);
+        assert_eq!(look(&mut timers, now), [], "{early} ns before");
+        let nap = timers.next_wake(now).unwrap();
+        assert!(nap <= Duration::from_nanos(early), "{early} ns before it sleeps for {nap:?}");
+        // It may look once or twice on the way, but it does not spin.
+        assert!(nap >= Duration::from_nanos(early / 64), "{early} ns before it sleeps for {nap:?}");
+    }
+    assert_eq!(look(&mut timers, at(30_000_000_000, 0)), [(30, 0)]);
+    assert_eq!(look(&mut timers, at(30_000_000_000, 0)), []);
+    assert_eq!(look(&mut timers, at(89_999_999_999, 0)), []);
+    // Late by a little, it is the slot of its time.
+    assert_eq!(look(&mut timers, at(90_123_456_789, 0)), [(90, 0)]);
+}
+
+#[test]
+fn an_interval_keeps_its_fraction_and_its_slots_follow_the_clock_on_the_wall() {
+    let mut timers = Timers::new(at(500, 0));
+    let (key, _) = add(&mut timers, "@every 1m0.25s", at(500, 0));
+    assert_eq!(look(&mut timers, at(60_250_999_999, 0)), []);
+    // Within the millisecond, and by its own name.
+    assert_eq!(look(&mut timers, at(60_251_000_000, 0)), [(60, 250_000_500)]);
+    // Set to an hour later: the same moment has another name.
+    assert_eq!(look(&mut timers, at(120_600_000_000, 3600)), [(3720, 500_000_500)]);
+    let planned = timers.get(key).unwrap();
+    assert_eq!(planned.next_slot(at(120_600_000_000, 3600)).unwrap().as_nanos() % 1_000_000_000, 750_000_500);
+    // And set back by a day, nothing comes twice.
+    assert_eq!(look(&mut timers, at(120_600_000_000, -86_400)), []);
+    assert_eq!(look(&mut timers, at(180_751_000_000, -86_400)), [(180 - 86_400, 750_000_500)]);
+}
+
+#[test]
+fn a_slot_is_late_for_a_minute_and_then_missed() {
+    let mut timers = Timers::new(reading(0));
+    let (key, _) = add(&mut timers, "0 * * * * *", reading(0));
+    assert_eq!(look(&mut timers, reading(120)), [(60, 0), (120, 0)], "one of them late by exactly a minute");
+    assert_eq!(look(&mut timers, at(240_000_000_001, 0)), [(240, 0)], "the other late by more");
+    assert_eq!(timers.get(key).unwrap().tally.missed, 1);
+    // Jumped over by more than is counted one by one.
+    assert_eq!(look(&mut timers, reading(330 + 60 * 200_000)).len(), 1);
+    assert_eq!(timers.get(key).unwrap().tally.missed, 1 + COUNTED);
+}
+
+#[test]
+fn it_is_woken_for_what_comes_earlier_than_it_sleeps_and_once() {
+    let mut timers = Timers::new(reading(0));
+    assert!(timers.next_wake(reading(0)).is_none());
+    timers.sleep_until(reading(100).elapsed);
+    assert!(!add(&mut timers, "@every 100s", reading(0)).1);
+    assert!(add(&mut timers, "@every 50s", reading(0)).1);
+    assert!(!add(&mut timers, "@every 20s", reading(0)).1, "it has been woken already, and will look");
+    assert!(timers.next_wake(reading(0)).unwrap() <= Duration::from_secs(20));
+    timers.sleep_until(reading(20).elapsed);
+    let mut runs = Slab::new();
+    let run = runs.insert(());
+    assert!(!timers.delay(run, Delay::At(reading(21).wall), reading(5)));
+    assert!(timers.delay(run, Delay::At(reading(1).wall), reading(5)), "an instant that has passed");
+}
+
+#[test]
+fn keys_are_numbered_and_numbers_are_freed_from_the_top() {
+    let mut timers = Timers::new(reading(0));
+    let keys: Vec<_> = (0..3).map(|_| add(&mut timers, "@daily", reading(0)).0).collect();
+    let number = |timers: &Timers, key| timers.get(key).map(|planned| planned.identity.repeat);
+    assert_eq!(keys.iter().map(|key| number(&timers, *key)).collect::<Vec<_>>(), [Some(1), Some(2), Some(3)]);
+    assert!(timers.remove(keys[0]).is_some());
+    assert!(timers.remove(keys[0]).is_none());
+    // The first is in use no more, but the numbers of the others must not change.
+    let (fourth, _) = add(&mut timers, "@daily", reading(0));
+    assert_eq!(number(&timers, fourth), Some(4));
+    assert!(timers.remove(fourth).is_some());
+    let (again, _) = add(&mut timers, "@daily", reading(0));
+    assert_eq!(number(&timers, again), Some(4));
+}
+
+#[test]
+fn what_is_removed_or_closed_comes_no_more() {
+    let mut timers = Timers::new(reading(0));
+    let (key, _) = add(&mut timers, "* * * * * *", reading(0));
+    assert_eq!(look(&mut timers, reading(1)).len(), 1);
+    timers.remove(key);
+    assert_eq!(look(&mut timers, reading(2)), []);
+    add(&mut timers, "* * * * * *", reading(2));
+    timers.close();
+    let mut come = Come::default();
+    timers.take_due(reading(10), &mut come);
+    assert!(come.firings.is_empty() && come.releases.is_empty());
+}
+
+#[test]
+fn a_history_knows_its_spans_and_forgets_gaps_before_slots() {
+    let time = |seconds: i64| Timestamp::from_nanos(seconds * 1_000_000_000);
+    let mut history = History::default();
+    assert_eq!(history.end_of_span_at(time(5)), None);
+    history.add(time(10), time(20));
+    history.add(time(40), time(40));
+    for (at, end) in [(9, None), (10, Some(20)), (20, Some(20)), (21, None), (40, Some(40)), (41, None)] {
+        assert_eq!(history.end_of_span_at(time(at)), end.map(time), "{at}");
+    }
+    // One that holds others takes their place.
+    history.add(time(5), time(50));
+    assert_eq!(history.0.as_deref().map(Vec::len), Some(1));
+    // Too many: what came stays known, in the past what did not is given up.
+    for i in 0..100 {
+        history.add(time(1000 + 10 * i), time(1003 + 10 * i));
+        assert!(history.0.as_deref().is_some_and(|spans| spans.len() <= History::KEPT));
+        for j in 0..=i {
+            assert!(history.end_of_span_at(time(1000 + 10 * j)).is_some(), "{j} of {i}");
+        }
+    }
+    assert_eq!(history.end_of_span_at(time(1995)), None, "a gap of late");
+    assert!(history.end_of_span_at(time(1005)).is_some(), "a gap of long ago");
+}
+
+#[test]
+fn a_task_that_dies_with_slots_in_its_hands_loses_no_schedule_and_doubles_no_slot() {
+    let mut timers = Timers::new(reading(0));
+    add(&mut timers, "0 * * * * *", reading(0));
+    let mut come = Come::default();
+    timers.take_due(reading(60), &mut come);
+    assert_eq!(come.firings.len(), 1);
+    drop(come);
+    timers.rearm();
+    assert_eq!(look(&mut timers, reading(61)), []);
+    assert_eq!(look(&mut timers, reading(120)), [(120, 0)]);
+}

@@ -1,0 +1,408 @@
+//! The state machine against a naive model: a list of runs, searched from its beginning for everything.
+
+use super::*;
+use crate::job::body::{Erased, Template};
+
+/// A small generator of our own: the same numbers on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) % bound as u64) as usize
+    }
+
+    fn of<T: Copy>(&mut self, list: &[T]) -> Option<T> {
+        if list.is_empty() { None } else { Some(list[self.below(list.len())]) }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Where {
+    Scheduled,
+    Waiting,
+    /// With its place in the order of those that became available.
+    Available(u64),
+    Running {
+        worker: u32,
+    },
+    Ended(Outcome),
+}
+
+#[derive(Debug)]
+struct ModelRun {
+    key: RunKey,
+    id: RunId,
+    job: usize,
+    of_slot: bool,
+    is: Where,
+    waiter: Option<oneshot::Receiver<Outcome>>,
+    told: Option<Outcome>,
+}
+
+impl ModelRun {
+    fn is_live(&self) -> bool {
+        !matches!(self.is, Where::Ended(_))
+    }
+
+    fn is_active(&self) -> bool {
+        matches!(self.is, Where::Available(_) | Where::Running { .. })
+    }
+}
+
+#[derive(Debug, Default)]
+struct Model {
+    runs: Vec<ModelRun>,
+    /// How many have become available.
+    order: u64,
+}
+
+impl Model {
+    fn add(&mut self, added: (RunId, RunKey), job: usize, of_slot: bool, is: Where) {
+        let (id, key) = added;
+        assert!(self.runs.iter().all(|run| run.key != key || !run.is_live()), "a key means one live run");
+        self.runs.push(ModelRun { key, id, job, of_slot, is, waiter: None, told: None });
+    }
+
+    fn available(&mut self) -> Where {
+        self.order += 1;
+        Where::Available(self.order)
+    }
+
+    fn live_slots(&self, job: usize) -> Vec<usize> {
+        let live = |run: &ModelRun| run.job == job && run.of_slot && run.is_live();
+        (0..self.runs.len()).filter(|at| live(&self.runs[*at])).collect()
+    }
+
+    /// A run has ended: whoever waited behind it may be next.
+    fn end(&mut self, at: usize, outcome: Outcome) {
+        self.runs[at].is = Where::Ended(outcome);
+        if !self.runs[at].of_slot {
+            return;
+        }
+        let live = self.live_slots(self.runs[at].job);
+        if live.iter().any(|at| self.runs[*at].is_active()) {
+            return;
+        }
+        if let Some(next) = live.first() {
+            let next = *next;
+            self.runs[next].is = self.available();
+        }
+    }
+
+    fn at_all(&self, is: impl Fn(&Where) -> bool) -> Vec<usize> {
+        (0..self.runs.len()).filter(|at| is(&self.runs[*at].is)).collect()
+    }
+}
+
+const OVERLAPS: [Overlap; 5] = Overlap::ALL;
+
+fn body() -> Body {
+    fn never() -> Erased {
+        unreachable!("nothing is executed here")
+    }
+    Body::Template(Template::Make(never))
+}
+
+fn info(name: &'static str, overlap: Overlap) -> JobInfo {
+    JobInfo { name: JobName::Static(name), descriptor: None, overlap, enabled: true, is_func: true }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_nanos(1_800_000_000_000_000_000)
+}
+
+fn check(memory: &Memory, jobs: &[JobIx], model: &mut Model, at: &str) {
+    let count = |is: fn(&Where) -> bool| model.at_all(is).len();
+    let is_available = |is: &Where| matches!(is, Where::Available(_));
+    let is_running = |is: &Where| matches!(is, Where::Running { .. });
+    assert_eq!(memory.queued(), count(is_available), "{at}: queued");
+    assert_eq!(memory.running(), count(is_running), "{at}: running");
+    assert_eq!(memory.live(), count(|is| !matches!(is, Where::Ended(_))), "{at}: live");
+    for (job, ix) in jobs.iter().enumerate() {
+        let state = memory.job(*ix);
+        let count = |is: &dyn Fn(&Where) -> bool| {
+            model.runs.iter().filter(|run| run.job == job && is(&run.is)).count()
+        };
+        assert_eq!(state.running as usize, count(&is_running), "{at}: running of job {job}");
+        assert_eq!(state.available as usize, count(&is_available), "{at}: available of job {job}");
+        assert_eq!(state.scheduled as usize, count(&|is| *is == Where::Scheduled), "{at}: of job {job}");
+        assert_eq!(state.waiting(), count(&|is| *is == Where::Waiting), "{at}: waiting of job {job}");
+        let slots = model.live_slots(job);
+        let (active, waits) = slots.iter().map(|at| &model.runs[*at]).fold((0, 0), |(active, waits), run| {
+            (active + usize::from(run.is_active()), waits + usize::from(run.is == Where::Waiting))
+        });
+        assert!(waits == 0 || active > 0, "{at}: a run of job {job} waits for nobody");
+        match OVERLAPS[job] {
+            Overlap::Allow => assert_eq!(waits, 0, "{at}"),
+            Overlap::Skip => assert!(active <= 1 && waits == 0, "{at}: {active}, {waits}"),
+            Overlap::BufferAll => assert!(active <= 1, "{at}: {active}"),
+            _ => assert!(active <= 1 && waits <= 1, "{at}: {active}, {waits}"),
+        }
+    }
+    for run in &mut model.runs {
+        if let Some(waiter) = &mut run.waiter {
+            match (waiter.try_recv(), &run.is) {
+                (Ok(outcome), Where::Ended(wanted)) => {
+                    assert_eq!(outcome, *wanted, "{at}");
+                    run.told = Some(outcome);
+                    run.waiter = None;
+                }
+                (Err(oneshot::error::TryRecvError::Empty), is) if !matches!(is, Where::Ended(_)) => {}
+                (told, is) => panic!("{at}: {is:?} was told {told:?}"),
+            }
+        }
+    }
+}
+
+fn settle(ended: impl IntoIterator<Item = Ended>) {
+    ended.into_iter().for_each(Ended::settle);
+}
+
+fn random_walk(seed: u64, steps: usize) {
+    const WORKERS: u32 = 3;
+    let mut random = Random(seed);
+    let mut memory = Memory::new(seed);
+    let names = ["buffer_one", "buffer_all", "skip", "allow", "cancel_other"];
+    let jobs: Vec<_> = names
+        .iter()
+        .zip(OVERLAPS)
+        .map(|(name, overlap)| memory.bind_job(info(name, overlap)).unwrap())
+        .collect();
+    let mut model = Model::default();
+    for step in 0..steps {
+        let job = random.below(jobs.len());
+        let ix = jobs[job];
+        let what = random.below(21);
+        let at = format!("seed {seed}, step {step}, action {what}");
+        match what {
+            0..3 => {
+                let added = memory.submit(ix, body(), now());
+                let is = model.available();
+                model.add(added, job, false, is);
+            }
+            3 => {
+                let due = Timestamp::from_nanos(random.below(1000) as i64);
+                let added = memory.delay(ix, body(), due, now());
+                assert_eq!(memory.due(added.1), Some((due, added.0)), "{at}");
+                model.add(added, job, false, Where::Scheduled);
+            }
+            4..6 => {
+                // Of any run, for it may have been cancelled meanwhile.
+                let all: Vec<_> = (0..model.runs.len()).collect();
+                let scheduled = model.at_all(|is| *is == Where::Scheduled);
+                let from = if random.below(3) == 0 { &all } else { &scheduled };
+                let Some(run) = random.of(from) else { continue };
+                let is_scheduled = model.runs[run].is == Where::Scheduled;
+                assert_eq!(memory.release(model.runs[run].key), is_scheduled, "{at}");
+                if is_scheduled {
+                    model.runs[run].is = model.available();
+                }
+                assert_eq!(memory.due(model.runs[run].key), None, "{at}");
+            }
+            6..11 => fire(&mut memory, &mut model, jobs[job], job, &at),
+            11..14 => {
+                let busy = model.at_all(|is| matches!(is, Where::Running { .. }));
+                let busy: Vec<u32> = busy
+                    .iter()
+                    .map(|at| match model.runs[*at].is {
+                        Where::Running { worker } => worker,
+                        _ => unreachable!(),
+                    })
+                    .collect();
+                let Some(worker) = (0..WORKERS).find(|worker| !busy.contains(worker)) else { continue };
+                let claim = memory.claim(worker, now());
+                let first =
+                    model.at_all(|is| matches!(is, Where::Available(_))).into_iter().min_by_key(|at| {
+                        match model.runs[*at].is {
+                            Where::Available(order) => order,
+                            _ => unreachable!(),
+                        }
+                    });
+                assert_eq!(
+                    claim.as_ref().map(|claim| claim.id),
+                    first.map(|at| model.runs[at].id),
+                    "{at}: first in, first out"
+                );
+                if let Some((claim, first)) = claim.zip(first) {
+                    let run = &mut model.runs[first];
+                    assert_eq!((claim.key, claim.slot.is_some()), (run.key, run.of_slot), "{at}");
+                    assert_eq!(&*claim.job, names[run.job], "{at}");
+                    run.is = Where::Running { worker };
+                }
+            }
+            14..17 => {
+                let Some(run) = random.of(&model.at_all(|is| matches!(is, Where::Running { .. }))) else {
+                    continue;
+                };
+                let outcome = match random.below(3) {
+                    0 => Outcome::Failed(step.to_string()),
+                    1 => Outcome::Panicked(step.to_string()),
+                    _ => Outcome::Succeeded,
+                };
+                settle(memory.finish(model.runs[run].key, outcome.clone(), now()));
+                let previous = memory.job(jobs[model.runs[run].job]).previous.as_ref().unwrap();
+                assert_eq!((previous.id, &previous.outcome), (model.runs[run].id, &outcome), "{at}");
+                model.end(run, outcome);
+                // Once more changes nothing.
+                assert!(memory.finish(model.runs[run].key, Outcome::Cancelled, now()).is_none(), "{at}");
+            }
+            17..19 => {
+                let all: Vec<_> = (0..model.runs.len()).collect();
+                let Some(run) = random.of(&all) else { continue };
+                match (memory.cancel(model.runs[run].key), model.runs[run].is.clone()) {
+                    (Cancel::Gone, Where::Ended(_)) => {}
+                    (Cancel::Running(worker), Where::Running { worker: of_model }) => {
+                        assert_eq!(worker, of_model, "{at}");
+                    }
+                    (Cancel::Ended(ended), Where::Scheduled | Where::Waiting | Where::Available(_)) => {
+                        assert!(ended.body.is_some(), "{at}");
+                        ended.settle();
+                        model.end(run, Outcome::Cancelled);
+                    }
+                    (cancel, is) => panic!("{at}: {cancel:?} of {is:?}"),
+                }
+            }
+            19 => {
+                let all: Vec<_> = (0..model.runs.len()).collect();
+                let Some(run) = random.of(&all) else { continue };
+                match (memory.watch(model.runs[run].key), &model.runs[run].is) {
+                    (Watch::Ended(outcome), Where::Ended(wanted)) => assert_eq!(outcome, *wanted, "{at}"),
+                    (Watch::Pending(waiter), is) if !matches!(is, Where::Ended(_)) => {
+                        model.runs[run].waiter = Some(waiter);
+                    }
+                    (watch, is) => panic!("{at}: {watch:?} of {is:?}"),
+                }
+            }
+            _ if random.below(12) == 0 => {
+                let unstarted =
+                    model.at_all(|is| matches!(is, Where::Scheduled | Where::Waiting | Where::Available(_)));
+                let drained = memory.drain();
+                assert_eq!(drained.len(), unstarted.len(), "{at}");
+                settle(drained);
+                for run in unstarted {
+                    model.runs[run].is = Where::Ended(Outcome::Lost);
+                }
+            }
+            _ => {}
+        }
+        check(&memory, &jobs, &mut model, &at);
+    }
+    // To the end: nothing is left behind.
+    for _ in 0..model.runs.len() + 1 {
+        for run in model.at_all(|is| matches!(is, Where::Running { .. })) {
+            settle(memory.finish(model.runs[run].key, Outcome::Succeeded, now()));
+            model.end(run, Outcome::Succeeded);
+        }
+        let Some(claim) = memory.claim(0, now()) else { break };
+        let run = model.runs.iter().position(|run| run.id == claim.id).unwrap();
+        model.runs[run].is = Where::Running { worker: 0 };
+    }
+    let scheduled = model.at_all(|is| *is == Where::Scheduled).len();
+    assert_eq!((memory.live(), memory.queued()), (scheduled, 0), "seed {seed}: what is left");
+    check(&memory, &jobs, &mut model, &format!("seed {seed}, at the end"));
+}
+
+fn fire(memory: &mut Memory, model: &mut Model, ix: JobIx, job: usize, at: &str) {
+    let live = model.live_slots(job);
+    let slot = now();
+    let waits = live.iter().any(|run| model.runs[*run].is == Where::Waiting);
+    let before: Vec<_> = memory.runs.iter().map(|(key, _)| key).collect();
+    let fired = memory.fire(ix, slot, body(), now());
+    let added = |memory: &Memory, ended: &[usize], model: &Model| {
+        // The key may be that of a run that has just ended.
+        let gone: Vec<_> = ended.iter().map(|run| model.runs[*run].key).collect();
+        let (key, run) = memory
+            .runs
+            .iter()
+            .find(|(key, _)| !before.contains(key) || gone.contains(key))
+            .expect("a run was made");
+        (run.id, key)
+    };
+    match (OVERLAPS[job], fired) {
+        (Overlap::Allow, Fired::Queued) => {
+            let is = model.available();
+            model.add(added(memory, &[], model), job, true, is);
+        }
+        (_, Fired::Queued) if live.is_empty() => {
+            let is = model.available();
+            model.add(added(memory, &[], model), job, true, is);
+        }
+        (Overlap::Skip, Fired::Skipped) if !live.is_empty() => {}
+        (Overlap::BufferOne, Fired::Skipped) if waits => {}
+        (Overlap::BufferOne, Fired::Waiting) if !live.is_empty() && !waits => {
+            model.add(added(memory, &[], model), job, true, Where::Waiting);
+        }
+        (Overlap::BufferAll, Fired::Waiting) if !live.is_empty() => {
+            model.add(added(memory, &[], model), job, true, Where::Waiting);
+        }
+        (Overlap::CancelOther, Fired::Cancelling(cancelling)) if !live.is_empty() => {
+            let mut workers = Vec::new();
+            let mut ended = Vec::new();
+            for run in live {
+                match model.runs[run].is {
+                    Where::Running { worker } => workers.push(worker),
+                    _ => ended.push(run),
+                }
+            }
+            assert_eq!((&cancelling.workers, cancelling.ended.len()), (&workers, ended.len()), "{at}");
+            assert!(cancelling.ended.iter().all(|ended| ended.outcome == Outcome::Cancelled), "{at}");
+            settle(cancelling.ended);
+            let added = added(memory, &ended, model);
+            for run in ended {
+                model.runs[run].is = Where::Ended(Outcome::Cancelled);
+            }
+            let is = if workers.is_empty() { model.available() } else { Where::Waiting };
+            model.add(added, job, true, is);
+        }
+        (overlap, fired) => panic!("{at}: {overlap:?} gave {fired:?} with {live:?} live"),
+    }
+}
+
+#[test]
+fn agrees_with_a_naive_model() {
+    for seed in 0..100 {
+        random_walk(seed, 400);
+    }
+}
+
+#[test]
+fn outcomes_of_the_last_runs_are_kept() {
+    let mut memory = Memory::new(0);
+    let job = memory.bind_job(info("a", Overlap::Skip)).unwrap();
+    let mut keys = Vec::new();
+    for i in 0..KEPT + 10 {
+        let (_, key) = memory.submit(job, body(), now());
+        let claim = memory.claim(0, now()).unwrap();
+        assert_eq!(claim.key, key);
+        memory.finish(key, Outcome::Failed(i.to_string()), now());
+        keys.push(key);
+    }
+    let outcome = |memory: &mut Memory, at: usize| match memory.watch(keys[at]) {
+        Watch::Ended(outcome) => Some(outcome),
+        Watch::Gone => None,
+        Watch::Pending(_) => panic!("the run {at} has ended"),
+    };
+    assert_eq!(outcome(&mut memory, 9), None);
+    for at in [10, 11, KEPT / 2, KEPT + 9] {
+        assert_eq!(outcome(&mut memory, at), Some(Outcome::Failed(at.to_string())));
+    }
+    assert_eq!(memory.live(), 0);
+}
+
+#[test]
+fn a_name_belongs_to_one_job() {
+    let mut memory = Memory::new(0);
+    let func = memory.bind_job(info("a", Overlap::Skip)).unwrap();
+    assert_eq!(memory.bind_job(info("a", Overlap::Skip)).unwrap(), func);
+    let by_hand = JobInfo { is_func: false, ..info("a", Overlap::Skip) };
+    assert!(memory.bind_job(by_hand).is_err());
+    let other = memory.bind_job(info("b", Overlap::Skip)).unwrap();
+    assert_ne!(func, other);
+    assert_eq!((memory.job_named("a"), memory.job_named("c")), (Some(func), None));
+    memory.bind_type(TypeId::of::<u8>(), other);
+    assert_eq!(
+        (memory.job_of_type(TypeId::of::<u8>()), memory.job_of_type(TypeId::of::<u16>())),
+        (Some(other), None)
+    );
+}
