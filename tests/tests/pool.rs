@@ -314,6 +314,7 @@ async fn a_job_may_submit_more_than_the_pool_holds() {
 
 /// A worker that looks for work must not be waited for when something else has taken its thread.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "what takes the thread is no job")]
 fn a_thread_that_is_kept_busy_keeps_no_run_waiting() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {

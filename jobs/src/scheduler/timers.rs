@@ -29,7 +29,7 @@ use crate::store::slab::{Key, Slab};
 pub(crate) const LATE: Duration = Duration::from_secs(60);
 
 /// Missed slots that are counted one by one before the count gives up and the schedule jumps to the present.
-const COUNTED: u32 = 10_000;
+const COUNTED: u32 = 100_000;
 
 /// The place of a schedule.
 pub(crate) type ScheduleKey = Key;
