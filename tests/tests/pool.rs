@@ -318,7 +318,8 @@ async fn a_job_may_submit_more_than_the_pool_holds() {
 fn a_thread_that_is_kept_busy_keeps_no_run_waiting() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let jobs = jobs::start(jobs::Config::default().without_environment()).await.unwrap();
+        let config = jobs::Config::default().without_environment().state(Log::default());
+        let jobs = jobs::start(config.state(Crowd::default()).state(Gate::default())).await.unwrap();
         for _ in 0..20 {
             let (free, busy) = std::sync::mpsc::channel::<()>();
             let (taken, is_taken) = tokio::sync::oneshot::channel();

@@ -5,13 +5,11 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 use tokio::task::coop;
 
 use super::attempt;
 use super::{Pool, Shared};
-use crate::clock::Elapsed;
 use crate::job::context::Surroundings;
 use crate::job::run::Outcome;
 use crate::store::memory::{Claim, RunKey};
@@ -19,20 +17,9 @@ use crate::store::memory::{Claim, RunKey};
 /// Parked workers that an unlimited pool keeps; more than this end when they find nothing to do.
 const KEPT: usize = 64;
 
-/// How often a searching worker lets others run before it parks. It takes a few microseconds, about as long as
-/// putting a thread to sleep and waking it would cost, and lets a few runs gather that are then executed in one go.
-const LOOKS: u32 = 8;
-
-/// How long a search is trusted to end.
-const SEARCH: Duration = Duration::from_micros(50);
-
 /// All workers of a pool, under its lock.
 pub(super) struct Workers {
     limit: Option<NonZeroUsize>,
-    /// Other threads can submit while a worker looks on.
-    may_search: bool,
-    /// Since when a worker that found nothing looks on for a moment. What is submitted meanwhile need not call anybody.
-    searching: Option<Elapsed>,
     places: Vec<Place>,
     /// Places whose worker has ended.
     vacant: Vec<u32>,
@@ -52,7 +39,6 @@ struct Place {
 enum WorkerState {
     Called,
     Claiming,
-    Searching,
     Parked,
     Executing { blocking: bool },
     Gone,
@@ -104,30 +90,16 @@ impl Signals {
 
 impl Workers {
     pub(super) fn new(limit: Option<NonZeroUsize>) -> Self {
-        Self {
-            limit,
-            may_search: false,
-            searching: None,
-            places: Vec::new(),
-            vacant: Vec::new(),
-            parked: Vec::new(),
-            called: 0,
-        }
+        Self { limit, places: Vec::new(), vacant: Vec::new(), parked: Vec::new(), called: 0 }
     }
 
     pub(super) fn limit(&self) -> Option<NonZeroUsize> {
         self.limit
     }
 
-    pub(super) fn set_may_search(&mut self, may_search: bool) {
-        self.may_search = may_search;
-    }
-
-    /// Workers on their way to a claim. One that searches counts for a moment only: the thread it runs on may have
-    /// been taken by something that does not give it back.
-    pub(super) fn called(&self, now: Elapsed) -> usize {
-        let searching = self.searching.is_some_and(|since| now.since(since) < SEARCH);
-        self.called + usize::from(searching)
+    /// Workers on their way to a claim.
+    pub(super) fn called(&self) -> usize {
+        self.called
     }
 
     /// Whether [`unpark`](Self::unpark) or [`hire`](Self::hire) would find somebody.
@@ -171,22 +143,10 @@ impl Workers {
     /// The worker has come to claim.
     fn arrived(&mut self, index: u32) {
         let place = &mut self.places[index as usize];
-        match place.state {
-            WorkerState::Called => self.called -= 1,
-            WorkerState::Searching => self.searching = None,
-            _ => {}
+        if place.state == WorkerState::Called {
+            self.called -= 1;
         }
         place.state = WorkerState::Claiming;
-    }
-
-    /// There is nothing to claim: one worker at a time looks on for a moment.
-    fn search(&mut self, index: u32, now: Elapsed) -> bool {
-        if !self.may_search || self.searching.is_some() {
-            return false;
-        }
-        self.searching = Some(now);
-        self.places[index as usize].state = WorkerState::Searching;
-        true
     }
 
     fn begin(&mut self, index: u32, blocking: bool) {
@@ -209,10 +169,8 @@ impl Workers {
 
     fn leave(&mut self, index: u32) {
         let place = &mut self.places[index as usize];
-        match place.state {
-            WorkerState::Called => self.called -= 1,
-            WorkerState::Searching => self.searching = None,
-            _ => {}
+        if place.state == WorkerState::Called {
+            self.called -= 1;
         }
         place.state = WorkerState::Gone;
         place.waker = None;
@@ -256,7 +214,6 @@ pub(crate) struct Worker {
 
 enum Next {
     Execute(Claim),
-    Search,
     Park,
     Leave,
 }
@@ -277,11 +234,8 @@ impl Worker {
             Arc::clone(&place.signals)
         };
         let mut finished = None;
-        let mut searched = false;
         loop {
-            let next = self.next(pool, finished.take(), searched);
-            searched = matches!(next, Next::Search);
-            match next {
+            match self.next(pool, finished.take()) {
                 Next::Execute(claim) => {
                     let key = claim.key;
                     leave.executing = Some(key);
@@ -289,14 +243,6 @@ impl Worker {
                     leave.executing = None;
                     // A chain of jobs that never wait must not keep the thread to itself.
                     coop::consume_budget().await;
-                }
-                Next::Search => {
-                    for _ in 0..LOOKS {
-                        tokio::task::yield_now().await;
-                        if pool.has_queued() {
-                            break;
-                        }
-                    }
                 }
                 Next::Park => {
                     poll_fn(|_| if signals.take_unpark() { Poll::Ready(()) } else { Poll::Pending }).await;
@@ -310,9 +256,8 @@ impl Worker {
     }
 
     /// Ends the run that was executed and claims the next, in one step.
-    fn next(&self, pool: &Pool, finished: Option<(RunKey, Outcome)>, searched: bool) -> Next {
-        let reading = pool.clock.now();
-        let (now, elapsed) = (reading.wall, reading.elapsed);
+    fn next(&self, pool: &Pool, finished: Option<(RunKey, Outcome)>) -> Next {
+        let now = pool.clock.now().wall;
         let mut guard = pool.lock();
         let shared: &mut Shared = &mut guard;
         let had_run = finished.is_some();
@@ -323,22 +268,14 @@ impl Worker {
             Next::Leave
         } else if let Some(claim) = shared.memory.claim(self.index, now) {
             shared.workers.begin(self.index, claim.blocking);
-            pool.note_queued(shared);
             Next::Execute(claim)
-        } else if !searched && shared.workers.search(self.index, elapsed) {
-            Next::Search
         } else if shared.workers.park(self.index) {
             Next::Park
         } else {
             Next::Leave
         };
         let closed = shared.closed;
-        // Whoever stops searching sees to it that what it leaves is looked after.
-        if searched && shared.memory.queued() > shared.workers.called(elapsed) {
-            pool.wake_one(guard);
-        } else {
-            drop(guard);
-        }
+        drop(guard);
         if let Some(ended) = ended {
             ended.settle();
         }
