@@ -117,6 +117,9 @@ enum Source {
     System {
         /// The system's uptime at the origin, which goes on while the machine is suspended.
         uptime_at_origin: Option<Duration>,
+        /// The origin by the real clock, from which tokio's departs in a test that pauses it.
+        #[cfg(feature = "testing")]
+        real_origin: std::time::Instant,
     },
     #[cfg(feature = "testing")]
     Virtual(std::sync::Arc<VirtualClock>),
@@ -130,7 +133,11 @@ impl Clock {
             origin,
             wall_at_origin: AtomicI64::new(system_wall_nanos()),
             suspended: AtomicU64::new(0),
-            source: Source::System { uptime_at_origin: uptime() },
+            source: Source::System {
+                uptime_at_origin: uptime(),
+                #[cfg(feature = "testing")]
+                real_origin: real_now(),
+            },
             #[cfg(feature = "testing")]
             seen: AtomicU64::new(0),
         }
@@ -167,7 +174,15 @@ impl Clock {
         let monotonic = monotonic_now().duration_since(self.origin);
         let since = i64::try_from(monotonic.as_nanos()).unwrap_or(i64::MAX);
         let wall = match &self.source {
+            #[cfg(not(feature = "testing"))]
             Source::System { .. } => system_wall_nanos(),
+            // Where a test pauses tokio's time and gives no clock of its own, the wall goes along with it.
+            #[cfg(feature = "testing")]
+            Source::System { real_origin, .. } => {
+                let real = real_now().duration_since(*real_origin);
+                let ahead = monotonic.as_nanos() as i64 - real.as_nanos() as i64;
+                system_wall_nanos().saturating_add(ahead)
+            }
             #[cfg(feature = "testing")]
             Source::Virtual(clock) => {
                 // Before the reading: a move that comes between the two is looked at once more.
@@ -191,7 +206,7 @@ impl Clock {
     /// Nanoseconds that the machine has been suspended since the origin, as far as the system tells.
     fn suspended_until(&self, monotonic: Duration) -> u64 {
         match &self.source {
-            Source::System { uptime_at_origin } => {
+            Source::System { uptime_at_origin, .. } => {
                 let Some((before, now)) = uptime_at_origin.zip(uptime()) else { return 0 };
                 let asleep = now.saturating_sub(before).saturating_sub(monotonic);
                 u64::try_from(asleep.as_nanos()).unwrap_or(u64::MAX)
@@ -246,6 +261,12 @@ impl fmt::Debug for Clock {
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 fn monotonic_now() -> Instant {
     Instant::now()
+}
+
+#[cfg(feature = "testing")]
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+fn real_now() -> std::time::Instant {
+    std::time::Instant::now()
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]

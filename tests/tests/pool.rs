@@ -312,6 +312,43 @@ async fn a_job_may_submit_more_than_the_pool_holds() {
     jobs.shutdown().await;
 }
 
+/// A worker that looks for work must not be waited for when something else has taken its thread.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "what takes the thread is no job")]
+fn a_thread_that_is_kept_busy_keeps_no_run_waiting() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let config = jobs::Config::default().without_environment().state(Log::default());
+        let jobs = jobs::start(config.state(Crowd::default()).state(Gate::default())).await.unwrap();
+        for _ in 0..20 {
+            let (free, busy) = std::sync::mpsc::channel::<()>();
+            let (taken, is_taken) = tokio::sync::oneshot::channel();
+            // From within a job, so that it stands in the queue of a worker's thread.
+            let hog = Mutex::new(Some((busy, taken)));
+            let run = jobs.now(func("hog", move || {
+                let hog = hog.lock().unwrap().take();
+                async move {
+                    let Some((busy, taken)) = hog else { return };
+                    tokio::spawn(async move {
+                        taken.send(()).unwrap();
+                        // A bound, not a wait: the run below lets go.
+                        assert!(busy.recv_timeout(MINUTE).is_ok(), "no run let go of the thread");
+                    });
+                }
+            }));
+            run.await.unwrap().wait().await;
+            is_taken.await.unwrap();
+            let let_go = move || {
+                let free = free.clone();
+                async move { free.send(()).unwrap() }
+            };
+            let probe = jobs.now(func("probe", let_go)).await.unwrap();
+            assert_eq!(probe.wait().await, Outcome::Succeeded);
+        }
+        jobs.shutdown().await;
+    });
+}
+
 /// A hand-written job becomes known when it is first submitted, also when many do it at the same moment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[expect(clippy::disallowed_methods, reason = "the submitters are no jobs")]

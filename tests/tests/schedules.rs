@@ -261,3 +261,26 @@ async fn a_closure_is_called_once_for_each_run() {
     assert_eq!(calls.load(Ordering::SeqCst), 5);
     jobs.shutdown().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_must_exist_even_where_nobody_asks_for_it() {
+    let clock = clock("2026-03-02 12:00:00");
+    let (jobs, _) = started(&clock).await;
+    for text in ["@every 1h", "TZ=UTC @daily", "@daily"] {
+        let error = jobs.schedule(text, note("a")).tz("Europe/Olso").await.unwrap_err();
+        assert!(error.is_schedule() && error.to_string().contains("Europe/Oslo"), "{error}");
+    }
+    jobs.shutdown().await;
+}
+
+/// The wall clock goes along with tokio's paused time, so that the first test that somebody writes does what it says.
+#[tokio::test(start_paused = true)]
+async fn without_a_clock_of_the_test_schedules_follow_the_paused_time() {
+    let log = Log::default();
+    let config = jobs::Config::default().without_environment().state(log.clone());
+    let jobs = jobs::start(config).await.unwrap();
+    jobs.schedule("0 * * * * *", note("a")).await.unwrap();
+    tokio::time::sleep(HOUR).await;
+    assert_eq!(log.slots().len(), 60);
+    jobs.shutdown().await;
+}

@@ -18,7 +18,6 @@ mod worker;
 
 use std::any::TypeId;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
@@ -43,8 +42,6 @@ pub(crate) struct Pool {
     clock: Arc<Clock>,
     surroundings: OnceLock<Surroundings>,
     spawn: OnceLock<Spawn>,
-    /// A look at the queue without its lock, for a searching worker.
-    has_queued: AtomicBool,
     /// Told when the last run has ended after the pool was closed.
     drained: Notify,
 }
@@ -96,15 +93,12 @@ impl Pool {
             clock,
             surroundings: OnceLock::new(),
             spawn: OnceLock::new(),
-            has_queued: AtomicBool::new(false),
             drained: Notify::new(),
         }
     }
 
-    /// Gives the pool what its workers need, which have so many threads to run on. Until then it accepts runs and
-    /// executes none.
-    pub(crate) fn open(&self, surroundings: Surroundings, spawn: Spawn, threads: usize) {
-        self.lock().workers.set_may_search(threads > 1);
+    /// Gives the pool what its workers need. Until then it accepts runs and executes none.
+    pub(crate) fn open(&self, surroundings: Surroundings, spawn: Spawn) {
         let first = self.surroundings.set(surroundings).is_ok() && self.spawn.set(spawn).is_ok();
         assert!(first, "invariant: an instance opens its pool once");
         self.call_workers(usize::MAX);
@@ -170,8 +164,6 @@ impl Pool {
         let submitted = shared.memory.submit(job, body, now);
         if shared.workers.called() < shared.memory.queued() {
             self.wake_one(shared);
-        } else {
-            self.note_queued(&shared);
         }
         Ok(Ok(submitted))
     }
@@ -208,21 +200,29 @@ impl Pool {
         const AT_A_TIME: usize = 64;
         let mut stop = Vec::new();
         let mut ended: Vec<Ended> = Vec::new();
+        // May hold the last of a value of the user's, which is not to be dropped under the lock.
+        let mut unused = Vec::new();
         let mut firings = firings.drain(..).peekable();
         while firings.peek().is_some() {
             let mut shared = self.lock();
             for firing in firings.by_ref().take(AT_A_TIME) {
                 if shared.closed {
                     fates.push(SlotFate::Closed);
+                    unused.push(firing.body);
                     continue;
                 }
-                if shared.memory.job(firing.job).paused {
+                let job = shared.memory.job(firing.job);
+                if job.paused || !job.info.enabled {
                     fates.push(SlotFate::Paused);
+                    unused.push(firing.body);
                     continue;
                 }
                 fates.push(match shared.memory.fire(firing.job, firing.slot, firing.body, now.wall) {
                     Fired::Queued | Fired::Waiting => SlotFate::Ran,
-                    Fired::Skipped => SlotFate::Skipped,
+                    Fired::Skipped(body) => {
+                        unused.push(body);
+                        SlotFate::Skipped
+                    }
                     Fired::Cancelling(cancelling) => {
                         ended.extend(cancelling.ended);
                         for worker in cancelling.workers {
@@ -273,7 +273,6 @@ impl Pool {
 
     /// Lets go of the lock and calls one worker, for one run that was queued under it.
     fn wake_one(&self, mut shared: MutexGuard<'_, Shared>) {
-        self.note_queued(&shared);
         let Some(spawn) = self.spawn.get() else { return };
         if let Some(waker) = shared.workers.unpark() {
             drop(shared);
@@ -284,22 +283,10 @@ impl Pool {
         }
     }
 
-    fn note_queued(&self, shared: &Shared) {
-        let has_queued = shared.memory.queued() > 0;
-        if self.has_queued.load(Ordering::Relaxed) != has_queued {
-            self.has_queued.store(has_queued, Ordering::Relaxed);
-        }
-    }
-
-    fn has_queued(&self) -> bool {
-        self.has_queued.load(Ordering::Relaxed)
-    }
-
     /// Calls workers for the runs that wait, at most so many.
     fn call_workers(&self, most: usize) {
         for _ in 0..most {
             let shared = self.lock();
-            self.note_queued(&shared);
             if shared.closed
                 || shared.workers.called() >= shared.memory.queued()
                 || !shared.workers.can_call()

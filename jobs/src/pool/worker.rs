@@ -17,17 +17,9 @@ use crate::store::memory::{Claim, RunKey};
 /// Parked workers that an unlimited pool keeps; more than this end when they find nothing to do.
 const KEPT: usize = 64;
 
-/// How often a searching worker lets others run before it parks. It takes a few microseconds, about as long as
-/// putting a thread to sleep and waking it would cost, and lets a few runs gather that are then executed in one go.
-const LOOKS: u32 = 8;
-
 /// All workers of a pool, under its lock.
 pub(super) struct Workers {
     limit: Option<NonZeroUsize>,
-    /// Other threads can submit while a worker looks on.
-    may_search: bool,
-    /// A worker that found nothing looks on for a moment. What is submitted meanwhile need not call anybody.
-    searching: bool,
     places: Vec<Place>,
     /// Places whose worker has ended.
     vacant: Vec<u32>,
@@ -47,7 +39,6 @@ struct Place {
 enum WorkerState {
     Called,
     Claiming,
-    Searching,
     Parked,
     Executing { blocking: bool },
     Gone,
@@ -99,28 +90,16 @@ impl Signals {
 
 impl Workers {
     pub(super) fn new(limit: Option<NonZeroUsize>) -> Self {
-        Self {
-            limit,
-            may_search: false,
-            searching: false,
-            places: Vec::new(),
-            vacant: Vec::new(),
-            parked: Vec::new(),
-            called: 0,
-        }
+        Self { limit, places: Vec::new(), vacant: Vec::new(), parked: Vec::new(), called: 0 }
     }
 
     pub(super) fn limit(&self) -> Option<NonZeroUsize> {
         self.limit
     }
 
-    pub(super) fn set_may_search(&mut self, may_search: bool) {
-        self.may_search = may_search;
-    }
-
     /// Workers on their way to a claim.
     pub(super) fn called(&self) -> usize {
-        self.called + usize::from(self.searching)
+        self.called
     }
 
     /// Whether [`unpark`](Self::unpark) or [`hire`](Self::hire) would find somebody.
@@ -164,22 +143,10 @@ impl Workers {
     /// The worker has come to claim.
     fn arrived(&mut self, index: u32) {
         let place = &mut self.places[index as usize];
-        match place.state {
-            WorkerState::Called => self.called -= 1,
-            WorkerState::Searching => self.searching = false,
-            _ => {}
+        if place.state == WorkerState::Called {
+            self.called -= 1;
         }
         place.state = WorkerState::Claiming;
-    }
-
-    /// There is nothing to claim: one worker at a time looks on for a moment.
-    fn search(&mut self, index: u32) -> bool {
-        if !self.may_search || self.searching {
-            return false;
-        }
-        self.searching = true;
-        self.places[index as usize].state = WorkerState::Searching;
-        true
     }
 
     fn begin(&mut self, index: u32, blocking: bool) {
@@ -202,10 +169,8 @@ impl Workers {
 
     fn leave(&mut self, index: u32) {
         let place = &mut self.places[index as usize];
-        match place.state {
-            WorkerState::Called => self.called -= 1,
-            WorkerState::Searching => self.searching = false,
-            _ => {}
+        if place.state == WorkerState::Called {
+            self.called -= 1;
         }
         place.state = WorkerState::Gone;
         place.waker = None;
@@ -249,7 +214,6 @@ pub(crate) struct Worker {
 
 enum Next {
     Execute(Claim),
-    Search,
     Park,
     Leave,
 }
@@ -270,11 +234,8 @@ impl Worker {
             Arc::clone(&place.signals)
         };
         let mut finished = None;
-        let mut searched = false;
         loop {
-            let next = self.next(pool, finished.take(), searched);
-            searched = matches!(next, Next::Search);
-            match next {
+            match self.next(pool, finished.take()) {
                 Next::Execute(claim) => {
                     let key = claim.key;
                     leave.executing = Some(key);
@@ -282,14 +243,6 @@ impl Worker {
                     leave.executing = None;
                     // A chain of jobs that never wait must not keep the thread to itself.
                     coop::consume_budget().await;
-                }
-                Next::Search => {
-                    for _ in 0..LOOKS {
-                        tokio::task::yield_now().await;
-                        if pool.has_queued() {
-                            break;
-                        }
-                    }
                 }
                 Next::Park => {
                     poll_fn(|_| if signals.take_unpark() { Poll::Ready(()) } else { Poll::Pending }).await;
@@ -303,7 +256,7 @@ impl Worker {
     }
 
     /// Ends the run that was executed and claims the next, in one step.
-    fn next(&self, pool: &Pool, finished: Option<(RunKey, Outcome)>, searched: bool) -> Next {
+    fn next(&self, pool: &Pool, finished: Option<(RunKey, Outcome)>) -> Next {
         let now = pool.clock.now().wall;
         let mut guard = pool.lock();
         let shared: &mut Shared = &mut guard;
@@ -315,22 +268,14 @@ impl Worker {
             Next::Leave
         } else if let Some(claim) = shared.memory.claim(self.index, now) {
             shared.workers.begin(self.index, claim.blocking);
-            pool.note_queued(shared);
             Next::Execute(claim)
-        } else if !searched && shared.workers.search(self.index) {
-            Next::Search
         } else if shared.workers.park(self.index) {
             Next::Park
         } else {
             Next::Leave
         };
         let closed = shared.closed;
-        // Whoever stops searching sees to it that what it leaves is looked after.
-        if searched && shared.memory.queued() > shared.workers.called() {
-            pool.wake_one(guard);
-        } else {
-            drop(guard);
-        }
+        drop(guard);
         if let Some(ended) = ended {
             ended.settle();
         }

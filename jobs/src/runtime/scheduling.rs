@@ -104,6 +104,10 @@ impl<J: Submit> Scheduling<J> {
                 other => (other.map_err(|(error, _)| error), None),
             },
         };
+        if let Some(zone) = &tz {
+            // It must be one, also where the text names its own or an interval asks for none.
+            Schedule::parse("@daily").and_then(|any| any.in_zone(zone)).map_err(SubmitError::schedule)?;
+        }
         let schedule = registry::in_zone(schedule, tz.as_deref(), settings).map_err(SubmitError::schedule)?;
         let ix = jobs.register(&job.__who())?;
         let identity = Identity { name, key: key.map(String::into_boxed_str), args: "", repeat: 1 };

@@ -238,7 +238,11 @@ fn job_snapshot(job: &JobState, schedules: Vec<ScheduleSnapshot>) -> JobSnapshot
     } else {
         JobStatus::Idle
     };
-    let next = schedules.iter().filter_map(|schedule| schedule.next).min().filter(|_| !job.paused);
+    let next = schedules
+        .iter()
+        .filter_map(|schedule| schedule.next)
+        .min()
+        .filter(|_| !job.paused && job.info.enabled);
     JobSnapshot {
         name: job.info.name.to_string(),
         description: descriptor.map_or_else(String::new, |descriptor| descriptor.description.to_owned()),

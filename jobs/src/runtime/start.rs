@@ -136,8 +136,7 @@ impl Jobs {
             let work = async move { worker.run(&pool).await };
             runtime.spawn(ambient::scope(host.clone(), work));
         };
-        let threads = inner.runtime.metrics().num_workers();
-        inner.pool.open(surroundings, Box::new(spawn), threads);
+        inner.pool.open(surroundings, Box::new(spawn));
         let scheduler = Arc::clone(&inner.scheduler);
         let task = supervise(&inner.runtime, "scheduler", move || {
             let scheduler = Arc::clone(&scheduler);

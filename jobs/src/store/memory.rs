@@ -107,7 +107,7 @@ pub(crate) enum Fired {
     /// The predecessor is told to stop, and a run waits for its end.
     Cancelling(Cancelling),
     /// The overlap policy dropped the slot.
-    Skipped,
+    Skipped(Body),
 }
 
 /// Runs that a new slot replaces.
@@ -311,8 +311,8 @@ impl Memory {
             return Fired::Queued;
         }
         let cancelling = match overlap {
-            Overlap::Skip => return Fired::Skipped,
-            Overlap::BufferOne if state.waiting() > 0 => return Fired::Skipped,
+            Overlap::Skip => return Fired::Skipped(body),
+            Overlap::BufferOne if state.waiting() > 0 => return Fired::Skipped(body),
             Overlap::CancelOther => Some(self.cancel_slots(job)),
             _ => None,
         };

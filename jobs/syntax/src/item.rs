@@ -52,13 +52,6 @@ fn parse_item(field: Field, item: Piece<'_>, set: &mut FieldSet) -> Result<(), S
         Some((body, step)) => (body, Some(step)),
         None => (item, None),
     };
-    if body.text() == "?" && !matches!(field, Field::Day | Field::Weekday) {
-        let message = format!("`?` has no meaning in the {} field", field.singular());
-        let star = item.text().replacen('?', "*", 1);
-        return Err(body
-            .error(Kind::SymbolInWrongField, message)
-            .with_help(format!("`?` leaves one of the two day fields open; write {} here", quoted(&star))));
-    }
     if matches!(body.text(), "*" | "?") {
         let step = step(field, item, step_text)?;
         set.add(field, field.min(), field.max(), step.unwrap_or(1));

@@ -328,8 +328,8 @@ fn fire(memory: &mut Memory, model: &mut Model, ix: JobIx, job: usize, at: &str)
             let is = model.available();
             model.add(added(memory, &[], model), job, true, is);
         }
-        (Overlap::Skip, Fired::Skipped) if !live.is_empty() => {}
-        (Overlap::BufferOne, Fired::Skipped) if waits => {}
+        (Overlap::Skip, Fired::Skipped(_)) if !live.is_empty() => {}
+        (Overlap::BufferOne, Fired::Skipped(_)) if waits => {}
         (Overlap::BufferOne, Fired::Waiting) if !live.is_empty() && !waits => {
             model.add(added(memory, &[], model), job, true, Where::Waiting);
         }
