@@ -4,15 +4,22 @@
 use std::env;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use jobs::{Config, Jobs, job};
 
-/// Naps for a minute when it is told to by `nap`, and says so.
+static JOBS: OnceLock<Jobs> = OnceLock::new();
+
+/// Naps, and says so: until the signal comes, so that it ends in the middle of a shutdown, or for ever.
 #[job]
-async fn nap(seconds: u64) {
+async fn nap(for_ever: bool) {
+    let signal = JOBS.get().unwrap().shutdown_signal();
     println!("napping");
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    if for_ever {
+        std::future::pending::<()>().await;
+    }
+    signal.await;
     println!("napped");
 }
 
@@ -27,26 +34,27 @@ fn program() {
         // Nothing ends a nap but its own end or a second signal.
         let config = Config::default().without_environment().shutdown_timeout(Duration::from_secs(3600));
         let jobs = jobs::start(config).await.unwrap();
-        let seconds = if mode == "quick" { 1 } else { 3600 };
+        JOBS.set(jobs.clone()).unwrap();
+        let for_ever = mode != "quick";
         // Signals are listened for before anything is submitted: what a run says is the sign to send one.
         if mode == "server" {
             // As with `axum::serve(…).with_graceful_shutdown(…)`.
             let signal = jobs.shutdown_signal();
-            submit(&jobs, seconds).await;
+            submit(&jobs, for_ever).await;
             signal.await;
             println!("the server is down");
             tokio::time::timeout(Duration::ZERO, jobs.shutdown()).await.ok();
-            println!("{:?}", jobs.now(nap { seconds }).await.unwrap_err().is_shut_down());
+            println!("{:?}", jobs.now(nap { for_ever }).await.unwrap_err().is_shut_down());
             return;
         }
-        let (report, ()) = tokio::join!(biased; jobs.run_until_signal(), submit(&jobs, seconds));
+        let (report, ()) = tokio::join!(biased; jobs.run_until_signal(), submit(&jobs, for_ever));
         println!("report: {report}");
     });
 }
 
-async fn submit(jobs: &Jobs, seconds: u64) {
-    jobs.after(Duration::from_secs(3600), nap { seconds }).await.unwrap();
-    jobs.now(nap { seconds }).await.unwrap();
+async fn submit(jobs: &Jobs, for_ever: bool) {
+    jobs.after(Duration::from_secs(3600), nap { for_ever }).await.unwrap();
+    jobs.now(nap { for_ever }).await.unwrap();
 }
 
 struct Program {

@@ -58,8 +58,9 @@ impl Jobs {
         self.ended().await
     }
 
-    /// Waits for Ctrl-C or SIGTERM and then for the [`shutdown`](Self::shutdown). A second signal cuts off at once
-    /// what still runs.
+    /// Waits for Ctrl-C or SIGTERM and then for the [`shutdown`](Self::shutdown). A second signal drops at
+    /// once the async runs that still go on, and the report counts plain functions as still running; they cannot be
+    /// stopped, and a tokio runtime waits for them when it is dropped.
     pub async fn run_until_signal(&self) -> ShutdownReport {
         self.shutdown_signal().await;
         self.begin_shutdown();

@@ -34,7 +34,7 @@ pub enum SyntaxErrorKind {
     UnknownValue,
     /// The name of a month outside the month field, or of a weekday outside the weekday field.
     NameInWrongField,
-    /// `?`, `L`, `W` or `#` in a field that has no use for it.
+    /// `L`, `W` or `#` in a field that has no use for it.
     SymbolInWrongField,
     /// A malformed item, such as `1-5W`, `L-3` or `*5`.
     InvalidItem,

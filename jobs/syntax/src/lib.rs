@@ -41,16 +41,16 @@
 //! | `sec` | 0–59 | | |
 //! | `min` | 0–59 | | |
 //! | `hour` | 0–23 | | |
-//! | `dom`, day of month | 1–31 | | `?` `L` `LW` `15W` |
+//! | `dom`, day of month | 1–31 | | `L` `LW` `15W` |
 //! | `month` | 1–12 | `JAN`–`DEC` | |
-//! | `dow`, weekday | 0–6 from Sunday, 7 is Sunday too | `SUN`–`SAT` | `?` `5L` `FRIL` `5#2` `FRI#2` |
+//! | `dow`, weekday | 0–6 from Sunday, 7 is Sunday too | `SUN`–`SAT` | `5L` `FRIL` `5#2` `FRI#2` |
 //!
 //! A field is one item or a list of items with commas between them. Letters may be of either case.
 //!
 //! | item | matches |
 //! |---|---|
 //! | `*` | every value |
-//! | `?` | the same, in the day fields only, where it says that the other field decides |
+//! | `?` | the same; in a day field it says that the other one decides |
 //! | `5`, `MON` | that value |
 //! | `1-5`, `MON-FRI` | a range, upwards; `FRI-SUN` and `5-7` go to the Sunday at the end of the week |
 //! | `*/15` | every 15th value from the least on: 0, 15, 30, 45 |
@@ -126,7 +126,6 @@
 //!
 //! - Five fields have no seconds. The original reads them as `sec min hour dom month`.
 //! - `L`, `W`, `#`, `7` for Sunday and ranges that end with it, `TZ=`, and the units `d` and `w` are new.
-//! - `?` stands in the day fields only.
 //! - Empty items, years, steps beyond the field and specs that never fire are refused, and so is all that it ignores
 //!   silently, such as what follows a `*`.
 //! - An interval keeps its fraction of a second.
