@@ -26,7 +26,7 @@ pub(crate) struct Sourced<T> {
 pub(crate) enum NamedSchedule {
     /// A spec, as it was written; it parses.
     Spec(String),
-    /// The word `off`: schedules that use the name do not fire, and are shown as switched off.
+    /// The word `off`: schedules that use the name do not fire.
     Off,
 }
 

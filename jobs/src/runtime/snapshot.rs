@@ -173,7 +173,8 @@ impl Snapshot {
 }
 
 impl Jobs {
-    /// What every job is doing now. It copies, and holds nothing up for longer than that takes.
+    /// What every job is doing now. No schedule fires while it reads them, so do not
+    /// take it many times a second where there are a hundred thousand.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let inner = &self.inner;
