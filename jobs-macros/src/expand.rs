@@ -325,6 +325,7 @@ fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
             enabled: #enabled,
             startup: #startup,
             overlap: #overlap,
+            attempts: #private::AttemptOptions::DEFAULT,
             schedules: &[#(#schedules),*],
             states: &[#(#states),*],
             default: #default,

@@ -15,6 +15,7 @@ use crate::job::body::Template;
 use crate::job::descriptor::{Descriptor, ScheduleDecl, Startup, WhenDecl};
 use crate::job::info::JobInfo;
 use crate::job::name::JobName;
+use crate::job::options::AttemptOptions;
 use crate::schedule::{Schedule, ScheduleError};
 
 /// A linked job, ready to be run.
@@ -276,7 +277,8 @@ pub(crate) fn info(
         .map(|enabled| enabled.value)
         .or(descriptor.map(|descriptor| descriptor.enabled))
         .unwrap_or(true);
-    JobInfo { name, descriptor, overlap, enabled, is_func }
+    let attempts = descriptor.map_or(AttemptOptions::DEFAULT, |descriptor| descriptor.attempts);
+    JobInfo { name, descriptor, overlap, attempts, enabled, is_func }
 }
 
 fn schedules_of(

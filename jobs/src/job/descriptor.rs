@@ -7,6 +7,7 @@ use std::any::TypeId;
 use jobs_syntax::Overlap;
 
 use super::body::Erased;
+use super::options::AttemptOptions;
 
 /// A job as `#[job]` found it in the source.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct Descriptor {
     pub enabled: bool,
     pub startup: Option<Startup>,
     pub overlap: Option<Overlap>,
+    pub attempts: AttemptOptions,
     pub schedules: &'static [ScheduleDecl],
     pub states: &'static [StateDecl],
     /// The job with its default arguments, for start-up and "run now"; none where an argument has no default.

@@ -4,6 +4,7 @@ use jobs_syntax::Overlap;
 
 use super::descriptor::Descriptor;
 use super::name::JobName;
+use super::options::AttemptOptions;
 
 /// What does not change about a job while the program runs.
 #[derive(Debug, Clone)]
@@ -12,6 +13,7 @@ pub(crate) struct JobInfo {
     /// What `#[job]` wrote down; none for closures and for jobs implemented by hand.
     pub(crate) descriptor: Option<&'static Descriptor>,
     pub(crate) overlap: Overlap,
+    pub(crate) attempts: AttemptOptions,
     pub(crate) enabled: bool,
     /// The job is a closure: others may go by its name.
     pub(crate) is_func: bool,

@@ -23,6 +23,7 @@ fn job(name: &'static str, line: u32, schedules: Vec<ScheduleDecl>) -> Descripto
         enabled: true,
         startup: None,
         overlap: None,
+        attempts: AttemptOptions::DEFAULT,
         schedules: Box::leak(schedules.into_boxed_slice()),
         states: &[],
         default: Some(never),

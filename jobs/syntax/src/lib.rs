@@ -143,6 +143,7 @@
 //! - With values in both day fields either may match.
 #![forbid(unsafe_code)]
 
+mod backoff;
 mod calendar;
 mod cron;
 mod descriptor;
@@ -162,6 +163,7 @@ mod special;
 mod value;
 mod zone;
 
+pub use backoff::Backoff;
 pub use calendar::CivilDay;
 pub use cron::{CronSpec, Stars};
 pub use duration::{MAX_DURATION, MIN_INTERVAL, format_duration, parse_duration, parse_interval};

@@ -39,7 +39,14 @@ fn job() -> JobIx {
     let mut memory = crate::store::memory::Memory::new(0);
     let name = crate::job::name::JobName::Static("a");
     let overlap = jobs_syntax::Overlap::Skip;
-    let info = crate::job::info::JobInfo { name, descriptor: None, overlap, enabled: true, is_func: true };
+    let info = crate::job::info::JobInfo {
+        name,
+        descriptor: None,
+        overlap,
+        attempts: crate::job::options::AttemptOptions::DEFAULT,
+        enabled: true,
+        is_func: true,
+    };
     memory.bind_job(info).unwrap()
 }
 

@@ -105,7 +105,14 @@ fn body() -> Body {
 }
 
 fn info(name: &'static str, overlap: Overlap) -> JobInfo {
-    JobInfo { name: JobName::Static(name), descriptor: None, overlap, enabled: true, is_func: true }
+    JobInfo {
+        name: JobName::Static(name),
+        descriptor: None,
+        overlap,
+        attempts: crate::job::options::AttemptOptions::DEFAULT,
+        enabled: true,
+        is_func: true,
+    }
 }
 
 fn now() -> Timestamp {
