@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 use crate::clock::Timestamp;
 
 /// The identity of a run: 128 bits that sort by the time of submission, laid out as a UUID of version 7
@@ -83,13 +85,19 @@ pub enum Outcome {
     Cancelled,
     /// Shutdown cut the run off.
     Interrupted,
-    /// The run was still queued or delayed when the program was shut down; on memory it is lost.
+    /// The run was still queued or delayed when the program was shut down, or waited to be tried again; on memory
+    /// it is lost.
     Lost,
     /// The run ended so long ago that it is not kept any more.
     Unknown,
 }
 
 impl Outcome {
+    /// Whether the attempt was made and did not succeed, so that another may.
+    pub(crate) fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Panicked(_))
+    }
+
     /// Whether the job did what it was asked.
     #[must_use]
     pub fn is_success(&self) -> bool {
@@ -125,6 +133,40 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())?;
         self.message().map_or(Ok(()), |message| write!(f, ": {message}"))
+    }
+}
+
+/// One try of a run, when it is over: from [`RunHandle::attempts`](crate::RunHandle::attempts).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// Which attempt of its run it was, from 1.
+    pub number: u32,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: DateTime<Utc>,
+    /// What it came to. The run goes on after one that failed, as long as it has retries left.
+    pub outcome: Outcome,
+}
+
+/// An [`Attempt`] as it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct AttemptRecord {
+    pub(crate) number: u32,
+    pub(crate) started: Timestamp,
+    pub(crate) finished: Timestamp,
+    pub(crate) outcome: Outcome,
+}
+
+impl From<&AttemptRecord> for Attempt {
+    fn from(record: &AttemptRecord) -> Self {
+        Self {
+            number: record.number,
+            started_at: record.started.to_chrono(),
+            finished_at: record.finished.to_chrono(),
+            outcome: record.outcome.clone(),
+        }
     }
 }
 

@@ -3,49 +3,94 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::worker::{Cancellation, Signals};
-use crate::job::body::Attempt;
+use crate::job::body::{Attempt, Body};
 use crate::job::context::{JobContext, Surroundings};
-use crate::job::run::Outcome;
-use crate::store::memory::Claim;
+use crate::job::name::JobName;
+use crate::job::run::{Outcome, RunId};
+use crate::store::memory::{Claim, RunKey};
+use crate::telemetry::panics::Panic;
 use crate::telemetry::{self, panics};
 use crate::{BoxError, JobResult};
 
-/// Executes a claimed run to its end.
-pub(super) async fn execute(claim: Claim, signals: &Signals, surroundings: &Arc<Surroundings>) -> Outcome {
-    let Claim { id, job, slot, started, body, blocking, .. } = claim;
-    let cx = JobContext {
-        id,
-        job: job.clone(),
-        attempt: 1,
-        slot,
-        started,
-        surroundings: Arc::clone(surroundings),
+/// An attempt that is over.
+#[derive(Debug)]
+pub(super) struct Over {
+    pub(super) key: RunKey,
+    pub(super) outcome: Outcome,
+    pub(super) failure: Option<Box<Failure>>,
+}
+
+/// What there is to say and to do about an attempt that failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    job: JobName,
+    id: RunId,
+    attempt: u32,
+    of: u32,
+    what: What,
+    /// The work, where it may be tried again.
+    pub(super) body: Option<Body>,
+}
+
+#[derive(Debug)]
+enum What {
+    Error(String),
+    Panic(Panic),
+}
+
+impl Failure {
+    /// Writes the failure to the log: `wait` until the next attempt, or none when there is none.
+    pub(super) fn log(&self, wait: Option<Duration>) {
+        let Self { job, id, attempt, of, what, .. } = self;
+        let attempt = telemetry::Attempt { job, run: id, attempt: *attempt, of: *of, retry_in: wait };
+        match what {
+            What::Error(message) => telemetry::failed(&attempt, message),
+            What::Panic(panic) => telemetry::panicked(&attempt, panic),
+        }
+    }
+}
+
+/// Makes one attempt of a claimed run.
+pub(super) async fn execute(claim: Claim, signals: &Signals, surroundings: &Arc<Surroundings>) -> Over {
+    let Claim { key, id, job, slot, started, body, blocking, attempt, retries } = claim;
+    let cx =
+        JobContext { id, job: job.clone(), attempt, slot, started, surroundings: Arc::clone(surroundings) };
+    let mut kept = None;
+    let begun = if attempt <= retries {
+        let body = kept.insert(body);
+        panics::catch(|| body.start_keeping(cx))
+    } else {
+        panics::catch(|| body.start(cx))
     };
-    let outcome = match panics::catch(|| body.start(cx)) {
+    let end = match begun {
         Ok(attempt) => drive(attempt, signals, blocking).await,
         Err(panic) => End::Panicked(panic),
     };
-    match outcome {
-        End::Returned(Ok(())) => Outcome::Succeeded,
+    let (outcome, what) = match end {
+        End::Returned(Ok(())) => (Outcome::Succeeded, None),
         End::Returned(Err(error)) => {
             let message = chain(error);
-            telemetry::failed(&job, &id, &message);
-            Outcome::Failed(message)
+            (Outcome::Failed(message.clone()), Some(What::Error(message)))
         }
-        End::Panicked(panic) => {
-            telemetry::panicked(&job, &id, &panic);
-            Outcome::Panicked(panic.message)
-        }
-        End::Stopped(Cancellation::Cancelled) => Outcome::Cancelled,
-        End::Stopped(Cancellation::Interrupted) => Outcome::Interrupted,
+        End::Panicked(panic) => (Outcome::Panicked(panic.message.clone()), Some(What::Panic(panic))),
+        End::Stopped(Cancellation::Cancelled) => (Outcome::Cancelled, None),
+        End::Stopped(Cancellation::Interrupted) => (Outcome::Interrupted, None),
+    };
+    if what.is_none() && kept.is_some() {
+        // Dropping a value is code of the user. The attempt is over, whatever it does.
+        let _ = panics::catch(|| drop(kept.take()));
     }
+    let of = retries.saturating_add(1);
+    let failure = what.map(|what| Box::new(Failure { job, id, attempt, of, what, body: kept }));
+    Over { key, outcome, failure }
 }
 
 enum End {
     Returned(JobResult),
-    Panicked(panics::Panic),
+    Panicked(Panic),
     Stopped(Cancellation),
 }
 
