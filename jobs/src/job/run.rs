@@ -1,6 +1,7 @@
 //! One execution of a job: its identity, its states and what it came to.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -81,6 +82,9 @@ pub enum Outcome {
     Failed(String),
     /// The job panicked, with this message.
     Panicked(String),
+    /// The attempt did not come to its end within the `timeout` of the job, which was this long. An async job was
+    /// dropped where it awaited; a plain `fn` has gone on until it returned, and what it returned does not count.
+    TimedOut(Duration),
     /// The run was cancelled before it came to an end.
     Cancelled,
     /// Shutdown cut the run off.
@@ -95,7 +99,7 @@ pub enum Outcome {
 impl Outcome {
     /// Whether the attempt was made and did not succeed, so that another may.
     pub(crate) fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed(_) | Self::Panicked(_))
+        matches!(self, Self::Failed(_) | Self::Panicked(_) | Self::TimedOut(_))
     }
 
     /// Whether the job did what it was asked.
@@ -104,13 +108,14 @@ impl Outcome {
         matches!(self, Self::Succeeded)
     }
 
-    /// One word.
+    /// What it came to, without a message: `succeeded`, `timed out`.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
             Self::Failed(_) => "failed",
             Self::Panicked(_) => "panicked",
+            Self::TimedOut(_) => "timed out",
             Self::Cancelled => "cancelled",
             Self::Interrupted => "interrupted",
             Self::Lost => "lost",
@@ -128,11 +133,14 @@ impl Outcome {
     }
 }
 
-/// The word, and behind a colon the message where there is one.
+/// The word, and behind a colon the message where there is one: `failed: no route to host`, `timed out after 30s`.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())?;
-        self.message().map_or(Ok(()), |message| write!(f, ": {message}"))
+        match self {
+            Self::TimedOut(after) => write!(f, " after {}", jobs_syntax::format_duration(*after)),
+            _ => self.message().map_or(Ok(()), |message| write!(f, ": {message}")),
+        }
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) struct Failure {
 enum What {
     Error(String),
     Panic(Panic),
+    TimedOut(Duration),
 }
 
 impl Failure {
@@ -49,13 +50,14 @@ impl Failure {
         match what {
             What::Error(message) => telemetry::failed(&attempt, message),
             What::Panic(panic) => telemetry::panicked(&attempt, panic),
+            What::TimedOut(after) => telemetry::timed_out(&attempt, *after),
         }
     }
 }
 
 /// Makes one attempt of a claimed run.
 pub(super) async fn execute(claim: Claim, signals: &Signals, surroundings: &Arc<Surroundings>) -> Over {
-    let Claim { key, id, job, slot, started, body, blocking, attempt, retries } = claim;
+    let Claim { key, id, job, slot, started, body, blocking, attempt, retries, timeout } = claim;
     let cx =
         JobContext { id, job: job.clone(), attempt, slot, started, surroundings: Arc::clone(surroundings) };
     let mut kept = None;
@@ -66,7 +68,7 @@ pub(super) async fn execute(claim: Claim, signals: &Signals, surroundings: &Arc<
         panics::catch(|| body.start(cx))
     };
     let end = match begun {
-        Ok(attempt) => drive(attempt, signals, blocking).await,
+        Ok(attempt) => drive(attempt, signals, blocking, timeout).await,
         Err(panic) => End::Panicked(panic),
     };
     let (outcome, what) = match end {
@@ -76,6 +78,7 @@ pub(super) async fn execute(claim: Claim, signals: &Signals, surroundings: &Arc<
             (Outcome::Failed(message.clone()), Some(What::Error(message)))
         }
         End::Panicked(panic) => (Outcome::Panicked(panic.message.clone()), Some(What::Panic(panic))),
+        End::TimedOut(after) => (Outcome::TimedOut(after), Some(What::TimedOut(after))),
         End::Stopped(Cancellation::Cancelled) => (Outcome::Cancelled, None),
         End::Stopped(Cancellation::Interrupted) => (Outcome::Interrupted, None),
     };
@@ -91,22 +94,42 @@ pub(super) async fn execute(claim: Claim, signals: &Signals, surroundings: &Arc<
 enum End {
     Returned(JobResult),
     Panicked(Panic),
+    TimedOut(Duration),
     Stopped(Cancellation),
 }
 
-async fn drive(attempt: Attempt, signals: &Signals, blocking: bool) -> End {
+async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Option<Duration>) -> End {
     let mut attempt = Some(attempt);
+    // Most attempts have no timer, and none of its size.
+    let mut timer = timeout.map(|timeout| (timeout, Box::pin(tokio::time::sleep(timeout))));
+    let mut timed_out = None;
     let end = poll_fn(|cx| {
         let Some(future) = attempt.as_mut() else { unreachable!("invariant: not polled after its end") };
         // A plain function goes on whatever happens to the future that waits for it.
         if !blocking && let Some(why) = signals.cancellation() {
             return Poll::Ready(End::Stopped(why));
         }
-        match panics::catch(|| future.as_mut().poll(cx)) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(result)) => Poll::Ready(End::Returned(result)),
-            Err(panic) => Poll::Ready(End::Panicked(panic)),
+        let returned = match panics::catch(|| future.as_mut().poll(cx)) {
+            Ok(Poll::Pending) => None,
+            Ok(Poll::Ready(result)) => Some(End::Returned(result)),
+            Err(panic) => Some(End::Panicked(panic)),
+        };
+        if let Some(end) = returned {
+            let Some(after) = timed_out else { return Poll::Ready(end) };
+            // What it came to after its time does not count; dropping it is code of the user.
+            let _ = panics::catch(|| drop(end));
+            return Poll::Ready(End::TimedOut(after));
         }
+        if let Some((timeout, sleep)) = &mut timer
+            && sleep.as_mut().poll(cx).is_ready()
+        {
+            if !blocking {
+                return Poll::Ready(End::TimedOut(*timeout));
+            }
+            timed_out = Some(*timeout);
+            timer = None;
+        }
+        Poll::Pending
     })
     .await;
     // Dropping what the job holds runs its code once more.

@@ -374,3 +374,6 @@ impl Pool {
         count
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;

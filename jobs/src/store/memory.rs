@@ -149,6 +149,8 @@ pub(crate) struct Claim {
     pub(crate) attempt: u32,
     /// How many attempts may follow the first.
     pub(crate) retries: u32,
+    /// How long an attempt may take.
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// What became of a slot.
@@ -418,8 +420,20 @@ impl Memory {
             self.queued -= 1;
             self.running += 1;
             let blocking = state.info.descriptor.is_some_and(|descriptor| descriptor.blocking);
+            let timeout = state.info.attempts.timeout;
             let job = state.info.name.clone();
-            return Some(Claim { key, id, job, slot, started: now, body, blocking, attempt, retries });
+            return Some(Claim {
+                key,
+                id,
+                job,
+                slot,
+                started: now,
+                body,
+                blocking,
+                attempt,
+                retries,
+                timeout,
+            });
         }
     }
 

@@ -43,6 +43,17 @@ pub(crate) fn panicked(attempt: &Attempt<'_>, panic: &Panic) {
     }
 }
 
+/// An attempt took longer than it may.
+pub(crate) fn timed_out(attempt: &Attempt<'_>, after: Duration) {
+    let Attempt { job, run, attempt, of, retry_in } = attempt;
+    match retry_in {
+        Some(wait) => {
+            tracing::warn!(job, %run, attempt, of, retry_in = ?wait, ?after, "job timed out and is tried again");
+        }
+        None => tracing::error!(job, %run, attempt, of, ?after, "job timed out"),
+    }
+}
+
 /// The wall clock moved on its own.
 pub(crate) fn clock_moved(nanos: i64, suspended: bool) {
     let seconds = nanos as f64 / 1e9;
