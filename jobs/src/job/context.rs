@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::ambient::{self, Host};
 use super::name::JobName;
 use super::run::RunId;
+use super::signals::{Signals, Turn};
 use super::state::StateMap;
 use crate::clock::Timestamp;
 use crate::telemetry::panics;
@@ -19,15 +20,17 @@ pub struct JobContext {
     pub(crate) attempt: u32,
     pub(crate) slot: Option<Timestamp>,
     pub(crate) started: Timestamp,
+    pub(crate) turn: Turn,
     pub(crate) surroundings: Arc<Surroundings>,
 }
 
-/// What all runs of an instance share. Every worker has a copy of its own, so that the counts of references
+/// What all attempts of a worker share. Every worker has a copy of its own, so that the counts of references
 /// are not fought over by all processors.
 #[derive(Clone)]
 pub(crate) struct Surroundings {
     pub(crate) host: Host,
     pub(crate) state: Arc<StateMap>,
+    pub(crate) signals: Arc<Signals>,
 }
 
 impl fmt::Debug for Surroundings {
@@ -68,6 +71,41 @@ impl JobContext {
     #[must_use]
     pub fn started_at(&self) -> DateTime<Utc> {
         self.started.to_chrono()
+    }
+
+    /// Whether nobody wants the attempt any more: its run was cancelled, its time is up, or a shutdown waits no longer.
+    /// Also when the attempt is over.
+    ///
+    /// An async job need not ask: it is dropped where it awaits. A plain `fn` cannot be stopped, and one that takes
+    /// long asks now and then and returns. What it returns still counts when its run was cancelled, and not when its
+    /// time was up.
+    ///
+    /// ```
+    /// # use jobs::{JobContext, job};
+    /// #[job]
+    /// fn reindex(cx: &JobContext) -> Result<(), String> {
+    ///     for shelf in 0..1000 {
+    ///         if cx.is_cancelled() {
+    ///             return Err(format!("stopped before shelf {shelf}"));
+    ///         }
+    ///         // …
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.surroundings.signals.is_stopped(self.turn)
+    }
+
+    /// Completes when [`is_cancelled`](Self::is_cancelled) begins to be true: for a plain `fn` that waits for a future,
+    /// and for tasks that the job has spawned.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the waiting and nothing else.
+    pub async fn cancelled(&self) {
+        self.surroundings.signals.stopped(self.turn).await;
     }
 
     /// The value of type `T` that was given to [`Config::state`](crate::Config::state), if there is one.

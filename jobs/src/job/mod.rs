@@ -13,6 +13,7 @@ pub(crate) mod options;
 pub(crate) mod registered;
 pub(crate) mod returned;
 pub(crate) mod run;
+pub(crate) mod signals;
 pub(crate) mod state;
 
 use serde::Serialize;

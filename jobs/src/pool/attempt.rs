@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::worker::{Cancellation, Signals};
 use crate::job::body::{Attempt, Body};
 use crate::job::context::{JobContext, Surroundings};
 use crate::job::name::JobName;
 use crate::job::run::{Outcome, RunId};
+use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{Claim, RunKey};
 use crate::telemetry::panics::Panic;
 use crate::telemetry::{self, panics};
@@ -56,10 +56,17 @@ impl Failure {
 }
 
 /// Makes one attempt of a claimed run.
-pub(super) async fn execute(claim: Claim, signals: &Signals, surroundings: &Arc<Surroundings>) -> Over {
+pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> Over {
     let Claim { key, id, job, slot, started, body, blocking, attempt, retries, timeout } = claim;
-    let cx =
-        JobContext { id, job: job.clone(), attempt, slot, started, surroundings: Arc::clone(surroundings) };
+    let cx = JobContext {
+        id,
+        job: job.clone(),
+        attempt,
+        slot,
+        started,
+        turn: surroundings.signals.turn(),
+        surroundings: Arc::clone(surroundings),
+    };
     let mut kept = None;
     let begun = if attempt <= retries {
         let body = kept.insert(body);
@@ -68,7 +75,7 @@ pub(super) async fn execute(claim: Claim, signals: &Signals, surroundings: &Arc<
         panics::catch(|| body.start(cx))
     };
     let end = match begun {
-        Ok(attempt) => drive(attempt, signals, blocking, timeout).await,
+        Ok(attempt) => drive(attempt, &surroundings.signals, blocking, timeout).await,
         Err(panic) => End::Panicked(panic),
     };
     let (outcome, what) = match end {
@@ -79,8 +86,8 @@ pub(super) async fn execute(claim: Claim, signals: &Signals, surroundings: &Arc<
         }
         End::Panicked(panic) => (Outcome::Panicked(panic.message.clone()), Some(What::Panic(panic))),
         End::TimedOut(after) => (Outcome::TimedOut(after), Some(What::TimedOut(after))),
-        End::Stopped(Cancellation::Cancelled) => (Outcome::Cancelled, None),
         End::Stopped(Cancellation::Interrupted) => (Outcome::Interrupted, None),
+        End::Stopped(_) => (Outcome::Cancelled, None),
     };
     if what.is_none() && kept.is_some() {
         // Dropping a value is code of the user. The attempt is over, whatever it does.
@@ -127,6 +134,9 @@ async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Opt
                 return Poll::Ready(End::TimedOut(*timeout));
             }
             timed_out = Some(*timeout);
+            if signals.stop(Cancellation::TimedOut) {
+                signals.tell();
+            }
             timer = None;
         }
         Poll::Pending
