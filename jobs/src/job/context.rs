@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -10,6 +11,7 @@ use super::name::JobName;
 use super::run::RunId;
 use super::signals::{Signals, Turn};
 use super::state::StateMap;
+use super::steer::{Steer, Steered};
 use crate::clock::Timestamp;
 use crate::telemetry::panics;
 
@@ -108,6 +110,23 @@ impl JobContext {
         self.surroundings.signals.stopped(self.turn).await;
     }
 
+    /// Says that the run is to be tried again when `wait` has passed, should this attempt return an error:
+    /// [`jobs::retry_in`](crate::retry_in()), which has the rules, for this attempt.
+    pub fn retry_in(&self, wait: Duration) -> Steered {
+        self.steer(Steer::RetryIn(wait))
+    }
+
+    /// Says that the run is to be given up with a reason, should this attempt return an error:
+    /// [`jobs::discard`](crate::discard()), which has the rules, for this attempt.
+    pub fn discard(&self, reason: impl Into<String>) -> Steered {
+        self.steer(Steer::Discard(reason.into()))
+    }
+
+    fn steer(&self, steer: Steer) -> Steered {
+        self.surroundings.signals.steering.say(self.turn, steer.clone());
+        Steered::said(steer)
+    }
+
     /// The value of type `T` that was given to [`Config::state`](crate::Config::state), if there is one.
     ///
     /// A parameter `#[state] x: &T` is checked at start; this is for jobs that implement [`Job`](crate::Job) by
@@ -129,7 +148,9 @@ impl JobContext {
     pub async fn __blocking<R: Send + 'static>(self, f: impl FnOnce(&Self) -> R + Send + 'static) -> R {
         let task = tokio::task::spawn_blocking(move || {
             let host = self.surroundings.host.clone();
-            ambient::sync_scope(host, || panics::catch(|| f(&self)))
+            let signals = Arc::clone(&self.surroundings.signals);
+            let catch = || panics::catch(|| f(&self));
+            ambient::sync_scope(host, || ambient::sync_attempt_scope(signals, catch))
         });
         match task.await {
             Ok(Ok(value)) => value,

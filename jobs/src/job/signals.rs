@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
+use super::steer::Steering;
+
 const CANCEL: u64 = 1;
 const INTERRUPT: u64 = 2;
 const TIME_OUT: u64 = 4;
@@ -44,6 +46,8 @@ pub(crate) struct Signals {
     word: AtomicU64,
     /// Made when somebody first waits.
     told: OnceLock<Box<Notify>>,
+    /// What the attempt says in return.
+    pub(crate) steering: Steering,
 }
 
 /// One turn of a worker.

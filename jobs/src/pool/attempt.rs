@@ -10,6 +10,7 @@ use crate::job::context::{JobContext, Surroundings};
 use crate::job::name::JobName;
 use crate::job::run::{Outcome, RunId};
 use crate::job::signals::{Cancellation, Signals};
+use crate::job::steer::Steer;
 use crate::store::memory::{Claim, RunKey};
 use crate::telemetry::panics::Panic;
 use crate::telemetry::{self, panics};
@@ -31,8 +32,17 @@ pub(super) struct Failure {
     attempt: u32,
     of: u32,
     what: What,
+    /// What the job said is to follow.
+    pub(super) steer: Option<Steer>,
     /// The work, where it may be tried again.
     pub(super) body: Option<Body>,
+}
+
+/// What follows a failure.
+pub(super) enum Follows {
+    Retry(Duration),
+    Discarded,
+    Nothing,
 }
 
 #[derive(Debug)]
@@ -43,11 +53,15 @@ enum What {
 }
 
 impl Failure {
-    /// Writes the failure to the log: `wait` until the next attempt, or none when there is none.
-    pub(super) fn log(&self, wait: Option<Duration>) {
+    /// Writes the failure to the log.
+    pub(super) fn log(&self, follows: &Follows) {
         let Self { job, id, attempt, of, what, .. } = self;
-        let attempt = telemetry::Attempt { job, run: id, attempt: *attempt, of: *of, retry_in: wait };
+        let retry_in = if let Follows::Retry(wait) = follows { Some(*wait) } else { None };
+        let attempt = telemetry::Attempt { job, run: id, attempt: *attempt, of: *of, retry_in };
         match what {
+            What::Error(message) if matches!(follows, Follows::Discarded) => {
+                telemetry::discarded(&attempt, message)
+            }
             What::Error(message) => telemetry::failed(&attempt, message),
             What::Panic(panic) => telemetry::panicked(&attempt, panic),
             What::TimedOut(after) => telemetry::timed_out(&attempt, *after),
@@ -78,9 +92,11 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> O
         Ok(attempt) => drive(attempt, &surroundings.signals, blocking, timeout).await,
         Err(panic) => End::Panicked(panic),
     };
+    let mut steer = None;
     let (outcome, what) = match end {
         End::Returned(Ok(())) => (Outcome::Succeeded, None),
         End::Returned(Err(error)) => {
+            steer = surroundings.signals.steering.take(surroundings.signals.turn());
             let message = chain(error);
             (Outcome::Failed(message.clone()), Some(What::Error(message)))
         }
@@ -94,7 +110,7 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> O
         let _ = panics::catch(|| drop(kept.take()));
     }
     let of = retries.saturating_add(1);
-    let failure = what.map(|what| Box::new(Failure { job, id, attempt, of, what, body: kept }));
+    let failure = what.map(|what| Box::new(Failure { job, id, attempt, of, what, steer, body: kept }));
     Over { key, outcome, failure }
 }
 

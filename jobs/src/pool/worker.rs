@@ -5,16 +5,17 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 use tokio::task::coop;
 
-use super::attempt::{self, Failure, Over};
+use super::attempt::{self, Failure, Follows, Over};
 use super::{Pool, Shared, backoff};
 use crate::clock::Timestamp;
+use crate::job::ambient;
 use crate::job::context::Surroundings;
 use crate::job::run::Outcome;
 use crate::job::signals::{Cancellation, Signals};
+use crate::job::steer::Steer;
 use crate::store::memory::{Claim, Ended, RunKey};
 use crate::telemetry::panics;
 
@@ -220,6 +221,12 @@ impl Worker {
 
     /// Executes runs until the pool is closed or the worker is one too many.
     pub(crate) async fn run(self, pool: &Pool) {
+        // Once for all attempts: entering a scope for each would cost each.
+        let signals = Arc::clone(&self.surroundings.signals);
+        ambient::attempt_scope(signals, self.execute(pool)).await;
+    }
+
+    async fn execute(self, pool: &Pool) {
         let mut leave = Leave { pool, worker: &self, executing: None };
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let unpark = {
@@ -290,6 +297,11 @@ impl Shared {
     /// Ends the attempt that a worker has made: with its run, or so that the run is tried again.
     fn end(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
         let Over { key, outcome, mut failure } = over;
+        let steer = failure.as_mut().and_then(|failed| failed.steer.take());
+        if let Some(Steer::Discard(reason)) = steer {
+            let ended = self.memory.finish(key, outcome, Some(reason), now);
+            return After { key, failure, follows: Follows::Discarded, ended };
+        }
         // What somebody has cancelled is not tried again, also where the cancellation came too late for the attempt.
         let cancelled = self.workers.is_cancelled(worker);
         if outcome.is_failure()
@@ -299,32 +311,37 @@ impl Shared {
             && let Some((backoff, failures)) = self.memory.may_retry(key)
             && let Some(body) = failed.body.take()
         {
-            let wait = backoff::wait(backoff, failures, self.jitter.next());
+            let wait = match steer {
+                Some(Steer::RetryIn(wait)) => wait,
+                _ => backoff::wait(backoff, failures, self.jitter.next()),
+            };
             self.memory.retry(key, outcome, body, wait, now);
-            return After { failure, retry: Some((key, wait)), ended: None };
+            return After { key, failure, follows: Follows::Retry(wait), ended: None };
         }
-        After { failure, retry: None, ended: self.memory.finish(key, outcome, now) }
+        let ended = self.memory.finish(key, outcome, None, now);
+        After { key, failure, follows: Follows::Nothing, ended }
     }
 }
 
 /// What is left to do after an attempt, outside the lock.
 struct After {
+    key: RunKey,
     failure: Option<Box<Failure>>,
-    retry: Option<(RunKey, Duration)>,
+    follows: Follows,
     ended: Option<Ended>,
 }
 
 impl After {
     fn settle(self, pool: &Pool) {
         if let Some(failure) = self.failure {
-            failure.log(self.retry.map(|(_, wait)| wait));
+            failure.log(&self.follows);
             // Dropping a value is code of the user.
             let _ = panics::catch(|| drop(failure));
         }
-        if let Some((key, wait)) = self.retry
+        if let Follows::Retry(wait) = self.follows
             && let Some(release_after) = pool.release_after.get()
         {
-            release_after(key, wait);
+            release_after(self.key, wait);
         }
         if let Some(ended) = self.ended {
             ended.settle();
@@ -344,7 +361,7 @@ impl Drop for Leave<'_> {
     fn drop(&mut self) {
         let now = self.pool.clock.now().wall;
         let mut shared = self.pool.lock();
-        let cut_off = |key| shared.memory.finish(key, Outcome::Interrupted, now);
+        let cut_off = |key| shared.memory.finish(key, Outcome::Interrupted, None, now);
         let ended = self.executing.and_then(cut_off);
         let waited = shared.workers.leave(self.worker.index);
         drop(shared);
