@@ -134,7 +134,8 @@ pub struct ScheduleSnapshot {
     pub ran: u32,
     /// How many slots the overlap policy dropped, since a run before was not done.
     pub skipped: u32,
-    /// How many slots passed while the machine slept or when the clock was set forward.
+    /// How many slots passed while the machine slept or when the clock was set forward, and were not made up for.
+    /// Over a sleep of more than three years, of a schedule that leaves out days, it is at least so many.
     pub missed: u32,
     /// How many slots passed while the job was paused.
     pub paused: u32,

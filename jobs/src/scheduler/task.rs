@@ -103,10 +103,13 @@ impl Scheduler {
                 self.pool.fire(&mut come.firings, now, &mut fates);
             }
             self.pool.release(&mut come.releases);
-            {
+            let missed = {
                 let mut timers = self.lock();
                 timers.tally(&mut come, &mut fates);
-                timers.plan(now, &mut come);
+                timers.plan(now, &mut come)
+            };
+            if missed.slots > 0 {
+                telemetry::missed(missed.schedules, missed.slots);
             }
             self.sleep().await;
         }
