@@ -78,7 +78,7 @@ pub enum SyntaxErrorKind {
     ZeroDuration,
     /// A duration below zero.
     NegativeDuration,
-    /// An interval below [`MIN_INTERVAL`](crate::MIN_INTERVAL).
+    /// An interval below [`MIN_INTERVAL`](crate::MIN_INTERVAL), or a wait below [`MIN_BACKOFF`](crate::MIN_BACKOFF).
     DurationTooShort,
     /// A duration above [`MAX_DURATION`](crate::MAX_DURATION).
     DurationTooLong,
