@@ -290,7 +290,7 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
 fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
     let Names { krate, job: ident, .. } = names;
     let private = quote!(#krate::__private);
-    let Job { name, aliases, enabled, overlap, schedules, .. } = job;
+    let Job { name, aliases, enabled, overlap, attempts, schedules, .. } = job;
     let description = &function.description;
     let blocking = function.item.sig.asyncness.is_none();
     let startup = option(job.startup.map(|(startup, order)| {
@@ -301,6 +301,7 @@ fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
         let variant = format_ident!("{overlap:?}");
         quote!(#private::Overlap::#variant)
     }));
+    let attempts = attempts.expand(&private);
     let default = option(value(names, function, &[]).map(|value| quote!(|| #private::Erased::new(#value))));
     let schedules = schedules.iter().map(|schedule| schedule_decl(names, function, schedule));
     let states = function.params.iter().filter_map(|param| match param {
@@ -325,7 +326,7 @@ fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
             enabled: #enabled,
             startup: #startup,
             overlap: #overlap,
-            attempts: #private::AttemptOptions::DEFAULT,
+            attempts: #attempts,
             schedules: &[#(#schedules),*],
             states: &[#(#states),*],
             default: #default,
@@ -402,7 +403,7 @@ fn converted(names: &Names, value: &Expr) -> TokenStream {
     }
 }
 
-fn option(value: Option<TokenStream>) -> TokenStream {
+pub(crate) fn option(value: Option<TokenStream>) -> TokenStream {
     match value {
         Some(value) => quote!(::core::option::Option::Some(#value)),
         None => quote!(::core::option::Option::None),

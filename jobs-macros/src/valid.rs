@@ -7,6 +7,7 @@ use syn::ext::IdentExt as _;
 use syn::{Expr, LitStr};
 
 use crate::ast::{Argument, Function};
+use crate::attempts::{self, Attempts};
 use crate::attr::{JobKeys, ScheduleKeys, line};
 use crate::ctxt::Ctxt;
 use crate::literal::When;
@@ -20,6 +21,7 @@ pub(crate) struct Job {
     pub(crate) enabled: bool,
     pub(crate) startup: Option<(Startup, i32)>,
     pub(crate) overlap: Option<Overlap>,
+    pub(crate) attempts: Attempts,
     pub(crate) schedules: Vec<Schedule>,
 }
 
@@ -46,6 +48,7 @@ pub(crate) fn job(cx: &Ctxt, keys: &JobKeys, function: &Function) -> Job {
         enabled: keys.enabled.value.unwrap_or(true),
         startup,
         overlap: keys.overlap.value,
+        attempts: attempts::checked(cx, keys),
         schedules,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jobs_syntax::Backoff;
+
 use super::*;
 use crate::config::Config;
 use crate::job::body::Erased;
@@ -271,6 +273,37 @@ fn overlap_and_enabled_come_from_the_deployment_then_the_source_then_the_default
     // A mistake in a schedule that is switched off is one all the same.
     let wrong = Descriptor { enabled: false, ..job("a", 1, vec![schedule(WhenDecl::Named("cron.x"))]) };
     assert_eq!(problems([wrong], |config| config).len(), 1);
+}
+
+#[test]
+fn timeout_retries_and_backoff_come_from_the_deployment_then_the_source() {
+    let seconds = Duration::from_secs;
+    let source = AttemptOptions {
+        timeout: Some(seconds(1)),
+        retries: Some(1),
+        backoff: Some(Backoff::new(seconds(1), seconds(11))),
+    };
+    let attempts = |attempts, say: fn(Config) -> Config| {
+        let (registered, problems, _) = resolved([Descriptor { attempts, ..job("a", 1, vec![]) }], say);
+        assert_eq!(problems, [""; 0]);
+        registered[0].info.attempts
+    };
+    assert_eq!(attempts(AttemptOptions::DEFAULT, |config| config), AttemptOptions::DEFAULT);
+    assert_eq!(attempts(source, |config| config), source);
+    assert_eq!(attempts(source, |config| config.job("a", |job| job.overlap("skip"))), source);
+    // One key leaves the others.
+    assert_eq!(
+        attempts(source, |config| config.job("a", |job| job.timeout(Duration::from_secs(2)))),
+        AttemptOptions { timeout: Some(seconds(2)), ..source }
+    );
+    assert_eq!(
+        attempts(source, |config| config.environment([("JOBS__JOB__A__RETRIES", "0")])),
+        AttemptOptions { retries: Some(0), ..source }
+    );
+    assert_eq!(
+        attempts(source, |config| config.environment([("JOBS__JOB__A__BACKOFF", "2s..22s")])),
+        AttemptOptions { backoff: Some(Backoff::new(seconds(2), seconds(22))), ..source }
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::Jobs;
 use super::error::SubmitError;
 use super::submission::RunHandle;
 use crate::job::body::{Body, Template};
+use crate::job::options::Origin;
 use crate::store::memory::JobIx;
 
 impl Jobs {
@@ -18,7 +19,7 @@ impl Jobs {
     pub async fn run_now(&self, job: &str) -> Result<RunHandle, SubmitError> {
         let ix = self.job_named(job)?;
         let Some(template) = self.template_of(ix) else { return Err(SubmitError::no_default(job)) };
-        self.clone().submit_known(ix, Body::Template(template))
+        self.clone().submit_known(ix, Body::Template(template), Origin::Submission)
     }
 
     /// Pauses a job: its slots pass without a run until [`resume`](Self::resume), and are counted as paused.
