@@ -87,17 +87,17 @@ fn job(pool: &Pool, attempts: AttemptOptions, descriptor: Option<&'static Descri
         enabled: true,
         is_func: false,
     };
-    pool.bind_job(info, None).unwrap()
+    pool.bind_job(info, None).expect("the name is free")
 }
 
 fn submit(pool: &Pool, job: JobIx, body: Body) -> RunKey {
-    pool.submit(|_| Some(job), body, Origin::Submission).unwrap().unwrap().1
+    pool.submit(|_| Some(job), body, Origin::Submission).expect("open").expect("known").1
 }
 
 async fn outcome(pool: &Pool, run: RunKey) -> Outcome {
     match pool.watch(run) {
         Watch::Ended(outcome) => outcome,
-        Watch::Pending(outcome) => outcome.await.unwrap(),
+        Watch::Pending(outcome) => outcome.await.expect("told"),
         Watch::Gone => Outcome::Unknown,
     }
 }
