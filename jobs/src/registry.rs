@@ -4,8 +4,9 @@
 //! put in order, checked against each other and against the config, and given their schedules. Every mistake is
 //! found before any is reported.
 
+mod identity;
+
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{Hash, Hasher};
 
 use jobs_syntax::{Overlap, ScheduleText};
 
@@ -17,6 +18,8 @@ use crate::job::info::JobInfo;
 use crate::job::name::JobName;
 use crate::job::options::AttemptOptions;
 use crate::schedule::{Schedule, ScheduleError};
+
+pub(crate) use identity::Identity;
 
 /// A linked job, ready to be run.
 pub(crate) struct Registered {
@@ -32,53 +35,6 @@ pub(crate) struct Resolved {
     pub(crate) schedule: Schedule,
     pub(crate) template: Template,
     pub(crate) identity: Identity,
-}
-
-/// What tells a schedule from the others of its job.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Identity {
-    /// The name in the config, with `cron.`.
-    pub(crate) name: Option<Box<str>>,
-    /// The key that was given, if one was.
-    pub(crate) key: Option<Box<str>>,
-    /// The arguments as the source has them.
-    pub(crate) args: &'static str,
-    /// Which of several with the same key it is, from 1.
-    pub(crate) repeat: u32,
-}
-
-impl Identity {
-    /// The key without its number: what was given, else the name in the config, else the canonical text with the
-    /// arguments and the zone.
-    pub(crate) fn base(&self, schedule: &Schedule) -> String {
-        match (&self.key, &self.name) {
-            (Some(given), _) => given.to_string(),
-            (None, Some(name)) => name.to_string(),
-            (None, None) => {
-                // The zone is a part of it, also where none is named and that means UTC.
-                let zone = match (schedule.zone(), schedule.interval()) {
-                    (None, None) => "TZ=UTC ",
-                    _ => "",
-                };
-                let args = if self.args.is_empty() { String::new() } else { format!(" ({})", self.args) };
-                format!("{zone}{schedule}{args}")
-            }
-        }
-    }
-
-    /// What [`base`](Self::base) tells apart, told apart without writing it down.
-    pub(crate) fn hash_base<H: Hasher>(&self, schedule: &Schedule, state: &mut H) {
-        match self.key.as_ref().or(self.name.as_ref()) {
-            Some(name) => name.hash(state),
-            None => (schedule, self.args).hash(state),
-        }
-    }
-
-    /// The key: of several schedules of one job with the same, the second gets `#2`, and so on.
-    pub(crate) fn key(&self, schedule: &Schedule) -> String {
-        let base = self.base(schedule);
-        if self.repeat > 1 { format!("{base}#{}", self.repeat) } else { base }
-    }
 }
 
 /// The descriptors of every job in the program, by name.

@@ -1,5 +1,6 @@
 //! Programs that cannot be built into a test, or only into one of its own: descriptors made by hand.
 
+use std::hash::Hasher;
 use std::time::Duration;
 
 use super::*;
