@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use crate::schedule::Schedule;
+use super::Timing;
 
 /// What tells a schedule from the others of its job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,11 +20,13 @@ pub(crate) struct Identity {
 impl Identity {
     /// The key without its number: what was given, else the name in the config, else the canonical text with the
     /// arguments and the zone.
-    pub(crate) fn base(&self, schedule: &Schedule) -> String {
+    pub(crate) fn base(&self, timing: &Timing) -> String {
         match (&self.key, &self.name) {
             (Some(given), _) => given.to_string(),
             (None, Some(name)) => name.to_string(),
             (None, None) => {
+                // One that is off has a name.
+                let Timing::At(schedule) = timing else { return "off".to_owned() };
                 // The zone is a part of it, also where none is named and that means UTC.
                 let zone = match (schedule.zone(), schedule.interval()) {
                     (None, None) => "TZ=UTC ",
@@ -37,16 +39,16 @@ impl Identity {
     }
 
     /// What [`base`](Self::base) tells apart, told apart without writing it down.
-    pub(crate) fn hash_base<H: Hasher>(&self, schedule: &Schedule, state: &mut H) {
+    pub(crate) fn hash_base<H: Hasher>(&self, timing: &Timing, state: &mut H) {
         match self.key.as_ref().or(self.name.as_ref()) {
             Some(name) => name.hash(state),
-            None => (schedule, self.args).hash(state),
+            None => (timing.schedule(), self.args).hash(state),
         }
     }
 
     /// The key: of several schedules of one job with the same, the second gets `#2`, and so on.
-    pub(crate) fn key(&self, schedule: &Schedule) -> String {
-        let base = self.base(schedule);
+    pub(crate) fn key(&self, timing: &Timing) -> String {
+        let base = self.base(timing);
         if self.repeat > 1 { format!("{base}#{}", self.repeat) } else { base }
     }
 }
