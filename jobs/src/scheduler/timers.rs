@@ -31,7 +31,7 @@ use super::wheel::{Timer, Wheel};
 use crate::clock::{Elapsed, Reading, Timestamp};
 use crate::job::body::{Body, Template};
 use crate::pool::{Firing, SlotFate};
-use crate::registry::Identity;
+use crate::registry::{Identity, Timing};
 use crate::schedule::Schedule;
 use crate::store::memory::{JobIx, RunKey};
 use crate::store::slab::{Key, Slab};
@@ -46,7 +46,7 @@ pub(crate) type ScheduleKey = Key;
 /// A schedule in force.
 pub(crate) struct Planned {
     pub(crate) job: JobIx,
-    pub(crate) schedule: Schedule,
+    pub(crate) timing: Timing,
     pub(crate) template: Template,
     pub(crate) identity: Identity,
     next: Option<Due>,
@@ -146,11 +146,12 @@ impl Timers {
     // Arming. Each answers whether the scheduler's task has to be woken for it.
 
     /// Arms a schedule: its first slot is the first after now, of an interval one full interval from now. One
-    /// whose key its job has already gets the next number. None when the plan is closed.
+    /// whose key its job has already gets the next number. One that is off is kept and never fires. None when the
+    /// plan is closed.
     pub(crate) fn add(
         &mut self,
         job: JobIx,
-        schedule: Schedule,
+        timing: Timing,
         template: Template,
         mut identity: Identity,
         now: Reading,
@@ -158,17 +159,17 @@ impl Timers {
         if self.closed {
             return None;
         }
-        let hash = self.hash_of(job, &identity, &schedule);
+        let hash = self.hash_of(job, &identity, &timing);
         let highest = self.repeats.entry(hash).or_insert(0);
         *highest += 1;
         identity.repeat = *highest;
-        let next = match schedule.interval() {
+        let next = timing.schedule().and_then(|schedule| match schedule.interval() {
             Some(interval) => Some(Due::Elapsed(now.elapsed.saturating_add(interval))),
-            None => next_wall(&schedule, now.wall).map(Due::Wall),
-        };
+            None => next_wall(schedule, now.wall).map(Due::Wall),
+        });
         let planned = Planned {
             job,
-            schedule,
+            timing,
             template,
             identity,
             next,
@@ -213,7 +214,7 @@ impl Timers {
 
     pub(crate) fn remove(&mut self, key: ScheduleKey) -> Option<Planned> {
         let planned = self.schedules.remove(key)?;
-        let hash = self.hash_of(planned.job, &planned.identity, &planned.schedule);
+        let hash = self.hash_of(planned.job, &planned.identity, &planned.timing);
         if let Some(highest) = self.repeats.get_mut(&hash)
             && *highest == planned.identity.repeat
         {
@@ -248,10 +249,10 @@ impl Timers {
         self.sweep_at = FIRST_SWEEP.max(2 * (self.wall.len() + self.elapsed.len()));
     }
 
-    fn hash_of(&self, job: JobIx, identity: &Identity, schedule: &Schedule) -> u64 {
+    fn hash_of(&self, job: JobIx, identity: &Identity, timing: &Timing) -> u64 {
         let mut state = self.hasher.build_hasher();
         job.hash(&mut state);
-        identity.hash_base(schedule, &mut state);
+        identity.hash_base(timing, &mut state);
         state.finish()
     }
 
@@ -419,7 +420,7 @@ impl Planned {
         match due {
             Due::Wall(slot) => self.next_wall(slot).map(Due::Wall),
             Due::Elapsed(at) => {
-                let interval = self.schedule.interval()?;
+                let interval = self.timing.schedule()?.interval()?;
                 Some(Due::Elapsed(at.saturating_add(interval)))
             }
         }
@@ -427,11 +428,18 @@ impl Planned {
 
     /// The first slot after `from` that has not come already.
     fn next_wall(&self, from: Timestamp) -> Option<Timestamp> {
-        let mut next = next_wall(&self.schedule, from)?;
+        let schedule = self.timing.schedule()?;
+        let mut next = next_wall(schedule, from)?;
         while let Some(end) = self.history.end_of_span_at(next) {
-            next = next_wall(&self.schedule, end)?;
+            next = next_wall(schedule, end)?;
         }
         Some(next)
+    }
+
+    /// Whether no slot comes between the time and the slot.
+    fn reaches(&self, slot: Timestamp, from: Timestamp) -> bool {
+        let next = self.timing.schedule().and_then(|schedule| next_wall(schedule, from));
+        next.is_some_and(|next| slot <= next)
     }
 
     /// The next slot does not follow the last: what lies between has not come.
@@ -444,9 +452,10 @@ impl Planned {
     /// Passes over the slots that have come, of which the first was noticed too late, up to the last one if that is
     /// only late. Says how many were missed.
     fn skip_missed(&mut self, now: Reading) -> u64 {
+        let Some(schedule) = self.timing.schedule() else { return 0 };
         let (come, last_is_late) = match self.next {
             Some(Due::Elapsed(first)) => {
-                let Some(interval) = self.schedule.interval() else { return 0 };
+                let Some(interval) = schedule.interval() else { return 0 };
                 let behind = now.elapsed.since(first);
                 let (behind, step) = (nanos(behind), nanos(interval));
                 let last = first.saturating_add(Duration::from_nanos(behind - behind % step));
@@ -478,8 +487,9 @@ impl Planned {
 
     /// How many cron slots lie after the one time and not after the other, but for those that have come before.
     fn count_new(&self, after: Timestamp, through: Timestamp) -> u64 {
-        let count = |after: Timestamp, through: Timestamp| {
-            if after < through { self.schedule.count(after.to_chrono(), through.to_chrono()) } else { 0 }
+        let count = |after: Timestamp, through: Timestamp| match self.timing.schedule() {
+            Some(schedule) if after < through => schedule.count(after.to_chrono(), through.to_chrono()),
+            _ => 0,
         };
         let (mut counted, mut after) = (0, after);
         for &(first, last) in self.history.spans() {
@@ -493,7 +503,7 @@ impl Planned {
     fn set_back(&mut self, now: Timestamp) {
         let from = match self.first.zip(self.last) {
             // A small step, into the slots that have just come.
-            Some((first, last)) if next_wall(&self.schedule, now).is_some_and(|next| first <= next) => last,
+            Some((first, last)) if self.reaches(first, now) => last,
             _ => now,
         };
         if from == now {
