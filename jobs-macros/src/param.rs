@@ -53,6 +53,9 @@ impl Helpers {
                 name => {
                     refuse_helper(cx, &attribute, name);
                     helpers.refused = true;
+                    if jobs_syntax::nearest(name, ["state", "default"]) == Some("default") {
+                        helpers.default = Some(DefaultValue::OfType(attribute.pound_token.span));
+                    }
                 }
             }
         }
@@ -88,6 +91,8 @@ impl Helpers {
                     &attribute,
                     format_args!("a default stands behind `=`\nhelp: write `#[default = {tokens}]`"),
                 );
+                // Whatever it is, the argument does not lack one.
+                self.default = Some(DefaultValue::OfType(attribute.pound_token.span));
             }
         }
         self.default_attribute = Some(attribute);
