@@ -196,8 +196,12 @@ async fn the_environment_and_a_file_override_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_named_schedule_that_is_off_does_not_fire() {
+async fn a_named_schedule_that_is_off_is_shown_and_does_not_fire() {
     let (jobs, log, clock) = start(|config| config.named("cron.nightly", "off")).await;
+    let snapshot = jobs.snapshot();
+    let [schedule] = snapshot.job("nightly").unwrap().schedules.as_slice() else { panic!("{snapshot}") };
+    assert!(schedule.words.starts_with("off (switched off at ") && schedule.next.is_none(), "{schedule:?}");
+    assert_eq!(snapshot.job("nightly").unwrap().next, None);
     clock.advance(DAY).await;
     assert_eq!(only(&log, "nightly"), [""; 0]);
     assert!(jobs.run_now("nightly").await.unwrap().wait().await.is_success());

@@ -202,13 +202,27 @@ async fn mistakes_are_told_and_schedule_nothing() {
     jobs.shutdown().await;
 }
 
+/// A deployment that switches a name off must not break the program that schedules by it.
 #[tokio::test(start_paused = true)]
-async fn a_schedule_switched_off_in_the_config_is_refused() {
+async fn a_schedule_switched_off_in_the_config_is_accepted_and_does_not_fire() {
     let clock = clock("2026-03-02 12:00:00");
     let config = config(&clock).named("cron.tea", "off");
     let jobs = jobs::start(config).await.unwrap();
-    let error = jobs.schedule("cron.tea", func("f", || async {})).await.unwrap_err();
-    assert!(error.is_schedule() && error.to_string().contains("`cron.tea` is switched off"), "{error}");
+    let tea = || jobs.schedule("cron.tea", func("tea", || async {}));
+    let (first, second) = (tea().await.unwrap(), tea().tz("Europe/Oslo").await.unwrap());
+    assert_eq!((first.key().unwrap(), second.key().unwrap()), ("cron.tea".into(), "cron.tea#2".into()));
+    assert!(tea().tz("Europe/Olso").await.unwrap_err().is_schedule());
+    clock.advance(DAY).await;
+    let snapshot = jobs.snapshot();
+    let job = snapshot.job("tea").unwrap();
+    assert_eq!((job.schedules.len(), job.next, job.previous.is_none()), (2, None, true));
+    let shown = &job.schedules[0];
+    assert_eq!((shown.text.as_str(), shown.name.as_deref()), ("cron.tea", Some("cron.tea")));
+    assert!(shown.words.starts_with(&format!("off (switched off at {}:", file!())), "{}", shown.words);
+    assert_eq!((&shown.zone, shown.next, shown.previous), (&None, None, None));
+    assert_eq!((shown.ran, shown.skipped, shown.missed, shown.paused), (0, 0, 0, 0));
+    assert!(second.remove().await && !second.remove().await);
+    assert_eq!(jobs.remove("tea").await.unwrap(), 1);
     jobs.shutdown().await;
 }
 

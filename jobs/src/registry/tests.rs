@@ -1,5 +1,6 @@
 //! Programs that cannot be built into a test, or only into one of its own: descriptors made by hand.
 
+use std::hash::Hasher;
 use std::time::Duration;
 
 use jobs_syntax::Backoff;
@@ -56,7 +57,11 @@ fn problems(jobs: impl IntoIterator<Item = Descriptor>, say: impl FnOnce(Config)
 }
 
 fn texts(registered: &Registered) -> Vec<String> {
-    registered.schedules.iter().map(|resolved| resolved.schedule.to_string()).collect()
+    registered
+        .schedules
+        .iter()
+        .map(|resolved| resolved.timing.schedule().map_or("off".to_owned(), ToString::to_string))
+        .collect()
 }
 
 #[test]
@@ -113,7 +118,7 @@ fn schedules_of_the_source_are_resolved_with_their_zone_and_identity() {
         ]
     );
     let keys: Vec<_> =
-        registered[0].schedules.iter().map(|resolved| resolved.identity.key(&resolved.schedule)).collect();
+        registered[0].schedules.iter().map(|resolved| resolved.identity.key(&resolved.timing)).collect();
     assert_eq!(
         keys,
         [
@@ -128,12 +133,12 @@ fn schedules_of_the_source_are_resolved_with_their_zone_and_identity() {
 
 #[test]
 fn keys_tell_schedules_apart_as_text_and_as_hash() {
-    let hash = |identity: &Identity, schedule: &Schedule| {
+    let hash = |identity: &Identity, schedule: &Timing| {
         let mut hasher = std::hash::DefaultHasher::new();
         identity.hash_base(schedule, &mut hasher);
         hasher.finish()
     };
-    let parse = |text| Schedule::parse(text).unwrap();
+    let parse = |text| Timing::At(Schedule::parse(text).unwrap());
     let plain = Identity { repeat: 1, ..Identity::default() };
     let with_args = Identity { args: "n = 1", ..plain.clone() };
     let named = Identity { name: Some("cron.tea".into()), ..plain.clone() };
@@ -149,6 +154,7 @@ fn keys_tell_schedules_apart_as_text_and_as_hash() {
         (&named, parse("@hourly"), "cron.tea"),
         (&keyed, parse("@daily"), "tea"),
         (&plain, parse("@every 60s"), "@every 1m"),
+        (&named, Timing::off(&Place::Default), "cron.tea"),
     ];
     for (identity, schedule, key) in &cases {
         assert_eq!(identity.key(schedule), *key);
@@ -156,7 +162,7 @@ fn keys_tell_schedules_apart_as_text_and_as_hash() {
             assert_eq!(
                 identity.base(schedule) == other.base(other_schedule),
                 hash(identity, schedule) == hash(other, other_schedule),
-                "{identity:?} {schedule} and {other:?} {other_schedule}"
+                "{identity:?} {schedule:?} and {other:?} {other_schedule:?}"
             );
         }
     }
@@ -181,7 +187,7 @@ fn a_missing_name_is_told_with_the_nearest_and_both_places() {
     );
     // One that is off is there.
     let (registered, problems, _) = resolved(jobs(), |config| config.named("cron.nigthly", "off"));
-    assert_eq!((texts(&registered[0]), problems), (vec![], vec![]));
+    assert_eq!((texts(&registered[0]), problems), (vec!["off".to_owned()], vec![]));
 }
 
 #[test]
@@ -224,7 +230,7 @@ fn a_deployment_replaces_all_schedules_of_a_job() {
             .job("a", |job| job.schedule("0 0 3 * * *").schedule("cron.tea").schedule("TZ=UTC @weekly"))
     });
     assert_eq!(problems, [""; 0]);
-    let keys: Vec<_> = registered[0].schedules.iter().map(|r| r.identity.key(&r.schedule)).collect();
+    let keys: Vec<_> = registered[0].schedules.iter().map(|r| r.identity.key(&r.timing)).collect();
     // With the zone and the arguments of the source, where they are clear.
     assert_eq!(keys, ["TZ=Europe/Oslo 0 0 3 * * * (n = 1)", "cron.tea", "TZ=UTC 0 0 0 * * 0 (n = 1)"]);
     let (registered, ..) =

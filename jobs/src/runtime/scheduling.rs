@@ -8,14 +8,14 @@ use jobs_syntax::ScheduleText;
 use super::Jobs;
 use super::error::SubmitError;
 use super::submission::Submit;
-use crate::config::NamedSchedule;
-use crate::registry::{self, Identity};
+use crate::registry::{self, Identity, Timing};
 use crate::schedule::{Schedule, ScheduleError};
 use crate::scheduler::timers::ScheduleKey;
 
 impl Jobs {
     /// Schedules a job from now on: `"0 0 3 * * *"`, `"@daily"`, `"@every 90m"`, or the name of a schedule in the
-    /// config, `"cron.nightly"`. The value is cloned for every run.
+    /// config, `"cron.nightly"`. The value is cloned for every run. A name that the config switches off is accepted: the
+    /// schedule is shown as off and does not fire.
     ///
     /// Nothing happens until it is awaited. The schedule lives until it is removed or the instance is shut down.
     ///
@@ -79,8 +79,9 @@ impl<J: Submit> Scheduling<J> {
         if let Some(key) = &key {
             jobs_syntax::check_schedule_key(key).map_err(|error| SubmitError::bad_name(error.render(key)))?;
         }
-        let (schedule, name) = match when {
-            When::Every(interval) => (Schedule::every(interval), None),
+        let tz = tz.as_deref();
+        let (timing, name) = match when {
+            When::Every(interval) => (Schedule::every(interval).map(Timing::At), None),
             // Nearly every text is no name, and this is the parser that remembers.
             When::Text(text) => match Schedule::parse(&text)
                 .map_err(|error| (error, ScheduleText::parse(&text)))
@@ -89,32 +90,26 @@ impl<J: Submit> Scheduling<J> {
                     let Some(named) = settings.named.get(&*name) else {
                         return Err(SubmitError::no_such_schedule(registry::no_such_name(&name, settings)));
                     };
-                    let schedule = match &named.value {
-                        NamedSchedule::Spec(spec) => Schedule::parse(spec),
-                        NamedSchedule::Off => {
-                            return Err(SubmitError::no_such_schedule(registry::switched_off(
-                                &name,
-                                &named.place,
-                            )));
-                        }
-                    };
-                    (schedule, Some(name))
+                    (registry::timing(named, tz, settings), Some(name))
                 }
                 Err((_, Err(error))) => (Err(ScheduleError::syntax(error, &text)), None),
-                other => (other.map_err(|(error, _)| error), None),
+                other => {
+                    let schedule = other.map_err(|(error, _)| error);
+                    (registry::in_zone(schedule, tz, settings).map(Timing::At), None)
+                }
             },
         };
-        if let Some(zone) = &tz {
+        if let Some(zone) = tz {
             // It must be one, also where the text names its own or an interval asks for none.
             Schedule::parse("@daily").and_then(|any| any.in_zone(zone)).map_err(SubmitError::schedule)?;
         }
-        let schedule = registry::in_zone(schedule, tz.as_deref(), settings).map_err(SubmitError::schedule)?;
+        let timing = timing.map_err(SubmitError::schedule)?;
         let ix = jobs.register(&job.__who())?;
         let identity = Identity { name, key: key.map(String::into_boxed_str), args: "", repeat: 1 };
         let key = jobs
             .inner
             .scheduler
-            .add(ix, schedule, job.__template(), identity)
+            .add(ix, timing, job.__template(), identity)
             .ok_or_else(SubmitError::shut_down)?;
         Ok(ScheduleHandle { key, jobs })
     }
@@ -155,7 +150,7 @@ impl ScheduleHandle {
         self.jobs
             .inner
             .scheduler
-            .read(|timers| timers.get(self.key).map(|planned| planned.identity.key(&planned.schedule)))
+            .read(|timers| timers.get(self.key).map(|planned| planned.identity.key(&planned.timing)))
     }
 }
 

@@ -10,6 +10,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use super::Jobs;
 use crate::clock::{Reading, Timestamp};
 use crate::job::run::{Outcome, RunId};
+use crate::registry::Timing;
 use crate::scheduler::timers::{Planned, Timers};
 use crate::store::memory::{JobIx, JobState, Previous};
 
@@ -120,21 +121,22 @@ pub struct ScheduleSnapshot {
     pub key: String,
     /// Its name in the config, with `cron.`; none where it has none.
     pub name: Option<String>,
-    /// The schedule in its canonical form: six fields, or `@every …`.
+    /// The schedule in its canonical form: six fields, or `@every …`. Of one that the config switches off, its name.
     pub text: String,
-    /// The schedule in words.
+    /// The schedule in words. Of one that the config switches off, `off` and the place that says so.
     pub words: String,
-    /// The zone on whose wall clock it is read; none for an interval.
+    /// The zone on whose wall clock it is read; none for an interval, and for what is off.
     pub zone: Option<String>,
     /// The last slot that came while the program ran, whatever became of it.
     pub previous: Option<DateTime<Utc>>,
-    /// The next slot.
+    /// The next slot; none where the schedule is off or has no slot left.
     pub next: Option<DateTime<Utc>>,
     /// How many slots made a run.
     pub ran: u32,
     /// How many slots the overlap policy dropped, since a run before was not done.
     pub skipped: u32,
-    /// How many slots passed while the machine slept or when the clock was set forward.
+    /// How many slots passed while the machine slept or when the clock was set forward, and were not made up for.
+    /// Over a sleep of more than three years, of a schedule that leaves out days, it is at least so many.
     pub missed: u32,
     /// How many slots passed while the job was paused.
     pub paused: u32,
@@ -205,19 +207,27 @@ fn schedules(timers: &Timers, now: Reading) -> HashMap<JobIx, Vec<ScheduleSnapsh
 }
 
 fn schedule_snapshot(planned: &Planned, now: Reading) -> ScheduleSnapshot {
-    let schedule = &planned.schedule;
-    let zone = match schedule.interval() {
-        Some(_) => None,
-        None => Some(schedule.zone().unwrap_or("UTC").to_owned()),
+    let name = planned.identity.name.as_deref();
+    let (text, words, zone) = match &planned.timing {
+        Timing::At(schedule) => {
+            let zone = match schedule.interval() {
+                Some(_) => None,
+                None => Some(schedule.zone().unwrap_or("UTC").to_owned()),
+            };
+            let mut words = schedule.describe();
+            if zone.is_some() && schedule.zone().is_none() {
+                words.push_str(" (UTC)");
+            }
+            (schedule.text().to_owned(), words, zone)
+        }
+        Timing::Off(place) => {
+            (name.unwrap_or("off").to_owned(), format!("off (switched off at {place})"), None)
+        }
     };
-    let mut words = schedule.describe();
-    if zone.is_some() && schedule.zone().is_none() {
-        words.push_str(" (UTC)");
-    }
     ScheduleSnapshot {
-        key: planned.identity.key(schedule),
-        name: planned.identity.name.as_deref().map(str::to_owned),
-        text: schedule.text().to_owned(),
+        key: planned.identity.key(&planned.timing),
+        name: name.map(str::to_owned),
+        text,
         words,
         zone,
         previous: planned.last_slot().map(Timestamp::to_chrono),

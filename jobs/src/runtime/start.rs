@@ -187,7 +187,7 @@ impl Jobs {
         let mut begun = Vec::new();
         for (ix, mut job) in registered {
             for resolved in std::mem::take(&mut job.schedules) {
-                self.inner.scheduler.add(ix, resolved.schedule, resolved.template, resolved.identity);
+                self.inner.scheduler.add(ix, resolved.timing, resolved.template, resolved.identity);
             }
             if let Some(Startup { blocking: false, order }) = job.startup {
                 begun.push((order, job.descriptor.name, ix, job));
