@@ -1,13 +1,14 @@
-//! Steering jobs by their name.
+//! Steering jobs by their name or an alias.
 
 use super::Jobs;
 use super::error::SubmitError;
 use super::submission::RunHandle;
 use crate::job::body::{Body, Template};
+use crate::job::descriptor::Descriptor;
 use crate::store::memory::JobIx;
 
 impl Jobs {
-    /// Runs a job once, now, by its name: with the arguments of its first schedule, or else with the defaults of
+    /// Runs a job once, now, by its name or an alias: with the arguments of its first schedule, or else with the defaults of
     /// its parameters. It runs as if submitted with [`now`](Self::now): beside a run of a slot, and also where the
     /// job is paused or not enabled.
     ///
@@ -60,7 +61,12 @@ impl Jobs {
 
     fn job_named(&self, name: &str) -> Result<JobIx, SubmitError> {
         self.inner.pool.read(|memory| {
-            memory.job_named(name).ok_or_else(|| {
+            let has_alias = |descriptor: &Descriptor| descriptor.aliases.contains(&name);
+            let by_alias = || {
+                let mut jobs = memory.jobs();
+                jobs.find(|(_, job)| job.info.descriptor.is_some_and(has_alias)).map(|(ix, _)| ix)
+            };
+            memory.job_named(name).or_else(by_alias).ok_or_else(|| {
                 let names = memory.jobs().map(|(_, job)| &*job.info.name);
                 SubmitError::unknown_job(name, jobs_syntax::nearest(name, names).map(str::to_owned))
             })
