@@ -17,7 +17,7 @@ use crate::scheduler::timers::ScheduleKey;
 impl Jobs {
     /// Schedules a job from now on: `"0 0 3 * * *"`, `"@daily"`, `"@every 90m"`, or the name of a schedule in the
     /// config, `"cron.nightly"`. The value is cloned for every run. A name that the config switches off is accepted: the
-    /// schedule is shown as off and does not fire.
+    /// schedule is shown as off and does not fire. Neither does one of a job that is not enabled.
     ///
     /// Nothing happens until it is awaited. The schedule lives until it is removed or the instance is shut down.
     ///

@@ -129,7 +129,7 @@ pub struct ScheduleSnapshot {
     pub zone: Option<String>,
     /// The last slot that came while the program ran, whatever became of it.
     pub previous: Option<DateTime<Utc>>,
-    /// The next slot; none where the schedule is off or has no slot left.
+    /// The next slot; none where the schedule is off, its job is not enabled, or no slot is left.
     pub next: Option<DateTime<Utc>>,
     /// How many slots made a run.
     pub ran: u32,
@@ -138,7 +138,7 @@ pub struct ScheduleSnapshot {
     /// How many slots passed while the machine slept or when the clock was set forward, and were not made up for.
     /// Over a sleep of more than three years, of a schedule that leaves out days, it is at least so many.
     pub missed: u32,
-    /// How many slots passed while the job was paused.
+    /// How many slots passed while the job was paused. Those of a job that is not enabled do not come at all.
     pub paused: u32,
 }
 
