@@ -1,8 +1,8 @@
 //! Steering jobs by their name or an alias.
 
-use super::Jobs;
 use super::error::SubmitError;
 use super::submission::RunHandle;
+use super::{Jobs, Phase};
 use crate::job::body::{Body, Template};
 use crate::job::descriptor::Descriptor;
 use crate::store::memory::JobIx;
@@ -27,7 +27,7 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// A name that no job has, with the nearest one.
+    /// A name that no job has, with the nearest one; an instance that has been shut down.
     pub async fn pause(&self, job: &str) -> Result<(), SubmitError> {
         let ix = self.job_named(job)?;
         self.inner.pool.set_paused(ix, true);
@@ -38,7 +38,7 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// A name that no job has, with the nearest one.
+    /// A name that no job has, with the nearest one; an instance that has been shut down.
     pub async fn resume(&self, job: &str) -> Result<(), SubmitError> {
         let ix = self.job_named(job)?;
         self.inner.pool.set_paused(ix, false);
@@ -50,7 +50,7 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// A name that no job has, with the nearest one.
+    /// A name that no job has, with the nearest one; an instance that has been shut down.
     pub async fn remove(&self, job: &str) -> Result<usize, SubmitError> {
         let ix = self.job_named(job)?;
         let keys: Vec<_> = self.inner.scheduler.read(|timers| {
@@ -59,7 +59,11 @@ impl Jobs {
         Ok(self.inner.scheduler.remove(&keys))
     }
 
+    /// The job to steer, while there is something to steer.
     fn job_named(&self, name: &str) -> Result<JobIx, SubmitError> {
+        if matches!(*self.inner.phase.borrow(), Phase::ShuttingDown | Phase::Ended(_)) {
+            return Err(SubmitError::shut_down());
+        }
         self.inner.pool.read(|memory| {
             let has_alias = |descriptor: &Descriptor| descriptor.aliases.contains(&name);
             let by_alias = || {
