@@ -15,7 +15,7 @@ use support::{HOUR, MINUTE, SECOND, clock};
 type Seen = Arc<Mutex<Vec<u32>>>;
 
 /// Fails, or never comes to an end.
-#[job(timeout = "5s", retries = 2, backoff = "10s..15s")]
+#[job(aliases = ["send"], timeout = "5s", retries = 2, backoff = "10s..15s")]
 async fn deliver(hangs: bool) -> Result<(), String> {
     if hangs {
         pending::<()>().await;
@@ -180,6 +180,9 @@ async fn every_source_overrides_those_below_it_key_by_key() {
         ),
         (toml().environment(none), SECOND, vec![MINUTE]),
         (Config::from_conf(conf).unwrap().environment(none), SECOND, vec![MINUTE]),
+        // Under a former name.
+        (nothing_said().job("send", |job| job.retries(1).timeout(SECOND)), SECOND, vec![SECOND * 10]),
+        (nothing_said().job("send", |job| job.backoff(MINUTE, HOUR)), SECOND * 5, vec![MINUTE, MINUTE * 2]),
         (toml().environment(env), SECOND * 2, vec![MINUTE, MINUTE * 2, MINUTE * 2]),
         (
             toml().environment(env).job("deliver", |job| job.retries(2).backoff(SECOND, HOUR)),
