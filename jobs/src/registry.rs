@@ -5,13 +5,15 @@
 //! found before any is reported.
 
 mod identity;
+mod overrides;
 mod timing;
 
+use std::any::TypeId;
 use std::collections::{BTreeSet, HashMap};
 
 use jobs_syntax::{Overlap, ScheduleText};
 
-use crate::config::{JobOverrides, NamedSchedule, Settings, Sourced, did_you_mean};
+use crate::config::{JobOverrides, NamedSchedule, Settings, Sourced, did_you_mean, folded};
 use crate::error::{Place, Problem};
 use crate::job::body::Template;
 use crate::job::descriptor::{Descriptor, ScheduleDecl, Startup, WhenDecl};
@@ -58,16 +60,30 @@ pub(crate) fn resolve(
     let linked = descriptors.iter().map(|descriptor| descriptor.name);
     let by_hand = settings.registered.iter().map(|by_hand| by_hand.value.name);
     let names: BTreeSet<&str> = linked.chain(by_hand).collect();
+    let aliases = || descriptors.iter().flat_map(|job| job.aliases.iter().map(|alias| (job.name, *alias)));
+    let all_names: BTreeSet<&str> = names.iter().copied().chain(aliases().map(|(_, alias)| alias)).collect();
+    // A variable that fits an alias and the name of the same job means the name.
+    let distinct = aliases().filter(|(name, alias)| folded(name) != folded(alias)).map(|(_, alias)| alias);
     let used =
         descriptors.iter().flat_map(|descriptor| descriptor.schedules).filter_map(|decl| match decl.when {
             WhenDecl::Named(name) => Some(name),
             _ => None,
         });
-    problems.extend(settings.adopt_spelling(names.iter().copied(), used));
-    check_expected(&names, settings, problems);
-    check_overrides(&names, settings, problems);
+    problems.extend(settings.adopt_spelling(names.iter().copied().chain(distinct), used));
+    overrides::adopt_aliases(descriptors, &names, settings, problems);
+    check_expected(&all_names, settings, problems);
+    overrides::check_jobs(&all_names, settings, problems);
+    overrides::check_by_hand(settings, problems);
     check_state(descriptors, settings, problems);
-    check_timezone(settings, problems);
+    let zones = settings.check_zones();
+    if zones.is_empty() {
+        for descriptor in descriptors {
+            if let Some(overrides) = settings.overrides.get(descriptor.name) {
+                overrides::check_zone_is_used(descriptor, overrides, settings, problems);
+            }
+        }
+    }
+    problems.extend(zones);
     let mut found = Found::default();
     let register = |descriptor: &&'static Descriptor| register(descriptor, settings, &mut found);
     let registered = descriptors.iter().map(register).collect();
@@ -115,10 +131,25 @@ fn check_names(descriptors: &[&'static Descriptor], settings: &Settings, problem
             claim(alias, true, place_of(descriptor), owner);
         }
     }
+    let mut by_hand_types: HashMap<TypeId, &Place> = HashMap::new();
+    let mut refused = Vec::new();
     for by_hand in &settings.registered {
-        let name = by_hand.value.name;
-        claim(name, false, by_hand.place.clone(), "registered by hand".to_owned());
+        let (name, place) = (by_hand.value.name, &by_hand.place);
+        let problem = if let Some(descriptor) = by_hand.value.descriptor {
+            Problem::new(format!(
+                "the job `{name}` is known by its `#[job]` already, and need not be registered"
+            ))
+            .help(format!("leave `Config::register` out; the attribute is at {}", place_of(descriptor)))
+        } else if let Some(first) = by_hand_types.insert(by_hand.value.type_id, place) {
+            Problem::new(format!("the job `{name}` is registered twice"))
+                .help(format!("it is the same type as at {first}; keep one of them"))
+        } else {
+            claim(name, false, place.clone(), "registered by hand".to_owned());
+            continue;
+        };
+        refused.push(problem.at(place.clone()));
     }
+    problems.extend(refused);
     for by_hand in &settings.registered {
         let name = by_hand.value.name;
         if let Err(error) = jobs_syntax::check_job_name(name) {
@@ -148,24 +179,6 @@ fn check_expected(names: &BTreeSet<&str>, settings: &Settings, problems: &mut Ve
     }
 }
 
-fn check_overrides(names: &BTreeSet<&str>, settings: &Settings, problems: &mut Vec<Problem>) {
-    for (name, overrides) in &settings.overrides {
-        if names.contains(name.as_str()) {
-            continue;
-        }
-        let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
-            let known: Vec<_> = names.iter().take(8).map(|name| format!("`{name}`")).collect();
-            if known.is_empty() {
-                "this program has no jobs".to_owned()
-            } else {
-                format!("there are {}", known.join(", "))
-            }
-        });
-        problems
-            .push(Problem::new(format!("no job is named `{name}`")).at(overrides.place.clone()).help(help));
-    }
-}
-
 fn check_state(descriptors: &[&'static Descriptor], settings: &Settings, problems: &mut Vec<Problem>) {
     for descriptor in descriptors {
         for state in descriptor.states {
@@ -190,19 +203,6 @@ fn check_state(descriptors: &[&'static Descriptor], settings: &Settings, problem
             );
         }
     }
-}
-
-/// The zone for schedules that name none must be one even where every schedule names its own. One that is none is
-/// one mistake, and not one of every schedule.
-fn check_timezone(settings: &mut Settings, problems: &mut Vec<Problem>) {
-    if let Err(error) = check_zone(&settings.timezone.value) {
-        problems.push(error.problem().at(settings.timezone.place.clone()));
-        settings.timezone.value = "UTC".to_owned();
-    }
-}
-
-fn check_zone(zone: &str) -> Result<(), ScheduleError> {
-    Schedule::parse("@daily")?.in_zone(zone).map(drop)
 }
 
 fn register(descriptor: &'static Descriptor, settings: &Settings, found: &mut Found) -> Registered {
@@ -250,14 +250,7 @@ fn schedules_of(
     settings: &Settings,
     found: &mut Found,
 ) -> Vec<Resolved> {
-    let mut tz = overrides.and_then(|overrides| overrides.tz.as_ref());
-    if let Some(zone) = tz
-        && let Err(error) = check_zone(&zone.value)
-    {
-        found.problems.push(error.problem().at(zone.place.clone()));
-        tz = None;
-    }
-    let tz = tz.map(|tz| tz.value.as_str());
+    let tz = overrides.and_then(|overrides| overrides.tz.as_ref()).map(|tz| tz.value.as_str());
     if let Some(overrides) = overrides
         && (overrides.schedule.is_some() || overrides.every.is_some())
     {

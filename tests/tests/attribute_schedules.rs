@@ -107,6 +107,18 @@ async fn a_disabled_job_does_not_fire_and_can_be_submitted() {
     }
     jobs.now(resting {}).await.unwrap().wait().await;
     assert_eq!(log.tags(), ["resting", "sweep", "resting"]);
+    // A schedule that is added is shown and does not fire either, and none of its slots counts as paused.
+    for text in ["0 0 * * * *", "@every 1h"] {
+        jobs.schedule(text, resting {}).await.unwrap();
+    }
+    clock.advance(DAY).await;
+    let job = jobs.snapshot().job("resting").cloned().unwrap();
+    assert_eq!(job.schedules.len(), 2);
+    for shown in job.schedules {
+        let counts = (shown.ran, shown.skipped, shown.missed, shown.paused);
+        assert_eq!((counts, shown.next, shown.previous), ((0, 0, 0, 0), None, None), "{}", shown.text);
+    }
+    assert_eq!(only(&log, "resting"), [""; 0]);
     jobs.shutdown().await;
 }
 

@@ -323,3 +323,112 @@ fn the_environment_takes_the_spelling_of_the_program() {
     assert_eq!(texts(&registered[0]), ["0 0 0 * * *"]);
     assert!(settings.named.contains_key("cron.night-shift"));
 }
+
+#[test]
+fn a_zone_of_the_deployment_that_no_schedule_takes_is_a_mistake() {
+    let tz = |schedules: Vec<ScheduleDecl>, say: fn(Config) -> Config| {
+        problems([job("a", 1, schedules)], |config| say(config).job("a", |job| job.tz("Asia/Tokyo")))
+    };
+    let only = |problems: Vec<String>| -> String {
+        let [problem] = problems.try_into().unwrap();
+        assert!(problem.contains("\n  --> jobs/src/registry/tests.rs:"), "{problem}");
+        problem
+    };
+    let starts = |problem: String, start: &str| assert!(problem.starts_with(start), "{problem}");
+    let same: fn(Config) -> Config = |config| config;
+    starts(only(tz(vec![], same)), "`job.a.tz` has no effect: the job at src/shop.rs:1 has no schedule\n");
+    starts(
+        only(tz(vec![schedule(WhenDecl::Every("1h"))], same)),
+        "`job.a.tz` has no effect: an interval has no zone\n",
+    );
+    starts(
+        only(tz(vec![spec("TZ=UTC @daily")], same)),
+        "`job.a.tz` has no effect: `TZ=UTC @daily` at src/shop.rs:100 names its zone itself\n",
+    );
+    starts(
+        only(tz(vec![spec("@every 1h")], same)),
+        "`job.a.tz` has no effect: `@every 1h` at src/shop.rs:100 is an interval, which has no zone\n",
+    );
+    let named = || vec![schedule(WhenDecl::Named("cron.tea"))];
+    starts(
+        only(tz(named(), |config| config.named("cron.tea", "TZ=UTC @daily"))),
+        "`job.a.tz` has no effect: `TZ=UTC @daily` at jobs/src/registry/tests.rs:",
+    );
+    // What the deployment says takes the place of what the source says.
+    let every = |config: Config| config.job("a", |job| job.every(Duration::from_secs(5)));
+    starts(only(tz(vec![spec("@daily")], every)), "`job.a.tz` has no effect: an interval has no zone\n");
+    let own_zone = |config: Config| config.job("a", |job| job.schedule("TZ=UTC @daily"));
+    starts(only(tz(vec![spec("@daily")], own_zone)), "`job.a.tz` has no effect: `TZ=UTC @daily` at ");
+    // One schedule that takes it is enough, and one that is off may take it when it is on again.
+    assert_eq!(tz(vec![spec("TZ=UTC @daily"), spec("@hourly")], same), [""; 0]);
+    assert_eq!(tz(named(), |config| config.named("cron.tea", "off")), [""; 0]);
+    assert_eq!(tz(named(), |config| config.named("cron.tea", "@daily")), [""; 0]);
+    let replaced = |config: Config| config.job("a", |job| job.schedule("@daily"));
+    assert_eq!(tz(vec![spec("TZ=UTC @daily")], replaced), [""; 0]);
+}
+
+#[test]
+fn a_zone_that_is_none_is_one_mistake_wherever_the_config_names_it() {
+    let say = |config: Config| {
+        config
+            .named("cron.unused", "TZ=Europe/Olso @daily")
+            .named("cron.used", "TZ=Mars/Olympus @daily")
+            .job("a", |job| job.schedule("TZ=Europe/Olso @hourly").schedule("cron.used"))
+    };
+    let jobs = [job("a", 1, vec![]), job("b", 2, vec![schedule(WhenDecl::Named("cron.used"))])];
+    let problems = problems(jobs, say);
+    let starts: Vec<_> = problems.iter().map(|problem| problem.lines().next().unwrap()).collect();
+    assert_eq!(
+        starts,
+        [
+            "`cron.unused`: unknown time zone `Europe/Olso`",
+            "`cron.used`: unknown time zone `Mars/Olympus`",
+            "`job.a.schedule`: unknown time zone `Europe/Olso`",
+        ]
+    );
+    // Also where there is no program to hold it against.
+    let error = say(Config::default().without_environment()).check().unwrap_err();
+    assert_eq!(error.problems().iter().map(ToString::to_string).collect::<Vec<_>>().len(), 3, "{error}");
+}
+
+#[test]
+fn an_alias_finds_its_job() {
+    let renamed = || Descriptor { aliases: &["old"], ..job("new", 1, vec![spec("@daily")]) };
+    let (registered, problems, settings) = resolved([renamed()], |config| {
+        config
+            .expect_jobs(["old", "new"])
+            .job("old", |job| job.schedule("@hourly"))
+            .job("new", |job| job.overlap("skip"))
+    });
+    assert_eq!(problems, [""; 0]);
+    assert_eq!(texts(&registered[0]), ["0 0 * * * *"]);
+    assert_eq!(registered[0].info.overlap, Overlap::Skip);
+    assert_eq!(settings.overrides.keys().collect::<Vec<_>>(), ["new"]);
+    let (registered, problems, _) =
+        resolved([renamed()], |config| config.environment([("JOBS__JOB__OLD__ENABLED", "false")]));
+    assert_eq!((registered[0].info.enabled, problems), (false, vec![]));
+    // A variable cannot tell them apart, and need not.
+    let respelled = Descriptor { aliases: &["send-mail"], ..job("send_mail", 1, vec![]) };
+    let (registered, problems, _) =
+        resolved([respelled], |config| config.environment([("JOBS__JOB__SEND_MAIL__ENABLED", "false")]));
+    assert_eq!((registered[0].info.enabled, problems), (false, vec![]));
+}
+
+#[test]
+fn one_key_under_name_and_alias_is_a_mistake() {
+    let renamed = Descriptor { aliases: &["old"], ..job("new", 1, vec![spec("@daily")]) };
+    let problems = problems([renamed], |config| {
+        config
+            .job("old", |job| job.every(Duration::from_secs(5)).enabled(true).overlap("skip"))
+            .job("new", |job| job.schedule("@hourly").enabled(true))
+    });
+    let starts: Vec<_> = problems.iter().map(|problem| problem.lines().next().unwrap()).collect();
+    assert_eq!(
+        starts,
+        [
+            "`job.old.every` and `job.new.schedule` cannot both hold: `old` is an alias of `new`",
+            "`job.old.enabled` and `job.new.enabled` cannot both hold: `old` is an alias of `new`",
+        ]
+    );
+    assert!(problems[0].contains("\n  help: keep the one at jobs/src/registry/tests.rs:"), "{}", problems[0]);
+}

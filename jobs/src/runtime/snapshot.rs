@@ -129,7 +129,7 @@ pub struct ScheduleSnapshot {
     pub zone: Option<String>,
     /// The last slot that came while the program ran, whatever became of it.
     pub previous: Option<DateTime<Utc>>,
-    /// The next slot; none where the schedule is off or has no slot left.
+    /// The next slot; none where the schedule is off, its job is not enabled, or no slot is left.
     pub next: Option<DateTime<Utc>>,
     /// How many slots made a run.
     pub ran: u32,
@@ -138,7 +138,7 @@ pub struct ScheduleSnapshot {
     /// How many slots passed while the machine slept or when the clock was set forward, and were not made up for.
     /// Over a sleep of more than three years, of a schedule that leaves out days, it is at least so many.
     pub missed: u32,
-    /// How many slots passed while the job was paused.
+    /// How many slots passed while the job was paused. Those of a job that is not enabled do not come at all.
     pub paused: u32,
 }
 
@@ -285,7 +285,7 @@ fn previous_run(previous: &Previous) -> PreviousRun {
     }
 }
 
-/// A table with a row for each job and the pool below it.
+/// A table with a row for each job and the pool below it. What comes next is shown with its date unless it comes today.
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows: Vec<[String; 5]> = self.jobs.iter().map(|job| row(job, self.taken_at)).collect();
@@ -328,15 +328,25 @@ fn row(job: &JobSnapshot, now: DateTime<Utc>) -> [String; 5] {
     let previous = job.previous.as_ref().map_or_else(
         || "-".to_owned(),
         |previous| {
-            let ago = rounded((now - previous.finished_at).to_std().unwrap_or_default());
-            format!("{} {ago} ago", previous.outcome.as_str())
+            let outcome = previous.outcome.as_str();
+            match rounded((now - previous.finished_at).to_std().unwrap_or_default()) {
+                Some(ago) => format!("{outcome} {ago} ago"),
+                None => format!("{outcome} just now"),
+            }
         },
     );
     let next = job.next.map_or_else(
         || "-".to_owned(),
         |next| {
-            let left = rounded((next - now).to_std().unwrap_or_default());
-            format!("{} (in {left})", next.trunc_subsecs(0).format("%H:%M:%S"))
+            let time = next.trunc_subsecs(0);
+            let shown = match time.date_naive() {
+                today if today == now.date_naive() => time.format("%H:%M:%S"),
+                _ => time.format("%Y-%m-%d %H:%M:%S"),
+            };
+            match rounded((next - now).to_std().unwrap_or_default()) {
+                Some(left) => format!("{shown} (in {left})"),
+                None => format!("{shown} (now)"),
+            }
         },
     );
     [job.name.clone(), status, schedule, previous, next]
@@ -349,11 +359,11 @@ fn short(schedule: &ScheduleSnapshot) -> String {
     }
 }
 
-/// A duration with as many digits as a reader cares for.
-fn rounded(duration: Duration) -> String {
+/// A duration with as many digits as a reader cares for; none where there is none to speak of.
+fn rounded(duration: Duration) -> Option<String> {
     let exact = match duration {
         short if short < Duration::from_secs(1) => Duration::from_millis(short.as_millis() as u64),
         _ => Duration::from_secs(duration.as_secs()),
     };
-    if exact.is_zero() { "0s".to_owned() } else { jobs_syntax::format_duration(exact) }
+    (!exact.is_zero()).then(|| jobs_syntax::format_duration(exact))
 }

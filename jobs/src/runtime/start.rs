@@ -106,7 +106,7 @@ fn assemble(
     };
     let registered = registered.into_iter().map(add).collect();
     for by_hand in &settings.registered {
-        let ByHand { name, type_id } = by_hand.value;
+        let ByHand { name, type_id, .. } = by_hand.value;
         let info = registry::info(JobName::Static(name), None, false, &settings);
         pool.bind_job(info, Some(type_id))
             .expect("invariant: the registry has refused names that are not unique");

@@ -32,7 +32,7 @@ impl Scheduler {
         self.timers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a schedule, which fires from now on; none when the instance is shutting down.
+    /// Adds a schedule, which fires from now on where its job is enabled; none when the instance is shutting down.
     pub(crate) fn add(
         &self,
         job: JobIx,
@@ -41,8 +41,10 @@ impl Scheduler {
         identity: Identity,
     ) -> Option<ScheduleKey> {
         let now = self.clock.now();
+        // That does not change while the program runs.
+        let enabled = self.pool.read(|memory| memory.job(job).info.enabled);
         let mut timers = self.lock();
-        let (key, wake) = timers.add(job, timing, template, identity, now)?;
+        let (key, wake) = timers.add(job, timing, template, identity, enabled, now)?;
         self.sweep_if_crowded(timers);
         if wake {
             self.earlier.notify_one();

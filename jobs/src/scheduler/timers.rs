@@ -146,14 +146,15 @@ impl Timers {
     // Arming. Each answers whether the scheduler's task has to be woken for it.
 
     /// Arms a schedule: its first slot is the first after now, of an interval one full interval from now. One
-    /// whose key its job has already gets the next number. One that is off is kept and never fires. None when the
-    /// plan is closed.
+    /// whose key its job has already gets the next number. One that is off, or whose job is not
+    /// enabled, is kept and never armed. None when the plan is closed.
     pub(crate) fn add(
         &mut self,
         job: JobIx,
         timing: Timing,
         template: Template,
         mut identity: Identity,
+        enabled: bool,
         now: Reading,
     ) -> Option<(ScheduleKey, bool)> {
         if self.closed {
@@ -163,7 +164,7 @@ impl Timers {
         let highest = self.repeats.entry(hash).or_insert(0);
         *highest += 1;
         identity.repeat = *highest;
-        let next = timing.schedule().and_then(|schedule| match schedule.interval() {
+        let next = timing.schedule().filter(|_| enabled).and_then(|schedule| match schedule.interval() {
             Some(interval) => Some(Due::Elapsed(now.elapsed.saturating_add(interval))),
             None => next_wall(schedule, now.wall).map(Due::Wall),
         });

@@ -55,7 +55,7 @@ fn add(timers: &mut Timers, spec: &str, now: Reading) -> (ScheduleKey, bool) {
         unreachable!("nothing is executed here")
     }
     let schedule = Schedule::parse(spec).unwrap();
-    timers.add(job(), Timing::At(schedule), Template::Make(never), Identity::default(), now).unwrap()
+    timers.add(job(), Timing::At(schedule), Template::Make(never), Identity::default(), true, now).unwrap()
 }
 
 /// One look at the plan: the slots that came, in seconds and nanoseconds after the start.
