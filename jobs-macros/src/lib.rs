@@ -1,7 +1,7 @@
 //! The `#[job]` attribute of `jobs`.
 //!
-//! A pipeline: `ast`, `param`, `argument` and `ty` read the item, `attr` the attributes (`entry` cuts them, `value` and
-//! `literal` read them); `valid` holds them against each other; `expand` writes the job. Mistakes gather in a
+//! A pipeline: `ast`, `item`, `param`, `argument` and `ty` read the item, `attr` the attributes (`entry` cuts them,
+//! `value` and `literal` read them); `valid` holds them against each other; `expand` writes the job. Mistakes gather in a
 //! `ctxt::Ctxt`; where there are any, `fallback` takes the place of `expand`.
 #![forbid(unsafe_code)]
 
@@ -12,6 +12,7 @@ mod ctxt;
 mod entry;
 mod expand;
 mod fallback;
+mod item;
 mod key;
 mod literal;
 mod param;
