@@ -124,10 +124,13 @@ impl JobOverrides {
             (None, Some(_)) => (self.schedule, self.every) = (alias.schedule, alias.every),
             (_, None) => {}
         }
-        let Self { place: _, schedule: _, every: _, tz, enabled, overlap } = alias;
+        let Self { place: _, schedule: _, every: _, tz, enabled, overlap, timeout, retries, backoff } = alias;
         collisions.extend(take("tz", &mut self.tz, tz));
         collisions.extend(take("enabled", &mut self.enabled, enabled));
         collisions.extend(take("overlap", &mut self.overlap, overlap));
+        collisions.extend(take("timeout", &mut self.timeout, timeout));
+        collisions.extend(take("retries", &mut self.retries, retries));
+        collisions.extend(take("backoff", &mut self.backoff, backoff));
         collisions
     }
 }
