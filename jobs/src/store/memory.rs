@@ -578,7 +578,13 @@ impl Memory {
     pub(crate) fn watch(&mut self, key: RunKey) -> Watch {
         if self.runs.get(key).is_some() {
             let (sender, receiver) = oneshot::channel();
-            self.waiters.entry(key).or_default().push(sender);
+            let waiters = self.waiters.entry(key).or_default();
+            if waiters.len() == waiters.capacity() {
+                // Those that have stopped waiting make room before more is made, so that asking again and again with
+                // a time limit does not pile up.
+                waiters.retain(|waiter| !waiter.is_closed());
+            }
+            waiters.push(sender);
             return Watch::Pending(receiver);
         }
         self.kept(key).map_or(Watch::Gone, |kept| Watch::Ended(kept.outcome.clone()))

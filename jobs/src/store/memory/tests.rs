@@ -484,3 +484,19 @@ fn retries_where_nothing_is_said() {
     let said = AttemptOptions { retries: Some(3), ..AttemptOptions::DEFAULT };
     assert_eq!((said.retries(Origin::Slot), said.retries(Origin::BlockingStart)), (3, 3));
 }
+
+#[test]
+fn those_who_stop_waiting_do_not_pile_up() {
+    let mut memory = Memory::new(0);
+    let job = memory.bind_job(info("a", Overlap::Skip)).unwrap();
+    let (_, key) = memory.submit(job, body(), Origin::Submission, now());
+    let Watch::Pending(mut patient) = memory.watch(key) else { panic!("it has not ended") };
+    for _ in 0..10_000 {
+        drop(memory.watch(key));
+    }
+    let waiting = memory.waiters[&key].len();
+    assert!(waiting < 10, "{waiting} are kept");
+    memory.claim(0, now()).unwrap();
+    settle(memory.finish(key, Outcome::Succeeded, None, now()));
+    assert_eq!(patient.try_recv(), Ok(Outcome::Succeeded));
+}
