@@ -68,8 +68,11 @@ pub(crate) fn definition<'a>(
         };
         quote!(#docs #vis #ident: #ty)
     });
+    // Where the path is wrong, its last word is shown and not the whole attribute.
+    let private =
+        names.private_at(krate.segments.last().map_or_else(Span::call_site, |last| last.ident.span()));
     quote! {
-        #[#krate::__private::__implement {
+        #[#private::__implement {
             #allow
             const _: () = {
                 #implementations
@@ -392,9 +395,19 @@ fn default_value(names: &Names, argument: &Argument) -> Option<TokenStream> {
     })
 }
 
+fn is_text(value: &Expr) -> bool {
+    match value {
+        Expr::Group(group) => is_text(&group.expr),
+        Expr::Lit(literal) => matches!(literal.lit, Lit::Str(_)),
+        _ => false,
+    }
+}
+
 /// A text in quotes becomes whatever the argument is.
 fn converted(names: &Names, value: &Expr) -> TokenStream {
     match value {
+        // What came through a `$value:expr`.
+        Expr::Group(group) if is_text(&group.expr) => converted(names, &group.expr),
         Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_)) => {
             let at = names.private_at(value.span());
             quote_spanned!(value.span()=> #at::FromText::from_text(#value))

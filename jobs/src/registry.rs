@@ -4,12 +4,16 @@
 //! put in order, checked against each other and against the config, and given their schedules. Every mistake is
 //! found before any is reported.
 
+mod identity;
+mod overrides;
+mod timing;
+
+use std::any::TypeId;
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{Hash, Hasher};
 
 use jobs_syntax::{Overlap, ScheduleText};
 
-use crate::config::{JobOverrides, NamedSchedule, Settings, did_you_mean};
+use crate::config::{JobOverrides, NamedSchedule, Settings, Sourced, did_you_mean, folded};
 use crate::error::{Place, Problem};
 use crate::job::body::Template;
 use crate::job::descriptor::{Descriptor, ScheduleDecl, Startup, WhenDecl};
@@ -17,6 +21,9 @@ use crate::job::info::JobInfo;
 use crate::job::name::JobName;
 use crate::job::options::AttemptOptions;
 use crate::schedule::{Schedule, ScheduleError};
+
+pub(crate) use identity::Identity;
+pub(crate) use timing::Timing;
 
 /// A linked job, ready to be run.
 pub(crate) struct Registered {
@@ -29,56 +36,9 @@ pub(crate) struct Registered {
 
 /// A schedule of a linked job.
 pub(crate) struct Resolved {
-    pub(crate) schedule: Schedule,
+    pub(crate) timing: Timing,
     pub(crate) template: Template,
     pub(crate) identity: Identity,
-}
-
-/// What tells a schedule from the others of its job.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Identity {
-    /// The name in the config, with `cron.`.
-    pub(crate) name: Option<Box<str>>,
-    /// The key that was given, if one was.
-    pub(crate) key: Option<Box<str>>,
-    /// The arguments as the source has them.
-    pub(crate) args: &'static str,
-    /// Which of several with the same key it is, from 1.
-    pub(crate) repeat: u32,
-}
-
-impl Identity {
-    /// The key without its number: what was given, else the name in the config, else the canonical text with the
-    /// arguments and the zone.
-    pub(crate) fn base(&self, schedule: &Schedule) -> String {
-        match (&self.key, &self.name) {
-            (Some(given), _) => given.to_string(),
-            (None, Some(name)) => name.to_string(),
-            (None, None) => {
-                // The zone is a part of it, also where none is named and that means UTC.
-                let zone = match (schedule.zone(), schedule.interval()) {
-                    (None, None) => "TZ=UTC ",
-                    _ => "",
-                };
-                let args = if self.args.is_empty() { String::new() } else { format!(" ({})", self.args) };
-                format!("{zone}{schedule}{args}")
-            }
-        }
-    }
-
-    /// What [`base`](Self::base) tells apart, told apart without writing it down.
-    pub(crate) fn hash_base<H: Hasher>(&self, schedule: &Schedule, state: &mut H) {
-        match self.key.as_ref().or(self.name.as_ref()) {
-            Some(name) => name.hash(state),
-            None => (schedule, self.args).hash(state),
-        }
-    }
-
-    /// The key: of several schedules of one job with the same, the second gets `#2`, and so on.
-    pub(crate) fn key(&self, schedule: &Schedule) -> String {
-        let base = self.base(schedule);
-        if self.repeat > 1 { format!("{base}#{}", self.repeat) } else { base }
-    }
 }
 
 /// The descriptors of every job in the program, by name.
@@ -100,16 +60,30 @@ pub(crate) fn resolve(
     let linked = descriptors.iter().map(|descriptor| descriptor.name);
     let by_hand = settings.registered.iter().map(|by_hand| by_hand.value.name);
     let names: BTreeSet<&str> = linked.chain(by_hand).collect();
+    let aliases = || descriptors.iter().flat_map(|job| job.aliases.iter().map(|alias| (job.name, *alias)));
+    let all_names: BTreeSet<&str> = names.iter().copied().chain(aliases().map(|(_, alias)| alias)).collect();
+    // A variable that fits an alias and the name of the same job means the name.
+    let distinct = aliases().filter(|(name, alias)| folded(name) != folded(alias)).map(|(_, alias)| alias);
     let used =
         descriptors.iter().flat_map(|descriptor| descriptor.schedules).filter_map(|decl| match decl.when {
             WhenDecl::Named(name) => Some(name),
             _ => None,
         });
-    problems.extend(settings.adopt_spelling(names.iter().copied(), used));
-    check_expected(&names, settings, problems);
-    check_overrides(&names, settings, problems);
+    problems.extend(settings.adopt_spelling(names.iter().copied().chain(distinct), used));
+    overrides::adopt_aliases(descriptors, &names, settings, problems);
+    check_expected(&all_names, settings, problems);
+    overrides::check_jobs(&all_names, settings, problems);
+    overrides::check_by_hand(settings, problems);
     check_state(descriptors, settings, problems);
-    check_timezone(settings, problems);
+    let zones = settings.check_zones();
+    if zones.is_empty() {
+        for descriptor in descriptors {
+            if let Some(overrides) = settings.overrides.get(descriptor.name) {
+                overrides::check_zone_is_used(descriptor, overrides, settings, problems);
+            }
+        }
+    }
+    problems.extend(zones);
     let mut found = Found::default();
     let register = |descriptor: &&'static Descriptor| register(descriptor, settings, &mut found);
     let registered = descriptors.iter().map(register).collect();
@@ -157,10 +131,25 @@ fn check_names(descriptors: &[&'static Descriptor], settings: &Settings, problem
             claim(alias, true, place_of(descriptor), owner);
         }
     }
+    let mut by_hand_types: HashMap<TypeId, &Place> = HashMap::new();
+    let mut refused = Vec::new();
     for by_hand in &settings.registered {
-        let name = by_hand.value.name;
-        claim(name, false, by_hand.place.clone(), "registered by hand".to_owned());
+        let (name, place) = (by_hand.value.name, &by_hand.place);
+        let problem = if let Some(descriptor) = by_hand.value.descriptor {
+            Problem::new(format!(
+                "the job `{name}` is known by its `#[job]` already, and need not be registered"
+            ))
+            .help(format!("leave `Config::register` out; the attribute is at {}", place_of(descriptor)))
+        } else if let Some(first) = by_hand_types.insert(by_hand.value.type_id, place) {
+            Problem::new(format!("the job `{name}` is registered twice"))
+                .help(format!("it is the same type as at {first}; keep one of them"))
+        } else {
+            claim(name, false, place.clone(), "registered by hand".to_owned());
+            continue;
+        };
+        refused.push(problem.at(place.clone()));
     }
+    problems.extend(refused);
     for by_hand in &settings.registered {
         let name = by_hand.value.name;
         if let Err(error) = jobs_syntax::check_job_name(name) {
@@ -190,24 +179,6 @@ fn check_expected(names: &BTreeSet<&str>, settings: &Settings, problems: &mut Ve
     }
 }
 
-fn check_overrides(names: &BTreeSet<&str>, settings: &Settings, problems: &mut Vec<Problem>) {
-    for (name, overrides) in &settings.overrides {
-        if names.contains(name.as_str()) {
-            continue;
-        }
-        let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
-            let known: Vec<_> = names.iter().take(8).map(|name| format!("`{name}`")).collect();
-            if known.is_empty() {
-                "this program has no jobs".to_owned()
-            } else {
-                format!("there are {}", known.join(", "))
-            }
-        });
-        problems
-            .push(Problem::new(format!("no job is named `{name}`")).at(overrides.place.clone()).help(help));
-    }
-}
-
 fn check_state(descriptors: &[&'static Descriptor], settings: &Settings, problems: &mut Vec<Problem>) {
     for descriptor in descriptors {
         for state in descriptor.states {
@@ -232,19 +203,6 @@ fn check_state(descriptors: &[&'static Descriptor], settings: &Settings, problem
             );
         }
     }
-}
-
-/// The zone for schedules that name none must be one even where every schedule names its own. One that is none is
-/// one mistake, and not one of every schedule.
-fn check_timezone(settings: &mut Settings, problems: &mut Vec<Problem>) {
-    if let Err(error) = check_zone(&settings.timezone.value) {
-        problems.push(error.problem().at(settings.timezone.place.clone()));
-        settings.timezone.value = "UTC".to_owned();
-    }
-}
-
-fn check_zone(zone: &str) -> Result<(), ScheduleError> {
-    Schedule::parse("@daily")?.in_zone(zone).map(drop)
 }
 
 fn register(descriptor: &'static Descriptor, settings: &Settings, found: &mut Found) -> Registered {
@@ -292,14 +250,7 @@ fn schedules_of(
     settings: &Settings,
     found: &mut Found,
 ) -> Vec<Resolved> {
-    let mut tz = overrides.and_then(|overrides| overrides.tz.as_ref());
-    if let Some(zone) = tz
-        && let Err(error) = check_zone(&zone.value)
-    {
-        found.problems.push(error.problem().at(zone.place.clone()));
-        tz = None;
-    }
-    let tz = tz.map(|tz| tz.value.as_str());
+    let tz = overrides.and_then(|overrides| overrides.tz.as_ref()).map(|tz| tz.value.as_str());
     if let Some(overrides) = overrides
         && (overrides.schedule.is_some() || overrides.every.is_some())
     {
@@ -308,15 +259,14 @@ fn schedules_of(
     let resolve = |decl: &'static ScheduleDecl| {
         let place = Place::Code { file: descriptor.file, line: decl.line };
         let zone = tz.or(decl.tz);
-        let (schedule, name) = match decl.when {
-            WhenDecl::Spec(text) => (in_zone(Schedule::parse(text), zone, settings), None),
-            WhenDecl::Every(text) => (Schedule::parse(&format!("@every {text}")), None),
+        let (timing, name) = match decl.when {
+            WhenDecl::Spec(text) => (in_zone(Schedule::parse(text), zone, settings).map(Timing::At), None),
+            WhenDecl::Every(text) => (Schedule::parse(&format!("@every {text}")).map(Timing::At), None),
             WhenDecl::Named(name) => (named(name, &place, zone, settings, found)?, Some(Box::from(name))),
         };
-        let schedule =
-            schedule.map_err(|error| found.problems.push(about(descriptor, &error).at(place))).ok()?;
+        let timing = timing.map_err(|error| found.problems.push(about(descriptor, &error).at(place))).ok()?;
         let identity = Identity { name, key: decl.key.map(Box::from), args: decl.args, repeat: 1 };
-        Some(Resolved { schedule, template: Template::Make(decl.job), identity })
+        Some(Resolved { timing, template: Template::Make(decl.job), identity })
     };
     descriptor.schedules.iter().filter_map(resolve).collect()
 }
@@ -346,13 +296,13 @@ fn overridden(
     let zone = tz.or(if zones.len() == 1 { zones.first().copied() } else { None });
     let args = first.map_or("", |decl| decl.args);
     let mut resolved = Vec::new();
-    let mut add = |schedule, name| {
+    let mut add = |timing, name| {
         let identity = Identity { name, key: None, args, repeat: 1 };
-        resolved.push(Resolved { schedule, template: Template::Make(make), identity });
+        resolved.push(Resolved { timing, template: Template::Make(make), identity });
     };
     if let Some(every) = &overrides.every {
         match Schedule::every(every.value) {
-            Ok(schedule) => add(schedule, None),
+            Ok(schedule) => add(Timing::At(schedule), None),
             Err(error) => found.problems.push(about(descriptor, &error).at(every.place.clone())),
         }
     }
@@ -362,12 +312,12 @@ fn overridden(
             Ok(ScheduleText::Named(name)) => Some(name),
             _ => None,
         };
-        let schedule = match &name {
+        let timing = match &name {
             Some(name) => named(name, &texts.place, zone, settings, found),
-            None => Some(in_zone(Schedule::parse(text), zone, settings)),
+            None => Some(in_zone(Schedule::parse(text), zone, settings).map(Timing::At)),
         };
-        match schedule {
-            Some(Ok(schedule)) => add(schedule, name),
+        match timing {
+            Some(Ok(timing)) => add(timing, name),
             Some(Err(error)) => found.problems.push(about(descriptor, &error).at(texts.place.clone())),
             None => {}
         }
@@ -375,17 +325,16 @@ fn overridden(
     resolved
 }
 
-/// The schedule under a name of the config; none when it is switched off, or missing, which is a problem.
+/// The schedule under a name of the config; none when it is missing, which is a problem.
 fn named(
     name: &str,
     place: &Place,
     zone: Option<&str>,
     settings: &Settings,
     found: &mut Found,
-) -> Option<Result<Schedule, ScheduleError>> {
-    match settings.named.get(name).map(|named| &named.value) {
-        Some(NamedSchedule::Spec(text)) => Some(in_zone(Schedule::parse(text), zone, settings)),
-        Some(NamedSchedule::Off) => None,
+) -> Option<Result<Timing, ScheduleError>> {
+    match settings.named.get(name) {
+        Some(named) => Some(timing(named, zone, settings)),
         None => {
             found.missing_names.push(no_such_name(name, settings).at(place.clone()));
             None
@@ -404,11 +353,16 @@ pub(crate) fn no_such_name(name: &str, settings: &Settings) -> Problem {
     Problem::new(format!("no schedule is named `{name}`")).help(help)
 }
 
-/// A schedule name that the config has switched off, used where there is no attribute to show as switched off.
-pub(crate) fn switched_off(name: &str, place: &Place) -> Problem {
-    Problem::new(format!("the schedule `{name}` is switched off"))
-        .at(place.clone())
-        .help("give it a spec instead of `off`")
+/// When a named schedule fires.
+pub(crate) fn timing(
+    named: &Sourced<NamedSchedule>,
+    zone: Option<&str>,
+    settings: &Settings,
+) -> Result<Timing, ScheduleError> {
+    match &named.value {
+        NamedSchedule::Spec(text) => in_zone(Schedule::parse(text), zone, settings).map(Timing::At),
+        NamedSchedule::Off => Ok(Timing::off(&named.place)),
+    }
 }
 
 /// Puts a schedule that names no zone itself on the wall clock of the attribute or of the config.
@@ -428,7 +382,7 @@ fn about(descriptor: &Descriptor, error: &ScheduleError) -> Problem {
 fn warn_of_repeats(descriptor: &Descriptor, schedules: &[Resolved]) {
     let mut seen = BTreeSet::new();
     for resolved in schedules {
-        let key = resolved.identity.base(&resolved.schedule);
+        let key = resolved.identity.base(&resolved.timing);
         if !seen.insert(key.clone()) {
             tracing::warn!(
                 job = descriptor.name,

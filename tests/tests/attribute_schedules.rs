@@ -107,6 +107,18 @@ async fn a_disabled_job_does_not_fire_and_can_be_submitted() {
     }
     jobs.now(resting {}).await.unwrap().wait().await;
     assert_eq!(log.tags(), ["resting", "sweep", "resting"]);
+    // A schedule that is added is shown and does not fire either, and none of its slots counts as paused.
+    for text in ["0 0 * * * *", "@every 1h"] {
+        jobs.schedule(text, resting {}).await.unwrap();
+    }
+    clock.advance(DAY).await;
+    let job = jobs.snapshot().job("resting").cloned().unwrap();
+    assert_eq!(job.schedules.len(), 2);
+    for shown in job.schedules {
+        let counts = (shown.ran, shown.skipped, shown.missed, shown.paused);
+        assert_eq!((counts, shown.next, shown.previous), ((0, 0, 0, 0), None, None), "{}", shown.text);
+    }
+    assert_eq!(only(&log, "resting"), [""; 0]);
     jobs.shutdown().await;
 }
 
@@ -196,8 +208,12 @@ async fn the_environment_and_a_file_override_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_named_schedule_that_is_off_does_not_fire() {
+async fn a_named_schedule_that_is_off_is_shown_and_does_not_fire() {
     let (jobs, log, clock) = start(|config| config.named("cron.nightly", "off")).await;
+    let snapshot = jobs.snapshot();
+    let [schedule] = snapshot.job("nightly").unwrap().schedules.as_slice() else { panic!("{snapshot}") };
+    assert!(schedule.words.starts_with("off (switched off at ") && schedule.next.is_none(), "{schedule:?}");
+    assert_eq!(snapshot.job("nightly").unwrap().next, None);
     clock.advance(DAY).await;
     assert_eq!(only(&log, "nightly"), [""; 0]);
     assert!(jobs.run_now("nightly").await.unwrap().wait().await.is_success());

@@ -145,7 +145,7 @@ fn all_mistakes_of_a_file_come_at_once_in_the_order_of_its_lines() {
               0 25 * * *\n     \
               \x20 ^^\n     \
               --> FILE:4\n     \
-              help: hours run from 0 to 23; for every 25 hours write `every = \"25h\"`\n\
+              help: hours run from 0 to 23; for every 25 hours write `@every 25h`\n\
          \n\
          3. `jobs.timezone`: unexpected ` ` in time zone `Europe Oslo`\n     \
               Europe Oslo\n     \
@@ -167,7 +167,7 @@ fn mistakes_of_variables_and_of_code_come_together() {
         .timezone("Europe/")
         .named("nightly", "@daily")
         .named("cron.x", "@dayly")
-        .trusted_proxies(["10.0.0.5/8"])
+        .trusted_proxies(["10.0.0.5/8", "10.0.0.0/8", "10.0.0.0/33"])
         .store("sqlite:x")
         .job("Sweep", |j| j)
         .job("sweep", |j| j.schedule("@daily").every(std::time::Duration::from_secs(5)))
@@ -187,6 +187,7 @@ fn mistakes_of_variables_and_of_code_come_together() {
             "schedule name `nightly` does not begin with `cron.`",
             "`cron.x`: unknown descriptor `@dayly`",
             "`jobs.trusted_proxies`: `10.0.0.5/8` has bits of the address set behind the first 8",
+            "`jobs.trusted_proxies`: `10.0.0.0/33` has a wrong number of bits behind the `/`",
             "`jobs.store` names a store of the cargo feature `sqlite`, which is not part of this version",
             "unexpected `S` in job name `Sweep`",
             "`job.sweep` has both `schedule` and `every`",

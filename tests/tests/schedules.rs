@@ -202,13 +202,27 @@ async fn mistakes_are_told_and_schedule_nothing() {
     jobs.shutdown().await;
 }
 
+/// A deployment that switches a name off must not break the program that schedules by it.
 #[tokio::test(start_paused = true)]
-async fn a_schedule_switched_off_in_the_config_is_refused() {
+async fn a_schedule_switched_off_in_the_config_is_accepted_and_does_not_fire() {
     let clock = clock("2026-03-02 12:00:00");
     let config = config(&clock).named("cron.tea", "off");
     let jobs = jobs::start(config).await.unwrap();
-    let error = jobs.schedule("cron.tea", func("f", || async {})).await.unwrap_err();
-    assert!(error.is_schedule() && error.to_string().contains("`cron.tea` is switched off"), "{error}");
+    let tea = || jobs.schedule("cron.tea", func("tea", || async {}));
+    let (first, second) = (tea().await.unwrap(), tea().tz("Europe/Oslo").await.unwrap());
+    assert_eq!((first.key().unwrap(), second.key().unwrap()), ("cron.tea".into(), "cron.tea#2".into()));
+    assert!(tea().tz("Europe/Olso").await.unwrap_err().is_schedule());
+    clock.advance(DAY).await;
+    let snapshot = jobs.snapshot();
+    let job = snapshot.job("tea").unwrap();
+    assert_eq!((job.schedules.len(), job.next, job.previous.is_none()), (2, None, true));
+    let shown = &job.schedules[0];
+    assert_eq!((shown.text.as_str(), shown.name.as_deref()), ("cron.tea", Some("cron.tea")));
+    assert!(shown.words.starts_with(&format!("off (switched off at {}:", file!())), "{}", shown.words);
+    assert_eq!((&shown.zone, shown.next, shown.previous), (&None, None, None));
+    assert_eq!((shown.ran, shown.skipped, shown.missed, shown.paused), (0, 0, 0, 0));
+    assert!(second.remove().await && !second.remove().await);
+    assert_eq!(jobs.remove("tea").await.unwrap(), 1);
     jobs.shutdown().await;
 }
 
@@ -270,6 +284,58 @@ async fn a_zone_must_exist_even_where_nobody_asks_for_it() {
         let error = jobs.schedule(text, note("a")).tz("Europe/Olso").await.unwrap_err();
         assert!(error.is_schedule() && error.to_string().contains("Europe/Oslo"), "{error}");
     }
+    jobs.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_has_no_effect_is_refused() {
+    let clock = clock("2026-03-02 12:00:00");
+    let config = config(&clock).named("cron.own", "TZ=UTC @daily").named("cron.often", "@every 1h");
+    let jobs = jobs::start(config.state(Log::default())).await.unwrap();
+    let told = |error: jobs::SubmitError| {
+        assert!(error.is_schedule(), "{error}");
+        error.to_string().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let lines = told(jobs.every(HOUR, note("a")).tz("Europe/Oslo").await.unwrap_err());
+    assert_eq!(
+        lines[0],
+        "the zone `Europe/Oslo` has no effect: `@every 1h` is an interval, which counts elapsed time alone"
+    );
+    assert!(lines[1].starts_with(&format!("  --> {}:", file!())), "{lines:?}");
+    let lines = told(jobs.schedule("@every 1h", note("a")).tz("Europe/Oslo").await.unwrap_err());
+    assert_eq!(lines[2], "  help: leave it out, or write a cron expression");
+    let lines = told(jobs.schedule("TZ=UTC @daily", note("a")).tz("Europe/Oslo").await.unwrap_err());
+    assert_eq!(lines[0], "the zone `Europe/Oslo` has no effect: `TZ=UTC 0 0 0 * * *` names its zone itself");
+    assert_eq!(lines[2], "  help: leave it out, or take `TZ=UTC` out of the text");
+    // What a name stands for is the deployment's to say.
+    for name in ["cron.own", "cron.often"] {
+        jobs.schedule(name, note("a")).tz("Europe/Oslo").await.unwrap();
+    }
+    let snapshot = jobs.snapshot();
+    let zones: Vec<_> = snapshot.job("note").unwrap().schedules.iter().map(|s| s.zone.as_deref()).collect();
+    assert_eq!(zones, [None, Some("UTC")]);
+    jobs.shutdown().await;
+}
+
+mod renamed {
+    #[jobs::job(aliases = ["old_name", "older_name"])]
+    pub(super) async fn new_name() {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_steered_by_its_aliases_too() {
+    let clock = clock("2026-03-02 12:00:00");
+    let config = config(&clock).state(Log::default()).expect_jobs(["old_name"]);
+    let jobs = jobs::start(config.job("older_name", |job| job.every(HOUR))).await.unwrap();
+    let paused = || jobs.snapshot().job("new_name").unwrap().paused;
+    assert_eq!(jobs.snapshot().job("new_name").unwrap().schedules[0].text, "@every 1h");
+    assert!(jobs.run_now("old_name").await.unwrap().wait().await.is_success());
+    jobs.pause("older_name").await.unwrap();
+    assert!(paused());
+    jobs.resume("old_name").await.unwrap();
+    assert!(!paused());
+    assert_eq!(jobs.remove("old_name").await.unwrap(), 1);
+    assert!(jobs.run_now("old_nam").await.unwrap_err().is_unknown_job());
     jobs.shutdown().await;
 }
 

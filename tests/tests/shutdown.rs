@@ -155,7 +155,12 @@ async fn submissions_are_refused_from_the_first_moment() {
     let mut ending = Box::pin(jobs.shutdown());
     assert!(tokio::time::timeout(Duration::from_nanos(1), &mut ending).await.is_err());
     assert!(jobs.now(note("a")).await.unwrap_err().is_shut_down());
+    assert!(jobs.pause("busy").await.unwrap_err().is_shut_down());
     assert!(ending.await.is_clean());
+    assert!(jobs.run_now("busy").await.unwrap_err().is_shut_down());
+    assert!(jobs.pause("busy").await.unwrap_err().is_shut_down());
+    assert!(jobs.resume("busy").await.unwrap_err().is_shut_down());
+    assert!(jobs.remove("busy").await.unwrap_err().is_shut_down());
     assert!(refused.load(Ordering::SeqCst), "also inside of a job that still runs");
     assert_eq!(log.len(), 0);
 }

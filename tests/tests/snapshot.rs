@@ -155,6 +155,16 @@ resting  DISABLED             -                                                 
 sweep    RUNNING              every 90 minutes                                    -                 04:30:00 (in 1h29m57s)
 pool: 2 of 2 running, 2 queued"
     );
+    // What comes on another day has its date, and what comes within the millisecond comes now.
+    jobs.resume("fast").await.unwrap();
+    clock.advance(HOUR * 12).await;
+    clock.step(TimeDelta::milliseconds(494)).await;
+    clock.step(TimeDelta::microseconds(500)).await;
+    let table = jobs.snapshot().to_string();
+    let row = |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    assert!(row("remind").ends_with("  2026-03-03 02:30:00 (in 11h29m57s)"), "{table}");
+    assert!(row("sweep").ends_with("  16:30:00 (in 1h29m57s)"), "{table}");
+    assert!(row("fast").ends_with("  15:00:03 (now)"), "{table}");
     jobs.shutdown().await;
 
     let (jobs, _) = started(|config| config.pool(0)).await;

@@ -140,3 +140,41 @@ async fn a_mistake_of_the_config_is_told_without_those_that_follow_from_it() {
     assert!(text.contains("hour `25` is outside 0-23"), "{text}");
     assert!(!text.contains("no schedule is named"), "{text}");
 }
+
+/// What `#[job]` makes need not be registered, what is made by hand not twice, and the config cannot make its values.
+#[tokio::test(start_paused = true)]
+async fn what_is_registered_is_registered_once_and_by_hand() {
+    #[derive(Debug, Clone, Serialize, Deserialize)]
+    struct Chime;
+
+    impl Job for Chime {
+        const NAME: &'static str = "chime";
+
+        async fn run(self, _cx: JobContext) -> JobResult {
+            Ok(())
+        }
+    }
+
+    let clock = clock("2026-03-02 12:00:00");
+    let config = config(&clock)
+        .register::<Chime>()
+        .register::<Chime>()
+        .register::<fine>()
+        .job("chime", |job| job.schedule("@daily").tz("Europe/Oslo").overlap("skip"));
+    let error = error(config).await;
+    let about = |word: &str| -> Vec<_> {
+        let about = error.problems().iter().filter(|problem| problem.message().contains(word));
+        about.map(|problem| problem.message()).collect()
+    };
+    assert_eq!(
+        about("`fine`"),
+        ["the job `fine` is known by its `#[job]` already, and need not be registered"]
+    );
+    let refused = |key: &str| {
+        format!(
+            "`job.chime.{key}` cannot be applied: the job is implemented by hand, and only code can make a value of it"
+        )
+    };
+    assert_eq!(about("`chime`"), ["the job `chime` is registered twice"]);
+    assert_eq!(about("`job.chime"), [refused("schedule"), refused("tz")]);
+}

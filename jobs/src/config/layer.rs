@@ -25,18 +25,20 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// Sets a key to what its source has; a mistake becomes a problem and leaves the key unset.
+    /// Sets a key to what its source has; every mistake becomes a problem and leaves the key unset.
     pub(super) fn set(&mut self, key: Key, raw: &Raw, form: Form, place: Place, problems: &mut Vec<Problem>) {
         let written = key.to_string();
         let result = match key {
             Key::Setting(setting) => self.set_setting(setting, raw, form, &place),
-            Key::Named(name) => value::named(raw, form, &name).map(|value| {
-                self.named.insert(name, Sourced { value, place: place.clone() });
-            }),
-            Key::Job(job, key) => self.set_job(&job, key, raw, form, &written, &place),
+            Key::Named(name) => value::named(raw, form, &name)
+                .map(|value| {
+                    self.named.insert(name, Sourced { value, place: place.clone() });
+                })
+                .map_err(Vec::from),
+            Key::Job(job, key) => self.set_job(&job, key, raw, form, &written, &place).map_err(Vec::from),
         };
-        if let Err(mistake) = result {
-            problems.push(mistake.of(&written).at(place));
+        for mistake in result.err().unwrap_or_default() {
+            problems.push(mistake.of(&written).at(place.clone()));
         }
     }
 
@@ -46,7 +48,7 @@ impl Layer {
         raw: &Raw,
         form: Form,
         place: &Place,
-    ) -> Result<(), value::Mistake> {
+    ) -> Result<(), Vec<value::Mistake>> {
         // Inside `[jobs]` a TOML file has the bare name; everywhere else the whole key is written.
         let key = setting.key();
         let name = if form == Form::Toml { setting.name() } else { &key };

@@ -18,12 +18,14 @@ mod source;
 mod toml_file;
 mod toml_notation;
 mod value;
+mod zones;
 
 use std::any::TypeId;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::job::Job;
+use crate::job::descriptor::Descriptor;
 use crate::job::state::StateMap;
 use environment::Environment;
 pub use error::ConfigError;
@@ -31,7 +33,9 @@ pub use job_config::JobConfig;
 use keys::{Key, Setting};
 use layer::Layer;
 use load::{File, Format};
-pub(crate) use settings::{JobOverrides, NamedSchedule, Settings, Sourced, Store, did_you_mean};
+pub(crate) use settings::{
+    Collision, JobOverrides, NamedSchedule, Settings, Sourced, Store, did_you_mean, folded,
+};
 use source::Source;
 use value::{Form, Raw};
 
@@ -61,6 +65,8 @@ pub struct Config {
 pub(crate) struct ByHand {
     pub(crate) name: &'static str,
     pub(crate) type_id: TypeId,
+    /// There is one where `#[job]` has made the type, which then is not implemented by hand.
+    pub(crate) descriptor: Option<&'static Descriptor>,
 }
 
 impl Config {
@@ -226,12 +232,12 @@ impl Config {
         self
     }
 
-    /// Makes a job known that implements [`Job`] by hand, so that the config may speak of it and the snapshot shows
-    /// it from the start. What `#[job]` makes is known anyhow; a hand-written job that is not registered here becomes
+    /// Makes a job known that implements [`Job`] by hand, so that the config may speak of it, except of its schedules,
+    /// since only code can make a value of it; and the snapshot shows it from the start. What `#[job]` makes is known anyhow; a hand-written job that is not registered here becomes
     /// known when it is first submitted or scheduled.
     #[track_caller]
     pub fn register<J: Job>(mut self) -> Self {
-        let by_hand = ByHand { name: J::NAME, type_id: TypeId::of::<J>() };
+        let by_hand = ByHand { name: J::NAME, type_id: TypeId::of::<J>(), descriptor: J::__descriptor() };
         self.registered.push(Sourced { value: by_hand, place: Place::caller() });
         self
     }
@@ -244,7 +250,7 @@ impl Config {
     }
 
     /// Checks all that `jobs::start` checks but for the jobs of the program: the file, the environment,
-    /// the methods, and how they go together. Useful where a deployment is tested before it is rolled out.
+    /// the methods, the zones that they name, and how they go together. Useful where a deployment is tested before it is rolled out.
     ///
     /// # Errors
     ///
@@ -256,7 +262,8 @@ impl Config {
     /// assert_eq!(error.problems().len(), 2);
     /// ```
     pub fn check(&self) -> Result<(), ConfigError> {
-        let (_, problems) = self.clone().resolve();
+        let (mut settings, mut problems) = self.clone().resolve();
+        problems.extend(settings.check_zones());
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::new(problems)) }
     }
 

@@ -92,6 +92,54 @@ impl JobOverrides {
         self.retries = upper.retries.or(self.retries.take());
         self.backoff = upper.backoff.or(self.backoff.take());
     }
+
+    /// Takes what is said about the same job under an alias, and tells what is said under both names.
+    pub(crate) fn adopt(&mut self, alias: Self) -> Vec<Collision> {
+        // A schedule and an interval replace each other.
+        type When<'a> = Option<(&'static str, &'a Place)>;
+        fn when(overrides: &JobOverrides) -> When<'_> {
+            let schedule = overrides.schedule.as_ref().map(|said| ("schedule", &said.place));
+            schedule.or(overrides.every.as_ref().map(|said| ("every", &said.place)))
+        }
+        fn take<T>(
+            key: &'static str,
+            own: &mut Option<Sourced<T>>,
+            alias: Option<Sourced<T>>,
+        ) -> Option<Collision> {
+            match (&*own, alias) {
+                (Some(own), Some(alias)) => {
+                    Some(Collision { own: (key, own.place.clone()), alias: (key, alias.place) })
+                }
+                (None, alias) => {
+                    *own = alias;
+                    None
+                }
+                (Some(_), None) => None,
+            }
+        }
+        let owned = |(key, place): (&'static str, &Place)| (key, place.clone());
+        let mut collisions = Vec::new();
+        match (when(self), when(&alias)) {
+            (Some(own), Some(alias)) => collisions.push(Collision { own: owned(own), alias: owned(alias) }),
+            (None, Some(_)) => (self.schedule, self.every) = (alias.schedule, alias.every),
+            (_, None) => {}
+        }
+        let Self { place: _, schedule: _, every: _, tz, enabled, overlap, timeout, retries, backoff } = alias;
+        collisions.extend(take("tz", &mut self.tz, tz));
+        collisions.extend(take("enabled", &mut self.enabled, enabled));
+        collisions.extend(take("overlap", &mut self.overlap, overlap));
+        collisions.extend(take("timeout", &mut self.timeout, timeout));
+        collisions.extend(take("retries", &mut self.retries, retries));
+        collisions.extend(take("backoff", &mut self.backoff, backoff));
+        collisions
+    }
+}
+
+/// A key of a job that is said under its name and under an alias, each with its place.
+#[derive(Debug)]
+pub(crate) struct Collision {
+    pub(crate) own: (&'static str, Place),
+    pub(crate) alias: (&'static str, Place),
 }
 
 /// What the runtime runs on.
@@ -176,7 +224,7 @@ fn adopt<V>(
 }
 
 /// A name as the environment can tell it from others.
-pub(super) fn folded(name: &str) -> String {
+pub(crate) fn folded(name: &str) -> String {
     name.to_ascii_lowercase().replace('-', "_").replace('.', "__")
 }
 

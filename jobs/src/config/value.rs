@@ -57,6 +57,17 @@ impl Mistake {
         Self { message, help }
     }
 
+    /// An interval is written into the spec, where there is no key `every` beside it.
+    fn of_a_spec(mut self) -> Self {
+        let rewritten = self.help.as_deref().and_then(|help| {
+            let (before, rest) = help.split_once("`every = \"")?;
+            let (interval, after) = rest.split_once("\"`")?;
+            Some(format!("{before}`@every {interval}`{after}"))
+        });
+        self.help = rewritten.or(self.help);
+        self
+    }
+
     /// The problem of the key that has the value; the place is the caller's to add.
     pub(super) fn of(self, key: &str) -> Problem {
         let problem = Problem::new(format!("`{key}`{}", self.message));
@@ -64,6 +75,13 @@ impl Mistake {
             Some(help) => problem.help(help),
             None => problem,
         }
+    }
+}
+
+/// Most values have one mistake at most, and a list one for each item.
+impl From<Mistake> for Vec<Mistake> {
+    fn from(mistake: Mistake) -> Self {
+        vec![mistake]
     }
 }
 
@@ -249,7 +267,7 @@ pub(super) fn named(raw: &Raw, form: Form, name: &str) -> Result<NamedSchedule, 
     let shown = hide_secrets(text);
     match Spec::parse(&shown) {
         Ok(_) => Ok(NamedSchedule::Spec(text.to_owned())),
-        Err(e) => Err(Mistake::syntax(&shown, &e)),
+        Err(e) => Err(Mistake::syntax(&shown, &e).of_a_spec()),
     }
 }
 
@@ -347,39 +365,38 @@ pub(super) fn store(raw: &Raw) -> Result<StoreUrl, Mistake> {
 }
 
 /// Addresses and networks: a list, or a text with commas between them where there are only texts.
-pub(super) fn networks(raw: &Raw, form: Form) -> Result<Vec<Network>, Mistake> {
-    let items: Vec<&str> = match (raw, form) {
-        (Raw::Array(items), _) => items
-            .iter()
-            .map(|item| match item {
-                Raw::Text(text) => Ok(text.trim()),
-                other => Err(Mistake::new(
-                    format!("must list texts, not {}", other.described()),
-                    "write each address in quotes, such as `\"10.0.0.7\"`",
-                )),
-            })
-            .collect::<Result<_, _>>()?,
+pub(super) fn networks(raw: &Raw, form: Form) -> Result<Vec<Network>, Vec<Mistake>> {
+    let mut mistakes = Vec::new();
+    let mut items = Vec::new();
+    match (raw, form) {
+        (Raw::Array(raws), _) => {
+            for item in raws {
+                match item {
+                    Raw::Text(text) => items.push(text.trim()),
+                    other => mistakes.push(Mistake::new(
+                        format!("must list texts, not {}", other.described()),
+                        "write each address in quotes, such as `\"10.0.0.7\"`",
+                    )),
+                }
+            }
+        }
         (Raw::Text(text), Form::Conf | Form::Env) => {
-            text.split([',', ' ', '\t', '\n']).map(str::trim).filter(|item| !item.is_empty()).collect()
+            items.extend(text.split([',', ' ', '\t', '\n']).map(str::trim).filter(|item| !item.is_empty()));
         }
-        (other, _) => {
-            return Err(Mistake::new(
-                format!("must be a list of addresses, not {}", other.described()),
-                "write a list such as `[\"10.0.0.7\", \"192.168.0.0/16\"]`",
-            ));
-        }
-    };
+        (other, _) => mistakes.push(Mistake::new(
+            format!("must be a list of addresses, not {}", other.described()),
+            "write a list such as `[\"10.0.0.7\", \"192.168.0.0/16\"]`",
+        )),
+    }
     let mut networks = Vec::with_capacity(items.len());
     for item in items {
-        match item {
-            "loopback" => networks.extend(Network::LOOPBACK),
-            _ => {
-                networks.push(Network::parse(item).map_err(|(message, help)| Mistake {
-                    message: format!(": {message}"),
-                    help: Some(help),
-                })?)
+        match Network::parse(item) {
+            _ if item == "loopback" => networks.extend(Network::LOOPBACK),
+            Ok(network) => networks.push(network),
+            Err((message, help)) => {
+                mistakes.push(Mistake { message: format!(": {message}"), help: Some(help) });
             }
         }
     }
-    Ok(networks)
+    if mistakes.is_empty() { Ok(networks) } else { Err(mistakes) }
 }

@@ -1,5 +1,6 @@
 //! Programs that cannot be built into a test, or only into one of its own: descriptors made by hand.
 
+use std::hash::Hasher;
 use std::time::Duration;
 
 use jobs_syntax::Backoff;
@@ -56,7 +57,11 @@ fn problems(jobs: impl IntoIterator<Item = Descriptor>, say: impl FnOnce(Config)
 }
 
 fn texts(registered: &Registered) -> Vec<String> {
-    registered.schedules.iter().map(|resolved| resolved.schedule.to_string()).collect()
+    registered
+        .schedules
+        .iter()
+        .map(|resolved| resolved.timing.schedule().map_or("off".to_owned(), ToString::to_string))
+        .collect()
 }
 
 #[test]
@@ -113,7 +118,7 @@ fn schedules_of_the_source_are_resolved_with_their_zone_and_identity() {
         ]
     );
     let keys: Vec<_> =
-        registered[0].schedules.iter().map(|resolved| resolved.identity.key(&resolved.schedule)).collect();
+        registered[0].schedules.iter().map(|resolved| resolved.identity.key(&resolved.timing)).collect();
     assert_eq!(
         keys,
         [
@@ -128,12 +133,12 @@ fn schedules_of_the_source_are_resolved_with_their_zone_and_identity() {
 
 #[test]
 fn keys_tell_schedules_apart_as_text_and_as_hash() {
-    let hash = |identity: &Identity, schedule: &Schedule| {
+    let hash = |identity: &Identity, schedule: &Timing| {
         let mut hasher = std::hash::DefaultHasher::new();
         identity.hash_base(schedule, &mut hasher);
         hasher.finish()
     };
-    let parse = |text| Schedule::parse(text).unwrap();
+    let parse = |text| Timing::At(Schedule::parse(text).unwrap());
     let plain = Identity { repeat: 1, ..Identity::default() };
     let with_args = Identity { args: "n = 1", ..plain.clone() };
     let named = Identity { name: Some("cron.tea".into()), ..plain.clone() };
@@ -149,6 +154,7 @@ fn keys_tell_schedules_apart_as_text_and_as_hash() {
         (&named, parse("@hourly"), "cron.tea"),
         (&keyed, parse("@daily"), "tea"),
         (&plain, parse("@every 60s"), "@every 1m"),
+        (&named, Timing::off(&Place::Default), "cron.tea"),
     ];
     for (identity, schedule, key) in &cases {
         assert_eq!(identity.key(schedule), *key);
@@ -156,7 +162,7 @@ fn keys_tell_schedules_apart_as_text_and_as_hash() {
             assert_eq!(
                 identity.base(schedule) == other.base(other_schedule),
                 hash(identity, schedule) == hash(other, other_schedule),
-                "{identity:?} {schedule} and {other:?} {other_schedule}"
+                "{identity:?} {schedule:?} and {other:?} {other_schedule:?}"
             );
         }
     }
@@ -181,7 +187,7 @@ fn a_missing_name_is_told_with_the_nearest_and_both_places() {
     );
     // One that is off is there.
     let (registered, problems, _) = resolved(jobs(), |config| config.named("cron.nigthly", "off"));
-    assert_eq!((texts(&registered[0]), problems), (vec![], vec![]));
+    assert_eq!((texts(&registered[0]), problems), (vec!["off".to_owned()], vec![]));
 }
 
 #[test]
@@ -224,7 +230,7 @@ fn a_deployment_replaces_all_schedules_of_a_job() {
             .job("a", |job| job.schedule("0 0 3 * * *").schedule("cron.tea").schedule("TZ=UTC @weekly"))
     });
     assert_eq!(problems, [""; 0]);
-    let keys: Vec<_> = registered[0].schedules.iter().map(|r| r.identity.key(&r.schedule)).collect();
+    let keys: Vec<_> = registered[0].schedules.iter().map(|r| r.identity.key(&r.timing)).collect();
     // With the zone and the arguments of the source, where they are clear.
     assert_eq!(keys, ["TZ=Europe/Oslo 0 0 3 * * * (n = 1)", "cron.tea", "TZ=UTC 0 0 0 * * 0 (n = 1)"]);
     let (registered, ..) =
@@ -316,4 +322,113 @@ fn the_environment_takes_the_spelling_of_the_program() {
     assert_eq!(registered[0].info.overlap, Overlap::Skip);
     assert_eq!(texts(&registered[0]), ["0 0 0 * * *"]);
     assert!(settings.named.contains_key("cron.night-shift"));
+}
+
+#[test]
+fn a_zone_of_the_deployment_that_no_schedule_takes_is_a_mistake() {
+    let tz = |schedules: Vec<ScheduleDecl>, say: fn(Config) -> Config| {
+        problems([job("a", 1, schedules)], |config| say(config).job("a", |job| job.tz("Asia/Tokyo")))
+    };
+    let only = |problems: Vec<String>| -> String {
+        let [problem] = problems.try_into().unwrap();
+        assert!(problem.contains("\n  --> jobs/src/registry/tests.rs:"), "{problem}");
+        problem
+    };
+    let starts = |problem: String, start: &str| assert!(problem.starts_with(start), "{problem}");
+    let same: fn(Config) -> Config = |config| config;
+    starts(only(tz(vec![], same)), "`job.a.tz` has no effect: the job at src/shop.rs:1 has no schedule\n");
+    starts(
+        only(tz(vec![schedule(WhenDecl::Every("1h"))], same)),
+        "`job.a.tz` has no effect: an interval has no zone\n",
+    );
+    starts(
+        only(tz(vec![spec("TZ=UTC @daily")], same)),
+        "`job.a.tz` has no effect: `TZ=UTC @daily` at src/shop.rs:100 names its zone itself\n",
+    );
+    starts(
+        only(tz(vec![spec("@every 1h")], same)),
+        "`job.a.tz` has no effect: `@every 1h` at src/shop.rs:100 is an interval, which has no zone\n",
+    );
+    let named = || vec![schedule(WhenDecl::Named("cron.tea"))];
+    starts(
+        only(tz(named(), |config| config.named("cron.tea", "TZ=UTC @daily"))),
+        "`job.a.tz` has no effect: `TZ=UTC @daily` at jobs/src/registry/tests.rs:",
+    );
+    // What the deployment says takes the place of what the source says.
+    let every = |config: Config| config.job("a", |job| job.every(Duration::from_secs(5)));
+    starts(only(tz(vec![spec("@daily")], every)), "`job.a.tz` has no effect: an interval has no zone\n");
+    let own_zone = |config: Config| config.job("a", |job| job.schedule("TZ=UTC @daily"));
+    starts(only(tz(vec![spec("@daily")], own_zone)), "`job.a.tz` has no effect: `TZ=UTC @daily` at ");
+    // One schedule that takes it is enough, and one that is off may take it when it is on again.
+    assert_eq!(tz(vec![spec("TZ=UTC @daily"), spec("@hourly")], same), [""; 0]);
+    assert_eq!(tz(named(), |config| config.named("cron.tea", "off")), [""; 0]);
+    assert_eq!(tz(named(), |config| config.named("cron.tea", "@daily")), [""; 0]);
+    let replaced = |config: Config| config.job("a", |job| job.schedule("@daily"));
+    assert_eq!(tz(vec![spec("TZ=UTC @daily")], replaced), [""; 0]);
+}
+
+#[test]
+fn a_zone_that_is_none_is_one_mistake_wherever_the_config_names_it() {
+    let say = |config: Config| {
+        config
+            .named("cron.unused", "TZ=Europe/Olso @daily")
+            .named("cron.used", "TZ=Mars/Olympus @daily")
+            .job("a", |job| job.schedule("TZ=Europe/Olso @hourly").schedule("cron.used"))
+    };
+    let jobs = [job("a", 1, vec![]), job("b", 2, vec![schedule(WhenDecl::Named("cron.used"))])];
+    let problems = problems(jobs, say);
+    let starts: Vec<_> = problems.iter().map(|problem| problem.lines().next().unwrap()).collect();
+    assert_eq!(
+        starts,
+        [
+            "`cron.unused`: unknown time zone `Europe/Olso`",
+            "`cron.used`: unknown time zone `Mars/Olympus`",
+            "`job.a.schedule`: unknown time zone `Europe/Olso`",
+        ]
+    );
+    // Also where there is no program to hold it against.
+    let error = say(Config::default().without_environment()).check().unwrap_err();
+    assert_eq!(error.problems().iter().map(ToString::to_string).collect::<Vec<_>>().len(), 3, "{error}");
+}
+
+#[test]
+fn an_alias_finds_its_job() {
+    let renamed = || Descriptor { aliases: &["old"], ..job("new", 1, vec![spec("@daily")]) };
+    let (registered, problems, settings) = resolved([renamed()], |config| {
+        config
+            .expect_jobs(["old", "new"])
+            .job("old", |job| job.schedule("@hourly"))
+            .job("new", |job| job.overlap("skip"))
+    });
+    assert_eq!(problems, [""; 0]);
+    assert_eq!(texts(&registered[0]), ["0 0 * * * *"]);
+    assert_eq!(registered[0].info.overlap, Overlap::Skip);
+    assert_eq!(settings.overrides.keys().collect::<Vec<_>>(), ["new"]);
+    let (registered, problems, _) =
+        resolved([renamed()], |config| config.environment([("JOBS__JOB__OLD__ENABLED", "false")]));
+    assert_eq!((registered[0].info.enabled, problems), (false, vec![]));
+    // A variable cannot tell them apart, and need not.
+    let respelled = Descriptor { aliases: &["send-mail"], ..job("send_mail", 1, vec![]) };
+    let (registered, problems, _) =
+        resolved([respelled], |config| config.environment([("JOBS__JOB__SEND_MAIL__ENABLED", "false")]));
+    assert_eq!((registered[0].info.enabled, problems), (false, vec![]));
+}
+
+#[test]
+fn one_key_under_name_and_alias_is_a_mistake() {
+    let renamed = Descriptor { aliases: &["old"], ..job("new", 1, vec![spec("@daily")]) };
+    let problems = problems([renamed], |config| {
+        config
+            .job("old", |job| job.every(Duration::from_secs(5)).enabled(true).overlap("skip"))
+            .job("new", |job| job.schedule("@hourly").enabled(true))
+    });
+    let starts: Vec<_> = problems.iter().map(|problem| problem.lines().next().unwrap()).collect();
+    assert_eq!(
+        starts,
+        [
+            "`job.old.every` and `job.new.schedule` cannot both hold: `old` is an alias of `new`",
+            "`job.old.enabled` and `job.new.enabled` cannot both hold: `old` is an alias of `new`",
+        ]
+    );
+    assert!(problems[0].contains("\n  help: keep the one at jobs/src/registry/tests.rs:"), "{}", problems[0]);
 }

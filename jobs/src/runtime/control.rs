@@ -1,14 +1,15 @@
-//! Steering jobs by their name.
+//! Steering jobs by their name or an alias.
 
-use super::Jobs;
 use super::error::SubmitError;
 use super::submission::RunHandle;
+use super::{Jobs, Phase};
 use crate::job::body::{Body, Template};
+use crate::job::descriptor::Descriptor;
 use crate::job::options::Origin;
 use crate::store::memory::JobIx;
 
 impl Jobs {
-    /// Runs a job once, now, by its name: with the arguments of its first schedule, or else with the defaults of
+    /// Runs a job once, now, by its name or an alias: with the arguments of its first schedule, or else with the defaults of
     /// its parameters. It runs as if submitted with [`now`](Self::now): beside a run of a slot, and also where the
     /// job is paused or not enabled.
     ///
@@ -27,7 +28,7 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// A name that no job has, with the nearest one.
+    /// A name that no job has, with the nearest one; an instance that has been shut down.
     pub async fn pause(&self, job: &str) -> Result<(), SubmitError> {
         let ix = self.job_named(job)?;
         self.inner.pool.set_paused(ix, true);
@@ -38,7 +39,7 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// A name that no job has, with the nearest one.
+    /// A name that no job has, with the nearest one; an instance that has been shut down.
     pub async fn resume(&self, job: &str) -> Result<(), SubmitError> {
         let ix = self.job_named(job)?;
         self.inner.pool.set_paused(ix, false);
@@ -50,7 +51,7 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// A name that no job has, with the nearest one.
+    /// A name that no job has, with the nearest one; an instance that has been shut down.
     pub async fn remove(&self, job: &str) -> Result<usize, SubmitError> {
         let ix = self.job_named(job)?;
         let keys: Vec<_> = self.inner.scheduler.read(|timers| {
@@ -59,9 +60,18 @@ impl Jobs {
         Ok(self.inner.scheduler.remove(&keys))
     }
 
+    /// The job to steer, while there is something to steer.
     fn job_named(&self, name: &str) -> Result<JobIx, SubmitError> {
+        if matches!(*self.inner.phase.borrow(), Phase::ShuttingDown | Phase::Ended(_)) {
+            return Err(SubmitError::shut_down());
+        }
         self.inner.pool.read(|memory| {
-            memory.job_named(name).ok_or_else(|| {
+            let has_alias = |descriptor: &Descriptor| descriptor.aliases.contains(&name);
+            let by_alias = || {
+                let mut jobs = memory.jobs();
+                jobs.find(|(_, job)| job.info.descriptor.is_some_and(has_alias)).map(|(ix, _)| ix)
+            };
+            memory.job_named(name).or_else(by_alias).ok_or_else(|| {
                 let names = memory.jobs().map(|(_, job)| &*job.info.name);
                 SubmitError::unknown_job(name, jobs_syntax::nearest(name, names).map(str::to_owned))
             })

@@ -63,7 +63,7 @@ enum SubmitErrorKind {
     NoDefault { name: String },
     NameTaken { name: String },
     BadName { rendered: String },
-    NoSuchSchedule(Problem),
+    RefusedSchedule(Problem),
     Schedule(ScheduleError),
 }
 
@@ -96,8 +96,8 @@ impl SubmitError {
         Self(Box::new(SubmitErrorKind::BadName { rendered }))
     }
 
-    pub(crate) fn no_such_schedule(problem: Problem) -> Self {
-        Self(Box::new(SubmitErrorKind::NoSuchSchedule(problem)))
+    pub(crate) fn refused_schedule(problem: Problem) -> Self {
+        Self(Box::new(SubmitErrorKind::RefusedSchedule(problem)))
     }
 
     pub(crate) fn schedule(error: ScheduleError) -> Self {
@@ -134,10 +134,10 @@ impl SubmitError {
         matches!(*self.0, SubmitErrorKind::NameTaken { .. } | SubmitErrorKind::BadName { .. })
     }
 
-    /// Whether the schedule has a mistake, or its name is not in the config.
+    /// Whether the schedule has a mistake or a zone that it does not take, or its name is not in the config.
     #[must_use]
     pub fn is_schedule(&self) -> bool {
-        matches!(*self.0, SubmitErrorKind::Schedule(_) | SubmitErrorKind::NoSuchSchedule(_))
+        matches!(*self.0, SubmitErrorKind::Schedule(_) | SubmitErrorKind::RefusedSchedule(_))
     }
 }
 
@@ -166,7 +166,7 @@ impl fmt::Display for SubmitError {
                 write!(f, "the name `{name}` belongs to another job; give this one a name of its own")
             }
             SubmitErrorKind::BadName { rendered } => f.write_str(rendered),
-            SubmitErrorKind::NoSuchSchedule(problem) => problem.fmt(f),
+            SubmitErrorKind::RefusedSchedule(problem) => problem.fmt(f),
             SubmitErrorKind::Schedule(error) => error.fmt(f),
         }
     }

@@ -8,14 +8,16 @@ use jobs_syntax::ScheduleText;
 use super::Jobs;
 use super::error::SubmitError;
 use super::submission::Submit;
-use crate::config::NamedSchedule;
-use crate::registry::{self, Identity};
+use crate::config::Sourced;
+use crate::error::{Place, Problem};
+use crate::registry::{self, Identity, Timing};
 use crate::schedule::{Schedule, ScheduleError};
 use crate::scheduler::timers::ScheduleKey;
 
 impl Jobs {
     /// Schedules a job from now on: `"0 0 3 * * *"`, `"@daily"`, `"@every 90m"`, or the name of a schedule in the
-    /// config, `"cron.nightly"`. The value is cloned for every run.
+    /// config, `"cron.nightly"`. The value is cloned for every run. A name that the config switches off is accepted: the
+    /// schedule is shown as off and does not fire. Neither does one of a job that is not enabled.
     ///
     /// Nothing happens until it is awaited. The schedule lives until it is removed or the instance is shut down.
     ///
@@ -42,7 +44,7 @@ impl Jobs {
 pub struct Scheduling<J> {
     jobs: Jobs,
     when: When,
-    tz: Option<String>,
+    tz: Option<Sourced<String>>,
     key: Option<String>,
     job: J,
 }
@@ -54,10 +56,13 @@ enum When {
 }
 
 impl<J: Submit> Scheduling<J> {
-    /// Reads the schedule on the wall clock of a zone, such as `Europe/Oslo`. Default: `jobs.timezone`. A zone in
-    /// the text (`TZ=…`) goes before.
+    /// Reads the schedule on the wall clock of a zone, such as `Europe/Oslo`. Default: `jobs.timezone`.
+    ///
+    /// It is an error beside an interval, and beside a text that names its zone (`TZ=…`). Of a name in the config, what
+    /// that stands for is the deployment's to say: a zone there goes before this one, and an interval ignores it.
+    #[track_caller]
     pub fn tz(mut self, zone: impl Into<String>) -> Self {
-        self.tz = Some(zone.into());
+        self.tz = Some(Sourced { value: zone.into(), place: Place::caller() });
         self
     }
 
@@ -71,7 +76,7 @@ impl<J: Submit> Scheduling<J> {
     ///
     /// # Errors
     ///
-    /// A mistake in the schedule, its zone or its key; a name that the config does not have; a closure or a
+    /// A mistake in the schedule, its zone or its key; a zone that has no effect; a name that the config does not have; a closure or a
     /// hand-written job whose name cannot be one or belongs to another job; an instance that has been shut down.
     pub fn blocking(self) -> Result<ScheduleHandle, SubmitError> {
         let Self { jobs, when, tz, key, job } = self;
@@ -79,45 +84,61 @@ impl<J: Submit> Scheduling<J> {
         if let Some(key) = &key {
             jobs_syntax::check_schedule_key(key).map_err(|error| SubmitError::bad_name(error.render(key)))?;
         }
-        let (schedule, name) = match when {
-            When::Every(interval) => (Schedule::every(interval), None),
-            // Nearly every text is no name, and this is the parser that remembers.
-            When::Text(text) => match Schedule::parse(&text)
-                .map_err(|error| (error, ScheduleText::parse(&text)))
-            {
-                Err((_, Ok(ScheduleText::Named(name)))) => {
-                    let Some(named) = settings.named.get(&*name) else {
-                        return Err(SubmitError::no_such_schedule(registry::no_such_name(&name, settings)));
-                    };
-                    let schedule = match &named.value {
-                        NamedSchedule::Spec(spec) => Schedule::parse(spec),
-                        NamedSchedule::Off => {
-                            return Err(SubmitError::no_such_schedule(registry::switched_off(
-                                &name,
-                                &named.place,
-                            )));
-                        }
-                    };
-                    (schedule, Some(name))
-                }
-                Err((_, Err(error))) => (Err(ScheduleError::syntax(error, &text)), None),
-                other => (other.map_err(|(error, _)| error), None),
-            },
-        };
-        if let Some(zone) = &tz {
-            // It must be one, also where the text names its own or an interval asks for none.
+        let zone = tz.as_ref().map(|tz| tz.value.as_str());
+        if let Some(zone) = zone {
+            // It must be one, also where nothing asks for it.
             Schedule::parse("@daily").and_then(|any| any.in_zone(zone)).map_err(SubmitError::schedule)?;
         }
-        let schedule = registry::in_zone(schedule, tz.as_deref(), settings).map_err(SubmitError::schedule)?;
+        // Nearly every text is no name, and this is the parser that remembers.
+        let parsed = match &when {
+            When::Every(interval) => Schedule::every(*interval).map_err(|error| (error, None)),
+            When::Text(text) => {
+                Schedule::parse(text).map_err(|error| (error, Some((text, ScheduleText::parse(text)))))
+            }
+        };
+        let (timing, name) = match parsed {
+            Ok(schedule) => {
+                if let Some(tz) = &tz {
+                    refuse_unused_zone(&schedule, tz)?;
+                }
+                (registry::in_zone(Ok(schedule), zone, settings).map(Timing::At), None)
+            }
+            Err((_, Some((_, Ok(ScheduleText::Named(name)))))) => {
+                let Some(named) = settings.named.get(&*name) else {
+                    return Err(SubmitError::refused_schedule(registry::no_such_name(&name, settings)));
+                };
+                (registry::timing(named, zone, settings), Some(name))
+            }
+            Err((_, Some((text, Err(error))))) => (Err(ScheduleError::syntax(error, text)), None),
+            Err((error, _)) => (Err(error), None),
+        };
+        let timing = timing.map_err(SubmitError::schedule)?;
         let ix = jobs.register(&job.__who())?;
         let identity = Identity { name, key: key.map(String::into_boxed_str), args: "", repeat: 1 };
         let key = jobs
             .inner
             .scheduler
-            .add(ix, schedule, job.__template(), identity)
+            .add(ix, timing, job.__template(), identity)
             .ok_or_else(SubmitError::shut_down)?;
         Ok(ScheduleHandle { key, jobs })
     }
+}
+
+/// A zone beside a schedule that takes none is a mistake of the same line.
+fn refuse_unused_zone(schedule: &Schedule, tz: &Sourced<String>) -> Result<(), SubmitError> {
+    let (why, help) = match (schedule.interval(), schedule.zone()) {
+        (None, None) => return Ok(()),
+        (Some(_), _) => (
+            format!("`{schedule}` is an interval, which counts elapsed time alone"),
+            "leave it out, or write a cron expression".to_owned(),
+        ),
+        (None, Some(own)) => (
+            format!("`{schedule}` names its zone itself"),
+            format!("leave it out, or take `TZ={own}` out of the text"),
+        ),
+    };
+    let problem = Problem::new(format!("the zone `{}` has no effect: {why}", tz.value.escape_debug()));
+    Err(SubmitError::refused_schedule(problem.at(tz.place.clone()).help(help)))
 }
 
 impl<J: Submit> IntoFuture for Scheduling<J> {
@@ -155,7 +176,7 @@ impl ScheduleHandle {
         self.jobs
             .inner
             .scheduler
-            .read(|timers| timers.get(self.key).map(|planned| planned.identity.key(&planned.schedule)))
+            .read(|timers| timers.get(self.key).map(|planned| planned.identity.key(&planned.timing)))
     }
 }
 

@@ -10,6 +10,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use super::Jobs;
 use crate::clock::{Reading, Timestamp};
 use crate::job::run::{Outcome, RunId};
+use crate::registry::Timing;
 use crate::scheduler::timers::{Planned, Timers};
 use crate::store::memory::{JobIx, JobState, Previous};
 
@@ -120,23 +121,24 @@ pub struct ScheduleSnapshot {
     pub key: String,
     /// Its name in the config, with `cron.`; none where it has none.
     pub name: Option<String>,
-    /// The schedule in its canonical form: six fields, or `@every …`.
+    /// The schedule in its canonical form: six fields, or `@every …`. Of one that the config switches off, its name.
     pub text: String,
-    /// The schedule in words.
+    /// The schedule in words. Of one that the config switches off, `off` and the place that says so.
     pub words: String,
-    /// The zone on whose wall clock it is read; none for an interval.
+    /// The zone on whose wall clock it is read; none for an interval, and for what is off.
     pub zone: Option<String>,
     /// The last slot that came while the program ran, whatever became of it.
     pub previous: Option<DateTime<Utc>>,
-    /// The next slot.
+    /// The next slot; none where the schedule is off, its job is not enabled, or no slot is left.
     pub next: Option<DateTime<Utc>>,
     /// How many slots made a run.
     pub ran: u32,
     /// How many slots the overlap policy dropped, since a run before was not done.
     pub skipped: u32,
-    /// How many slots passed while the machine slept or when the clock was set forward.
+    /// How many slots passed while the machine slept or when the clock was set forward, and were not made up for.
+    /// Over a sleep of more than three years, of a schedule that leaves out days, it is at least so many.
     pub missed: u32,
-    /// How many slots passed while the job was paused.
+    /// How many slots passed while the job was paused. Those of a job that is not enabled do not come at all.
     pub paused: u32,
 }
 
@@ -205,19 +207,27 @@ fn schedules(timers: &Timers, now: Reading) -> HashMap<JobIx, Vec<ScheduleSnapsh
 }
 
 fn schedule_snapshot(planned: &Planned, now: Reading) -> ScheduleSnapshot {
-    let schedule = &planned.schedule;
-    let zone = match schedule.interval() {
-        Some(_) => None,
-        None => Some(schedule.zone().unwrap_or("UTC").to_owned()),
+    let name = planned.identity.name.as_deref();
+    let (text, words, zone) = match &planned.timing {
+        Timing::At(schedule) => {
+            let zone = match schedule.interval() {
+                Some(_) => None,
+                None => Some(schedule.zone().unwrap_or("UTC").to_owned()),
+            };
+            let mut words = schedule.describe();
+            if zone.is_some() && schedule.zone().is_none() {
+                words.push_str(" (UTC)");
+            }
+            (schedule.text().to_owned(), words, zone)
+        }
+        Timing::Off(place) => {
+            (name.unwrap_or("off").to_owned(), format!("off (switched off at {place})"), None)
+        }
     };
-    let mut words = schedule.describe();
-    if zone.is_some() && schedule.zone().is_none() {
-        words.push_str(" (UTC)");
-    }
     ScheduleSnapshot {
-        key: planned.identity.key(schedule),
-        name: planned.identity.name.as_deref().map(str::to_owned),
-        text: schedule.text().to_owned(),
+        key: planned.identity.key(&planned.timing),
+        name: name.map(str::to_owned),
+        text,
         words,
         zone,
         previous: planned.last_slot().map(Timestamp::to_chrono),
@@ -275,7 +285,7 @@ fn previous_run(previous: &Previous) -> PreviousRun {
     }
 }
 
-/// A table with a row for each job and the pool below it.
+/// A table with a row for each job and the pool below it. What comes next is shown with its date unless it comes today.
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows: Vec<[String; 5]> = self.jobs.iter().map(|job| row(job, self.taken_at)).collect();
@@ -318,15 +328,25 @@ fn row(job: &JobSnapshot, now: DateTime<Utc>) -> [String; 5] {
     let previous = job.previous.as_ref().map_or_else(
         || "-".to_owned(),
         |previous| {
-            let ago = rounded((now - previous.finished_at).to_std().unwrap_or_default());
-            format!("{} {ago} ago", previous.outcome.as_str())
+            let outcome = previous.outcome.as_str();
+            match rounded((now - previous.finished_at).to_std().unwrap_or_default()) {
+                Some(ago) => format!("{outcome} {ago} ago"),
+                None => format!("{outcome} just now"),
+            }
         },
     );
     let next = job.next.map_or_else(
         || "-".to_owned(),
         |next| {
-            let left = rounded((next - now).to_std().unwrap_or_default());
-            format!("{} (in {left})", next.trunc_subsecs(0).format("%H:%M:%S"))
+            let time = next.trunc_subsecs(0);
+            let shown = match time.date_naive() {
+                today if today == now.date_naive() => time.format("%H:%M:%S"),
+                _ => time.format("%Y-%m-%d %H:%M:%S"),
+            };
+            match rounded((next - now).to_std().unwrap_or_default()) {
+                Some(left) => format!("{shown} (in {left})"),
+                None => format!("{shown} (now)"),
+            }
         },
     );
     [job.name.clone(), status, schedule, previous, next]
@@ -339,11 +359,11 @@ fn short(schedule: &ScheduleSnapshot) -> String {
     }
 }
 
-/// A duration with as many digits as a reader cares for.
-fn rounded(duration: Duration) -> String {
+/// A duration with as many digits as a reader cares for; none where there is none to speak of.
+fn rounded(duration: Duration) -> Option<String> {
     let exact = match duration {
         short if short < Duration::from_secs(1) => Duration::from_millis(short.as_millis() as u64),
         _ => Duration::from_secs(duration.as_secs()),
     };
-    if exact.is_zero() { "0s".to_owned() } else { jobs_syntax::format_duration(exact) }
+    (!exact.is_zero()).then(|| jobs_syntax::format_duration(exact))
 }

@@ -115,7 +115,7 @@ fn assemble(
     };
     let registered = registered.into_iter().map(add).collect();
     for by_hand in &settings.registered {
-        let ByHand { name, type_id } = by_hand.value;
+        let ByHand { name, type_id, .. } = by_hand.value;
         let info = registry::info(JobName::Static(name), None, false, &settings);
         pool.bind_job(info, Some(type_id))
             .expect("invariant: the registry has refused names that are not unique");
@@ -196,7 +196,7 @@ impl Jobs {
         let mut begun = Vec::new();
         for (ix, mut job) in registered {
             for resolved in std::mem::take(&mut job.schedules) {
-                self.inner.scheduler.add(ix, resolved.schedule, resolved.template, resolved.identity);
+                self.inner.scheduler.add(ix, resolved.timing, resolved.template, resolved.identity);
             }
             if let Some(Startup { blocking: false, order }) = job.startup {
                 begun.push((order, job.descriptor.name, ix, job));

@@ -75,12 +75,59 @@ impl Civil {
         i64::from(hour * 3600 + minute * 60 + second)
     }
 
+    /// How many wall-clock times match after the one and not after the other: every one of them where the schedule
+    /// takes every day, or where the time between is not longer than [`DAYS_COUNTED`].
+    pub(super) fn count(&self, after: WallTime, through: WallTime) -> u64 {
+        if after >= through {
+            return 0;
+        }
+        let on =
+            |day: i64| date_of(day.saturating_mul(DAY)).is_some_and(|date| dates::matches(&self.spec, date));
+        let until = |time: WallTime| {
+            if on(time.div_euclid(DAY)) { self.times_of_day_until(time.rem_euclid(DAY)) } else { 0 }
+        };
+        let (first, last) = (after.div_euclid(DAY), through.div_euclid(DAY));
+        if first == last {
+            return until(through) - until(after);
+        }
+        let whole_day = self.times_of_day_until(DAY - 1);
+        let begun = if on(first) { whole_day - until(after) } else { 0 };
+        let between = last - first - 1;
+        let days = if dates::is_every_day(&self.spec) {
+            between
+        } else {
+            (first + 1..last).take(DAYS_COUNTED).map(|day| i64::from(on(day))).sum()
+        };
+        let days = u64::try_from(days).unwrap_or(0);
+        begun.saturating_add(days.saturating_mul(whole_day)).saturating_add(until(through))
+    }
+
+    /// How many times of a date that matches have come at this second of it.
+    fn times_of_day_until(&self, second: i64) -> u64 {
+        let CronSpec { seconds, minutes, hours, .. } = self.spec;
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        let below = |set: u64, value: i64| u64::from((set & !(u64::MAX << value)).count_ones());
+        let at = |set: u64, value: i64| set >> value & 1 == 1;
+        let [per_minute, minutes_per_hour] = [seconds, minutes].map(|set| u64::from(set.count_ones()));
+        let mut come = below(hours.into(), hour) * minutes_per_hour * per_minute;
+        if at(hours.into(), hour) {
+            come += below(minutes, minute) * per_minute;
+            if at(minutes, minute) {
+                come += below(seconds, second + 1);
+            }
+        }
+        come
+    }
+
     /// Whether a wall-clock time from `first` to `last` may match. It looks at dates only, so it is cheap.
     pub(super) fn may_match_between(&self, first: WallTime, last: WallTime) -> bool {
         let dates = first.div_euclid(DAY)..=last.div_euclid(DAY);
         dates.into_iter().any(|day| date_of(day * DAY).is_some_and(|date| dates::matches(&self.spec, date)))
     }
 }
+
+/// Dates that are looked at one by one to count those that match.
+const DAYS_COUNTED: usize = 3 * 366;
 
 /// The Gregorian calendar repeats itself after this many years, weekdays included: what does not happen in
 /// them never happens.

@@ -23,6 +23,15 @@ pub(super) struct DayProduct {
 
 pub(super) const ALL_DAYS: u32 = 0xffff_fffe;
 pub(super) const ALL_WEEKDAYS: u8 = 0x7f;
+const ALL_MONTHS: u16 = 0x1ffe;
+
+/// Whether the schedule fires on every date, as far as a look at its sets tells.
+pub(super) fn is_every_day(spec: &CronSpec) -> bool {
+    let months = spec.months & ALL_MONTHS == ALL_MONTHS;
+    let day = spec.days & ALL_DAYS == ALL_DAYS;
+    let weekday = spec.weekdays & ALL_WEEKDAYS == ALL_WEEKDAYS;
+    months && if spec.either_day() { day || weekday } else { day && weekday }
+}
 
 /// The dates of a spec in the form that a plain cron engine understands.
 #[derive(Debug, PartialEq, Eq)]

@@ -56,3 +56,26 @@ fn wildcard(civil: &Civil, zone: &Zone, after: Instant) -> Option<Instant> {
     }
     Some(wall_time - span.offset)
 }
+
+/// How many fire times lie after the one instant and not after the other, by arithmetic and not one by one; at least
+/// so many where the time between is longer than [`Civil::count`] counts exactly.
+pub(super) fn count(civil: &Civil, zone: &Zone, after: Instant, through: Instant) -> u64 {
+    let fixed_time = civil.spec().is_fixed_time();
+    let (mut counted, mut after) = (0_u64, after);
+    while after < through {
+        let span = zone.span_at(after.saturating_add(1));
+        let last = through.min(span.end.saturating_sub(1));
+        let mut from = span.wall_time(after);
+        if fixed_time {
+            // What its first instant shows, and what the gap before it has swallowed, is one fire time.
+            if after < span.start {
+                from = span.wall_start();
+                counted += u64::from(civil.count(span.shown_before, from) > 0);
+            }
+            from = from.max(span.shown_before);
+        }
+        counted = counted.saturating_add(civil.count(from, span.wall_time(last)));
+        after = last;
+    }
+    counted
+}

@@ -221,6 +221,19 @@ impl Schedule {
         std::iter::successors(self.next_after(after), move |&last| schedule.next_after(last))
     }
 
+    /// How many fire times of a cron expression lie after the one instant and not after the other, found by
+    /// arithmetic. Over more than three years, of a schedule that leaves out days, at least so many. None of an
+    /// interval, which counts from wherever it was begun.
+    pub(crate) fn count(&self, after: DateTime<Utc>, through: DateTime<Utc>) -> u64 {
+        match &self.inner.plan {
+            Plan::Cron(civil) => {
+                let zone = self.inner.zone.as_ref().unwrap_or(&UTC);
+                instants::count(civil, zone, after.timestamp(), through.timestamp())
+            }
+            Plan::Every(_) => 0,
+        }
+    }
+
     /// The schedule in plain English, with its zone if it has been given one:
     /// `every 15 minutes from 9:00 to 17:45, Monday to Friday (Europe/Oslo)`.
     #[must_use]
@@ -291,6 +304,58 @@ mod tests {
         // Another default zone must not make another schedule of an interval.
         assert_eq!(parse("@every 1h").zone(), None);
         assert!(Schedule::parse("@every 1h").unwrap().with_default_zone("Nowhere").is_err());
+    }
+
+    #[test]
+    fn fire_times_are_counted_as_they_are_found() {
+        let specs = [
+            "0 */20 * * * *",
+            "7,9 30 1,2,3 * * *",
+            "0 0 2 ? * MON-FRI",
+            "0 */30 0-4 L * FRI#2",
+            "0 15 1,2 1-15 * *",
+            "0 0 */6 29 2 *",
+        ];
+        let zones =
+            ["UTC", "+05:30", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Pacific/Apia"];
+        // Apia leaves out a day, the north sets its clocks forward, the south back, and the other way round.
+        let starts = ["2011-12-20T03:30:00Z", "2026-03-01T12:00:01Z", "2026-09-25T00:00:00Z"];
+        for (spec, zone) in specs.into_iter().flat_map(|spec| zones.map(|zone| (spec, zone))) {
+            let schedule = Schedule::parse(spec).unwrap().in_zone(zone).unwrap();
+            for start in starts {
+                let start: DateTime<Utc> = start.parse().unwrap();
+                let end = start + TimeDelta::days(40);
+                let slots: Vec<_> = schedule.upcoming(start).take_while(|slot| *slot <= end).collect();
+                assert_eq!(schedule.count(start, end), slots.len() as u64, "{schedule} from {start}");
+                // From and to every one of a few, and just beside them.
+                for (from, to) in
+                    (0..slots.len()).step_by(61).flat_map(|i| [(i, i), (i, (2 * i + 1).min(slots.len() - 1))])
+                {
+                    for (before, behind) in [(0, 0), (1, 0), (0, 1), (3600, 3600)] {
+                        let after = slots[from] - TimeDelta::seconds(before);
+                        let through = slots[to] - TimeDelta::seconds(behind);
+                        let wanted =
+                            slots.iter().filter(|slot| after < **slot && **slot <= through).count() as u64;
+                        if after >= start {
+                            assert_eq!(
+                                schedule.count(after, through),
+                                wanted,
+                                "{schedule}: {after} to {through}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn counting_over_centuries_is_a_lower_bound_and_quick() {
+        let time = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let (from, to) = (time("1970-01-01T00:00:00Z"), time("2370-01-01T00:00:00Z"));
+        let count = |spec: &str| Schedule::parse(spec).unwrap().count(from, to);
+        assert_eq!(count("0 * * * * *"), 146_097 * 1440);
+        assert_eq!(count("0 0 0 ? * MON"), 157, "the Mondays of the first three years and one");
     }
 
     #[test]

@@ -8,8 +8,7 @@ use super::timers::{Come, Delay, ScheduleKey, Timers};
 use crate::clock::Clock;
 use crate::job::body::Template;
 use crate::pool::Pool;
-use crate::registry::Identity;
-use crate::schedule::Schedule;
+use crate::registry::{Identity, Timing};
 use crate::store::memory::{JobIx, RunKey};
 use crate::telemetry;
 
@@ -33,17 +32,19 @@ impl Scheduler {
         self.timers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a schedule, which fires from now on; none when the instance is shutting down.
+    /// Adds a schedule, which fires from now on where its job is enabled; none when the instance is shutting down.
     pub(crate) fn add(
         &self,
         job: JobIx,
-        schedule: Schedule,
+        timing: Timing,
         template: Template,
         identity: Identity,
     ) -> Option<ScheduleKey> {
         let now = self.clock.now();
+        // That does not change while the program runs.
+        let enabled = self.pool.read(|memory| memory.job(job).info.enabled);
         let mut timers = self.lock();
-        let (key, wake) = timers.add(job, schedule, template, identity, now)?;
+        let (key, wake) = timers.add(job, timing, template, identity, enabled, now)?;
         self.sweep_if_crowded(timers);
         if wake {
             self.earlier.notify_one();
@@ -103,10 +104,13 @@ impl Scheduler {
                 self.pool.fire(&mut come.firings, now, &mut fates);
             }
             self.pool.release(&mut come.releases);
-            {
+            let missed = {
                 let mut timers = self.lock();
                 timers.tally(&mut come, &mut fates);
-                timers.plan(now, &mut come);
+                timers.plan(now, &mut come)
+            };
+            if missed.slots > 0 {
+                telemetry::missed(missed.schedules, missed.slots);
             }
             self.sleep().await;
         }

@@ -8,8 +8,20 @@
 //! from the time at which it was fired. When the clock is set back, a schedule goes on at once, and passes over the
 //! slots that it has been through ([`History`]). Slots that were only missed come again.
 //!
-//! **Late or missed.** A slot that is noticed up to [`LATE`] after its time is late and fires all the same. One that is
-//! noticed later was missed: the machine slept or the clock was set forward. On memory, missed slots are skipped.
+//! **Late or missed.** A slot that is noticed up to [`LATE`] after its time is late and fires all the same: a short
+//! stall loses nothing. One that is noticed later was missed: the machine slept or the clock was set forward. Then, of
+//! all slots of the schedule that have come, the last fires if it is only late, and the others are missed, however
+//! late they are: a schedule of seconds must not fire sixty times at once when a laptop is opened. On memory, missed
+//! slots are skipped.
+//!
+//! ```text
+//!                 LATE                                   LATE
+//!            ├───────────┤ now                      ├───────────┤ now
+//! ───────────┼──┬──┬──┬──┼─────          ──┬──┬──┬──┼──┬──┬──┬──┼─────
+//!               f  f  f                    m  m  m     m  m  f           f fires, m is missed
+//! ```
+//!
+//! One look at the plan passes over any number of missed slots without visiting them: they are counted by arithmetic.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
@@ -19,7 +31,7 @@ use super::wheel::{Timer, Wheel};
 use crate::clock::{Elapsed, Reading, Timestamp};
 use crate::job::body::{Body, Template};
 use crate::pool::{Firing, SlotFate};
-use crate::registry::Identity;
+use crate::registry::{Identity, Timing};
 use crate::schedule::Schedule;
 use crate::store::memory::{JobIx, RunKey};
 use crate::store::slab::{Key, Slab};
@@ -28,19 +40,18 @@ use crate::store::slab::{Key, Slab};
 /// of the clock by minutes. (Quartz's misfire threshold is the same minute.)
 pub(crate) const LATE: Duration = Duration::from_secs(60);
 
-/// Missed slots that are counted one by one before the count gives up and the schedule jumps to the present.
-const COUNTED: u32 = 100_000;
-
 /// The place of a schedule.
 pub(crate) type ScheduleKey = Key;
 
 /// A schedule in force.
 pub(crate) struct Planned {
     pub(crate) job: JobIx,
-    pub(crate) schedule: Schedule,
+    pub(crate) timing: Timing,
     pub(crate) template: Template,
     pub(crate) identity: Identity,
     next: Option<Due>,
+    /// The next slot has been given out already, and only the one after has not been planned yet.
+    given_out: bool,
     /// The last slot that came, whatever became of it.
     last: Option<Timestamp>,
     /// From where on every slot up to the last has come.
@@ -55,8 +66,16 @@ pub(crate) struct Planned {
 pub(crate) struct Tally {
     pub(crate) ran: u32,
     pub(crate) skipped: u32,
+    /// At least so many: [`Schedule::count`] does not go through centuries day by day.
     pub(crate) missed: u32,
     pub(crate) paused: u32,
+}
+
+/// What one look at the plan found missed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Missed {
+    pub(crate) schedules: usize,
+    pub(crate) slots: u64,
 }
 
 /// When a schedule's next slot comes.
@@ -127,32 +146,35 @@ impl Timers {
     // Arming. Each answers whether the scheduler's task has to be woken for it.
 
     /// Arms a schedule: its first slot is the first after now, of an interval one full interval from now. One
-    /// whose key its job has already gets the next number. None when the plan is closed.
+    /// whose key its job has already gets the next number. One that is off, or whose job is not
+    /// enabled, is kept and never armed. None when the plan is closed.
     pub(crate) fn add(
         &mut self,
         job: JobIx,
-        schedule: Schedule,
+        timing: Timing,
         template: Template,
         mut identity: Identity,
+        enabled: bool,
         now: Reading,
     ) -> Option<(ScheduleKey, bool)> {
         if self.closed {
             return None;
         }
-        let hash = self.hash_of(job, &identity, &schedule);
+        let hash = self.hash_of(job, &identity, &timing);
         let highest = self.repeats.entry(hash).or_insert(0);
         *highest += 1;
         identity.repeat = *highest;
-        let next = match schedule.interval() {
+        let next = timing.schedule().filter(|_| enabled).and_then(|schedule| match schedule.interval() {
             Some(interval) => Some(Due::Elapsed(now.elapsed.saturating_add(interval))),
-            None => next_wall(&schedule, now.wall).map(Due::Wall),
-        };
+            None => next_wall(schedule, now.wall).map(Due::Wall),
+        });
         let planned = Planned {
             job,
-            schedule,
+            timing,
             template,
             identity,
             next,
+            given_out: false,
             last: None,
             first: None,
             history: History::default(),
@@ -193,7 +215,7 @@ impl Timers {
 
     pub(crate) fn remove(&mut self, key: ScheduleKey) -> Option<Planned> {
         let planned = self.schedules.remove(key)?;
-        let hash = self.hash_of(planned.job, &planned.identity, &planned.schedule);
+        let hash = self.hash_of(planned.job, &planned.identity, &planned.timing);
         if let Some(highest) = self.repeats.get_mut(&hash)
             && *highest == planned.identity.repeat
         {
@@ -228,10 +250,10 @@ impl Timers {
         self.sweep_at = FIRST_SWEEP.max(2 * (self.wall.len() + self.elapsed.len()));
     }
 
-    fn hash_of(&self, job: JobIx, identity: &Identity, schedule: &Schedule) -> u64 {
+    fn hash_of(&self, job: JobIx, identity: &Identity, timing: &Timing) -> u64 {
         let mut state = self.hasher.build_hasher();
         job.hash(&mut state);
-        identity.hash_base(schedule, &mut state);
+        identity.hash_base(timing, &mut state);
         state.finish()
     }
 
@@ -273,25 +295,29 @@ impl Timers {
         let Some(planned) = self.schedules.get_mut(key) else { return };
         come.planned.push(key);
         let Some((slot, late)) = planned.slot_come(now) else { return };
-        // The last has been given out by a task that died before it had planned the next.
-        if late > LATE || planned.last == Some(slot) {
+        // One that was given out already is that of a task that died before it had planned the next.
+        if late > LATE || planned.given_out {
             return;
         }
+        planned.given_out = true;
         planned.last = Some(slot);
         planned.first.get_or_insert(slot);
         come.firings.push(Firing { job: planned.job, slot, body: Body::Template(planned.template.clone()) });
         come.schedules.push(key);
     }
 
-    /// Arms every schedule that has come for the slot after. One that has come as well meanwhile is due at once.
-    pub(crate) fn plan(&mut self, now: Reading, come: &mut Come) {
+    /// Arms every schedule that has come for the slot after, and says what was missed. A slot that has come as well
+    /// is due at once.
+    pub(crate) fn plan(&mut self, now: Reading, come: &mut Come) -> Missed {
+        let mut missed = Missed::default();
         for key in come.planned.drain(..) {
             let Some(planned) = self.schedules.get_mut(key) else { continue };
-            match planned.slot_come(now) {
-                Some((_, late)) if late > LATE => planned.skip_missed(now),
-                Some(_) => planned.next = planned.next.and_then(|due| planned.after(due)),
-                // The clock was set back since it was armed.
-                None => {}
+            if planned.given_out {
+                planned.next = planned.next.and_then(|due| planned.after(due));
+                planned.given_out = false;
+            } else if planned.slot_come(now).is_some_and(|(_, late)| late > LATE) {
+                missed.schedules += 1;
+                missed.slots += planned.skip_missed(now);
             }
             if let Some(due) = planned.next {
                 let (wheel, tick) = match due {
@@ -301,6 +327,7 @@ impl Timers {
                 wheel.insert(tick, Token::Schedule(key));
             }
         }
+        missed
     }
 
     /// Enters what became of the slots that [`take_due`](Self::take_due) gave out.
@@ -394,7 +421,7 @@ impl Planned {
         match due {
             Due::Wall(slot) => self.next_wall(slot).map(Due::Wall),
             Due::Elapsed(at) => {
-                let interval = self.schedule.interval()?;
+                let interval = self.timing.schedule()?.interval()?;
                 Some(Due::Elapsed(at.saturating_add(interval)))
             }
         }
@@ -402,11 +429,18 @@ impl Planned {
 
     /// The first slot after `from` that has not come already.
     fn next_wall(&self, from: Timestamp) -> Option<Timestamp> {
-        let mut next = next_wall(&self.schedule, from)?;
+        let schedule = self.timing.schedule()?;
+        let mut next = next_wall(schedule, from)?;
         while let Some(end) = self.history.end_of_span_at(next) {
-            next = next_wall(&self.schedule, end)?;
+            next = next_wall(schedule, end)?;
         }
         Some(next)
+    }
+
+    /// Whether no slot comes between the time and the slot.
+    fn reaches(&self, slot: Timestamp, from: Timestamp) -> bool {
+        let next = self.timing.schedule().and_then(|schedule| next_wall(schedule, from));
+        next.is_some_and(|next| slot <= next)
     }
 
     /// The next slot does not follow the last: what lies between has not come.
@@ -416,49 +450,68 @@ impl Planned {
         }
     }
 
-    /// Passes over the slots that were noticed too late, counting them.
-    fn skip_missed(&mut self, now: Reading) {
-        match self.next {
-            Some(Due::Elapsed(at)) => {
-                let Some(interval) = self.schedule.interval() else { return };
-                // The last slot that is only late is not passed over.
-                let behind = now.elapsed.since(at).saturating_sub(LATE);
-                let slots = behind.as_nanos().div_ceil(interval.as_nanos()).max(1);
-                let slots = u32::try_from(slots).unwrap_or(u32::MAX);
-                self.next = Some(Due::Elapsed(at.saturating_add(interval.saturating_mul(slots))));
-                self.tally.missed = self.tally.missed.saturating_add(slots);
+    /// Passes over the slots that have come, of which the first was noticed too late, up to the last one if that is
+    /// only late. Says how many were missed.
+    fn skip_missed(&mut self, now: Reading) -> u64 {
+        let Some(schedule) = self.timing.schedule() else { return 0 };
+        let (come, last_is_late) = match self.next {
+            Some(Due::Elapsed(first)) => {
+                let Some(interval) = schedule.interval() else { return 0 };
+                let behind = now.elapsed.since(first);
+                let (behind, step) = (nanos(behind), nanos(interval));
+                let last = first.saturating_add(Duration::from_nanos(behind - behind % step));
+                let last_is_late = now.elapsed.since(last) <= LATE;
+                let next = if last_is_late { last } else { last.saturating_add(interval) };
+                self.next = Some(Due::Elapsed(next));
+                (behind / step + 1, last_is_late)
             }
-            Some(Due::Wall(mut slot)) => {
+            Some(Due::Wall(first)) => {
                 self.leave_gap();
-                let too_late = |slot: Timestamp| now.wall.since(slot) > LATE;
-                let mut counted = 0;
-                while too_late(slot) {
-                    counted += 1;
-                    let from = if counted < COUNTED { slot } else { now.wall.saturating_sub(LATE) };
-                    let Some(next) = self.next_wall(from) else {
-                        self.next = None;
-                        break;
-                    };
-                    slot = next;
-                    self.next = Some(Due::Wall(slot));
+                let just_before = |slot: Timestamp| slot.saturating_sub(Duration::from_nanos(1));
+                let come = self.count_new(just_before(first), now.wall);
+                // At most one for every second of LATE.
+                let mut next = self.next_wall(just_before(first.max(now.wall.saturating_sub(LATE))));
+                let mut last = None;
+                while let Some(slot) = next.filter(|slot| *slot <= now.wall) {
+                    last = Some(slot);
+                    next = self.next_wall(slot);
                 }
-                self.tally.missed = self.tally.missed.saturating_add(counted);
+                self.next = last.or(next).map(Due::Wall);
+                (come, last.is_some())
             }
-            None => {}
+            None => return 0,
+        };
+        let missed = come.saturating_sub(u64::from(last_is_late));
+        self.tally.missed = self.tally.missed.saturating_add(u32::try_from(missed).unwrap_or(u32::MAX));
+        missed
+    }
+
+    /// How many cron slots lie after the one time and not after the other, but for those that have come before.
+    fn count_new(&self, after: Timestamp, through: Timestamp) -> u64 {
+        let count = |after: Timestamp, through: Timestamp| match self.timing.schedule() {
+            Some(schedule) if after < through => schedule.count(after.to_chrono(), through.to_chrono()),
+            _ => 0,
+        };
+        let (mut counted, mut after) = (0, after);
+        for &(first, last) in self.history.spans() {
+            counted += count(after, through.min(first.saturating_sub(Duration::from_nanos(1))));
+            after = after.max(last);
         }
+        counted + count(after, through)
     }
 
     /// The wall clock was set back to `now`.
     fn set_back(&mut self, now: Timestamp) {
         let from = match self.first.zip(self.last) {
             // A small step, into the slots that have just come.
-            Some((first, last)) if next_wall(&self.schedule, now).is_some_and(|next| first <= next) => last,
+            Some((first, last)) if self.reaches(first, now) => last,
             _ => now,
         };
         if from == now {
             self.leave_gap();
         }
         self.next = self.next_wall(from.max(now)).map(Due::Wall);
+        self.given_out = false;
     }
 }
 
@@ -485,10 +538,14 @@ impl History {
         }
     }
 
+    /// The earliest first.
+    fn spans(&self) -> &[Span] {
+        self.0.as_ref().map_or(&[], |spans| spans)
+    }
+
     /// The end of a span that a slot lies in.
     fn end_of_span_at(&self, slot: Timestamp) -> Option<Timestamp> {
-        let spans = self.0.as_deref()?;
-        spans.iter().find(|(first, last)| *first <= slot && slot <= *last).map(|(_, last)| *last)
+        self.spans().iter().find(|(first, last)| *first <= slot && slot <= *last).map(|(_, last)| *last)
     }
 }
 
@@ -497,6 +554,11 @@ fn next_wall(schedule: &Schedule, from: Timestamp) -> Option<Timestamp> {
     let next = Timestamp::from_chrono(schedule.next_after(from.to_chrono())?);
     debug_assert!(next > from, "`{schedule}` gave {next:?}, which is not after {from:?}");
     (next > from && next < Timestamp::MAX).then_some(next)
+}
+
+/// As many as fit, which are those of 584 years.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 // Ticks are whole milliseconds. What is armed rounds up and the present rounds down: nothing fires early.

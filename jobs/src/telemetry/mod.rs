@@ -64,10 +64,15 @@ pub(crate) fn discarded(attempt: &Attempt<'_>, error: &str) {
 pub(crate) fn clock_moved(nanos: i64, suspended: bool) {
     let seconds = nanos as f64 / 1e9;
     if suspended {
-        tracing::warn!(seconds, "the machine was suspended; slots that passed are missed");
+        tracing::warn!(seconds, "the machine was suspended");
     } else {
         tracing::warn!(seconds, "the clock was set; schedules follow it");
     }
+}
+
+/// Slots were noticed too late to fire.
+pub(crate) fn missed(schedules: usize, slots: u64) {
+    tracing::warn!(schedules, slots, "slots were missed: the machine slept, or the clock was set forward");
 }
 
 /// A task of ours panicked: a bug of `jobs`.

@@ -60,6 +60,8 @@ pub enum SyntaxErrorKind {
     UnknownPrefix,
     /// `TZ=` without a zone.
     MissingZone,
+    /// A second `TZ=`.
+    RepeatedZone,
     /// A text that cannot be the name of a time zone.
     InvalidZone,
     /// A zone with no schedule behind it.

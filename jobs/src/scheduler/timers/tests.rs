@@ -55,7 +55,7 @@ fn add(timers: &mut Timers, spec: &str, now: Reading) -> (ScheduleKey, bool) {
         unreachable!("nothing is executed here")
     }
     let schedule = Schedule::parse(spec).unwrap();
-    timers.add(job(), schedule, Template::Make(never), Identity::default(), now).unwrap()
+    timers.add(job(), Timing::At(schedule), Template::Make(never), Identity::default(), true, now).unwrap()
 }
 
 /// One look at the plan: the slots that came, in seconds and nanoseconds after the start.
@@ -117,12 +117,65 @@ fn an_interval_keeps_its_fraction_and_its_slots_follow_the_clock_on_the_wall() {
 fn a_slot_is_late_for_a_minute_and_then_missed() {
     let mut timers = Timers::new(reading(0));
     let (key, _) = add(&mut timers, "0 * * * * *", reading(0));
+    let missed = |timers: &Timers| timers.get(key).unwrap().tally.missed;
     assert_eq!(look(&mut timers, reading(120)), [(60, 0), (120, 0)], "one of them late by exactly a minute");
     assert_eq!(look(&mut timers, at(240_000_000_001, 0)), [(240, 0)], "the other late by more");
-    assert_eq!(timers.get(key).unwrap().tally.missed, 1);
-    // Jumped over by more than is counted one by one.
+    assert_eq!(missed(&timers), 1);
     assert_eq!(look(&mut timers, reading(330 + 60 * 200_000)).len(), 1);
-    assert_eq!(timers.get(key).unwrap().tally.missed, 1 + COUNTED);
+    assert_eq!(missed(&timers), 200_001, "counted without a limit");
+}
+
+/// ```text
+///  10 20 30 40 50 60 70    now 75     noticed at 15 + 60: the slot at 10 was missed
+///   m  m  m  m  m  m  f
+/// ```
+#[test]
+fn with_a_slot_missed_only_the_last_of_those_that_came_fires() {
+    for spec in ["*/10 * * * * *", "@every 10s"] {
+        let mut timers = Timers::new(reading(0));
+        let (key, _) = add(&mut timers, spec, reading(0));
+        let missed = |timers: &Timers| timers.get(key).unwrap().tally.missed;
+        // A stall of a minute: each is late by no more than a minute, and fires.
+        let stalled: Vec<_> = (1..=7).map(|i| (10 * i, 0)).collect();
+        assert_eq!(look(&mut timers, reading(70)), stalled, "{spec}");
+        assert_eq!(missed(&timers), 0, "{spec}");
+        // Of another that is longer by a little, only the last.
+        assert_eq!(look(&mut timers, reading(145)), [(140, 0)], "{spec}");
+        assert_eq!(missed(&timers), 6, "{spec}");
+        // It goes on from there.
+        assert_eq!(look(&mut timers, reading(159)), [(150, 0)], "{spec}");
+        assert_eq!(missed(&timers), 6, "{spec}");
+    }
+    // None of them is only late.
+    for spec in ["0 */10 * * * *", "@every 10m"] {
+        let mut timers = Timers::new(reading(0));
+        let (key, _) = add(&mut timers, spec, reading(0));
+        assert_eq!(look(&mut timers, reading(3600 + 61)), [], "{spec}");
+        assert_eq!(timers.get(key).unwrap().tally.missed, 6, "{spec}");
+        assert_eq!(look(&mut timers, reading(4200)), [(4200, 0)], "{spec}");
+    }
+}
+
+/// A look at the plan after a jump over half a century, for every schedule there is.
+#[test]
+fn a_jump_over_years_counts_all_slots_and_visits_hardly_any() {
+    let specs = ["0 * * * * *", "* * * * * *", "TZ=Europe/Oslo 0 */5 * * * *", "@every 10ms"];
+    let mut timers = Timers::new(reading(0));
+    let keys = specs.map(|spec| add(&mut timers, spec, reading(0)).0);
+    let days = 365 * 56;
+    let mut come = Come::default();
+    let now = reading(days * 86_400);
+    timers.take_due(now, &mut come);
+    assert!(come.firings.is_empty());
+    let missed = timers.plan(now, &mut come);
+    let each = [days * 1440 - 1, days * 86_400 - 1, days * 288 - 1, days * 8_640_000 - 1];
+    let told = each.map(|slots| u32::try_from(slots).unwrap_or(u32::MAX));
+    assert_eq!(keys.map(|key| timers.get(key).unwrap().tally.missed), told);
+    assert_eq!((missed.schedules, missed.slots), (4, each.iter().sum()));
+    // The last slots, and nothing more.
+    timers.take_due(now, &mut come);
+    assert_eq!(come.firings.len(), 4);
+    assert_eq!(timers.plan(now, &mut come), Missed::default());
 }
 
 #[test]
@@ -198,13 +251,25 @@ fn a_history_knows_its_spans_and_forgets_gaps_before_slots() {
 
 #[test]
 fn a_task_that_dies_with_slots_in_its_hands_loses_no_schedule_and_doubles_no_slot() {
-    let mut timers = Timers::new(reading(0));
-    add(&mut timers, "0 * * * * *", reading(0));
-    let mut come = Come::default();
-    timers.take_due(reading(60), &mut come);
-    assert_eq!(come.firings.len(), 1);
-    drop(come);
-    timers.rearm();
-    assert_eq!(look(&mut timers, reading(61)), []);
-    assert_eq!(look(&mut timers, reading(120)), [(120, 0)]);
+    for spec in ["0 * * * * *", "@every 1m"] {
+        let mut timers = Timers::new(reading(0));
+        let (key, _) = add(&mut timers, spec, reading(0));
+        let die = |timers: &mut Timers, now| {
+            let mut come = Come::default();
+            timers.take_due(now, &mut come);
+            assert_eq!(come.firings.len(), 1, "{spec}");
+            drop(come);
+            timers.rearm();
+        };
+        die(&mut timers, reading(60));
+        // The clock on the wall was slewed by a little meanwhile, so that the slot of an interval has another name.
+        let slewed = |seconds: u64| at(seconds * 1_000_000_000 + 1_000_000, 0);
+        let slewed = |seconds| Reading { wall: slewed(seconds).wall, ..reading(seconds) };
+        assert_eq!(look(&mut timers, slewed(61)), [], "{spec}");
+        die(&mut timers, reading(120));
+        // It comes back so late that the slot would be a missed one.
+        assert_eq!(look(&mut timers, reading(239)), [(180, 0)], "{spec}");
+        assert_eq!(timers.get(key).unwrap().tally.missed, 0, "{spec}");
+        assert_eq!(look(&mut timers, reading(240)), [(240, 0)], "{spec}");
+    }
 }
