@@ -70,7 +70,7 @@ async fn what_runs_may_finish_and_nothing_else_starts() {
     let report = jobs.shutdown().await;
     assert_eq!((clock.now() - begun).num_seconds(), 29, "until the last has finished, and no longer");
     assert_eq!((report.interrupted, report.still_running, report.lost), (0, 0, 2));
-    assert_eq!(report.to_string(), "0 interrupted, 0 still running, 2 lost before they started");
+    assert_eq!(report.to_string(), "0 interrupted, 0 still running, 2 lost while they waited");
     assert!(!report.is_clean());
     assert_eq!(log.tags(), ["napped 10", "napped 20", "napped 30"]);
     assert_eq!((queued.wait().await, delayed.wait().await), (Outcome::Lost, Outcome::Lost));
@@ -231,4 +231,20 @@ async fn a_plain_function_that_asks_ends_with_the_patience() {
     assert!(report.is_clean(), "{report}");
     assert_eq!(run.wait().await, Outcome::Succeeded);
     assert_eq!(log.tags(), ["asked"]);
+}
+
+#[test]
+fn signals_can_be_waited_for_from_outside_of_the_runtime_and_without_its_io() {
+    for io in [true, false] {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time();
+        if io {
+            runtime.enable_io();
+        }
+        let runtime = runtime.build().unwrap();
+        let (jobs, ..) = runtime.block_on(started(|config| config));
+        let signal = jobs.shutdown_signal();
+        assert!(runtime.block_on(jobs.shutdown()).is_clean());
+        runtime.block_on(signal);
+    }
 }

@@ -114,7 +114,7 @@ fn a_signal_lets_what_runs_finish() {
         program.until("napped");
         let report = program.until("report");
         assert!(
-            report.ends_with("report: 0 interrupted, 0 still running, 1 lost before they started"),
+            report.ends_with("report: 0 interrupted, 0 still running, 1 lost while they waited"),
             "{report}"
         );
         program.ended();
@@ -131,10 +131,7 @@ fn a_second_signal_cuts_off_what_runs() {
         program.signal("-INT");
     }
     let report = program.until("report");
-    assert!(
-        report.ends_with("report: 1 interrupted, 0 still running, 1 lost before they started"),
-        "{report}"
-    );
+    assert!(report.ends_with("report: 1 interrupted, 0 still running, 1 lost while they waited"), "{report}");
     program.ended();
 }
 

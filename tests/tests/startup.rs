@@ -181,3 +181,14 @@ fn outside_of_a_runtime_the_error_says_so() {
          help: call it inside `#[tokio::main] async fn main()`, or inside `Runtime::block_on`"
     );
 }
+
+#[test]
+fn a_runtime_without_timers_is_told_at_the_start() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let error = runtime.block_on(jobs::start(config(&clock("2026-03-02 12:00:00")))).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "jobs cannot start: the tokio runtime has no timers, and schedules, delays and shutdown need them\n  \
+         help: build it with `Builder::enable_all()`; `enable_time()` is enough for a program without signals"
+    );
+}

@@ -227,7 +227,7 @@ impl Worker {
     }
 
     async fn execute(self, pool: &Pool) {
-        let mut leave = Leave { pool, worker: &self, executing: None };
+        let mut leave = Leave { pool, worker: &self, executing: None, over: None };
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let unpark = {
             let mut shared = pool.lock();
@@ -235,13 +235,12 @@ impl Worker {
             place.waker = Some(waker);
             Arc::clone(&place.unpark)
         };
-        let mut finished = None;
         loop {
-            match self.next(pool, finished.take()) {
+            match self.next(pool, leave.over.take()) {
                 Next::Execute(claim) => {
                     let key = claim.key;
                     leave.executing = Some(key);
-                    finished = Some(attempt::execute(claim, &self.surroundings).await);
+                    leave.over = Some(attempt::execute(claim, &self.surroundings).await);
                     leave.executing = None;
                     // A chain of jobs that never wait must not keep the thread to itself.
                     coop::consume_budget().await;
@@ -355,21 +354,31 @@ struct Leave<'a> {
     pool: &'a Pool,
     worker: &'a Worker,
     executing: Option<RunKey>,
+    /// An attempt that is over, and that the pool does not know of yet.
+    over: Option<Over>,
 }
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
         let now = self.pool.clock.now().wall;
         let mut shared = self.pool.lock();
-        let cut_off = |key| shared.memory.finish(key, Outcome::Interrupted, None, now);
-        let ended = self.executing.and_then(cut_off);
+        let cut_off = |key| After {
+            key,
+            failure: None,
+            follows: Follows::Nothing,
+            ended: shared.memory.finish(key, Outcome::Interrupted, None, now),
+        };
+        let after = match self.over.take() {
+            Some(over) => Some(shared.end(self.worker.index, over, now)),
+            None => self.executing.map(cut_off),
+        };
         let waited = shared.workers.leave(self.worker.index);
         drop(shared);
         if waited {
             self.worker.surroundings.signals.tell();
         }
-        if let Some(ended) = ended {
-            ended.settle();
+        if let Some(after) = after {
+            after.settle(self.pool);
         }
         self.pool.drained.notify_waiters();
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Jobs, Phase, instances};
-use crate::telemetry;
+use crate::telemetry::{self, panics};
 
 /// How long runs that were told to stop may take to notice. Async ones notice where they await, plain functions where
 /// they ask; one that never does cannot be stopped.
@@ -38,7 +38,7 @@ impl fmt::Display for ShutdownReport {
             return f.write_str("everything was done");
         }
         let Self { interrupted, still_running, lost } = self;
-        write!(f, "{interrupted} interrupted, {still_running} still running, {lost} lost before they started")
+        write!(f, "{interrupted} interrupted, {still_running} still running, {lost} lost while they waited")
     }
 }
 
@@ -78,7 +78,10 @@ impl Jobs {
     /// `axum::serve(…).with_graceful_shutdown(…)` and the like. It ends nothing itself; call `shutdown` after.
     pub fn shutdown_signal(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut phase = self.inner.phase.subscribe();
+        // Also for a caller outside of the runtime.
+        let entered = self.inner.runtime.enter();
         let signal = signal();
+        drop(entered);
         async move {
             tokio::select! {
                 () = signal => {}
@@ -185,7 +188,12 @@ impl Drop for Keeper {
 #[cfg(unix)]
 fn signal() -> impl Future<Output = ()> + Send {
     use tokio::signal::unix::{SignalKind, signal};
-    let listen = |kind| signal(kind).inspect_err(telemetry::no_signals).ok();
+    // Without I/O in the runtime it panics.
+    let listen = |kind| {
+        let listening = panics::catch(|| signal(kind));
+        let listening = listening.unwrap_or_else(|panic| Err(std::io::Error::other(panic.message)));
+        listening.inspect_err(telemetry::no_signals).ok()
+    };
     let (interrupt, terminate) = (listen(SignalKind::interrupt()), listen(SignalKind::terminate()));
     async move {
         let received = async |signal: Option<tokio::signal::unix::Signal>| match signal {

@@ -1,6 +1,7 @@
 //! From a config to a running instance.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -42,7 +43,7 @@ use crate::telemetry::{self, panics};
 ///
 /// Every mistake of the config and of the registered jobs at once, each with its place: unknown and unusable keys,
 /// schedule names that the config does not have, zones that do not exist, two jobs of one name, a `#[state]` that
-/// was not given, an expected job that is not linked. Or the error of a blocking start-up job, which
+/// was not given, an expected job that is not linked. A tokio runtime without timers. Or the error of a blocking start-up job, which
 /// ends the instance again.
 ///
 /// # Cancel safety
@@ -55,11 +56,19 @@ pub async fn start(config: Config) -> Result<Jobs, StartError> {
                 .help("call it inside `#[tokio::main] async fn main()`, or inside `Runtime::block_on`"),
         ])
     })?;
+    panics::install_hook();
+    // The runtime tells it in no other way.
+    if panics::would_panic(|| drop(tokio::time::sleep(Duration::ZERO))) {
+        return Err(StartError::new(vec![
+            Problem::new("the tokio runtime has no timers, and schedules, delays and shutdown need them").help(
+                "build it with `Builder::enable_all()`; `enable_time()` is enough for a program without signals",
+            ),
+        ]));
+    }
     let (settings, registered) = prepare(config)?;
     if settings.accept_proxy_address.value {
         telemetry::no_page_yet(&settings.accept_proxy_address.place);
     }
-    panics::install_hook();
     let (jobs, registered) = assemble(settings, registered, runtime);
     instances::register(&jobs);
     jobs.end_with_runtime();

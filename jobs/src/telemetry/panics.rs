@@ -28,6 +28,8 @@ impl Panic {
 thread_local! {
     /// How many calls of [`catch`] this thread is inside of.
     static CATCHING: Cell<u32> = const { Cell::new(0) };
+    /// A panic is expected and nobody's business.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
     static SEEN: RefCell<Option<(String, Backtrace)>> = const { RefCell::new(None) };
 }
 
@@ -41,7 +43,9 @@ pub(crate) fn install_hook() {
                 let location = info.location().map(ToString::to_string).unwrap_or_default();
                 SEEN.with(|seen| *seen.borrow_mut() = Some((location, Backtrace::force_capture())));
             }
-            previous(info);
+            if !QUIET.try_with(Cell::get).is_ok_and(|quiet| quiet) {
+                previous(info);
+            }
         }));
     });
 }
@@ -53,6 +57,15 @@ pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     let result = catch_unwind(AssertUnwindSafe(f));
     CATCHING.with(|depth| depth.set(depth.get() - 1));
     result.map_err(from_payload)
+}
+
+/// Whether `f` panics. The hook of the program does not learn of it, once ours is installed. For what tells of a condition
+/// by panicking and in no other way; not for code of the user.
+pub(crate) fn would_panic(f: impl FnOnce()) -> bool {
+    QUIET.set(true);
+    let result = catch_unwind(AssertUnwindSafe(f));
+    QUIET.set(false);
+    result.is_err()
 }
 
 fn from_payload(payload: Box<dyn Any + Send>) -> Panic {
@@ -87,6 +100,13 @@ mod tests {
         assert_eq!(panic.message, "out of tea");
         assert!(panic.location.is_some_and(|place| place.contains("panics.rs:")));
         assert!(panic.backtrace.is_some());
+    }
+
+    #[test]
+    fn tells_whether_something_panics() {
+        install_hook();
+        assert!(would_panic(|| panic!("you do not see this")));
+        assert!(!would_panic(|| {}));
     }
 
     #[test]
