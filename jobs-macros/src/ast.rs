@@ -91,6 +91,26 @@ impl Annotated {
         ours.into_iter().map(parse).collect()
     }
 
+    /// Takes off the attributes of a test and of the program's entry, which a job cannot be.
+    pub(crate) fn refuse_tests_and_entries(&mut self, cx: &Ctxt) {
+        self.attrs.retain(|attribute| {
+            let path = attribute.path();
+            let shown = path.to_token_stream().to_string().replace(' ', "");
+            let last = path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
+            let (what, help) = match (last.as_str(), path.segments.len()) {
+                ("test" | "bench", _) => {
+                    ("a test", "write the test as a second function, which calls this one")
+                }
+                ("main", 2..) => {
+                    ("the program's entry", "write `main` as a second function, which calls `jobs::start`")
+                }
+                _ => return true,
+            };
+            cx.error(attribute, format_args!("a job cannot be {what}\nhelp: remove `#[{shown}]`; {help}"));
+            false
+        });
+    }
+
     /// Whether an expansion of `#[job]` has left its mark: then this is a second one, which the first did not
     /// recognise by its name.
     pub(crate) fn is_stacked(&self) -> bool {
@@ -256,6 +276,10 @@ fn refuse_item(cx: &Ctxt, rest: &TokenStream) {
         );
         return;
     }
+    if let Some(token) = gen_before_fn(rest) {
+        cx.error(token, "a job cannot be a `gen fn`: nobody takes what it yields\nhelp: remove `gen`");
+        return;
+    }
     let (what, help) = match syn::parse2::<Item>(rest.clone()) {
         Ok(Item::Struct(_)) => (
             "a struct",
@@ -290,6 +314,13 @@ fn first(rest: &TokenStream) -> TokenStream {
 fn has_fn_without_body(rest: &TokenStream) -> bool {
     rest.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
         && rest.clone().into_iter().last().is_some_and(|token| token.to_string() == ";")
+}
+
+/// The `gen` of a `gen fn`, which `syn` does not read.
+fn gen_before_fn(rest: &TokenStream) -> Option<TokenTree> {
+    let tokens: Vec<TokenTree> = rest.clone().into_iter().collect();
+    let is = |token: &TokenTree, word| matches!(token, TokenTree::Ident(ident) if ident == word);
+    tokens.windows(2).find(|pair| is(&pair[0], "gen") && is(&pair[1], "fn")).map(|pair| pair[0].clone())
 }
 
 fn refuse_signature(cx: &Ctxt, function: &ItemFn, has_refused: bool) {

@@ -1,9 +1,12 @@
 //! The keys of `#[job(…)]`, typed: those of the job, and those of the schedules of each attribute.
 
-use jobs_syntax::Overlap;
+use std::time::Duration;
+
+use jobs_syntax::{Backoff, Overlap};
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::{LitStr, Path};
 
+use crate::attempts;
 use crate::ctxt::Ctxt;
 use crate::entry::{self, Entry};
 use crate::key;
@@ -15,6 +18,9 @@ pub(crate) struct JobKeys {
     pub(crate) startup: Slot<Startup>,
     pub(crate) order: Slot<i32>,
     pub(crate) overlap: Slot<Overlap>,
+    pub(crate) timeout: Slot<Duration>,
+    pub(crate) retries: Slot<u32>,
+    pub(crate) backoff: Slot<Backoff>,
     pub(crate) name: Slot<LitStr>,
     pub(crate) aliases: Slot<Vec<LitStr>>,
     pub(crate) enabled: Slot<bool>,
@@ -94,6 +100,9 @@ impl JobKeys {
             startup: Slot::empty(),
             order: Slot::empty(),
             overlap: Slot::empty(),
+            timeout: Slot::empty(),
+            retries: Slot::empty(),
+            backoff: Slot::empty(),
             name: Slot::empty(),
             aliases: Slot::empty(),
             enabled: Slot::empty(),
@@ -149,6 +158,9 @@ impl JobKeys {
             "overlap" => self.overlap.set(cx, entry, |cx, entry| {
                 value::string(cx, entry).and_then(|text| literal::overlap(cx, &text))
             }),
+            "timeout" => self.timeout.set(cx, entry, attempts::timeout),
+            "retries" => self.retries.set(cx, entry, attempts::retries),
+            "backoff" => self.backoff.set(cx, entry, attempts::backoff),
             "name" => self.name.set(cx, entry, |cx, entry| {
                 value::string(cx, entry).filter(|text| literal::job_name(cx, text).is_some())
             }),

@@ -36,6 +36,11 @@ pub(crate) fn split(cx: &Ctxt, tokens: TokenStream) -> Vec<TokenStream> {
             entries.push(std::mem::take(&mut entry));
             continue;
         }
+        if matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ';') {
+            cx.error(&token, "keys are separated by `,`, not by `;`");
+            entries.push(std::mem::take(&mut entry));
+            continue;
+        }
         let is_word = matches!(token, TokenTree::Ident(_));
         if is_word && matches!(entry.last(), Some(TokenTree::Literal(_) | TokenTree::Group(_))) {
             cx.error(&token, format_args!("expected `,` before `{token}`"));

@@ -68,8 +68,11 @@ pub(crate) fn definition<'a>(
         };
         quote!(#docs #vis #ident: #ty)
     });
+    // Where the path is wrong, its last word is shown and not the whole attribute.
+    let private =
+        names.private_at(krate.segments.last().map_or_else(Span::call_site, |last| last.ident.span()));
     quote! {
-        #[#krate::__private::__implement {
+        #[#private::__implement {
             #allow
             const _: () = {
                 #implementations
@@ -290,7 +293,7 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
 fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
     let Names { krate, job: ident, .. } = names;
     let private = quote!(#krate::__private);
-    let Job { name, aliases, enabled, overlap, schedules, .. } = job;
+    let Job { name, aliases, enabled, overlap, attempts, schedules, .. } = job;
     let description = &function.description;
     let blocking = function.item.sig.asyncness.is_none();
     let startup = option(job.startup.map(|(startup, order)| {
@@ -301,6 +304,7 @@ fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
         let variant = format_ident!("{overlap:?}");
         quote!(#private::Overlap::#variant)
     }));
+    let attempts = attempts.expand(&private);
     let default = option(value(names, function, &[]).map(|value| quote!(|| #private::Erased::new(#value))));
     let schedules = schedules.iter().map(|schedule| schedule_decl(names, function, schedule));
     let states = function.params.iter().filter_map(|param| match param {
@@ -325,7 +329,7 @@ fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
             enabled: #enabled,
             startup: #startup,
             overlap: #overlap,
-            attempts: #private::AttemptOptions::DEFAULT,
+            attempts: #attempts,
             schedules: &[#(#schedules),*],
             states: &[#(#states),*],
             default: #default,
@@ -391,9 +395,19 @@ fn default_value(names: &Names, argument: &Argument) -> Option<TokenStream> {
     })
 }
 
+fn is_text(value: &Expr) -> bool {
+    match value {
+        Expr::Group(group) => is_text(&group.expr),
+        Expr::Lit(literal) => matches!(literal.lit, Lit::Str(_)),
+        _ => false,
+    }
+}
+
 /// A text in quotes becomes whatever the argument is.
 fn converted(names: &Names, value: &Expr) -> TokenStream {
     match value {
+        // What came through a `$value:expr`.
+        Expr::Group(group) if is_text(&group.expr) => converted(names, &group.expr),
         Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_)) => {
             let at = names.private_at(value.span());
             quote_spanned!(value.span()=> #at::FromText::from_text(#value))
@@ -402,7 +416,7 @@ fn converted(names: &Names, value: &Expr) -> TokenStream {
     }
 }
 
-fn option(value: Option<TokenStream>) -> TokenStream {
+pub(crate) fn option(value: Option<TokenStream>) -> TokenStream {
     match value {
         Some(value) => quote!(::core::option::Option::Some(#value)),
         None => quote!(::core::option::Option::None),

@@ -3,7 +3,7 @@
 use jobs_syntax::nearest;
 
 /// Every key, in the order of the documentation, with how it is written.
-pub(crate) const KEYS: [(&str, &str); 13] = [
+pub(crate) const KEYS: [(&str, &str); 16] = [
     ("schedule", "schedule = \"0 0 3 * * *\""),
     ("every", "every = \"24h\""),
     ("tz", "tz = \"Europe/Oslo\""),
@@ -12,6 +12,9 @@ pub(crate) const KEYS: [(&str, &str); 13] = [
     ("startup", "startup"),
     ("order", "order = 10"),
     ("overlap", "overlap = \"skip\""),
+    ("timeout", "timeout = \"30s\""),
+    ("retries", "retries = 5"),
+    ("backoff", "backoff = \"1s..10m\""),
     ("name", "name = \"mail_reminders\""),
     ("aliases", "aliases = [\"old_name\"]"),
     ("enabled", "enabled = false"),
@@ -20,23 +23,11 @@ pub(crate) const KEYS: [(&str, &str); 13] = [
 ];
 
 /// Keys that the design has and this version does not.
-pub(crate) const LATER: [&str; 12] = [
-    "timeout",
-    "retries",
-    "backoff",
-    "queue",
-    "priority",
-    "concurrency",
-    "rate",
-    "unique",
-    "missed",
-    "jitter",
-    "fixed_delay",
-    "redact",
-];
+pub(crate) const LATER: [&str; 9] =
+    ["queue", "priority", "concurrency", "rate", "unique", "missed", "jitter", "fixed_delay", "redact"];
 
 /// What others call it, where the nearest spelling would not find it.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: [(&str, &str); 15] = [
     ("cron", "schedule"),
     ("spec", "schedule"),
     ("at", "schedule"),
@@ -48,6 +39,10 @@ const ELSEWHERE: [(&str, &str); 11] = [
     ("alias", "aliases"),
     ("arguments", "args"),
     ("disabled", "enabled"),
+    ("retry", "retries"),
+    ("max_retries", "retries"),
+    ("time_limit", "timeout"),
+    ("deadline", "timeout"),
 ];
 
 /// How a key is written.

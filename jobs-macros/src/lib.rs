@@ -1,11 +1,13 @@
 //! The `#[job]` attribute of `jobs`.
 //!
-//! A pipeline: `ast`, `param` and `ty` read the item, `attr` the attributes (`entry` cuts them, `value` and
-//! `literal` read them); `valid` holds them against each other; `expand` writes the job. Mistakes gather in a
-//! `ctxt::Ctxt`; where there are any, `fallback` takes the place of `expand`.
+//! A pipeline: `ast`, `param`, `argument` and `ty` read the item, `attr` the attributes (`entry` cuts them; `value`,
+//! `literal` and `attempts` read them); `valid` holds them against each other; `expand` writes the job. Mistakes
+//! gather in a `ctxt::Ctxt`; where there are any, `fallback` takes the place of `expand`.
 #![forbid(unsafe_code)]
 
+mod argument;
 mod ast;
+mod attempts;
 mod attr;
 mod ctxt;
 mod entry;

@@ -109,13 +109,17 @@ pub(crate) fn without_key(literal: &LitStr) -> String {
 }
 
 fn accept<T>(cx: &Ctxt, literal: &LitStr, what: &str, parsed: Result<T, SyntaxError>) -> Option<()> {
-    match parsed {
-        Ok(_) => Some(()),
-        Err(error) => {
-            report(cx, literal, what, &error);
-            None
-        }
-    }
+    self::parsed(cx, literal, what, parsed).map(drop)
+}
+
+/// What a text was parsed to; a mistake is reported.
+pub(crate) fn parsed<T>(
+    cx: &Ctxt,
+    literal: &LitStr,
+    what: &str,
+    parsed: Result<T, SyntaxError>,
+) -> Option<T> {
+    parsed.map_err(|error| report(cx, literal, what, &error)).ok()
 }
 
 fn report(cx: &Ctxt, literal: &LitStr, what: &str, error: &SyntaxError) {

@@ -3,11 +3,12 @@
 use proc_macro2::Ident;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt as _;
-use syn::{Attribute, Meta, Pat, PatType, Type};
+use syn::{Attribute, Meta, Pat, PatType, Type, TypeReference};
 
-use crate::ast::{Argument, DefaultValue, Param, binding};
+use crate::argument;
+use crate::ast::{DefaultValue, Param, binding};
 use crate::ctxt::Ctxt;
-use crate::ty::{borrow_in, impl_in, is_text, owned, rc_in, reference, shown};
+use crate::ty::{borrow_in, rc_in, reference, shown};
 
 /// Reads a parameter and takes our attributes off it.
 pub(crate) fn parse(cx: &Ctxt, typed: &mut PatType) -> Param {
@@ -26,16 +27,16 @@ pub(crate) fn parse(cx: &Ctxt, typed: &mut PatType) -> Param {
         // The attribute that is wrong may be what makes the `&` right.
         return Param::Refused(None);
     }
-    parse_argument(cx, helpers, typed, ty)
+    argument::parse(cx, helpers, typed, ty)
 }
 
 /// The attributes that `#[job]` gives a meaning to.
 #[derive(Default)]
-struct Helpers {
+pub(crate) struct Helpers {
     state: Option<Attribute>,
     default_attribute: Option<Attribute>,
-    default: Option<DefaultValue>,
-    docs: Vec<Attribute>,
+    pub(crate) default: Option<DefaultValue>,
+    pub(crate) docs: Vec<Attribute>,
     refused: bool,
 }
 
@@ -53,6 +54,9 @@ impl Helpers {
                 name => {
                     refuse_helper(cx, &attribute, name);
                     helpers.refused = true;
+                    if jobs_syntax::nearest(name, ["state", "default"]) == Some("default") {
+                        helpers.default = Some(DefaultValue::OfType(attribute.pound_token.span));
+                    }
                 }
             }
         }
@@ -88,6 +92,8 @@ impl Helpers {
                     &attribute,
                     format_args!("a default stands behind `=`\nhelp: write `#[default = {tokens}]`"),
                 );
+                // Whatever it is, the argument does not lack one.
+                self.default = Some(DefaultValue::OfType(attribute.pound_token.span));
             }
         }
         self.default_attribute = Some(attribute);
@@ -147,6 +153,9 @@ fn parse_state(cx: &Ctxt, state: &Attribute, typed: &PatType, ty: &Type) -> Para
         return Param::Refused(None);
     };
     let inner = shown(&reference.elem);
+    if refuse_lifetime(cx, reference, "a state is lent for one run", &format!("#[state] {name}: &{inner}")) {
+        return Param::Refused(None);
+    }
     if let Some(token) = &reference.mutability {
         cx.error(
             quote!(#token),
@@ -199,6 +208,19 @@ fn parse_state(cx: &Ctxt, state: &Attribute, typed: &PatType, ty: &Type) -> Para
     Param::State { name, ty: (*reference.elem).clone() }
 }
 
+/// Refuses a lifetime that what is lent for a run cannot have.
+fn refuse_lifetime(cx: &Ctxt, reference: &TypeReference, why: &str, fix: &str) -> bool {
+    let Some(lifetime) = reference.lifetime.as_ref().filter(|lifetime| lifetime.ident != "_") else {
+        return false;
+    };
+    let help = match lifetime.ident == "static" {
+        true => format!("write `{fix}`"),
+        false => format!("write `{fix}`, and leave out `<{lifetime}>`"),
+    };
+    cx.error(lifetime, format_args!("{why}, so it has no lifetime of its own\nhelp: {help}"));
+    true
+}
+
 /// Whether the last segment of the type, behind any `&`, is `JobContext`.
 fn is_context(ty: &Type) -> bool {
     match ty {
@@ -210,6 +232,12 @@ fn is_context(ty: &Type) -> bool {
     }
 }
 
+/// A parameter that is the context, as it should be written.
+fn context(typed: &PatType) -> String {
+    let name = binding(typed).map_or_else(|| "_".to_owned(), |ident| ident.to_string());
+    format!("{name}: &JobContext")
+}
+
 fn parse_context(cx: &Ctxt, helpers: &Helpers, typed: &PatType, ty: &Type) -> Param {
     if let Some(default) = &helpers.default_attribute {
         cx.error(default, "the context has no default: it is that of the run");
@@ -219,6 +247,11 @@ fn parse_context(cx: &Ctxt, helpers: &Helpers, typed: &PatType, ty: &Type) -> Pa
         return Param::Refused(None);
     }
     match reference(ty) {
+        Some(reference)
+            if refuse_lifetime(cx, reference, "the context is lent for one run", &context(typed)) =>
+        {
+            Param::Refused(None)
+        }
         Some(reference) if reference.mutability.is_some() => {
             cx.error(&*typed.ty, "the context is shared, so it cannot be `&mut`\nhelp: write `&JobContext`");
             Param::Refused(None)
@@ -231,56 +264,8 @@ fn parse_context(cx: &Ctxt, helpers: &Helpers, typed: &PatType, ty: &Type) -> Pa
     }
 }
 
-fn parse_argument(cx: &Ctxt, helpers: Helpers, typed: &PatType, ty: Type) -> Param {
-    let Helpers { default, docs, .. } = helpers;
-    let Some(ident) = binding(typed) else {
-        refuse_pattern(cx, typed, "an argument needs a plain name: it becomes a field of the job");
-        return Param::Refused(None);
-    };
-    let field = |ty| Argument { ident: ident.clone(), ty, default: None, docs: Vec::new() };
-    match &ty {
-        Type::ImplTrait(_) => {
-            refuse_impl(cx, &ty);
-            return Param::Refused(None);
-        }
-        Type::Macro(_) | Type::Infer(_) => {
-            cx.error(&ty, "an argument needs a type that is written out");
-            return Param::Refused(None);
-        }
-        _ => {}
-    }
-    if let Some(reference) = reference(&ty) {
-        let owned = owned(&reference.elem);
-        let text = shown(&owned);
-        let state = format!("`#[state] {ident}: &{}`", shown(&reference.elem));
-        let mut message = format!(
-            "an argument cannot be borrowed: it is kept until the job runs\nhelp: write `{ident}: {text}`"
-        );
-        if !is_text(&reference.elem) && reference.mutability.is_none() {
-            message.push_str(&format!("; or {state}, if it comes from the program"));
-        }
-        cx.error(&ty, message);
-        return Param::Refused(Some(field(owned)));
-    }
-    if let Some(borrow) = borrow_in(ty.to_token_stream()) {
-        cx.error(
-            borrow,
-            "an argument cannot borrow: it is kept until the job runs\nhelp: use an owned type, such as `String` for `&str`",
-        );
-        return Param::Refused(None);
-    }
-    if let Some(token) = impl_in(ty.to_token_stream()) {
-        refuse_impl(cx, token);
-        return Param::Refused(None);
-    }
-    if let Some(rc) = rc_in(ty.to_token_stream()) {
-        cx.error(rc, "an argument goes from thread to thread, which an `Rc` cannot\nhelp: use the value itself, or an `Arc`");
-        return Param::Refused(None);
-    }
-    Param::Argument(Argument { ident, ty, default, docs })
-}
-
-fn refuse_pattern(cx: &Ctxt, typed: &PatType, why: &str) {
+/// A pattern where only a name can stand.
+pub(crate) fn refuse_pattern(cx: &Ctxt, typed: &PatType, why: &str) {
     let ty = shown(&typed.ty);
     cx.error(
         &*typed.pat,
@@ -291,7 +276,8 @@ fn refuse_pattern(cx: &Ctxt, typed: &PatType, why: &str) {
     );
 }
 
-fn refuse_impl(cx: &Ctxt, about: impl ToTokens) {
+/// `impl Trait`, wherever it stands.
+pub(crate) fn refuse_impl(cx: &Ctxt, about: impl ToTokens) {
     cx.error(
         about,
         "a job cannot take `impl Trait`: it is registered once, with types that are known\nhelp: name one type",

@@ -22,6 +22,7 @@ pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
     for sibling in item.take_siblings(&cx, keys.krate.value.as_ref()) {
         keys.parse(&cx, sibling.span, sibling.tokens);
     }
+    item.refuse_tests_and_entries(&cx);
     let Some(function) = Function::parse(&cx, &item) else {
         let errors = cx.check().err();
         return quote!(#errors #item);

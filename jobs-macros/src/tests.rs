@@ -78,7 +78,7 @@ fn a_key_with_a_letter_too_few_is_recognised() {
 /// Values of every shape, and the keys that take them.
 const SHAPES: [(&str, &[&str]); 14] = [
     ("", &["startup"]),
-    (" = 5", &["order"]),
+    (" = 5", &["order", "retries"]),
     (" = -5", &["order"]),
     (" = 5.5", &[]),
     (" = 5u64", &[]),
@@ -126,7 +126,10 @@ fn mistakes_add_up_and_none_hides_another() {
         ("key = \"a b\"", "invalid key"),
         ("args(too = 1)", "no argument `too`"),
         ("tz = \"a b\"", "invalid time zone"),
-        ("retries = 3", "not supported yet"),
+        ("retries = -3", "`retries` is outside"),
+        ("timeout = \"soon\"", "invalid timeout"),
+        ("backoff = \"2m..1m\"", "runs backwards"),
+        ("priority = 3", "not supported yet"),
         ("struct_name = 3", "`struct_name` takes"),
     ];
     let all: Vec<&str> = mistakes.iter().map(|(entry, _)| *entry).collect();

@@ -1,6 +1,6 @@
 //! Types as the macro sees them: as tokens, without what they mean.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{Type, TypeReference};
 
@@ -130,6 +130,56 @@ pub(crate) fn rc_in(tokens: TokenStream) -> Option<TokenTree> {
         TokenTree::Group(group) => rc_in(group.stream()),
         _ => None,
     })
+}
+
+pub(crate) const RAW_POINTER: &str = "a raw pointer";
+
+/// The type with trait objects that may go to another thread, as the struct of a job needs them.
+pub(crate) fn sendable(ty: &Type) -> Type {
+    fn rewrite(tokens: TokenStream) -> TokenStream {
+        let rewrite = |token| match token {
+            TokenTree::Ident(word) if word == "dyn" => {
+                quote!(#word ::core::marker::Send + ::core::marker::Sync +)
+            }
+            TokenTree::Group(group) => {
+                Group::new(group.delimiter(), rewrite(group.stream())).to_token_stream()
+            }
+            token => token.into(),
+        };
+        tokens.into_iter().map(rewrite).collect()
+    }
+    syn::parse2(rewrite(ty.to_token_stream())).unwrap_or_else(|_| ty.clone())
+}
+
+/// A function, a closure or a raw pointer in a type, and what it is. What such a thing points at is of this process.
+pub(crate) fn address_in(tokens: TokenStream) -> Option<(TokenStream, &'static str)> {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let next = tokens.peek();
+        match &token {
+            TokenTree::Ident(word)
+                if ["Fn", "FnMut", "FnOnce"].iter().any(|name| word == name)
+                    && matches!(next, Some(TokenTree::Group(_))) =>
+            {
+                return Some((token.into(), "a closure"));
+            }
+            TokenTree::Ident(word) if word == "fn" => return Some((token.into(), "a function")),
+            TokenTree::Punct(punct) if punct.as_char() == '*' => {
+                if let Some(TokenTree::Ident(word)) = next
+                    && (word == "const" || word == "mut")
+                {
+                    return Some((quote!(#token #word), RAW_POINTER));
+                }
+            }
+            TokenTree::Group(group) => {
+                if let Some(found) = address_in(group.stream()) {
+                    return Some(found);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 pub(crate) fn impl_in(tokens: TokenStream) -> Option<TokenTree> {

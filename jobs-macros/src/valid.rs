@@ -7,6 +7,7 @@ use syn::ext::IdentExt as _;
 use syn::{Expr, LitStr};
 
 use crate::ast::{Argument, Function};
+use crate::attempts::{self, Attempts};
 use crate::attr::{JobKeys, ScheduleKeys, line};
 use crate::ctxt::Ctxt;
 use crate::literal::When;
@@ -20,6 +21,7 @@ pub(crate) struct Job {
     pub(crate) enabled: bool,
     pub(crate) startup: Option<(Startup, i32)>,
     pub(crate) overlap: Option<Overlap>,
+    pub(crate) attempts: Attempts,
     pub(crate) schedules: Vec<Schedule>,
 }
 
@@ -46,6 +48,7 @@ pub(crate) fn job(cx: &Ctxt, keys: &JobKeys, function: &Function) -> Job {
         enabled: keys.enabled.value.unwrap_or(true),
         startup,
         overlap: keys.overlap.value,
+        attempts: attempts::checked(cx, keys),
         schedules,
     }
 }
@@ -202,8 +205,9 @@ fn require_values(cx: &Ctxt, keys: &JobKeys, function: &Function) {
         let name = argument.name();
         let bare = |attribute: &&ScheduleKeys| {
             (attribute.schedule.is_given() || attribute.every.is_given())
+                && !attribute.incomplete
                 && (attribute.args.value.is_some() || !attribute.args.is_given())
-                && attribute.args.value.iter().flatten().all(|arg| arg.name.unraw() != name)
+                && !attribute.args.value.iter().flatten().any(|arg| may_mean(arg, &name, function))
         };
         let about = || {
             let (ident, ty) = (&argument.ident, &argument.ty);
@@ -229,7 +233,7 @@ fn require_values(cx: &Ctxt, keys: &JobKeys, function: &Function) {
                     defaults()
                 ),
             );
-        } else if keys.startup.is_given() {
+        } else if keys.startup.is_given() && !keys.incomplete {
             cx.error(
                 about(),
                 format_args!(
@@ -241,6 +245,20 @@ fn require_values(cx: &Ctxt, keys: &JobKeys, function: &Function) {
             );
         }
     }
+}
+
+/// Whether a value is that of the argument `name`, or of a misspelt one that could be: then its absence is the
+/// same mistake as the name that there is not.
+fn may_mean(arg: &Arg, name: &str, function: &Function) -> bool {
+    let given = arg.name.unraw().to_string();
+    if given == name {
+        return true;
+    }
+    let names: Vec<String> = function.arguments().map(Argument::name).collect();
+    if names.contains(&given) || function.is_injected(&given) {
+        return false;
+    }
+    jobs_syntax::nearest(&given, names.iter().map(String::as_str)).is_none_or(|near| near == name)
 }
 
 fn name(cx: &Ctxt, keys: &JobKeys, function: &Function) -> String {

@@ -29,7 +29,7 @@ pub(crate) fn string(cx: &Ctxt, entry: &Entry) -> Option<LitStr> {
     match syn::parse2::<LitStr>(tokens.clone()) {
         Ok(text) => plain(cx, text),
         Err(_) => {
-            not_a_string(cx, entry, tokens.clone(), "a text in quotes");
+            not_a_string(cx, entry, tokens.clone(), "a text in quotes", Fix::Text);
             None
         }
     }
@@ -59,7 +59,8 @@ pub(crate) fn strings(cx: &Ctxt, entry: &Entry, single: bool) -> Option<Vec<LitS
         Punctuated::<Expr, Token![,]>::parse_terminated(&content)
     };
     let Ok(items) = list.parse2(tokens.clone()) else {
-        not_a_string(cx, entry, tokens.clone(), takes);
+        let fix = if single { Fix::Text } else { Fix::List };
+        not_a_string(cx, entry, tokens.clone(), takes, fix);
         return None;
     };
     if items.is_empty() {
@@ -67,12 +68,13 @@ pub(crate) fn strings(cx: &Ctxt, entry: &Entry, single: bool) -> Option<Vec<LitS
         cx.error(tokens, format_args!("`{name}` has an empty list\nhelp: leave `{name}` out, or name one"));
         return None;
     }
+    let fix = if items.len() == 1 { Fix::List } else { Fix::Item };
     let mut texts = Some(Vec::new());
     for item in items {
         let text = match syn::parse2::<LitStr>(item.to_token_stream()) {
             Ok(text) => plain(cx, text),
             Err(_) => {
-                not_a_string(cx, entry, item.into_token_stream(), "texts in quotes in its list");
+                not_a_string(cx, entry, item.into_token_stream(), "texts in quotes in its list", fix);
                 None
             }
         };
@@ -93,15 +95,48 @@ fn plain(cx: &Ctxt, text: LitStr) -> Option<LitStr> {
     None
 }
 
-fn not_a_string(cx: &Ctxt, entry: &Entry, tokens: TokenStream, takes: &str) {
+/// What to write where only the quotes are missing.
+#[derive(Clone, Copy)]
+enum Fix {
+    /// `key = "text"`.
+    Text,
+    /// `key = ["text"]`.
+    List,
+    /// `"text"`, one of several in a list.
+    Item,
+}
+
+impl Fix {
+    fn of(self, name: &str, source: &str) -> String {
+        match self {
+            Self::Text => format!("write `{name} = \"{source}\"`"),
+            Self::List => format!("write `{name} = [\"{source}\"]`"),
+            Self::Item => format!("write `\"{source}\"`"),
+        }
+    }
+}
+
+fn not_a_string(cx: &Ctxt, entry: &Entry, tokens: TokenStream, takes: &str, fix: Fix) {
     let name = &entry.name;
+    if let Some(texts) = several(&tokens) {
+        let help = match (name.as_str(), fix) {
+            ("schedule", Fix::Text) | (_, Fix::List) => format!("write `{name} = [{}]`", texts.join(", ")),
+            (_, Fix::Text) => "keep one".to_owned(),
+            (_, Fix::Item) => format!("write `{}`", texts.join(", ")),
+        };
+        cx.error(tokens, format_args!("expected `,` between two texts of `{name}`\nhelp: {help}"));
+        return;
+    }
     let source = tokens.to_string().replace(' ', "");
     let help = match syn::parse2::<Expr>(tokens.clone()) {
-        Ok(_) if looks_like_text(name, &source) => format!("write `{name} = \"{source}\"`"),
+        _ if name == "every" && jobs_syntax::parse_interval(&source).is_ok() => fix.of(name, &source),
+        Ok(_) if looks_like_text(name, &source) => fix.of(name, &source),
         Ok(Expr::Array(_)) => {
             "it is one text; for several, write several `#[job(…)]` on the function".to_owned()
         }
-        Ok(Expr::Lit(number)) if name == "every" && matches!(number.lit, Lit::Int(_)) => {
+        Ok(Expr::Lit(number))
+            if name == "every" && matches!(&number.lit, Lit::Int(int) if int.suffix().is_empty()) =>
+        {
             format!("write `every = \"{}s\"` if it is in seconds", number.to_token_stream())
         }
         Ok(Expr::Lit(_)) | Err(_) => format!("it is written `{}`", key::example(name)),
@@ -112,6 +147,18 @@ fn not_a_string(cx: &Ctxt, entry: &Entry, tokens: TokenStream, takes: &str) {
         }
     };
     cx.error(tokens, format_args!("`{name}` takes {takes}\nhelp: {help}"));
+}
+
+/// Several texts side by side, as the source has them.
+fn several(tokens: &TokenStream) -> Option<Vec<String>> {
+    let texts = |input: ParseStream<'_>| {
+        let mut texts = Vec::new();
+        while !input.is_empty() {
+            texts.push(input.parse::<LitStr>()?.token().to_string());
+        }
+        Ok(texts)
+    };
+    texts.parse2(tokens.clone()).ok().filter(|texts| texts.len() > 1)
 }
 
 /// Whether what stands there only lacks its quotes; a constant or a call is another mistake.
@@ -167,6 +214,11 @@ pub(crate) fn integer(cx: &Ctxt, entry: &Entry) -> Option<i32> {
         return None;
     };
     let sign = if minus { "-" } else { "" };
+    // `syn` takes a sign for a part of the number, so that a second one has got through.
+    if minus && digits.base10_digits().starts_with('-') {
+        cx.error(tokens, format_args!("`{name}` has two signs\nhelp: keep one, or none", name = entry.name));
+        return None;
+    }
     match (digits.suffix(), format!("{sign}{}", digits.base10_digits()).parse()) {
         ("" | "i32", Ok(number)) => Some(number),
         ("" | "i32", Err(_)) => {

@@ -235,7 +235,12 @@ pub(crate) fn info(
         .map(|enabled| enabled.value)
         .or(descriptor.map(|descriptor| descriptor.enabled))
         .unwrap_or(true);
-    let attempts = descriptor.map_or(AttemptOptions::DEFAULT, |descriptor| descriptor.attempts);
+    let mut attempts = descriptor.map_or(AttemptOptions::DEFAULT, |descriptor| descriptor.attempts);
+    if let Some(JobOverrides { timeout, retries, backoff, .. }) = overrides {
+        attempts.timeout = timeout.as_ref().map(|timeout| timeout.value).or(attempts.timeout);
+        attempts.retries = retries.as_ref().map(|retries| retries.value).or(attempts.retries);
+        attempts.backoff = backoff.as_ref().map(|backoff| backoff.value).or(attempts.backoff);
+    }
     JobInfo { name, descriptor, overlap, attempts, enabled, is_func }
 }
 

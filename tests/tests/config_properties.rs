@@ -3,7 +3,7 @@
 use jobs::Config;
 use proptest::prelude::*;
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 15] = [
     "jobs.pool",
     "jobs.selfconcurrent",
     "jobs.timezone",
@@ -16,6 +16,9 @@ const KEYS: [&str; 12] = [
     "job.sweep.enabled",
     "job.sweep.overlap",
     "job.sweep.tz",
+    "job.sweep.timeout",
+    "job.sweep.retries",
+    "job.sweep.backoff",
 ];
 
 /// Pieces that the formats, the keys and the values are made of, so that random texts get far.
@@ -25,7 +28,7 @@ fn piece() -> impl Strategy<Value = String> {
             "[", "]", "[[", "]]", "=", ":", ".", "\"", "'", "\"\"\"", "#", ";", ",", "{", "}", "\n", "\r\n", "\n ", "\t",
             " ", "%(", ")s", "${", "}", "\\", "\u{feff}", "é", "🦀", "\0", "-", "_", "*", "?", "/", "0", "5", "1e9",
             "true", "off", "cron", "jobs", "job", "module.jobs", "cron.a", "cron.b", "jobs.pool", "jobs.timezone",
-            "jobs.store", "jobs.trusted_proxies", "job.a.every", "job.a.schedule", "[dev]", "[prod]", "[DEFAULT]",
+            "jobs.store", "jobs.trusted_proxies", "job.a.every", "job.a.schedule", "job.a.retries", "job.a.backoff", "1s..10m", "[dev]", "[prod]", "[DEFAULT]",
             "@every 5m", "0 0 3 * * *", "*/5 * * * *", "postgres://a:b@c", "10.0.0.0/8", "::1/128", "2026-01-01",
             "a = %(b)s", "b = %(a)s%(a)s", "%(a)s", "${A}",
         ]).prop_map(str::to_owned),

@@ -286,7 +286,7 @@ async fn values_that_panic_when_dropped_take_nothing_with_them() {
 async fn the_snapshot_tells_the_run_that_ended_last() {
     let (jobs, clock) = started().await;
     assert!(jobs.snapshot().job("returns").unwrap().previous.is_none());
-    let first = jobs.now(returns { what: "text".into() }).await.unwrap();
+    let first = jobs.now(returns { what: String::new() }).await.unwrap();
     first.wait().await;
     clock.advance(MINUTE).await;
     jobs.schedule("30 * * * * *", returns { what: String::new() }).await.unwrap();

@@ -57,6 +57,24 @@ impl JobConfig {
         self.set(JobKey::Overlap, &Raw::Text(policy.into()))
     }
 
+    /// How long one attempt may take; longer, and it has failed.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        let text = jobs_syntax::format_duration(timeout);
+        self.set(JobKey::Timeout, &Raw::Text(text))
+    }
+
+    /// How often a run is tried again after an attempt that failed, up to 10 000; 0 is never.
+    pub fn retries(self, retries: u32) -> Self {
+        self.set(JobKey::Retries, &Raw::Integer(retries.into()))
+    }
+
+    /// The wait before a retry: the first, which doubles for each further one up to the longest. Both are 10 ms at
+    /// least.
+    pub fn backoff(self, first: Duration, longest: Duration) -> Self {
+        let [first, longest] = [first, longest].map(jobs_syntax::format_duration);
+        self.set(JobKey::Backoff, &Raw::Text(format!("{first}..{longest}")))
+    }
+
     fn set(mut self, key: JobKey, raw: &Raw) -> Self {
         let key = Key::Job(self.name.clone(), key);
         self.layer.set(key, raw, Form::Code, self.place.clone(), &mut self.problems);

@@ -37,6 +37,9 @@ pub(super) enum JobKey {
     Tz,
     Enabled,
     Overlap,
+    Timeout,
+    Retries,
+    Backoff,
 }
 
 impl Setting {
@@ -65,7 +68,16 @@ impl Setting {
 }
 
 impl JobKey {
-    pub(super) const ALL: [Self; 5] = [Self::Schedule, Self::Every, Self::Tz, Self::Enabled, Self::Overlap];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Schedule,
+        Self::Every,
+        Self::Tz,
+        Self::Enabled,
+        Self::Overlap,
+        Self::Timeout,
+        Self::Retries,
+        Self::Backoff,
+    ];
 
     /// The name behind `job.<name>.`.
     pub(super) fn name(self) -> &'static str {
@@ -75,6 +87,9 @@ impl JobKey {
             Self::Tz => "tz",
             Self::Enabled => "enabled",
             Self::Overlap => "overlap",
+            Self::Timeout => "timeout",
+            Self::Retries => "retries",
+            Self::Backoff => "backoff",
         }
     }
 }
@@ -93,19 +108,8 @@ impl fmt::Display for Key {
 pub(super) const LATER_SETTINGS: [&str; 3] = ["queues", "retention", "auth"];
 
 /// Keys of a job that are part of the design and not of this version.
-pub(super) const LATER_JOB_KEYS: [&str; 11] = [
-    "retries",
-    "timeout",
-    "queue",
-    "backoff",
-    "priority",
-    "concurrency",
-    "rate",
-    "unique",
-    "missed",
-    "jitter",
-    "fixed_delay",
-];
+pub(super) const LATER_JOB_KEYS: [&str; 8] =
+    ["queue", "priority", "concurrency", "rate", "unique", "missed", "jitter", "fixed_delay"];
 
 /// Keys of a job that only its attribute can say: they are part of what the program is.
 const CODE_JOB_KEYS: [&str; 9] =
@@ -161,7 +165,7 @@ impl Key {
         !matches!(
             self,
             Self::Setting(Setting::Pool | Setting::SelfConcurrent | Setting::AcceptProxyAddress)
-                | Self::Job(_, JobKey::Enabled)
+                | Self::Job(_, JobKey::Enabled | JobKey::Retries)
         )
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::attempts;
 use super::keys::{JobKey, Key, Setting};
 use super::proxies::Network;
 use super::settings::{JobOverrides, NamedSchedule, Sourced, StoreUrl};
@@ -84,6 +85,9 @@ impl Layer {
             JobKey::Tz => put(&mut job.tz, value::zone(raw)?, place),
             JobKey::Enabled => put(&mut job.enabled, value::boolean(raw, form, name)?, place),
             JobKey::Overlap => put(&mut job.overlap, value::overlap(raw)?, place),
+            JobKey::Timeout => put(&mut job.timeout, attempts::timeout(raw, name)?, place),
+            JobKey::Retries => put(&mut job.retries, attempts::retries(raw, form, name)?, place),
+            JobKey::Backoff => put(&mut job.backoff, attempts::backoff(raw, name)?, place),
         }
         Ok(())
     }
@@ -101,6 +105,13 @@ impl Layer {
                     Problem::new(format!("`job.{name}` has both `schedule` and `every`"))
                         .at(schedule.place.clone().max(every.place.clone()))
                         .help("keep one of them; it replaces all schedules of the job's attribute"),
+                );
+            }
+            if let (Some(backoff), Some(Sourced { value: 0, .. })) = (&job.backoff, &job.retries) {
+                problems.push(
+                    Problem::new(format!("`job.{name}.backoff` has no effect beside `retries = 0`"))
+                        .at(backoff.place.clone())
+                        .help("it is the wait before a retry: remove it, or allow retries: `retries = 5`"),
                 );
             }
         }

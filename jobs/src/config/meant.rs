@@ -25,7 +25,7 @@ const OTHER_WORDS_FOR_SETTINGS: [(&str, Setting); 18] = [
 ];
 
 /// What other systems call our keys of a job.
-const OTHER_WORDS_FOR_JOB_KEYS: [(&str, JobKey); 10] = [
+const OTHER_WORDS_FOR_JOB_KEYS: [(&str, JobKey); 14] = [
     ("cron", JobKey::Schedule),
     ("spec", JobKey::Schedule),
     ("when", JobKey::Schedule),
@@ -36,6 +36,10 @@ const OTHER_WORDS_FOR_JOB_KEYS: [(&str, JobKey); 10] = [
     ("disabled", JobKey::Enabled),
     ("active", JobKey::Enabled),
     ("selfconcurrent", JobKey::Overlap),
+    ("retry", JobKey::Retries),
+    ("max_retries", JobKey::Retries),
+    ("time_limit", JobKey::Timeout),
+    ("deadline", JobKey::Timeout),
 ];
 
 /// What a wrong key was probably meant to be.

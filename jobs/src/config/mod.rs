@@ -1,5 +1,6 @@
 //! The configuration: its keys, its sources, and which of them wins.
 
+mod attempts;
 mod conf_file;
 mod conf_variables;
 mod environment;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use jobs_syntax::Overlap;
+use jobs_syntax::{Backoff, Overlap};
 
 use super::ByHand;
 use super::keys::Setting;
@@ -59,11 +59,24 @@ pub(crate) struct JobOverrides {
     pub(crate) tz: Option<Sourced<String>>,
     pub(crate) enabled: Option<Sourced<bool>>,
     pub(crate) overlap: Option<Sourced<Overlap>>,
+    pub(crate) timeout: Option<Sourced<Duration>>,
+    pub(crate) retries: Option<Sourced<u32>>,
+    pub(crate) backoff: Option<Sourced<Backoff>>,
 }
 
 impl JobOverrides {
     pub(super) fn new(place: Place) -> Self {
-        Self { place, schedule: None, every: None, tz: None, enabled: None, overlap: None }
+        Self {
+            place,
+            schedule: None,
+            every: None,
+            tz: None,
+            enabled: None,
+            overlap: None,
+            timeout: None,
+            retries: None,
+            backoff: None,
+        }
     }
 
     /// Takes what the other says where it says something.
@@ -75,6 +88,9 @@ impl JobOverrides {
         self.tz = upper.tz.or(self.tz.take());
         self.enabled = upper.enabled.or(self.enabled.take());
         self.overlap = upper.overlap.or(self.overlap.take());
+        self.timeout = upper.timeout.or(self.timeout.take());
+        self.retries = upper.retries.or(self.retries.take());
+        self.backoff = upper.backoff.or(self.backoff.take());
     }
 
     /// Takes what is said about the same job under an alias, and tells what is said under both names.
@@ -108,10 +124,13 @@ impl JobOverrides {
             (None, Some(_)) => (self.schedule, self.every) = (alias.schedule, alias.every),
             (_, None) => {}
         }
-        let Self { place: _, schedule: _, every: _, tz, enabled, overlap } = alias;
+        let Self { place: _, schedule: _, every: _, tz, enabled, overlap, timeout, retries, backoff } = alias;
         collisions.extend(take("tz", &mut self.tz, tz));
         collisions.extend(take("enabled", &mut self.enabled, enabled));
         collisions.extend(take("overlap", &mut self.overlap, overlap));
+        collisions.extend(take("timeout", &mut self.timeout, timeout));
+        collisions.extend(take("retries", &mut self.retries, retries));
+        collisions.extend(take("backoff", &mut self.backoff, backoff));
         collisions
     }
 }

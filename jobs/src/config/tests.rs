@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use jobs_syntax::Overlap;
+use jobs_syntax::{Backoff, Overlap};
 
 use super::settings::Store;
 use super::*;
@@ -79,6 +79,8 @@ fn both_formats_of_the_reference_say_the_same() {
         let sweep = &s.overrides["sweep"];
         assert_eq!(sweep.every.as_ref().unwrap().value, Duration::from_secs(12 * 3600));
         assert_eq!(sweep.overlap.as_ref().unwrap().value, Overlap::Skip);
+        assert_eq!(sweep.retries.as_ref().unwrap().value, 3);
+        assert_eq!(sweep.backoff.as_ref().unwrap().value.to_string(), "30s..10m");
     }
     let prod = settings(conf(block("```ini\n")).mode("prod"));
     assert_eq!(prod.pool.value, size(40));
@@ -92,6 +94,7 @@ fn the_environment_wins_over_the_file_and_code_over_both() {
                 shutdown_timeout = \"1s\"\nacceptproxyaddress = true\ntrusted_proxies = [\"10.0.0.1\"]\n\
                 [cron]\na = \"@daily\"\n\
                 [job.j]\nschedule = \"cron.a\"\ntz = \"Asia/Tokyo\"\nenabled = false\noverlap = \"skip\"\n\
+                timeout = \"1s\"\nretries = 1\nbackoff = \"1s..11s\"\n\
                 [job.k]\nevery = \"1m\"\n";
     let env = [
         ("JOBS__POOL", "2"),
@@ -106,6 +109,9 @@ fn the_environment_wins_over_the_file_and_code_over_both() {
         ("JOBS__JOB__J__TZ", "Asia/Seoul"),
         ("JOBS__JOB__J__ENABLED", "true"),
         ("JOBS__JOB__J__OVERLAP", "allow"),
+        ("JOBS__JOB__J__TIMEOUT", "2s"),
+        ("JOBS__JOB__J__RETRIES", "2"),
+        ("JOBS__JOB__J__BACKOFF", "2s..22s"),
     ];
     let code = |c: Config| {
         c.pool(0)
@@ -117,7 +123,14 @@ fn the_environment_wins_over_the_file_and_code_over_both() {
             .trusted_proxies(["10.0.0.3"])
             .named("cron.a", "off")
             .job("j", |j| {
-                j.schedule("@hourly").schedule("cron.a").tz("local").enabled(false).overlap("buffer_all")
+                j.schedule("@hourly")
+                    .schedule("cron.a")
+                    .tz("local")
+                    .enabled(false)
+                    .overlap("buffer_all")
+                    .timeout(Duration::from_millis(1))
+                    .retries(10_000)
+                    .backoff(Duration::from_millis(10), Duration::from_secs(3))
             })
     };
 
@@ -135,6 +148,10 @@ fn the_environment_wins_over_the_file_and_code_over_both() {
     assert_eq!(j.tz, Some(Sourced { value: "Asia/Tokyo".into(), place: line(13) }));
     assert_eq!(j.enabled, Some(Sourced { value: false, place: line(14) }));
     assert_eq!(j.overlap, Some(Sourced { value: Overlap::Skip, place: line(15) }));
+    let backoff = |first, longest| Backoff::new(Duration::from_millis(first), Duration::from_millis(longest));
+    assert_eq!(j.timeout, Some(Sourced { value: Duration::from_secs(1), place: line(16) }));
+    assert_eq!(j.retries, Some(Sourced { value: 1, place: line(17) }));
+    assert_eq!(j.backoff, Some(Sourced { value: backoff(1_000, 11_000), place: line(18) }));
 
     let s = settings(toml(file).environment(env));
     let var = |name: &str| Place::Env(name.to_owned());
@@ -152,6 +169,15 @@ fn the_environment_wins_over_the_file_and_code_over_both() {
     assert_eq!(j.tz.as_ref().unwrap().value, "Asia/Seoul");
     assert!(j.enabled.as_ref().unwrap().value);
     assert_eq!(j.overlap.as_ref().unwrap().value, Overlap::Allow);
+    assert_eq!(
+        j.timeout,
+        Some(Sourced { value: Duration::from_secs(2), place: var("JOBS__JOB__J__TIMEOUT") })
+    );
+    assert_eq!(j.retries, Some(Sourced { value: 2, place: var("JOBS__JOB__J__RETRIES") }));
+    assert_eq!(
+        j.backoff,
+        Some(Sourced { value: backoff(2_000, 22_000), place: var("JOBS__JOB__J__BACKOFF") })
+    );
     assert_eq!(s.overrides["k"].every.as_ref().unwrap().value, Duration::from_secs(60), "others stay");
 
     let s = settings(code(toml(file).environment(env)));
@@ -169,6 +195,23 @@ fn the_environment_wins_over_the_file_and_code_over_both() {
     assert_eq!(j.tz.as_ref().unwrap().value, "local");
     assert!(!j.enabled.as_ref().unwrap().value);
     assert_eq!(j.overlap.as_ref().unwrap().value, Overlap::BufferAll);
+    assert_eq!(j.timeout.as_ref().unwrap().value, Duration::from_millis(1));
+    assert_eq!(j.retries.as_ref().unwrap().value, 10_000);
+    assert_eq!(j.backoff.as_ref().unwrap().value, backoff(10, 3_000));
+}
+
+#[test]
+fn a_higher_source_may_switch_off_the_retries_that_a_lower_one_spaces() {
+    let file = toml("[job.j]\nbackoff = \"1s..2s\"");
+    for config in [
+        file.clone().environment([("JOBS__JOB__J__RETRIES", "0")]),
+        file.job("j", |j| j.retries(0)),
+        conf("job.j.backoff = 1s..2s\n[dev]\njob.j.retries = 0"),
+    ] {
+        let j = &settings(config).overrides["j"];
+        assert_eq!(j.retries.as_ref().unwrap().value, 0);
+        assert!(j.backoff.is_some());
+    }
 }
 
 #[test]

@@ -41,12 +41,12 @@ pub(super) struct Mistake {
 }
 
 impl Mistake {
-    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(super) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { message: format!(" {}", message.into()), help: Some(help.into()) }
     }
 
     /// A mistake inside the text, shown with a caret.
-    fn syntax(text: &str, error: &SyntaxError) -> Self {
+    pub(super) fn syntax(text: &str, error: &SyntaxError) -> Self {
         let help = error.help().map(str::to_owned);
         let mut message = format!(": {}", error.render(text));
         if let Some(help) = &help
@@ -87,7 +87,7 @@ impl From<Mistake> for Vec<Mistake> {
 
 impl Raw {
     /// The value as a message calls it.
-    fn described(&self) -> String {
+    pub(super) fn described(&self) -> String {
         match self {
             Self::Text(text) if text.is_empty() => "an empty text".to_owned(),
             Self::Text(text) => format!("the text {}", shown(text)),
@@ -100,7 +100,7 @@ impl Raw {
         }
     }
 
-    fn text(&self, what: &str, example: &str) -> Result<&str, Mistake> {
+    pub(super) fn text(&self, what: &str, example: &str) -> Result<&str, Mistake> {
         match self {
             Self::Text(text) => Ok(text),
             other => Err(Mistake::new(
@@ -167,7 +167,7 @@ pub(super) fn unquoted(text: &str) -> &str {
     text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text)
 }
 
-/// How long running jobs may finish; zero is allowed, unlike elsewhere: it means that nobody waits.
+/// How long running jobs may finish at shutdown; zero is allowed, unlike elsewhere: it means that nobody waits.
 pub(super) fn timeout(raw: &Raw, name: &str) -> Result<Duration, Mistake> {
     if let Raw::Integer(n) = raw {
         return Err(Mistake::new(

@@ -28,12 +28,29 @@ pub enum Template {
 }
 
 impl Body {
-    /// Begins the work. This calls code of the user, which may panic.
+    /// Begins the work and uses it up. This calls code of the user, which may panic.
     pub(crate) fn start(self, cx: JobContext) -> Attempt {
         match self {
             Self::Owned(job) => job.start(cx),
-            Self::Template(Template::Make(make)) => make().0.start(cx),
-            Self::Template(Template::Shared(job)) => job.start(cx),
+            Self::Template(template) => template.start(cx),
+        }
+    }
+
+    /// Begins the work and keeps it for another attempt: a submitted value is cloned, in the place that the attempt
+    /// needs anyway. This calls code of the user, which may panic.
+    pub(crate) fn start_keeping(&self, cx: JobContext) -> Attempt {
+        match self {
+            Self::Owned(job) => job.start_clone(cx),
+            Self::Template(template) => template.start(cx),
+        }
+    }
+}
+
+impl Template {
+    fn start(&self, cx: JobContext) -> Attempt {
+        match self {
+            Self::Make(make) => make().0.start(cx),
+            Self::Shared(job) => job.start(cx),
         }
     }
 }
@@ -57,14 +74,19 @@ impl Erased {
     }
 }
 
-/// [`Job`] without its type, used up by its run.
+/// [`Job`] without its type, used up by its last attempt.
 pub trait ErasedJob: Send {
     fn start(self: Box<Self>, cx: JobContext) -> Attempt;
+    fn start_clone(&self, cx: JobContext) -> Attempt;
 }
 
 impl<J: Job> ErasedJob for J {
     fn start(self: Box<Self>, cx: JobContext) -> Attempt {
         Box::pin((*self).run(cx))
+    }
+
+    fn start_clone(&self, cx: JobContext) -> Attempt {
+        Box::pin(self.clone().run(cx))
     }
 }
 

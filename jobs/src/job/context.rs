@@ -49,7 +49,7 @@ impl JobContext {
         &self.job
     }
 
-    /// Which attempt of the run this is, from 1. This version makes one.
+    /// Which attempt of the run this is, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt

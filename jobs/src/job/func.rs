@@ -52,6 +52,10 @@ impl ErasedJob for Func {
     fn start(self: Box<Self>, cx: JobContext) -> Attempt {
         self.run.start(cx)
     }
+
+    fn start_clone(&self, cx: JobContext) -> Attempt {
+        self.run.start(cx)
+    }
 }
 
 impl fmt::Debug for Func {

@@ -23,7 +23,7 @@ use crate::BoxError;
 pub use context::JobContext;
 use descriptor::Descriptor;
 pub use func::{Func, func};
-pub use run::{Outcome, RunId};
+pub use run::{Attempt, Outcome, RunId};
 
 /// What an attempt of a job comes to.
 pub type JobResult = Result<(), BoxError>;

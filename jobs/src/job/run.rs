@@ -1,6 +1,9 @@
 //! One execution of a job: its identity, its states and what it came to.
 
 use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use crate::clock::Timestamp;
 
@@ -79,30 +82,40 @@ pub enum Outcome {
     Failed(String),
     /// The job panicked, with this message.
     Panicked(String),
+    /// The attempt did not come to its end within the `timeout` of the job, which was this long. An async job was
+    /// dropped where it awaited; a plain `fn` has gone on until it returned, and what it returned does not count.
+    TimedOut(Duration),
     /// The run was cancelled before it came to an end.
     Cancelled,
     /// Shutdown cut the run off.
     Interrupted,
-    /// The run was still queued or delayed when the program was shut down; on memory it is lost.
+    /// The run was still queued or delayed when the program was shut down, or waited to be tried again; on memory
+    /// it is lost.
     Lost,
     /// The run ended so long ago that it is not kept any more.
     Unknown,
 }
 
 impl Outcome {
+    /// Whether the attempt was made and did not succeed, so that another may.
+    pub(crate) fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Panicked(_) | Self::TimedOut(_))
+    }
+
     /// Whether the job did what it was asked.
     #[must_use]
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Succeeded)
     }
 
-    /// One word.
+    /// What it came to, without a message: `succeeded`, `timed out`.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
             Self::Failed(_) => "failed",
             Self::Panicked(_) => "panicked",
+            Self::TimedOut(_) => "timed out",
             Self::Cancelled => "cancelled",
             Self::Interrupted => "interrupted",
             Self::Lost => "lost",
@@ -120,11 +133,48 @@ impl Outcome {
     }
 }
 
-/// The word, and behind a colon the message where there is one.
+/// The word, and behind a colon the message where there is one: `failed: no route to host`, `timed out after 30s`.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())?;
-        self.message().map_or(Ok(()), |message| write!(f, ": {message}"))
+        match self {
+            Self::TimedOut(after) => write!(f, " after {}", jobs_syntax::format_duration(*after)),
+            _ => self.message().map_or(Ok(()), |message| write!(f, ": {message}")),
+        }
+    }
+}
+
+/// One try of a run, when it is over: from [`RunHandle::attempts`](crate::RunHandle::attempts).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// Which attempt of its run it was, from 1.
+    pub number: u32,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: DateTime<Utc>,
+    /// What it came to. The run goes on after one that failed, as long as it has retries left.
+    pub outcome: Outcome,
+}
+
+/// An [`Attempt`] as it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct AttemptRecord {
+    pub(crate) number: u32,
+    pub(crate) started: Timestamp,
+    pub(crate) finished: Timestamp,
+    pub(crate) outcome: Outcome,
+}
+
+impl From<&AttemptRecord> for Attempt {
+    fn from(record: &AttemptRecord) -> Self {
+        Self {
+            number: record.number,
+            started_at: record.started.to_chrono(),
+            finished_at: record.finished.to_chrono(),
+            outcome: record.outcome.clone(),
+        }
     }
 }
 

@@ -3,65 +3,133 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::worker::{Cancellation, Signals};
-use crate::job::body::Attempt;
+use crate::job::body::{Attempt, Body};
 use crate::job::context::{JobContext, Surroundings};
-use crate::job::run::Outcome;
-use crate::store::memory::Claim;
+use crate::job::name::JobName;
+use crate::job::run::{Outcome, RunId};
+use crate::store::memory::{Claim, RunKey};
+use crate::telemetry::panics::Panic;
 use crate::telemetry::{self, panics};
 use crate::{BoxError, JobResult};
 
-/// Executes a claimed run to its end.
-pub(super) async fn execute(claim: Claim, signals: &Signals, surroundings: &Arc<Surroundings>) -> Outcome {
-    let Claim { id, job, slot, started, body, blocking, .. } = claim;
-    let cx = JobContext {
-        id,
-        job: job.clone(),
-        attempt: 1,
-        slot,
-        started,
-        surroundings: Arc::clone(surroundings),
+/// An attempt that is over.
+#[derive(Debug)]
+pub(super) struct Over {
+    pub(super) key: RunKey,
+    pub(super) outcome: Outcome,
+    pub(super) failure: Option<Box<Failure>>,
+}
+
+/// What there is to say and to do about an attempt that failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    job: JobName,
+    id: RunId,
+    attempt: u32,
+    of: u32,
+    what: What,
+    /// The work, where it may be tried again.
+    pub(super) body: Option<Body>,
+}
+
+#[derive(Debug)]
+enum What {
+    Error(String),
+    Panic(Panic),
+    TimedOut(Duration),
+}
+
+impl Failure {
+    /// Writes the failure to the log: `wait` until the next attempt, or none when there is none.
+    pub(super) fn log(&self, wait: Option<Duration>) {
+        let Self { job, id, attempt, of, what, .. } = self;
+        let attempt = telemetry::Attempt { job, run: id, attempt: *attempt, of: *of, retry_in: wait };
+        match what {
+            What::Error(message) => telemetry::failed(&attempt, message),
+            What::Panic(panic) => telemetry::panicked(&attempt, panic),
+            What::TimedOut(after) => telemetry::timed_out(&attempt, *after),
+        }
+    }
+}
+
+/// Makes one attempt of a claimed run.
+pub(super) async fn execute(claim: Claim, signals: &Signals, surroundings: &Arc<Surroundings>) -> Over {
+    let Claim { key, id, job, slot, started, body, blocking, attempt, retries, timeout } = claim;
+    let cx =
+        JobContext { id, job: job.clone(), attempt, slot, started, surroundings: Arc::clone(surroundings) };
+    let mut kept = None;
+    let begun = if attempt <= retries {
+        let body = kept.insert(body);
+        panics::catch(|| body.start_keeping(cx))
+    } else {
+        panics::catch(|| body.start(cx))
     };
-    let outcome = match panics::catch(|| body.start(cx)) {
-        Ok(attempt) => drive(attempt, signals, blocking).await,
+    let end = match begun {
+        Ok(attempt) => drive(attempt, signals, blocking, timeout).await,
         Err(panic) => End::Panicked(panic),
     };
-    match outcome {
-        End::Returned(Ok(())) => Outcome::Succeeded,
+    let (outcome, what) = match end {
+        End::Returned(Ok(())) => (Outcome::Succeeded, None),
         End::Returned(Err(error)) => {
             let message = chain(error);
-            telemetry::failed(&job, &id, &message);
-            Outcome::Failed(message)
+            (Outcome::Failed(message.clone()), Some(What::Error(message)))
         }
-        End::Panicked(panic) => {
-            telemetry::panicked(&job, &id, &panic);
-            Outcome::Panicked(panic.message)
-        }
-        End::Stopped(Cancellation::Cancelled) => Outcome::Cancelled,
-        End::Stopped(Cancellation::Interrupted) => Outcome::Interrupted,
+        End::Panicked(panic) => (Outcome::Panicked(panic.message.clone()), Some(What::Panic(panic))),
+        End::TimedOut(after) => (Outcome::TimedOut(after), Some(What::TimedOut(after))),
+        End::Stopped(Cancellation::Cancelled) => (Outcome::Cancelled, None),
+        End::Stopped(Cancellation::Interrupted) => (Outcome::Interrupted, None),
+    };
+    if what.is_none() && kept.is_some() {
+        // Dropping a value is code of the user. The attempt is over, whatever it does.
+        let _ = panics::catch(|| drop(kept.take()));
     }
+    let of = retries.saturating_add(1);
+    let failure = what.map(|what| Box::new(Failure { job, id, attempt, of, what, body: kept }));
+    Over { key, outcome, failure }
 }
 
 enum End {
     Returned(JobResult),
-    Panicked(panics::Panic),
+    Panicked(Panic),
+    TimedOut(Duration),
     Stopped(Cancellation),
 }
 
-async fn drive(attempt: Attempt, signals: &Signals, blocking: bool) -> End {
+async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Option<Duration>) -> End {
     let mut attempt = Some(attempt);
+    // Most attempts have no timer, and none of its size.
+    let mut timer = timeout.map(|timeout| (timeout, Box::pin(tokio::time::sleep(timeout))));
+    let mut timed_out = None;
     let end = poll_fn(|cx| {
         let Some(future) = attempt.as_mut() else { unreachable!("invariant: not polled after its end") };
         // A plain function goes on whatever happens to the future that waits for it.
         if !blocking && let Some(why) = signals.cancellation() {
             return Poll::Ready(End::Stopped(why));
         }
-        match panics::catch(|| future.as_mut().poll(cx)) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(result)) => Poll::Ready(End::Returned(result)),
-            Err(panic) => Poll::Ready(End::Panicked(panic)),
+        let returned = match panics::catch(|| future.as_mut().poll(cx)) {
+            Ok(Poll::Pending) => None,
+            Ok(Poll::Ready(result)) => Some(End::Returned(result)),
+            Err(panic) => Some(End::Panicked(panic)),
+        };
+        if let Some(end) = returned {
+            let Some(after) = timed_out else { return Poll::Ready(end) };
+            // What it came to after its time does not count; dropping it is code of the user.
+            let _ = panics::catch(|| drop(end));
+            return Poll::Ready(End::TimedOut(after));
         }
+        if let Some((timeout, sleep)) = &mut timer
+            && sleep.as_mut().poll(cx).is_ready()
+        {
+            if !blocking {
+                return Poll::Ready(End::TimedOut(*timeout));
+            }
+            timed_out = Some(*timeout);
+            timer = None;
+        }
+        Poll::Pending
     })
     .await;
     // Dropping what the job holds runs its code once more.

@@ -14,12 +14,14 @@
 //! ```
 
 mod attempt;
+mod backoff;
 mod worker;
 
 use std::any::TypeId;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -27,14 +29,19 @@ use crate::clock::{Clock, Reading, Timestamp};
 use crate::job::body::Body;
 use crate::job::context::Surroundings;
 use crate::job::info::JobInfo;
-use crate::job::run::RunId;
+use crate::job::options::Origin;
+use crate::job::run::{AttemptRecord, RunId};
 use crate::store::memory::{Cancel, Ended, Fired, JobIx, Memory, NameTaken, RunKey, Watch};
 
+use backoff::Jitter;
 pub(crate) use worker::Worker;
 use worker::{Cancellation, Workers};
 
 /// Starts a worker's task, in whatever surroundings the instance wants it to have.
 pub(crate) type Spawn = Box<dyn Fn(Worker) + Send + Sync>;
+
+/// Calls [`Pool::release`] for a run when a duration has passed: it waits to be tried again.
+pub(crate) type ReleaseAfter = Box<dyn Fn(RunKey, Duration) + Send + Sync>;
 
 /// The queue, the accounts of the jobs and the workers, behind one lock.
 pub(crate) struct Pool {
@@ -42,6 +49,7 @@ pub(crate) struct Pool {
     clock: Arc<Clock>,
     surroundings: OnceLock<Surroundings>,
     spawn: OnceLock<Spawn>,
+    release_after: OnceLock<ReleaseAfter>,
     /// Told when the last run has ended after the pool was closed.
     drained: Notify,
 }
@@ -49,8 +57,11 @@ pub(crate) struct Pool {
 struct Shared {
     memory: Memory,
     workers: Workers,
+    jitter: Jitter,
     /// No run is accepted or claimed any more.
     closed: bool,
+    /// No run waits for anything any more: what fails now is not tried again.
+    drained: bool,
 }
 
 /// The pool does not accept runs any more.
@@ -87,19 +98,24 @@ impl Pool {
     /// A pool that executes at most `size` runs at the same time; `None` is no limit.
     pub(crate) fn new(size: Option<NonZeroUsize>, clock: Arc<Clock>) -> Self {
         let memory = Memory::new(clock.entropy());
-        let shared = Shared { memory, workers: Workers::new(size), closed: false };
+        let jitter = Jitter::new(clock.entropy());
+        let workers = Workers::new(size);
+        let shared = Shared { memory, workers, jitter, closed: false, drained: false };
         Self {
             shared: Mutex::new(shared),
             clock,
             surroundings: OnceLock::new(),
             spawn: OnceLock::new(),
+            release_after: OnceLock::new(),
             drained: Notify::new(),
         }
     }
 
     /// Gives the pool what its workers need. Until then it accepts runs and executes none.
-    pub(crate) fn open(&self, surroundings: Surroundings, spawn: Spawn) {
-        let first = self.surroundings.set(surroundings).is_ok() && self.spawn.set(spawn).is_ok();
+    pub(crate) fn open(&self, surroundings: Surroundings, release_after: ReleaseAfter, spawn: Spawn) {
+        let first = self.surroundings.set(surroundings).is_ok()
+            && self.release_after.set(release_after).is_ok()
+            && self.spawn.set(spawn).is_ok();
         assert!(first, "invariant: an instance opens its pool once");
         self.call_workers(usize::MAX);
     }
@@ -154,6 +170,7 @@ impl Pool {
         &self,
         job: impl FnOnce(&Memory) -> Option<JobIx>,
         body: Body,
+        origin: Origin,
     ) -> Result<Result<(RunId, RunKey), Body>, Closed> {
         let now = self.clock.now().wall;
         let mut shared = self.lock();
@@ -161,7 +178,7 @@ impl Pool {
             return Err(Closed);
         }
         let Some(job) = job(&shared.memory) else { return Ok(Err(body)) };
-        let submitted = shared.memory.submit(job, body, now);
+        let submitted = shared.memory.submit(job, body, origin, now);
         if shared.workers.called() < shared.memory.queued() {
             self.wake_one(shared);
         }
@@ -269,6 +286,11 @@ impl Pool {
         self.lock().memory.watch(key)
     }
 
+    /// The attempts of a run that are over.
+    pub(crate) fn attempts(&self, key: RunKey) -> Vec<AttemptRecord> {
+        self.lock().memory.attempts(key)
+    }
+
     // Workers.
 
     /// Lets go of the lock and calls one worker, for one run that was queued under it.
@@ -340,11 +362,18 @@ impl Pool {
         self.lock().workers.executing(but_blocking)
     }
 
-    /// Ends every run that has not started, and answers how many there were.
+    /// Ends every run that does not execute, and answers how many there were.
     pub(crate) fn drain(&self) -> usize {
-        let ended = self.lock().memory.drain();
+        let ended = {
+            let mut shared = self.lock();
+            shared.drained = true;
+            shared.memory.drain()
+        };
         let count = ended.len();
         ended.into_iter().for_each(Ended::settle);
         count
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;

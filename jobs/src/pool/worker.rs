@@ -5,14 +5,17 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use tokio::task::coop;
 
-use super::attempt;
-use super::{Pool, Shared};
+use super::attempt::{self, Failure, Over};
+use super::{Pool, Shared, backoff};
+use crate::clock::Timestamp;
 use crate::job::context::Surroundings;
 use crate::job::run::Outcome;
-use crate::store::memory::{Claim, RunKey};
+use crate::store::memory::{Claim, Ended, RunKey};
+use crate::telemetry::panics;
 
 /// Parked workers that an unlimited pool keeps; more than this end when they find nothing to do.
 const KEPT: usize = 64;
@@ -196,6 +199,11 @@ impl Workers {
         self.places.iter().filter(stoppable).filter_map(tell).collect()
     }
 
+    /// Whether what a worker executes was told to stop because somebody wanted it to.
+    fn is_cancelled(&self, index: u32) -> bool {
+        self.places[index as usize].signals.cancellation() == Some(Cancellation::Cancelled)
+    }
+
     pub(super) fn executing(&self, but_blocking: bool) -> usize {
         let counts = |place: &&Place| match place.state {
             WorkerState::Executing { blocking } => !(blocking && but_blocking),
@@ -239,7 +247,7 @@ impl Worker {
                 Next::Execute(claim) => {
                     let key = claim.key;
                     leave.executing = Some(key);
-                    finished = Some((key, attempt::execute(claim, &signals, &self.surroundings).await));
+                    finished = Some(attempt::execute(claim, &signals, &self.surroundings).await);
                     leave.executing = None;
                     // A chain of jobs that never wait must not keep the thread to itself.
                     coop::consume_budget().await;
@@ -255,13 +263,13 @@ impl Worker {
         }
     }
 
-    /// Ends the run that was executed and claims the next, in one step.
-    fn next(&self, pool: &Pool, finished: Option<(RunKey, Outcome)>) -> Next {
+    /// Ends the attempt that was made and claims the next run, in one step.
+    fn next(&self, pool: &Pool, finished: Option<Over>) -> Next {
         let now = pool.clock.now().wall;
         let mut guard = pool.lock();
         let shared: &mut Shared = &mut guard;
         let had_run = finished.is_some();
-        let ended = finished.and_then(|(key, outcome)| shared.memory.finish(key, outcome, now));
+        let after = finished.map(|over| shared.end(self.index, over, now));
         shared.workers.arrived(self.index);
         let next = if shared.closed {
             shared.workers.leave(self.index);
@@ -276,13 +284,59 @@ impl Worker {
         };
         let closed = shared.closed;
         drop(guard);
-        if let Some(ended) = ended {
-            ended.settle();
+        if let Some(after) = after {
+            after.settle(pool);
         }
         if closed && had_run {
             pool.drained.notify_waiters();
         }
         next
+    }
+}
+
+impl Shared {
+    /// Ends the attempt that a worker has made: with its run, or so that the run is tried again.
+    fn end(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
+        let Over { key, outcome, mut failure } = over;
+        // What somebody has cancelled is not tried again, also where the cancellation came too late for the attempt.
+        let cancelled = self.workers.is_cancelled(worker);
+        if outcome.is_failure()
+            && !cancelled
+            && !self.drained
+            && let Some(failed) = &mut failure
+            && let Some((backoff, failures)) = self.memory.may_retry(key)
+            && let Some(body) = failed.body.take()
+        {
+            let wait = backoff::wait(backoff, failures, self.jitter.next());
+            self.memory.retry(key, outcome, body, wait, now);
+            return After { failure, retry: Some((key, wait)), ended: None };
+        }
+        After { failure, retry: None, ended: self.memory.finish(key, outcome, now) }
+    }
+}
+
+/// What is left to do after an attempt, outside the lock.
+struct After {
+    failure: Option<Box<Failure>>,
+    retry: Option<(RunKey, Duration)>,
+    ended: Option<Ended>,
+}
+
+impl After {
+    fn settle(self, pool: &Pool) {
+        if let Some(failure) = self.failure {
+            failure.log(self.retry.map(|(_, wait)| wait));
+            // Dropping a value is code of the user.
+            let _ = panics::catch(|| drop(failure));
+        }
+        if let Some((key, wait)) = self.retry
+            && let Some(release_after) = pool.release_after.get()
+        {
+            release_after(key, wait);
+        }
+        if let Some(ended) = self.ended {
+            ended.settle();
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::hash::Hasher;
 use std::time::Duration;
 
+use jobs_syntax::Backoff;
+
 use super::*;
 use crate::config::Config;
 use crate::job::body::Erased;
@@ -280,6 +282,37 @@ fn overlap_and_enabled_come_from_the_deployment_then_the_source_then_the_default
 }
 
 #[test]
+fn timeout_retries_and_backoff_come_from_the_deployment_then_the_source() {
+    let seconds = Duration::from_secs;
+    let source = AttemptOptions {
+        timeout: Some(seconds(1)),
+        retries: Some(1),
+        backoff: Some(Backoff::new(seconds(1), seconds(11))),
+    };
+    let attempts = |attempts, say: fn(Config) -> Config| {
+        let (registered, problems, _) = resolved([Descriptor { attempts, ..job("a", 1, vec![]) }], say);
+        assert_eq!(problems, [""; 0]);
+        registered[0].info.attempts
+    };
+    assert_eq!(attempts(AttemptOptions::DEFAULT, |config| config), AttemptOptions::DEFAULT);
+    assert_eq!(attempts(source, |config| config), source);
+    assert_eq!(attempts(source, |config| config.job("a", |job| job.overlap("skip"))), source);
+    // One key leaves the others.
+    assert_eq!(
+        attempts(source, |config| config.job("a", |job| job.timeout(Duration::from_secs(2)))),
+        AttemptOptions { timeout: Some(seconds(2)), ..source }
+    );
+    assert_eq!(
+        attempts(source, |config| config.environment([("JOBS__JOB__A__RETRIES", "0")])),
+        AttemptOptions { retries: Some(0), ..source }
+    );
+    assert_eq!(
+        attempts(source, |config| config.environment([("JOBS__JOB__A__BACKOFF", "2s..22s")])),
+        AttemptOptions { backoff: Some(Backoff::new(seconds(2), seconds(22))), ..source }
+    );
+}
+
+#[test]
 fn the_environment_takes_the_spelling_of_the_program() {
     let jobs = [job("send-mail", 1, vec![schedule(WhenDecl::Named("cron.night-shift"))])];
     let (registered, problems, settings) = resolved(jobs, |config| {
@@ -386,8 +419,8 @@ fn one_key_under_name_and_alias_is_a_mistake() {
     let renamed = Descriptor { aliases: &["old"], ..job("new", 1, vec![spec("@daily")]) };
     let problems = problems([renamed], |config| {
         config
-            .job("old", |job| job.every(Duration::from_secs(5)).enabled(true).overlap("skip"))
-            .job("new", |job| job.schedule("@hourly").enabled(true))
+            .job("old", |job| job.every(Duration::from_secs(5)).enabled(true).overlap("skip").retries(3))
+            .job("new", |job| job.schedule("@hourly").enabled(true).retries(5))
     });
     let starts: Vec<_> = problems.iter().map(|problem| problem.lines().next().unwrap()).collect();
     assert_eq!(
@@ -395,6 +428,7 @@ fn one_key_under_name_and_alias_is_a_mistake() {
         [
             "`job.old.every` and `job.new.schedule` cannot both hold: `old` is an alias of `new`",
             "`job.old.enabled` and `job.new.enabled` cannot both hold: `old` is an alias of `new`",
+            "`job.old.retries` and `job.new.retries` cannot both hold: `old` is an alias of `new`",
         ]
     );
     assert!(problems[0].contains("\n  help: keep the one at jobs/src/registry/tests.rs:"), "{}", problems[0]);

@@ -5,6 +5,7 @@ use super::submission::RunHandle;
 use super::{Jobs, Phase};
 use crate::job::body::{Body, Template};
 use crate::job::descriptor::Descriptor;
+use crate::job::options::Origin;
 use crate::store::memory::JobIx;
 
 impl Jobs {
@@ -19,7 +20,7 @@ impl Jobs {
     pub async fn run_now(&self, job: &str) -> Result<RunHandle, SubmitError> {
         let ix = self.job_named(job)?;
         let Some(template) = self.template_of(ix) else { return Err(SubmitError::no_default(job)) };
-        self.clone().submit_known(ix, Body::Template(template))
+        self.clone().submit_known(ix, Body::Template(template), Origin::Submission)
     }
 
     /// Pauses a job: its slots pass without a run until [`resume`](Self::resume), and are counted as paused.

@@ -19,7 +19,7 @@ pub struct ShutdownReport {
     /// Runs of plain functions (or of async ones that never await) that did not finish in time; they go on until
     /// the process ends.
     pub still_running: usize,
-    /// Runs that were queued or delayed and never started. On memory they are lost.
+    /// Runs that were queued or delayed, or waited to be tried again. On memory they are lost.
     pub lost: usize,
 }
 

@@ -15,10 +15,12 @@ use crate::job::body::{Body, Template};
 use crate::job::context::Surroundings;
 use crate::job::descriptor::Startup;
 use crate::job::name::JobName;
+use crate::job::options::Origin;
 use crate::job::run::Outcome;
 use crate::pool::{Pool, Worker};
 use crate::registry::{self, Registered};
 use crate::scheduler::task::Scheduler;
+use crate::scheduler::timers::Delay;
 use crate::store::memory::JobIx;
 use crate::telemetry::{self, panics};
 
@@ -136,7 +138,14 @@ impl Jobs {
             let work = async move { worker.run(&pool).await };
             runtime.spawn(ambient::scope(host.clone(), work));
         };
-        inner.pool.open(surroundings, Box::new(spawn));
+        // The scheduler holds the pool.
+        let scheduler = Arc::downgrade(&inner.scheduler);
+        let release_after = move |run, wait| {
+            if let Some(scheduler) = scheduler.upgrade() {
+                scheduler.delay(run, Delay::For(wait));
+            }
+        };
+        inner.pool.open(surroundings, Box::new(release_after), Box::new(spawn));
         let scheduler = Arc::clone(&inner.scheduler);
         let task = supervise(&inner.runtime, "scheduler", move || {
             let scheduler = Arc::clone(&scheduler);
@@ -152,7 +161,7 @@ impl Jobs {
         jobs.sort_by_key(|(_, job)| (job.startup.map_or(0, |startup| startup.order), job.descriptor.name));
         for (ix, job) in jobs {
             let descriptor = job.descriptor;
-            let what = match self.submit_startup(*ix, job) {
+            let what = match self.submit_startup(*ix, job, Origin::BlockingStart) {
                 Ok(handle) => match handle.wait().await {
                     outcome if outcome.is_success() => continue,
                     Outcome::Lost => "was lost: jobs was shut down before it started".to_owned(),
@@ -167,9 +176,9 @@ impl Jobs {
         Ok(())
     }
 
-    fn submit_startup(&self, ix: JobIx, job: &Registered) -> Result<RunHandle, SubmitError> {
+    fn submit_startup(&self, ix: JobIx, job: &Registered, origin: Origin) -> Result<RunHandle, SubmitError> {
         let make = job.descriptor.default.ok_or_else(|| SubmitError::no_default(job.descriptor.name))?;
-        self.clone().submit_known(ix, Body::Template(Template::Make(make)))
+        self.clone().submit_known(ix, Body::Template(Template::Make(make)), origin)
     }
 
     /// Lets the schedules fire and the start-up jobs that block nothing begin.
@@ -194,7 +203,7 @@ impl Jobs {
         begun.sort_by_key(|(order, name, ..)| (*order, *name));
         for (_, _, ix, job) in begun {
             // Refused only when the program is shutting down already.
-            let _ = self.submit_startup(ix, &job);
+            let _ = self.submit_startup(ix, &job, Origin::Submission);
         }
     }
 }

@@ -18,7 +18,8 @@ use crate::job::body::{Body, Cloned, Template};
 use crate::job::descriptor::Descriptor;
 use crate::job::func::Func;
 use crate::job::name::JobName;
-use crate::job::run::{Outcome, RunId};
+use crate::job::options::Origin;
+use crate::job::run::{Attempt, Outcome, RunId};
 use crate::pool::Closed;
 use crate::registry;
 use crate::scheduler::timers::Delay;
@@ -241,7 +242,7 @@ impl RunHandle {
         self.id
     }
 
-    /// Waits until the run has ended, and says what it came to.
+    /// Waits until the run has ended, and says what it came to: after the last attempt, where it is tried again.
     ///
     /// The outcomes of the last 10 000 runs are kept; asked for one before those, the answer is
     /// [`Outcome::Unknown`]. A job that waits for another occupies its place in the pool meanwhile: in a pool
@@ -258,8 +259,16 @@ impl RunHandle {
         }
     }
 
-    /// Cancels the run. One that has not started never will; a running async job is dropped where it awaits; a
-    /// plain `fn` that runs cannot be stopped and goes on.
+    /// The attempts of the run that are over, the oldest first; empty when the run is not kept any more, as
+    /// [`wait`](Self::wait) says. Of one that was tried more often than a hundred times, the last hundred.
+    #[must_use]
+    pub fn attempts(&self) -> Vec<Attempt> {
+        self.jobs.inner.pool.attempts(self.key).iter().map(Attempt::from).collect()
+    }
+
+    /// Cancels the run. One that has not started never will, and one that waits to be tried again is not; a running
+    /// async job is dropped where it awaits; a plain `fn` that runs cannot be stopped and goes on, but is not tried
+    /// again.
     ///
     /// `false` when the run has ended already.
     pub async fn cancel(&self) -> bool {
@@ -276,12 +285,12 @@ impl fmt::Debug for RunHandle {
 impl Jobs {
     /// The handle to the instance goes on into the handle to the run, which spares a count of references.
     fn submit_now(self, who: &Who, body: Body) -> Result<RunHandle, SubmitError> {
-        let (id, key) = match self.inner.pool.submit(|memory| who.find(memory), body) {
+        let (id, key) = match self.inner.pool.submit(|memory| who.find(memory), body, Origin::Submission) {
             Ok(Ok(submitted)) => submitted,
             // The job is not known yet.
             Ok(Err(body)) => {
                 let job = self.register(who)?;
-                return self.submit_known(job, body);
+                return self.submit_known(job, body, Origin::Submission);
             }
             Err(Closed) => return Err(SubmitError::shut_down()),
         };
@@ -289,8 +298,13 @@ impl Jobs {
     }
 
     /// Queues a run of a job that is known.
-    pub(super) fn submit_known(self, job: JobIx, body: Body) -> Result<RunHandle, SubmitError> {
-        match self.inner.pool.submit(|_| Some(job), body) {
+    pub(super) fn submit_known(
+        self,
+        job: JobIx,
+        body: Body,
+        origin: Origin,
+    ) -> Result<RunHandle, SubmitError> {
+        match self.inner.pool.submit(|_| Some(job), body, origin) {
             Ok(submitted) => {
                 let (id, key) = submitted.expect("invariant: the job is known");
                 Ok(RunHandle { id, key, jobs: self })

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //!  submit ──────────────► available ──claim──► running ──finish──► ended, with its outcome
-//!  delay ──► scheduled ──────┘ ▲                  │
-//!  fire ───► waiting ──────────┘ predecessor ends │
-//!     └────► skipped                              └─ cancel: the worker is told, then finish
+//!  delay ──► scheduled ──────┘ ▲                │ │
+//!               ▲              │                │ └─ cancel: the worker is told, then finish
+//!               └─── retry ────┼────────────────┘
+//!  fire ───► waiting ──────────┘ predecessor ends
+//!     └────► skipped
 //! ```
 //!
 //! The runs that ended last are kept, so that their outcome can be asked for afterwards. Whoever waits for an outcome
@@ -14,8 +16,9 @@
 use std::any::TypeId;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::time::Duration;
 
-use jobs_syntax::Overlap;
+use jobs_syntax::{Backoff, Overlap};
 use tokio::sync::oneshot;
 
 use super::slab::{Key, Slab};
@@ -23,11 +26,15 @@ use crate::clock::Timestamp;
 use crate::job::body::Body;
 use crate::job::info::JobInfo;
 use crate::job::name::JobName;
-use crate::job::run::{Outcome, RunId, RunIds};
+use crate::job::options::Origin;
+use crate::job::run::{AttemptRecord, Outcome, RunId, RunIds};
 use crate::telemetry::panics;
 
 /// Of how many runs the outcome is kept after their end, over all jobs.
 pub(crate) const KEPT: usize = 10_000;
+
+/// Of how many attempts of a run the account is kept: the last.
+const KEPT_ATTEMPTS: usize = 100;
 
 /// The place of a job among those of its instance. Jobs are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,9 +62,16 @@ impl JobState {
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| waiting.len())
     }
+
+    fn ended(&mut self, run: Previous) {
+        match &mut self.previous {
+            Some(place) => **place = run,
+            none => *none = Some(Box::new(run)),
+        }
+    }
 }
 
-/// The run of a job that ended last.
+/// The run of a job that ended last, with the times of its last attempt.
 #[derive(Debug, Clone)]
 pub(crate) struct Previous {
     pub(crate) id: RunId,
@@ -73,7 +87,43 @@ struct Run {
     job: JobIx,
     slot: Option<Timestamp>,
     state: State,
+    /// How many attempts have begun.
+    attempt: u32,
+    /// How many attempts may follow the first.
+    retries: u32,
     body: Option<Body>,
+    failures: Failures,
+}
+
+/// The attempts of a run that did not succeed; of most runs there is none.
+#[derive(Debug, Default)]
+struct Failures(
+    #[expect(clippy::box_collection, reason = "8 bytes, not 24, for what is rare")]
+    Option<Box<Vec<AttemptRecord>>>,
+);
+
+impl Failures {
+    fn add(&mut self, record: AttemptRecord) {
+        let records = self.0.get_or_insert_default();
+        if records.len() == KEPT_ATTEMPTS {
+            records.remove(0);
+        }
+        records.push(record);
+    }
+
+    fn all(&self) -> &[AttemptRecord] {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What is kept of a run that has ended.
+#[derive(Debug)]
+struct Kept {
+    key: RunKey,
+    outcome: Outcome,
+    failures: Failures,
+    /// Number, start and end of the attempt that succeeded.
+    success: Option<(u32, Timestamp, Timestamp)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +145,12 @@ pub(crate) struct Claim {
     pub(crate) body: Body,
     /// The job is a plain `fn`, which cannot be stopped.
     pub(crate) blocking: bool,
+    /// Which attempt of the run this is, from 1.
+    pub(crate) attempt: u32,
+    /// How many attempts may follow the first.
+    pub(crate) retries: u32,
+    /// How long an attempt may take.
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// What became of a slot.
@@ -170,7 +226,7 @@ pub(crate) struct Memory {
     by_type: HashMap<TypeId, JobIx, BuildHasherDefault<TypeIdHasher>>,
     runs: Slab<Run>,
     /// What runs came to that have ended, the oldest first.
-    ended: VecDeque<(RunKey, Outcome)>,
+    ended: VecDeque<Kept>,
     /// Available runs, in the order in which they became so. A key whose run was cancelled is passed over.
     queue: VecDeque<RunKey>,
     queued: usize,
@@ -261,8 +317,14 @@ impl Memory {
     // Runs.
 
     /// A run that may start at once.
-    pub(crate) fn submit(&mut self, job: JobIx, body: Body, now: Timestamp) -> (RunId, RunKey) {
-        let added = self.add_run(job, None, State::Available, body, now);
+    pub(crate) fn submit(
+        &mut self,
+        job: JobIx,
+        body: Body,
+        origin: Origin,
+        now: Timestamp,
+    ) -> (RunId, RunKey) {
+        let added = self.add_run(job, None, origin, State::Available, body, now);
         self.make_available(job, added.1);
         added
     }
@@ -276,7 +338,7 @@ impl Memory {
         now: Timestamp,
     ) -> (RunId, RunKey) {
         self.job_mut(job).scheduled += 1;
-        self.add_run(job, None, State::Scheduled { due }, body, now)
+        self.add_run(job, None, Origin::Submission, State::Scheduled { due }, body, now)
     }
 
     /// When a delayed run is due; none when it is not delayed any more.
@@ -306,7 +368,7 @@ impl Memory {
         let overlap = state.info.overlap;
         let busy = state.slot_live > 0;
         if !busy || overlap == Overlap::Allow {
-            let (_, key) = self.add_run(job, Some(slot), State::Available, body, now);
+            let (_, key) = self.add_run(job, Some(slot), Origin::Slot, State::Available, body, now);
             self.make_available(job, key);
             return Fired::Queued;
         }
@@ -318,7 +380,7 @@ impl Memory {
         };
         let idle_now = self.job(job).slot_live == 0;
         let state = if idle_now { State::Available } else { State::Waiting };
-        let (_, key) = self.add_run(job, Some(slot), state, body, now);
+        let (_, key) = self.add_run(job, Some(slot), Origin::Slot, state, body, now);
         if idle_now {
             self.make_available(job, key);
         } else {
@@ -349,33 +411,79 @@ impl Memory {
             let Some(run) = self.runs.get_mut(key) else { continue };
             let Some(body) = run.body.take() else { continue };
             run.state = State::Running { worker, started: now };
+            run.attempt = run.attempt.saturating_add(1);
             let (id, slot, job) = (run.id, run.slot, run.job);
+            let (attempt, retries) = (run.attempt, run.retries);
             let state = &mut self.jobs[job.0 as usize];
             state.available -= 1;
             state.running += 1;
             self.queued -= 1;
             self.running += 1;
             let blocking = state.info.descriptor.is_some_and(|descriptor| descriptor.blocking);
+            let timeout = state.info.attempts.timeout;
             let job = state.info.name.clone();
-            return Some(Claim { key, id, job, slot, started: now, body, blocking });
+            return Some(Claim {
+                key,
+                id,
+                job,
+                slot,
+                started: now,
+                body,
+                blocking,
+                attempt,
+                retries,
+                timeout,
+            });
         }
+    }
+
+    /// By which backoff, and after how many failures, a run that executes may be tried again; none when this is its
+    /// last attempt.
+    pub(crate) fn may_retry(&self, key: RunKey) -> Option<(Backoff, u32)> {
+        let run = self.runs.get(key)?;
+        let backoff = || (self.job(run.job).info.attempts.backoff(), run.attempt);
+        (run.attempt <= run.retries).then(backoff)
+    }
+
+    /// An attempt of a run that was claimed has failed, and another is to follow when `wait` has passed.
+    pub(crate) fn retry(
+        &mut self,
+        key: RunKey,
+        outcome: Outcome,
+        body: Body,
+        wait: Duration,
+        now: Timestamp,
+    ) {
+        let run = self.runs.get_mut(key).expect("invariant: a run that executes is kept");
+        let State::Running { started, .. } = run.state else {
+            unreachable!("invariant: only the worker that executes a run ends its attempt")
+        };
+        run.failures.add(AttemptRecord { number: run.attempt, started, finished: now, outcome });
+        run.state = State::Scheduled { due: now.saturating_add(wait) };
+        run.body = Some(body);
+        let job = run.job;
+        self.running -= 1;
+        let job = self.job_mut(job);
+        job.running -= 1;
+        job.scheduled += 1;
     }
 
     /// A run that was claimed has come to its end. Its waiting successor becomes available in the same step.
     pub(crate) fn finish(&mut self, key: RunKey, outcome: Outcome, now: Timestamp) -> Option<Ended> {
         let State::Running { started, .. } = self.runs.get(key)?.state else { return None };
-        let Run { id, slot, job: ix, .. } = self.runs.remove(key)?;
+        let Run { id, slot, job: ix, attempt, mut failures, .. } = self.runs.remove(key)?;
         self.running -= 1;
         let waiters = self.waiters_of(key);
         let told = if waiters.is_empty() { None } else { Some(outcome.clone()) };
-        self.keep(key, outcome.clone());
+        let success = outcome.is_success().then_some((attempt, started, now));
+        if success.is_none() {
+            failures.add(AttemptRecord { number: attempt, started, finished: now, outcome: outcome.clone() });
+        }
+        self.keep(Kept { key, outcome: outcome.clone(), failures, success });
         let previous = Previous { id, slot, started, finished: now, outcome };
         let job = &mut self.jobs[ix.0 as usize];
         job.running -= 1;
-        match &mut job.previous {
-            Some(place) => **place = previous,
-            none => *none = Some(Box::new(previous)),
-        }
+        job.ended(previous);
         if slot.is_some() {
             self.slot_ended(ix);
         }
@@ -383,11 +491,31 @@ impl Memory {
     }
 
     /// Keeps what a run came to, and forgets the oldest of too many.
-    fn keep(&mut self, key: RunKey, outcome: Outcome) {
+    fn keep(&mut self, kept: Kept) {
         if self.ended.len() == KEPT {
             self.ended.pop_front();
         }
-        self.ended.push_back((key, outcome));
+        self.ended.push_back(kept);
+    }
+
+    fn kept(&self, key: RunKey) -> Option<&Kept> {
+        // Most ask soon after the end.
+        self.ended.iter().rev().find(|kept| kept.key == key)
+    }
+
+    /// The attempts of a run that are over, the oldest first; none when the run is not kept any more.
+    pub(crate) fn attempts(&self, key: RunKey) -> Vec<AttemptRecord> {
+        if let Some(run) = self.runs.get(key) {
+            return run.failures.all().to_vec();
+        }
+        let Some(kept) = self.kept(key) else { return Vec::new() };
+        let success = kept.success.map(|(number, started, finished)| AttemptRecord {
+            number,
+            started,
+            finished,
+            outcome: Outcome::Succeeded,
+        });
+        kept.failures.all().iter().cloned().chain(success).collect()
     }
 
     /// Ends a run that has not started, or names the worker that executes it.
@@ -399,7 +527,7 @@ impl Memory {
         self.end_unstarted(key, Outcome::Cancelled).map_or(Cancel::Gone, Cancel::Ended)
     }
 
-    /// Ends every run that has not started, at shutdown.
+    /// Ends every run that does not execute, at shutdown.
     pub(crate) fn drain(&mut self) -> Vec<Ended> {
         // Successors of runs that are ended here must not be promoted but end as well.
         for job in &mut self.jobs {
@@ -411,8 +539,13 @@ impl Memory {
     }
 
     fn end_unstarted(&mut self, key: RunKey, outcome: Outcome) -> Option<Ended> {
-        let Run { state, body, slot, job: ix, .. } = self.runs.remove(key)?;
+        let Run { id, state, body, slot, job: ix, failures, .. } = self.runs.remove(key)?;
         let job = self.job_mut(ix);
+        // What never started is no previous run.
+        if let Some(last) = failures.all().last() {
+            let (started, finished) = (last.started, last.finished);
+            job.ended(Previous { id, slot, started, finished, outcome: outcome.clone() });
+        }
         match state {
             State::Scheduled { .. } => job.scheduled -= 1,
             State::Available => {
@@ -429,7 +562,7 @@ impl Memory {
         if slot.is_some() {
             self.slot_ended(ix);
         }
-        self.keep(key, outcome.clone());
+        self.keep(Kept { key, outcome: outcome.clone(), failures, success: None });
         Some(Ended { outcome, waiters: self.waiters_of(key), body })
     }
 
@@ -440,9 +573,7 @@ impl Memory {
             self.waiters.entry(key).or_default().push(sender);
             return Watch::Pending(receiver);
         }
-        // Most ask soon after the end.
-        let kept = self.ended.iter().rev().find(|(ended, _)| *ended == key);
-        kept.map_or(Watch::Gone, |(_, outcome)| Watch::Ended(outcome.clone()))
+        self.kept(key).map_or(Watch::Gone, |kept| Watch::Ended(kept.outcome.clone()))
     }
 
     fn waiters_of(&mut self, key: RunKey) -> Vec<oneshot::Sender<Outcome>> {
@@ -453,15 +584,20 @@ impl Memory {
         &mut self,
         job: JobIx,
         slot: Option<Timestamp>,
+        origin: Origin,
         state: State,
         body: Body,
         now: Timestamp,
     ) -> (RunId, RunKey) {
-        if slot.is_some() {
-            self.job_mut(job).slot_live += 1;
-        }
         let id = self.ids.next(now);
-        (id, self.runs.insert(Run { id, job, slot, state, body: Some(body) }))
+        let account = self.job_mut(job);
+        if slot.is_some() {
+            account.slot_live += 1;
+        }
+        let retries = account.info.attempts.retries(origin);
+        let failures = Failures::default();
+        let run = Run { id, job, slot, state, attempt: 0, retries, body: Some(body), failures };
+        (id, self.runs.insert(run))
     }
 
     fn make_available(&mut self, job: JobIx, key: RunKey) {

@@ -3,19 +3,55 @@
 pub(crate) mod panics;
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use panics::Panic;
 
-/// A run came back with an error.
-pub(crate) fn failed(job: &str, run: &dyn Display, error: &str) {
-    tracing::error!(job, run = %run, error, "job failed");
+/// An attempt of a run that failed, in whatever way.
+pub(crate) struct Attempt<'a> {
+    pub(crate) job: &'a str,
+    pub(crate) run: &'a dyn Display,
+    /// Which attempt it was, from 1, and of how many.
+    pub(crate) attempt: u32,
+    pub(crate) of: u32,
+    /// How long until the next; none after the last.
+    pub(crate) retry_in: Option<Duration>,
 }
 
-/// A run panicked.
-pub(crate) fn panicked(job: &str, run: &dyn Display, panic: &Panic) {
+/// An attempt came back with an error.
+pub(crate) fn failed(attempt: &Attempt<'_>, error: &str) {
+    let Attempt { job, run, attempt, of, retry_in } = attempt;
+    match retry_in {
+        Some(wait) => {
+            tracing::warn!(job, %run, attempt, of, retry_in = ?wait, error, "job failed and is tried again");
+        }
+        None => tracing::error!(job, %run, attempt, of, error, "job failed"),
+    }
+}
+
+/// An attempt panicked.
+pub(crate) fn panicked(attempt: &Attempt<'_>, panic: &Panic) {
+    let Attempt { job, run, attempt, of, retry_in } = attempt;
     let location = panic.location.as_deref().unwrap_or("unknown");
     let backtrace = panic.backtrace.as_ref().map(ToString::to_string).unwrap_or_default();
-    tracing::error!(job, run = %run, panic = panic.message, location, backtrace, "job panicked");
+    let panic = panic.message.as_str();
+    match retry_in {
+        Some(wait) => tracing::warn!(
+            job, %run, attempt, of, retry_in = ?wait, panic, location, backtrace, "job panicked and is tried again"
+        ),
+        None => tracing::error!(job, %run, attempt, of, panic, location, backtrace, "job panicked"),
+    }
+}
+
+/// An attempt took longer than it may.
+pub(crate) fn timed_out(attempt: &Attempt<'_>, after: Duration) {
+    let Attempt { job, run, attempt, of, retry_in } = attempt;
+    match retry_in {
+        Some(wait) => {
+            tracing::warn!(job, %run, attempt, of, retry_in = ?wait, ?after, "job timed out and is tried again");
+        }
+        None => tracing::error!(job, %run, attempt, of, ?after, "job timed out"),
+    }
 }
 
 /// The wall clock moved on its own.

@@ -59,7 +59,7 @@ pub(crate) fn interval(text: Piece<'_>) -> Result<Duration, SyntaxError> {
     Ok(duration)
 }
 
-fn parse(text: Piece<'_>) -> Result<Duration, SyntaxError> {
+pub(crate) fn parse(text: Piece<'_>) -> Result<Duration, SyntaxError> {
     let text = text.trim();
     if text.is_empty() {
         return Err(text

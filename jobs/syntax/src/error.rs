@@ -60,6 +60,8 @@ pub enum SyntaxErrorKind {
     UnknownPrefix,
     /// `TZ=` without a zone.
     MissingZone,
+    /// A second `TZ=`.
+    RepeatedZone,
     /// A text that cannot be the name of a time zone.
     InvalidZone,
     /// A zone with no schedule behind it.
@@ -78,7 +80,7 @@ pub enum SyntaxErrorKind {
     ZeroDuration,
     /// A duration below zero.
     NegativeDuration,
-    /// An interval below [`MIN_INTERVAL`](crate::MIN_INTERVAL).
+    /// An interval below [`MIN_INTERVAL`](crate::MIN_INTERVAL), or a wait below [`MIN_BACKOFF`](crate::MIN_BACKOFF).
     DurationTooShort,
     /// A duration above [`MAX_DURATION`](crate::MAX_DURATION).
     DurationTooLong,

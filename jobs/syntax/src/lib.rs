@@ -1,4 +1,5 @@
-//! The schedule language of `jobs`: what `schedule = "…"`, `every = "…"` and a line `cron.<name> = "…"` may say.
+//! The schedule language of `jobs`: what `schedule = "…"`, `every = "…"` and a line `cron.<name> = "…"` may say,
+//! and the other texts that the macro and the config have in common.
 //!
 //! The macro, the config and the running program all read it with this crate, so what one accepts the others do,
 //! and a mistake is answered alike everywhere, with its place and its fix:
@@ -98,6 +99,11 @@
 //!
 //! A duration is above zero and up to 2⁶³ − 1 nanoseconds (292 years). What is less than a nanosecond is dropped.
 //!
+//! # Backoff
+//!
+//! The waits before the retries of a run: `1s..10m` begins with one second and doubles up to ten minutes, `30s` is
+//! thirty seconds each time. A wait is 10 ms at least, so that what fails at once is not tried in a busy loop.
+//!
 //! # Zones
 //!
 //! A zone is a name of the tz database (`Europe/Oslo`), `UTC`, `local`, or an offset (`+05:30`). This crate looks at
@@ -163,7 +169,7 @@ mod special;
 mod value;
 mod zone;
 
-pub use backoff::Backoff;
+pub use backoff::{Backoff, MAX_RETRIES, MIN_BACKOFF};
 pub use calendar::CivilDay;
 pub use cron::{CronSpec, Stars};
 pub use duration::{MAX_DURATION, MIN_INTERVAL, format_duration, parse_duration, parse_interval};

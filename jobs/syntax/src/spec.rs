@@ -130,6 +130,13 @@ fn split_zone(text: Piece<'_>) -> Result<(Option<Piece<'_>>, Piece<'_>), SyntaxE
             quoted(&format!("{} 0 3 * * *", word.text()))
         )));
     }
+    let (next, _) = rest.split_word();
+    if next.split_once('=').is_some_and(|(key, _)| matches!(key.text(), "TZ" | "CRON_TZ")) {
+        let message = format!("{} is a second zone, and a schedule has one", quoted(next.text()));
+        return Err(next
+            .error(Kind::RepeatedZone, message)
+            .with_help("keep one; for several zones write several schedules"));
+    }
     Ok((Some(zone), rest))
 }
 

@@ -35,6 +35,22 @@ fn day(item: Piece<'_>, set: &mut FieldSet) -> Result<bool, SyntaxError> {
             "days cannot be counted from the end of the month; the last is `L`, the last weekday `LW`",
         ));
     }
+    if let Some((begin, end)) = item.split_once('-') {
+        let is_last =
+            |end: Piece<'_>| ["L", "LW"].into_iter().any(|last| end.text().eq_ignore_ascii_case(last));
+        if is_last(begin) {
+            return Err(invalid(
+                item,
+                "`LW` stands alone: it is the last weekday of the month, and no days are counted from it",
+            ));
+        }
+        if is_last(end) {
+            return Err(invalid(
+                item,
+                "a range ends with a number; up to the end of every month is up to 31, as in `15-31`",
+            ));
+        }
+    }
     let Some(before) = without_letter(item, 'W') else { return Ok(false) };
     if before.is_empty() {
         return Err(invalid(

@@ -4,9 +4,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use jobs_syntax::{
-    MAX_DURATION, MAX_TEXT, MIN_INTERVAL, Overlap, ScheduleText, Spec, SyntaxError, When, check_job_name,
-    check_schedule_key, check_schedule_name, format_duration, nearest, parse_duration, parse_interval,
-    parse_zone_name,
+    Backoff, MAX_DURATION, MAX_TEXT, MIN_BACKOFF, MIN_INTERVAL, Overlap, ScheduleText, Spec, SyntaxError,
+    When, check_job_name, check_schedule_key, check_schedule_name, format_duration, nearest, parse_duration,
+    parse_interval, parse_zone_name,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -14,13 +14,14 @@ use proptest::sample::select;
 type Parser = fn(&str) -> Result<(), SyntaxError>;
 
 /// Every parser of the crate, without what it makes of the text.
-const PARSERS: [Parser; 9] = [
+const PARSERS: [Parser; 10] = [
     |text| Spec::parse(text).map(drop),
     |text| ScheduleText::parse(text).map(drop),
     |text| parse_duration(text).map(drop),
     |text| parse_interval(text).map(drop),
     |text| parse_zone_name(text).map(drop),
     |text| Overlap::parse(text).map(drop),
+    |text| Backoff::parse(text).map(drop),
     check_job_name,
     check_schedule_name,
     check_schedule_key,
@@ -54,6 +55,9 @@ fn parse_all(text: &str) {
     }
     if let Ok(duration) = parse_duration(text) {
         assert_eq!(parse_duration(&format_duration(duration)), Ok(duration), "{text:?}");
+    }
+    if let Ok(backoff) = Backoff::parse(text) {
+        assert_eq!(Backoff::parse(&backoff.to_string()), Ok(backoff), "{text:?}");
     }
 }
 
@@ -153,6 +157,7 @@ fn scrambled() -> impl Strategy<Value = String> {
         "cron.",
         "1h",
         "30m",
+        "..",
         ".",
         "+",
         "=",
@@ -230,6 +235,25 @@ proptest! {
     fn a_duration_is_read_back_from_its_canonical_text(nanos in 1..=i64::MAX as u64, shift in 0..63_u32) {
         let duration = Duration::from_nanos((nanos >> shift).max(1));
         prop_assert_eq!(parse_duration(&format_duration(duration)), Ok(duration));
+    }
+
+    #[test]
+    fn a_backoff_is_two_durations_in_order_and_is_read_back(
+        first in valid_duration(),
+        longest in valid_duration(),
+        around in select(&["", " ", "\t "][..]),
+    ) {
+        let in_range = |text: &str| parse_duration(text).ok().filter(|wait| *wait >= MIN_BACKOFF);
+        let parsed = Backoff::parse(&format!("{around}{first}{around}..{around}{longest}{around}"));
+        match (in_range(&first), in_range(&longest)) {
+            (Some(first), Some(longest)) if first <= longest => {
+                let backoff = parsed.expect("two durations in order");
+                prop_assert_eq!((backoff.first(), backoff.longest()), (first, longest));
+                prop_assert_eq!(Backoff::parse(&backoff.to_string()), Ok(backoff));
+                prop_assert_eq!(Backoff::parse(&format_duration(first)), Ok(Backoff::new(first, first)));
+            }
+            _ => prop_assert!(parsed.is_err()),
+        }
     }
 
     #[test]

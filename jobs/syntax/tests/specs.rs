@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jobs_syntax::{CronSpec, MAX_TEXT, Overlap, ScheduleText, Spec, Stars, When, parse_zone_name};
+use jobs_syntax::{Backoff, CronSpec, MAX_TEXT, Overlap, ScheduleText, Spec, Stars, When, parse_zone_name};
 
 /// A text and its canonical form.
 const CANONICAL: &[(&str, &str)] = &[
@@ -280,4 +280,28 @@ fn overlap_policies_are_read_back() {
         assert_eq!(Overlap::parse(&format!(" {policy} ")), Ok(policy));
     }
     assert_eq!(Overlap::default(), Overlap::BufferOne);
+}
+
+#[test]
+fn a_backoff_has_a_first_wait_and_a_longest() {
+    let [ms, s, m, h] =
+        [1_u64, 1_000, 60_000, 3_600_000].map(|unit| move |n: u64| Duration::from_millis(n * unit));
+    for (text, first, longest, printed) in [
+        ("1s..10m", s(1), m(10), "1s..10m"),
+        (" 1s .. 10m ", s(1), m(10), "1s..10m"),
+        ("1.5s..2m", s(1) + ms(500), m(2), "1s500ms..2m"),
+        ("60s..1h", m(1), h(1), "1m..1h"),
+        // One wait is the same each time.
+        ("30s", s(30), s(30), "30s..30s"),
+        ("30s..30s", s(30), s(30), "30s..30s"),
+        ("10ms..10ms", ms(10), ms(10), "10ms..10ms"),
+    ] {
+        let backoff = Backoff::parse(text).unwrap_or_else(|error| panic!("{}", error.render(text)));
+        assert_eq!(
+            (backoff.first(), backoff.longest(), &*backoff.to_string()),
+            (first, longest, printed),
+            "{text}"
+        );
+    }
+    assert_eq!(Backoff::parse("1s..1h"), Ok(Backoff::DEFAULT));
 }

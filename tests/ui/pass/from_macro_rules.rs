@@ -43,7 +43,25 @@ macro_rules! name_from_outside {
 
 name_from_outside!(one: u8, two: String);
 
+macro_rules! with_text {
+    ($text:expr) => {
+        #[job(every = "1h", args(to = $text))]
+        async fn texts(to: String, #[default = $text] from: Box<str>) {
+            drop((to, from));
+        }
+    };
+}
+
+macro_rules! with_text_passed_on {
+    ($text:expr) => {
+        with_text!($text);
+    };
+}
+
+with_text_passed_on!("ops");
+
 fn main() {
+    let _ = texts { to: String::new(), from: "ops".into() };
     let _ = (from_macro { value: vec![] }, other_from_macro { value: None });
     let _ = passed_through { text: String::new(), cx: 1 };
 }

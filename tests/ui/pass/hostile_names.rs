@@ -35,7 +35,7 @@ macro_rules! submit { ($($t:tt)*) => { compile_error!("shadowed") } }
 
 struct Db;
 
-#[jobs::job(every = "24h", startup = "blocking", order = 3, overlap = "skip", aliases = ["old"])]
+#[jobs::job(every = "24h", startup = "blocking", order = 3, overlap = "skip", aliases = ["old"], timeout = "30s", retries = 5, backoff = "1s..10m")]
 async fn sweep() {}
 
 #[jobs::job(schedule = "0 0 3 * * *", tz = "Europe/Oslo", key = "night", args(to = "ops"))]

@@ -1,7 +1,7 @@
 //! Nothing is in scope.
 #![no_implicit_prelude]
 
-#[::jobs::job(every = "24h", startup)]
+#[::jobs::job(every = "24h", startup, timeout = "30s", retries = 5, backoff = "1s..10m")]
 async fn sweep() {}
 
 #[::jobs::job(schedule = "0 0 3 * * *", args(to = "ops"))]

@@ -44,7 +44,7 @@ use jobs::{Job, JobContext, JobResult, job};
 pub struct Db;
 
 /// Sweeps.
-#[job(every = "24h", startup = "blocking")]
+#[job(every = "24h", startup = "blocking", timeout = "30s", retries = 5, backoff = "1s..10m")]
 pub async fn sweep() {}
 
 /// Mails.

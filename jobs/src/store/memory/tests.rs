@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::job::body::{Erased, Template};
+use crate::job::options::AttemptOptions;
+
+const RETRIES: u32 = 2;
 
 /// A small generator of our own: the same numbers on every machine.
 struct Random(u64);
@@ -36,6 +39,9 @@ struct ModelRun {
     job: usize,
     of_slot: bool,
     is: Where,
+    /// How many attempts have begun, and how many of them have failed.
+    tried: u32,
+    failed: u32,
     waiter: Option<oneshot::Receiver<Outcome>>,
     told: Option<Outcome>,
 }
@@ -46,7 +52,8 @@ impl ModelRun {
     }
 
     fn is_active(&self) -> bool {
-        matches!(self.is, Where::Available(_) | Where::Running { .. })
+        // A run of a slot is scheduled only to be tried again.
+        matches!(self.is, Where::Available(_) | Where::Running { .. } | Where::Scheduled)
     }
 }
 
@@ -61,7 +68,7 @@ impl Model {
     fn add(&mut self, added: (RunId, RunKey), job: usize, of_slot: bool, is: Where) {
         let (id, key) = added;
         assert!(self.runs.iter().all(|run| run.key != key || !run.is_live()), "a key means one live run");
-        self.runs.push(ModelRun { key, id, job, of_slot, is, waiter: None, told: None });
+        self.runs.push(ModelRun { key, id, job, of_slot, is, tried: 0, failed: 0, waiter: None, told: None });
     }
 
     fn available(&mut self) -> Where {
@@ -109,7 +116,7 @@ fn info(name: &'static str, overlap: Overlap) -> JobInfo {
         name: JobName::Static(name),
         descriptor: None,
         overlap,
-        attempts: crate::job::options::AttemptOptions::DEFAULT,
+        attempts: AttemptOptions { retries: Some(RETRIES), ..AttemptOptions::DEFAULT },
         enabled: true,
         is_func: true,
     }
@@ -184,7 +191,7 @@ fn random_walk(seed: u64, steps: usize) {
         let at = format!("seed {seed}, step {step}, action {what}");
         match what {
             0..3 => {
-                let added = memory.submit(ix, body(), now());
+                let added = memory.submit(ix, body(), Origin::Submission, now());
                 let is = model.available();
                 model.add(added, job, false, is);
             }
@@ -236,6 +243,8 @@ fn random_walk(seed: u64, steps: usize) {
                     assert_eq!((claim.key, claim.slot.is_some()), (run.key, run.of_slot), "{at}");
                     assert_eq!(&*claim.job, names[run.job], "{at}");
                     run.is = Where::Running { worker };
+                    run.tried += 1;
+                    assert_eq!((claim.attempt, claim.retries), (run.tried, RETRIES), "{at}");
                 }
             }
             14..17 => {
@@ -247,12 +256,29 @@ fn random_walk(seed: u64, steps: usize) {
                     1 => Outcome::Panicked(step.to_string()),
                     _ => Outcome::Succeeded,
                 };
-                settle(memory.finish(model.runs[run].key, outcome.clone(), now()));
+                let key = model.runs[run].key;
+                let again = memory.may_retry(key);
+                let tried = model.runs[run].tried;
+                assert_eq!(again.map(|(_, failures)| failures), (tried <= RETRIES).then_some(tried), "{at}");
+                model.runs[run].failed += u32::from(!outcome.is_success());
+                if again.is_some() && outcome.is_failure() && random.below(4) > 0 {
+                    memory.retry(key, outcome, body(), Duration::from_secs(1), now());
+                    assert_eq!(memory.due(key).unwrap().1, model.runs[run].id, "{at}");
+                    model.runs[run].is = Where::Scheduled;
+                    check(&memory, &jobs, &mut model, &at);
+                    continue;
+                }
+                settle(memory.finish(key, outcome.clone(), now()));
                 let previous = memory.job(jobs[model.runs[run].job]).previous.as_ref().unwrap();
                 assert_eq!((previous.id, &previous.outcome), (model.runs[run].id, &outcome), "{at}");
                 model.end(run, outcome);
                 // Once more changes nothing.
-                assert!(memory.finish(model.runs[run].key, Outcome::Cancelled, now()).is_none(), "{at}");
+                assert!(memory.finish(key, Outcome::Cancelled, now()).is_none(), "{at}");
+                let attempts = memory.attempts(key);
+                assert_eq!(attempts.len(), tried as usize, "{at}");
+                let failed = attempts.iter().filter(|attempt| attempt.outcome.is_failure()).count();
+                assert_eq!(failed, model.runs[run].failed as usize, "{at}");
+                assert!(attempts.iter().map(|attempt| attempt.number).eq(1..=tried), "{at}");
             }
             17..19 => {
                 let all: Vec<_> = (0..model.runs.len()).collect();
@@ -305,8 +331,9 @@ fn random_walk(seed: u64, steps: usize) {
         let run = model.runs.iter().position(|run| run.id == claim.id).unwrap();
         model.runs[run].is = Where::Running { worker: 0 };
     }
-    let scheduled = model.at_all(|is| *is == Where::Scheduled).len();
-    assert_eq!((memory.live(), memory.queued()), (scheduled, 0), "seed {seed}: what is left");
+    // What is delayed, and what waits behind a run that is to be tried again.
+    let kept_back = model.at_all(|is| matches!(is, Where::Scheduled | Where::Waiting)).len();
+    assert_eq!((memory.live(), memory.queued()), (kept_back, 0), "seed {seed}: what is left");
     check(&memory, &jobs, &mut model, &format!("seed {seed}, at the end"));
 }
 
@@ -379,7 +406,7 @@ fn outcomes_of_the_last_runs_are_kept() {
     let job = memory.bind_job(info("a", Overlap::Skip)).unwrap();
     let mut keys = Vec::new();
     for i in 0..KEPT + 10 {
-        let (_, key) = memory.submit(job, body(), now());
+        let (_, key) = memory.submit(job, body(), Origin::Submission, now());
         let claim = memory.claim(0, now()).unwrap();
         assert_eq!(claim.key, key);
         memory.finish(key, Outcome::Failed(i.to_string()), now());
@@ -412,4 +439,48 @@ fn a_name_belongs_to_one_job() {
         (memory.job_of_type(TypeId::of::<u8>()), memory.job_of_type(TypeId::of::<u16>())),
         (Some(other), None)
     );
+}
+
+#[test]
+fn a_run_that_waits_to_be_tried_again_holds_back_its_successor_until_it_is_cancelled() {
+    let mut memory = Memory::new(0);
+    let job = memory.bind_job(info("a", Overlap::BufferOne)).unwrap();
+    assert!(matches!(memory.fire(job, now(), body(), now()), Fired::Queued));
+    let claim = memory.claim(0, now()).unwrap();
+    memory.retry(claim.key, Outcome::Failed("no".into()), body(), Duration::from_secs(1), now());
+    assert!(matches!(memory.fire(job, now(), body(), now()), Fired::Waiting));
+    assert!(matches!(memory.fire(job, now(), body(), now()), Fired::Skipped(_)));
+    assert!(memory.claim(0, now()).is_none());
+    let Cancel::Ended(ended) = memory.cancel(claim.key) else { panic!("it does not run") };
+    assert_eq!(ended.outcome, Outcome::Cancelled);
+    let previous = memory.job(job).previous.as_ref().unwrap();
+    assert_eq!((previous.id, &previous.outcome), (claim.id, &Outcome::Cancelled), "it had started");
+    assert_eq!(memory.attempts(claim.key).len(), 1);
+    assert!(memory.claim(0, now()).is_some(), "the successor's turn");
+}
+
+#[test]
+fn of_many_attempts_the_last_are_kept() {
+    let mut memory = Memory::new(0);
+    let attempts = AttemptOptions { retries: Some(u32::MAX), ..AttemptOptions::DEFAULT };
+    let job = memory.bind_job(JobInfo { attempts, ..info("a", Overlap::Skip) }).unwrap();
+    let (_, key) = memory.submit(job, body(), Origin::BlockingStart, now());
+    for _ in 0..KEPT_ATTEMPTS + 5 {
+        assert!(memory.claim(0, now()).is_some());
+        memory.retry(key, Outcome::Failed(String::new()), body(), Duration::ZERO, now());
+        assert!(memory.release(key));
+    }
+    let numbers: Vec<_> = memory.attempts(key).iter().map(|attempt| attempt.number).collect();
+    assert!(numbers.into_iter().eq(6..=KEPT_ATTEMPTS as u32 + 5));
+}
+
+#[test]
+fn retries_where_nothing_is_said() {
+    let retries = |origin| AttemptOptions::DEFAULT.retries(origin);
+    assert_eq!(
+        (retries(Origin::Slot), retries(Origin::Submission), retries(Origin::BlockingStart)),
+        (0, 20, 0)
+    );
+    let said = AttemptOptions { retries: Some(3), ..AttemptOptions::DEFAULT };
+    assert_eq!((said.retries(Origin::Slot), said.retries(Origin::BlockingStart)), (3, 3));
 }

@@ -1,8 +1,8 @@
-//! A duration that is accepted reads back from its canonical text; a mistake has a place within the text.
+//! A duration or a backoff that is accepted reads back from its canonical text; a mistake has a place within the text.
 
 #![no_main]
 
-use jobs_syntax::{MAX_DURATION, format_duration, parse_duration, parse_interval};
+use jobs_syntax::{Backoff, MAX_DURATION, format_duration, parse_duration, parse_interval};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -11,6 +11,13 @@ fuzz_target!(|text: &str| {
             assert!(!duration.is_zero() && duration <= MAX_DURATION);
             assert_eq!(parse_duration(&format_duration(duration)), Ok(duration));
         }
+        Err(error) => {
+            assert!(text.get(error.span()).is_some(), "{:?}", error.span());
+            assert!(error.render(text).lines().count() <= 4);
+        }
+    }
+    match Backoff::parse(text) {
+        Ok(backoff) => assert_eq!(Backoff::parse(&backoff.to_string()), Ok(backoff)),
         Err(error) => {
             assert!(text.get(error.span()).is_some(), "{:?}", error.span());
             assert!(error.render(text).lines().count() <= 4);

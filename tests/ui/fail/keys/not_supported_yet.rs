@@ -1,6 +1,6 @@
 use jobs::job;
 
-#[job(every = "1h", retries = 5)]
+#[job(every = "1h", priority = 5)]
 async fn sweep() {}
 
 fn main() {

@@ -1,0 +1,102 @@
+//! An argument: the types that it cannot have. Each is refused here, before the bounds of the generated code would
+//! refuse it once for every place where they are needed.
+
+use proc_macro2::Ident;
+use quote::ToTokens as _;
+use syn::{PatType, Type};
+
+use crate::ast::{Argument, Param, binding};
+use crate::ctxt::Ctxt;
+use crate::param::{Helpers, refuse_impl, refuse_pattern};
+use crate::ty::{
+    RAW_POINTER, address_in, borrow_in, impl_in, is_text, owned, rc_in, reference, sendable, shown,
+};
+
+/// An argument, which becomes a field of the job.
+pub(crate) fn parse(cx: &Ctxt, helpers: Helpers, typed: &mut PatType, ty: Type) -> Param {
+    let Helpers { default, docs, .. } = helpers;
+    let Some(ident) = binding(typed) else {
+        refuse_pattern(cx, typed, "an argument needs a plain name: it becomes a field of the job");
+        return Param::Refused(None);
+    };
+    let field = |ty| Argument { ident: ident.clone(), ty, default: None, docs: Vec::new() };
+    match &ty {
+        Type::ImplTrait(_) => {
+            refuse_impl(cx, &ty);
+            return Param::Refused(None);
+        }
+        Type::Macro(_) | Type::Infer(_) => {
+            cx.error(&ty, "an argument needs a type that is written out");
+            return Param::Refused(None);
+        }
+        _ => {}
+    }
+    if let Some((sized, help)) = sized(&ident, &ty) {
+        cx.error(
+            &ty,
+            format_args!("an argument has a size that is known, and `{}` has none\nhelp: {help}", shown(&ty)),
+        );
+        // The compiler would complain of the function too.
+        *typed.ty = sized.clone();
+        return Param::Refused(Some(field(sized)));
+    }
+    if let Some(reference) = reference(&ty) {
+        let owned = owned(&reference.elem);
+        let text = shown(&owned);
+        let state = format!("`#[state] {ident}: &{}`", shown(&reference.elem));
+        let mut message = format!(
+            "an argument cannot be borrowed: it is kept until the job runs\nhelp: write `{ident}: {text}`"
+        );
+        if !is_text(&reference.elem) && reference.mutability.is_none() {
+            message.push_str(&format!("; or {state}, if it comes from the program"));
+        }
+        cx.error(&ty, message);
+        return Param::Refused(Some(field(owned)));
+    }
+    if let Some(borrow) = borrow_in(ty.to_token_stream()) {
+        cx.error(
+            borrow,
+            "an argument cannot borrow: it is kept until the job runs\nhelp: use an owned type, such as `String` for `&str`",
+        );
+        return Param::Refused(None);
+    }
+    if let Some(token) = impl_in(ty.to_token_stream()) {
+        refuse_impl(cx, token);
+        return Param::Refused(None);
+    }
+    if let Some(rc) = rc_in(ty.to_token_stream()) {
+        cx.error(rc, "an argument goes from thread to thread, which an `Rc` cannot\nhelp: use the value itself, or an `Arc`");
+        return Param::Refused(None);
+    }
+    if let Some((address, what)) = address_in(ty.to_token_stream()) {
+        cx.error(
+            address,
+            format_args!(
+                "an argument is kept until the job runs, which {what} cannot be\n\
+                 help: give the job what it needs to know as plain values, and let its body choose what to do"
+            ),
+        );
+        return Param::Refused((what != RAW_POINTER).then(|| field(sendable(&ty))));
+    }
+    Param::Argument(Argument { ident, ty, default, docs })
+}
+
+/// For a type without a size: what the function and the struct get instead, and what to write.
+fn sized(ident: &Ident, ty: &Type) -> Option<(Type, String)> {
+    let (sized, help) = match ty {
+        Type::Paren(inner) => return sized(ident, &inner.elem),
+        Type::Group(inner) => return sized(ident, &inner.elem),
+        Type::Slice(_) => (owned(ty), None),
+        Type::Path(path) if path.path.is_ident("str") => (owned(ty), None),
+        Type::TraitObject(_) => (
+            syn::parse_quote!(::std::boxed::Box<#ty>),
+            Some(format!(
+                "name one type; or `#[state] {ident}: &Arc<{}>`, if it comes from the program",
+                shown(ty)
+            )),
+        ),
+        _ => return None,
+    };
+    let help = help.unwrap_or_else(|| format!("write `{ident}: {}`", shown(&sized)));
+    Some((sized, help))
+}

@@ -1,0 +1,259 @@
+//! Attempts under a pool, on virtual time, with options that are set by hand.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use tokio::runtime::Handle;
+
+use super::*;
+use crate::JobResult;
+use crate::job::body::{Attempt, SharedJob, Template};
+use crate::job::context::JobContext;
+use crate::job::descriptor::Descriptor;
+use crate::job::name::JobName;
+use crate::job::options::AttemptOptions;
+use crate::job::run::Outcome;
+use crate::job::state::StateMap;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Closure<F>(F);
+
+impl<F, R> SharedJob for Closure<F>
+where
+    F: Fn(JobContext) -> R + Send + Sync,
+    R: Future<Output = JobResult> + Send + 'static,
+{
+    fn start(&self, cx: JobContext) -> Attempt {
+        Box::pin((self.0)(cx))
+    }
+}
+
+/// A closure as a template, so that every attempt calls it.
+fn body<F, R>(run: F) -> Body
+where
+    F: Fn(JobContext) -> R + Send + Sync + 'static,
+    R: Future<Output = JobResult> + Send + 'static,
+{
+    Body::Template(Template::Shared(Arc::new(Closure(run))))
+}
+
+static BLOCKING: Descriptor = Descriptor {
+    name: "blocking",
+    aliases: &[],
+    description: "",
+    module: "",
+    file: "",
+    line: 0,
+    blocking: true,
+    enabled: true,
+    startup: None,
+    overlap: None,
+    attempts: AttemptOptions::DEFAULT,
+    schedules: &[],
+    states: &[],
+    default: None,
+};
+
+/// A pool of one, whose timers are tokio's.
+fn opened() -> Arc<Pool> {
+    let pool = Arc::new(Pool::new(NonZeroUsize::new(1), Arc::new(Clock::system())));
+    let host: std::sync::Weak<()> = std::sync::Weak::new();
+    let surroundings = Surroundings { host, state: Arc::new(StateMap::default()) };
+    let (releasing, working) = (Arc::downgrade(&pool), Arc::downgrade(&pool));
+    let release_after = move |run, wait| {
+        let pool = releasing.clone();
+        Handle::current().spawn(async move {
+            tokio::time::sleep(wait).await;
+            if let Some(pool) = pool.upgrade() {
+                pool.release(&mut vec![run]);
+            }
+        });
+    };
+    let spawn = move |worker: Worker| {
+        let pool = working.upgrade().expect("the test holds it");
+        Handle::current().spawn(async move { worker.run(&pool).await });
+    };
+    pool.open(surroundings, Box::new(release_after), Box::new(spawn));
+    pool
+}
+
+fn job(pool: &Pool, attempts: AttemptOptions, descriptor: Option<&'static Descriptor>) -> JobIx {
+    let info = JobInfo {
+        name: JobName::Static("a"),
+        descriptor,
+        overlap: jobs_syntax::Overlap::BufferOne,
+        attempts,
+        enabled: true,
+        is_func: false,
+    };
+    pool.bind_job(info, None).expect("the name is free")
+}
+
+fn submit(pool: &Pool, job: JobIx, body: Body) -> RunKey {
+    pool.submit(|_| Some(job), body, Origin::Submission).expect("open").expect("known").1
+}
+
+async fn outcome(pool: &Pool, run: RunKey) -> Outcome {
+    match pool.watch(run) {
+        Watch::Ended(outcome) => outcome,
+        Watch::Pending(outcome) => outcome.await.expect("told"),
+        Watch::Gone => Outcome::Unknown,
+    }
+}
+
+fn options(timeout: Option<Duration>, retries: u32) -> AttemptOptions {
+    AttemptOptions { timeout, retries: Some(retries), ..AttemptOptions::DEFAULT }
+}
+
+fn failure(text: &str) -> JobResult {
+    Err(text.to_owned().into())
+}
+
+/// Counts those that are alive.
+struct Alive(Arc<AtomicU32>);
+
+impl Alive {
+    fn new(count: &Arc<AtomicU32>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_whose_time_is_up_is_dropped_and_the_run_tried_again() {
+    let pool = opened();
+    let job = job(&pool, options(Some(SECOND * 5), 2), None);
+    let alive = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&alive);
+    let run = submit(
+        &pool,
+        job,
+        body(move |cx| {
+            let alive = Alive::new(&count);
+            async move {
+                if cx.attempt() == 2 {
+                    return failure("not yet");
+                }
+                if cx.attempt() == 1 {
+                    pending::<()>().await;
+                }
+                // Just in time.
+                tokio::time::sleep(SECOND * 5 - Duration::from_millis(2)).await;
+                drop(alive);
+                Ok(())
+            }
+        }),
+    );
+    tokio::time::sleep(SECOND * 4).await;
+    assert_eq!(alive.load(Ordering::SeqCst), 1);
+    tokio::time::sleep(SECOND + Duration::from_millis(2)).await;
+    assert_eq!(alive.load(Ordering::SeqCst), 0, "dropped where it awaited");
+    assert_eq!((pool.gauge().running, pool.gauge().live), (0, 1));
+    assert_eq!(outcome(&pool, run).await, Outcome::Succeeded);
+    let outcomes: Vec<_> = pool.attempts(run).into_iter().map(|attempt| attempt.outcome).collect();
+    let failed = Outcome::Failed("not yet".into());
+    assert_eq!(outcomes, [Outcome::TimedOut(SECOND * 5), failed, Outcome::Succeeded]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_last_attempt_timed_out_has_timed_out() {
+    let pool = opened();
+    let job = job(&pool, options(Some(SECOND * 90), 1), None);
+    let run = submit(&pool, job, body(|_| pending()));
+    let outcome = outcome(&pool, run).await;
+    assert_eq!(outcome, Outcome::TimedOut(SECOND * 90));
+    assert_eq!((outcome.as_str(), outcome.message(), outcome.is_success()), ("timed out", None, false));
+    assert_eq!(outcome.to_string(), "timed out after 1m30s");
+    assert_eq!(pool.attempts(run).len(), 2);
+}
+
+/// A plain function cannot be stopped: it keeps its place in the pool until it returns, and what it returns then does
+/// not count.
+#[tokio::test(start_paused = true)]
+async fn a_plain_function_whose_time_is_up_keeps_its_place() {
+    let pool = opened();
+    let job = job(&pool, options(Some(SECOND * 5), 1), Some(&BLOCKING));
+    let let_go = Arc::new(AtomicBool::new(false));
+    let wait = Arc::clone(&let_go);
+    let run = submit(
+        &pool,
+        job,
+        body(move |cx| {
+            let wait = Arc::clone(&wait);
+            cx.__blocking(move |cx| {
+                while cx.attempt() == 1 && !wait.load(Ordering::SeqCst) {
+                    std::thread::yield_now();
+                }
+                Ok(())
+            })
+        }),
+    );
+    let next = submit(&pool, job, body(|_| async { Ok(()) }));
+    while pool.gauge().running == 0 {
+        tokio::task::yield_now().await;
+    }
+    // A blocking thread keeps virtual time still: let it pass by hand.
+    for _ in 0..60 {
+        tokio::time::advance(SECOND).await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((pool.gauge().running, pool.gauge().queued), (1, 1));
+    assert_eq!(pool.attempts(run).len(), 0);
+    let_go.store(true, Ordering::SeqCst);
+    assert_eq!(outcome(&pool, next).await, Outcome::Succeeded);
+    assert_eq!(outcome(&pool, run).await, Outcome::Succeeded);
+    let attempts = pool.attempts(run);
+    let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome.clone()).collect();
+    assert_eq!(outcomes, [Outcome::TimedOut(SECOND * 5), Outcome::Succeeded]);
+    assert!(attempts[0].finished.since(attempts[0].started) >= SECOND * 60);
+}
+
+/// Nobody would ever release it.
+#[tokio::test(start_paused = true)]
+async fn what_fails_after_the_end_is_not_tried_again() {
+    let pool = opened();
+    let job = job(&pool, options(None, 5), None);
+    let run = submit(
+        &pool,
+        job,
+        body(|_| async {
+            tokio::time::sleep(SECOND).await;
+            failure("too late")
+        }),
+    );
+    tokio::task::yield_now().await;
+    pool.close();
+    assert_eq!(pool.drain(), 0);
+    assert_eq!(outcome(&pool, run).await, Outcome::Failed("too late".into()));
+}
+
+/// Also a failure that comes after the cancellation, since a plain function goes on, or a drop panics.
+#[tokio::test(start_paused = true)]
+async fn what_was_cancelled_is_not_tried_again() {
+    let pool = opened();
+    let job = job(&pool, options(None, 5), Some(&BLOCKING));
+    let run = submit(
+        &pool,
+        job,
+        body(|_| async {
+            tokio::time::sleep(SECOND).await;
+            failure("after all")
+        }),
+    );
+    tokio::task::yield_now().await;
+    assert_eq!(pool.gauge().running, 1);
+    assert!(pool.cancel(run));
+    assert_eq!(outcome(&pool, run).await, Outcome::Failed("after all".into()));
+    assert_eq!(pool.attempts(run).len(), 1);
+    // The cancellation was of that run.
+    let next =
+        submit(&pool, job, body(|cx| async move { if cx.attempt() < 3 { failure("") } else { Ok(()) } }));
+    assert_eq!(outcome(&pool, next).await, Outcome::Succeeded);
+}

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(aliases = ["cleaner", sweeper])]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

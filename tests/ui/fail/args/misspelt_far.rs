@@ -1,0 +1,10 @@
+use jobs::job;
+
+#[job(schedule = "@daily", args(recipient = "ops"))]
+async fn mail(to: String) {
+    drop(to);
+}
+
+fn main() {
+    let _ = mail { to: String::new() };
+}

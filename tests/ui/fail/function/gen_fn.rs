@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async gen fn sweep() {}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use jobs::job;
+
+#[job]
+#[test]
+fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

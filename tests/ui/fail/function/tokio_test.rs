@@ -1,0 +1,9 @@
+use jobs::job;
+
+#[job]
+#[tokio::test]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job]
+async fn mail(to: *const u8) {
+    drop(to);
+}
+
+fn main() {}

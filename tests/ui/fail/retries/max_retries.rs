@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(every = "1h", max_retries = 5)]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}
