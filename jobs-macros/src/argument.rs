@@ -81,13 +81,20 @@ pub(crate) fn parse(cx: &Ctxt, helpers: Helpers, typed: &mut PatType, ty: Type) 
     Param::Argument(Argument { ident, ty, default, docs })
 }
 
+/// The types without a size that have a name. A `Path` alone may be a type of the user's.
+fn is_unsized(path: &syn::Path) -> bool {
+    let words: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    matches!(words.as_slice(), ["str"] | [.., "path", "Path"] | [.., "OsStr"])
+}
+
 /// For a type without a size: what the function and the struct get instead, and what to write.
 fn sized(ident: &Ident, ty: &Type) -> Option<(Type, String)> {
     let (sized, help) = match ty {
         Type::Paren(inner) => return sized(ident, &inner.elem),
         Type::Group(inner) => return sized(ident, &inner.elem),
         Type::Slice(_) => (owned(ty), None),
-        Type::Path(path) if path.path.is_ident("str") => (owned(ty), None),
+        Type::Path(path) if is_unsized(&path.path) => (owned(ty), None),
         Type::TraitObject(_) => (
             syn::parse_quote!(::std::boxed::Box<#ty>),
             Some(format!(

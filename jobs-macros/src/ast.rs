@@ -1,13 +1,13 @@
 //! The item below the attribute: the function, its parameters, and the attributes that are ours.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Expr, FnArg, GenericParam, Item, ItemFn, Meta, Pat, PatType, Path, ReturnType, Type};
+use syn::{Attribute, Expr, FnArg, GenericParam, ItemFn, Meta, Pat, PatType, Path, ReturnType, Type};
 
 use crate::ctxt::Ctxt;
-use crate::param;
+use crate::{item, param};
 
 /// One `#[job(…)]`: where it stands and what it holds.
 pub(crate) struct JobAttribute {
@@ -21,6 +21,8 @@ pub(crate) struct Function {
     pub(crate) params: Vec<Param>,
     /// The doc comment, lines joined, trimmed.
     pub(crate) description: String,
+    /// The compiler has refused its source already.
+    is_mended: bool,
 }
 
 pub(crate) enum Param {
@@ -176,12 +178,12 @@ fn is_tool(path: &Path) -> bool {
 impl Function {
     /// The function, or none with a mistake for an item that is none.
     pub(crate) fn parse(cx: &Ctxt, item: &Annotated) -> Option<Self> {
-        let mut function = match syn::parse2::<ItemFn>(item.to_token_stream()) {
-            Ok(function) => function,
-            Err(_) => {
-                refuse_item(cx, &item.rest);
-                return None;
-            }
+        let parsed = syn::parse2::<ItemFn>(item.to_token_stream());
+        let mended = parsed.is_err().then(|| item::with_whole_defaults(item.to_token_stream())).flatten();
+        let is_mended = mended.is_some();
+        let Some(mut function) = parsed.ok().or(mended) else {
+            item::refuse(cx, &item.rest);
+            return None;
         };
         let mut params = Vec::new();
         for input in &mut function.sig.inputs {
@@ -202,7 +204,7 @@ impl Function {
         let has_refused = params.iter().any(|param| matches!(param, Param::Refused(_)));
         refuse_signature(cx, &function, has_refused);
         let description = description(&function.attrs);
-        Some(Self { item: function, params, description })
+        Some(Self { item: function, params, description, is_mended })
     }
 
     /// Whether it has a `self`: such a function stands where no struct can be put beside it.
@@ -212,7 +214,7 @@ impl Function {
 
     /// Whether a parameter was refused, so that what the attribute says about parameters cannot be judged.
     pub(crate) fn has_refused(&self) -> bool {
-        self.params.iter().any(|param| matches!(param, Param::Refused(_)))
+        self.is_mended || self.params.iter().any(|param| matches!(param, Param::Refused(_)))
     }
 
     /// Whether a parameter of this name is a state.
@@ -266,61 +268,6 @@ fn description(attrs: &[Attribute]) -> String {
         })
         .collect();
     lines.join("\n").trim().to_owned()
-}
-
-fn refuse_item(cx: &Ctxt, rest: &TokenStream) {
-    if has_fn_without_body(rest) {
-        cx.error(
-            first(rest),
-            "a job needs a body\nhelp: a method of a trait is no job; write a function that calls it",
-        );
-        return;
-    }
-    if let Some(token) = gen_before_fn(rest) {
-        cx.error(token, "a job cannot be a `gen fn`: nobody takes what it yields\nhelp: remove `gen`");
-        return;
-    }
-    let (what, help) = match syn::parse2::<Item>(rest.clone()) {
-        Ok(Item::Struct(_)) => (
-            "a struct",
-            "write the work as a function; its parameters become the fields of a struct of the same name",
-        ),
-        Ok(Item::Enum(_)) => ("an enum", "write the work as a function"),
-        Ok(Item::Impl(_)) => {
-            ("an `impl` block", "put it on each function that is a job, outside of the block")
-        }
-        Ok(Item::Trait(_)) => ("a trait", "put it on functions; a job as a type implements `jobs::Job`"),
-        Ok(Item::Mod(_)) => ("a module", "put it on each function that is a job"),
-        Ok(Item::Static(_)) => ("a static", "put it on a function"),
-        Ok(Item::Const(_)) => ("a constant", "put it on a function"),
-        Ok(Item::Use(_)) => ("an import", "put it on the function itself"),
-        Ok(Item::Macro(_)) => ("a macro", "put it on the function inside of the macro"),
-        _ => ("this", "put it on a function"),
-    };
-    cx.error(first(rest), format_args!("`#[job]` makes a job of a function, not of {what}\nhelp: {help}"));
-}
-
-/// The tokens up to the body, which are enough to point at.
-fn first(rest: &TokenStream) -> TokenStream {
-    rest.clone()
-        .into_iter()
-        .take_while(|token| match token {
-            TokenTree::Group(group) => group.delimiter() != proc_macro2::Delimiter::Brace,
-            _ => true,
-        })
-        .collect()
-}
-
-fn has_fn_without_body(rest: &TokenStream) -> bool {
-    rest.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
-        && rest.clone().into_iter().last().is_some_and(|token| token.to_string() == ";")
-}
-
-/// The `gen` of a `gen fn`, which `syn` does not read.
-fn gen_before_fn(rest: &TokenStream) -> Option<TokenTree> {
-    let tokens: Vec<TokenTree> = rest.clone().into_iter().collect();
-    let is = |token: &TokenTree, word| matches!(token, TokenTree::Ident(ident) if ident == word);
-    tokens.windows(2).find(|pair| is(&pair[0], "gen") && is(&pair[1], "fn")).map(|pair| pair[0].clone())
 }
 
 fn refuse_signature(cx: &Ctxt, function: &ItemFn, has_refused: bool) {

@@ -41,8 +41,7 @@ pub(crate) fn split(cx: &Ctxt, tokens: TokenStream) -> Vec<TokenStream> {
             entries.push(std::mem::take(&mut entry));
             continue;
         }
-        let is_word = matches!(token, TokenTree::Ident(_));
-        if is_word && matches!(entry.last(), Some(TokenTree::Literal(_) | TokenTree::Group(_))) {
+        if begins_entry(&token, entry.last()) {
             cx.error(&token, format_args!("expected `,` before `{token}`"));
             entries.push(std::mem::take(&mut entry));
         }
@@ -50,6 +49,20 @@ pub(crate) fn split(cx: &Ctxt, tokens: TokenStream) -> Vec<TokenStream> {
     }
     entries.push(entry);
     entries.into_iter().filter(|entry| !entry.is_empty()).map(|entry| entry.into_iter().collect()).collect()
+}
+
+/// Whether a word is the key of the next entry, before which a comma is missing. Behind a number, it is its unit
+/// rather than a key that there is not.
+fn begins_entry(token: &TokenTree, last: Option<&TokenTree>) -> bool {
+    let TokenTree::Ident(word) = token else { return false };
+    match last {
+        Some(TokenTree::Group(_)) => true,
+        Some(TokenTree::Literal(value)) => {
+            let is_number = value.to_string().starts_with(|char: char| char.is_ascii_digit());
+            !is_number || !key::example(&word.unraw().to_string()).is_empty()
+        }
+        _ => false,
+    }
 }
 
 impl Entry {

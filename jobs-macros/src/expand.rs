@@ -21,6 +21,16 @@ pub(crate) struct Names {
 }
 
 impl Names {
+    /// What the implementations call the struct.
+    pub(crate) fn alias(&self) -> Ident {
+        Ident::new("__Job", self.job.span())
+    }
+
+    /// `Self`, shown at the function's name: the compiler tells a mistake at one place once.
+    fn this(&self) -> Ident {
+        Ident::new("Self", self.job.span())
+    }
+
     /// The door to what generated code needs, as if written at a place in the source: then a mistake is shown
     /// there, and not at the attribute.
     fn private_at(&self, span: Span) -> TokenStream {
@@ -45,6 +55,8 @@ pub(crate) fn job(names: &Names, function: &Function, job: &Job) -> TokenStream 
 }
 
 /// The struct, with the function's name and visibility, and its implementations.
+///
+/// They call it by an alias: where a module has taken the name, the compiler says so in one place.
 pub(crate) fn definition<'a>(
     names: &Names,
     function: &Function,
@@ -52,6 +64,7 @@ pub(crate) fn definition<'a>(
     implementations: &TokenStream,
 ) -> TokenStream {
     let Names { krate, job, .. } = names;
+    let alias = names.alias();
     let vis = &function.item.vis;
     let doc = format!("The job of the function `{}`, with its arguments.", function.item.sig.ident.unraw());
     let deprecated: Vec<_> =
@@ -75,6 +88,7 @@ pub(crate) fn definition<'a>(
         #[#private::__implement {
             #allow
             const _: () = {
+                type #alias = #job;
                 #implementations
             };
         }]
@@ -90,6 +104,7 @@ pub(crate) fn definition<'a>(
 /// `Clone`, and a `Debug` that asks nothing of the arguments and shows none of their values.
 fn clone(names: &Names, function: &Function) -> TokenStream {
     let Names { krate, job, .. } = names;
+    let (alias, this) = (names.alias(), names.this());
     let text = job.unraw().to_string();
     let fields = function.arguments().map(|argument| {
         let ident = &argument.ident;
@@ -102,14 +117,14 @@ fn clone(names: &Names, function: &Function) -> TokenStream {
     };
     quote! {
         #[automatically_derived]
-        impl ::core::clone::Clone for #job {
+        impl ::core::clone::Clone for #alias {
             fn clone(&self) -> Self {
-                Self { #(#fields),* }
+                #this { #(#fields),* }
             }
         }
 
         #[automatically_derived]
-        impl ::core::fmt::Debug for #job {
+        impl ::core::fmt::Debug for #alias {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 #debug
             }
@@ -119,6 +134,7 @@ fn clone(names: &Names, function: &Function) -> TokenStream {
 
 fn serde(names: &Names, function: &Function) -> TokenStream {
     let Names { krate, job, .. } = names;
+    let (alias, this) = (names.alias(), names.this());
     let private = quote!(#krate::__private);
     let serde = quote!(#private::serde);
     let arguments: Vec<&Argument> = function.arguments().collect();
@@ -161,7 +177,7 @@ fn serde(names: &Names, function: &Function) -> TokenStream {
     let to = if arguments.is_empty() { quote!(_to) } else { quote!(__to) };
     quote! {
         #[automatically_derived]
-        impl #private::Arguments for #job {
+        impl #private::Arguments for #alias {
             const NAME: &'static ::core::primitive::str = #text;
             const FIELDS: &'static [&'static ::core::primitive::str] = &[#(#field_names),*];
 
@@ -184,12 +200,12 @@ fn serde(names: &Names, function: &Function) -> TokenStream {
                         ::core::option::Option::None => break,
                     }
                 }
-                ::core::result::Result::Ok(Self { #(#fields),* })
+                ::core::result::Result::Ok(#this { #(#fields),* })
             }
         }
 
         #[automatically_derived]
-        impl #serde::Serialize for #job {
+        impl #serde::Serialize for #alias {
             fn serialize<__S: #serde::Serializer>(
                 &self,
                 __serializer: __S,
@@ -199,7 +215,7 @@ fn serde(names: &Names, function: &Function) -> TokenStream {
         }
 
         #[automatically_derived]
-        impl<'__de> #serde::Deserialize<'__de> for #job {
+        impl<'__de> #serde::Deserialize<'__de> for #alias {
             fn deserialize<__D: #serde::Deserializer<'__de>>(
                 __deserializer: __D,
             ) -> ::core::result::Result<Self, __D::Error> {
@@ -211,7 +227,7 @@ fn serde(names: &Names, function: &Function) -> TokenStream {
 
 /// `impl Job`: the call of the function.
 fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
-    let Names { krate, job: ident, .. } = names;
+    let (krate, alias) = (&names.krate, names.alias());
     let private = quote!(#krate::__private);
     let name = &job.name;
     let called = &function.item.sig.ident;
@@ -275,7 +291,7 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
     };
     quote! {
         #[automatically_derived]
-        impl #krate::Job for #ident {
+        impl #krate::Job for #alias {
             const NAME: &'static ::core::primitive::str = #name;
 
             fn run(self, #cx: #krate::JobContext) -> #future {
@@ -291,7 +307,7 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
 
 /// The descriptor, and its entry in the program's list of jobs.
 fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
-    let Names { krate, job: ident, .. } = names;
+    let (krate, alias) = (&names.krate, names.alias());
     let private = quote!(#krate::__private);
     let Job { name, aliases, enabled, overlap, attempts, schedules, .. } = job;
     let description = &function.description;
@@ -335,7 +351,7 @@ fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
             default: #default,
         };
 
-        #private::inventory::submit! { #private::registered::<#ident>(&__DESCRIPTOR) }
+        #private::inventory::submit! { #private::registered::<#alias>(&__DESCRIPTOR) }
     }
 }
 
@@ -372,7 +388,7 @@ fn schedule_decl(names: &Names, function: &Function, schedule: &Schedule) -> Tok
 
 /// The job with these arguments and the defaults of the others; none where one has no value.
 fn value(names: &Names, function: &Function, args: &[(Ident, Expr)]) -> Option<TokenStream> {
-    let job = &names.job;
+    let alias = names.alias();
     let fields = function.arguments().map(|argument| {
         let ident = &argument.ident;
         let value = match args.iter().find(|(name, _)| name == ident) {
@@ -382,7 +398,7 @@ fn value(names: &Names, function: &Function, args: &[(Ident, Expr)]) -> Option<T
         Some(quote!(#ident: #value))
     });
     let fields = fields.collect::<Option<Vec<_>>>()?;
-    Some(quote!(#job { #(#fields),* }))
+    Some(quote!(#alias { #(#fields),* }))
 }
 
 fn default_value(names: &Names, argument: &Argument) -> Option<TokenStream> {

@@ -13,25 +13,26 @@ pub(crate) fn job(names: &Names, function: &Function) -> TokenStream {
         return TokenStream::new();
     }
     let Names { krate, job, .. } = names;
+    let alias = names.alias();
     let name = job.to_string();
     let unreachable = quote!(::core::panic!("a job that does not compile"));
     let implementations = quote! {
         #[automatically_derived]
-        impl ::core::clone::Clone for #job {
+        impl ::core::clone::Clone for #alias {
             fn clone(&self) -> Self {
                 #unreachable
             }
         }
 
         #[automatically_derived]
-        impl ::core::fmt::Debug for #job {
+        impl ::core::fmt::Debug for #alias {
             fn fmt(&self, _: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 #unreachable
             }
         }
 
         #[automatically_derived]
-        impl #krate::__private::serde::Serialize for #job {
+        impl #krate::__private::serde::Serialize for #alias {
             fn serialize<__S: #krate::__private::serde::Serializer>(
                 &self,
                 _: __S,
@@ -41,7 +42,7 @@ pub(crate) fn job(names: &Names, function: &Function) -> TokenStream {
         }
 
         #[automatically_derived]
-        impl<'__de> #krate::__private::serde::Deserialize<'__de> for #job {
+        impl<'__de> #krate::__private::serde::Deserialize<'__de> for #alias {
             fn deserialize<__D: #krate::__private::serde::Deserializer<'__de>>(
                 _: __D,
             ) -> ::core::result::Result<Self, __D::Error> {
@@ -50,7 +51,7 @@ pub(crate) fn job(names: &Names, function: &Function) -> TokenStream {
         }
 
         #[automatically_derived]
-        impl #krate::Job for #job {
+        impl #krate::Job for #alias {
             const NAME: &'static ::core::primitive::str = #name;
 
             async fn run(self, _: #krate::JobContext) -> #krate::JobResult {

@@ -1,8 +1,8 @@
 //! The `#[job]` attribute of `jobs`.
 //!
-//! A pipeline: `ast`, `param`, `argument` and `ty` read the item, `attr` the attributes (`entry` cuts them; `value`,
-//! `literal` and `attempts` read them); `valid` holds them against each other; `expand` writes the job. Mistakes
-//! gather in a `ctxt::Ctxt`; where there are any, `fallback` takes the place of `expand`.
+//! A pipeline: `ast`, `item`, `param`, `argument` and `ty` read the item, `attr` the attributes (`entry` cuts them;
+//! `value`, `literal` and `attempts` read them); `valid` holds them against each other; `expand` writes the job.
+//! Mistakes gather in a `ctxt::Ctxt`; where there are any, `fallback` takes the place of `expand`.
 #![forbid(unsafe_code)]
 
 mod argument;
@@ -13,6 +13,7 @@ mod ctxt;
 mod entry;
 mod expand;
 mod fallback;
+mod item;
 mod key;
 mod literal;
 mod param;

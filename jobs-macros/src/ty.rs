@@ -154,6 +154,7 @@ pub(crate) fn sendable(ty: &Type) -> Type {
 /// A function, a closure or a raw pointer in a type, and what it is. What such a thing points at is of this process.
 pub(crate) fn address_in(tokens: TokenStream) -> Option<(TokenStream, &'static str)> {
     let mut tokens = tokens.into_iter().peekable();
+    let mut in_dyn = false;
     while let Some(token) = tokens.next() {
         let next = tokens.peek();
         match &token {
@@ -163,7 +164,10 @@ pub(crate) fn address_in(tokens: TokenStream) -> Option<(TokenStream, &'static s
             {
                 return Some((token.into(), "a closure"));
             }
+            TokenTree::Ident(word) if word == "dyn" => in_dyn = true,
+            TokenTree::Ident(word) if in_dyn && word == "Any" => return Some((token.into(), "a `dyn Any`")),
             TokenTree::Ident(word) if word == "fn" => return Some((token.into(), "a function")),
+            TokenTree::Punct(punct) if matches!(punct.as_char(), '>' | ',') => in_dyn = false,
             TokenTree::Punct(punct) if punct.as_char() == '*' => {
                 if let Some(TokenTree::Ident(word)) = next
                     && (word == "const" || word == "mut")

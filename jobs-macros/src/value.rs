@@ -130,6 +130,9 @@ fn not_a_string(cx: &Ctxt, entry: &Entry, tokens: TokenStream, takes: &str, fix:
     let source = tokens.to_string().replace(' ', "");
     let help = match syn::parse2::<Expr>(tokens.clone()) {
         _ if name == "every" && jobs_syntax::parse_interval(&source).is_ok() => fix.of(name, &source),
+        Err(_) if name == "schedule" && jobs_syntax::Spec::parse(&tokens.to_string()).is_ok() => {
+            fix.of(name, &tokens.to_string())
+        }
         Ok(_) if looks_like_text(name, &source) => fix.of(name, &source),
         Ok(Expr::Array(_)) => {
             "it is one text; for several, write several `#[job(…)]` on the function".to_owned()
@@ -139,7 +142,7 @@ fn not_a_string(cx: &Ctxt, entry: &Entry, tokens: TokenStream, takes: &str, fix:
         {
             format!("write `every = \"{}s\"` if it is in seconds", number.to_token_stream())
         }
-        Ok(Expr::Lit(_)) | Err(_) => format!("it is written `{}`", key::example(name)),
+        Ok(Expr::Lit(_) | Expr::Unary(_)) | Err(_) => format!("it is written `{}`", key::example(name)),
         Ok(_) => {
             "it is checked while the program is compiled, so it must be a literal; what changes between \
                   deployments belongs in the config"
@@ -149,9 +152,14 @@ fn not_a_string(cx: &Ctxt, entry: &Entry, tokens: TokenStream, takes: &str, fix:
     cx.error(tokens, format_args!("`{name}` takes {takes}\nhelp: {help}"));
 }
 
-/// Several texts side by side, as the source has them.
+/// Several texts side by side, alone or in a list, as the source has them.
 fn several(tokens: &TokenStream) -> Option<Vec<String>> {
     let texts = |input: ParseStream<'_>| {
+        if input.peek(syn::token::Bracket) {
+            let content;
+            syn::bracketed!(content in input);
+            return Ok(several(&content.parse()?).unwrap_or_default());
+        }
         let mut texts = Vec::new();
         while !input.is_empty() {
             texts.push(input.parse::<LitStr>()?.token().to_string());
@@ -287,32 +295,7 @@ pub(crate) fn args(cx: &Ctxt, entry: &Entry) -> Option<Vec<Arg>> {
         );
         return None;
     }
-    let list = |input: ParseStream<'_>| {
-        let one = |input: ParseStream<'_>| {
-            if input.peek(Lit) {
-                let value: Expr = input.parse()?;
-                return Err(syn::Error::new_spanned(
-                    value,
-                    "an argument is given by its name: `args(to = \"ops\")`",
-                ));
-            }
-            let name = input.call(Ident::parse_any)?;
-            if input.is_empty() || input.peek(Token![,]) {
-                return Err(syn::Error::new_spanned(
-                    &name,
-                    format_args!("`{name}` has no value\nhelp: write `args({name} = …)`"),
-                ));
-            }
-            input.parse::<Token![=]>().map_err(|error| {
-                syn::Error::new(
-                    error.span(),
-                    format_args!("expected `=` behind `{name}`\nhelp: write `args({name} = …)`"),
-                )
-            })?;
-            Ok(Arg { name, value: input.parse()? })
-        };
-        Punctuated::<Arg, Token![,]>::parse_terminated_with(input, one)
-    };
+    let list = |input: ParseStream<'_>| Punctuated::<Arg, Token![,]>::parse_terminated_with(input, arg);
     match list.parse2(group.stream()) {
         Ok(list) => Some(list.into_iter().collect()),
         Err(error) => {
@@ -320,4 +303,37 @@ pub(crate) fn args(cx: &Ctxt, entry: &Entry) -> Option<Vec<Arg>> {
             None
         }
     }
+}
+
+/// `name = value`.
+fn arg(input: ParseStream<'_>) -> syn::Result<Arg> {
+    if input.peek(Lit) {
+        let value: Expr = input.parse()?;
+        return Err(syn::Error::new_spanned(value, "an argument is given by its name: `args(to = \"ops\")`"));
+    }
+    let name = input.call(Ident::parse_any)?;
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(no_value(&name));
+    }
+    input.parse::<Token![=]>().map_err(|error| {
+        syn::Error::new(
+            error.span(),
+            format_args!("expected `=` behind `{name}`\nhelp: write `args({name} = …)`"),
+        )
+    })?;
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(no_value(&name));
+    }
+    let value = input.parse()?;
+    if input.peek(Token![;]) {
+        return Err(input.error("arguments are separated by `,`, not by `;`"));
+    }
+    if !input.is_empty() && !input.peek(Token![,]) {
+        return Err(input.error(format_args!("expected `,` behind the value of `{name}`")));
+    }
+    Ok(Arg { name, value })
+}
+
+fn no_value(name: &Ident) -> syn::Error {
+    syn::Error::new_spanned(name, format_args!("`{name}` has no value\nhelp: write `args({name} = …)`"))
 }

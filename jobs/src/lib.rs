@@ -49,7 +49,7 @@ pub mod testing;
 
 pub use config::{Config, ConfigError, JobConfig};
 pub use error::{BoxError, Place, Problem};
-pub use job::{Attempt, Func, Job, JobContext, JobResult, Outcome, RunId, func};
+pub use job::{Attempt, Func, Job, JobContext, JobResult, Outcome, RunId, Steered, discard, func, retry_in};
 pub use jobs_macros::job;
 pub use runtime::{
     JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle, ScheduleSnapshot,

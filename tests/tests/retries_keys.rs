@@ -208,3 +208,25 @@ async fn a_deployment_speaks_of_jobs_that_say_nothing() {
     assert_waits(&over(jobs.now(ByHand).await.unwrap()).await, &[SECOND * 3; 2]);
     jobs.shutdown().await;
 }
+
+/// The longest that can be said is as good as for ever, and the shortest is over at once.
+#[tokio::test(start_paused = true)]
+async fn the_limits_of_each_key_do_no_harm() {
+    let longest = Duration::from_nanos(i64::MAX as u64);
+    let config = nothing_said()
+        .job("plain", |job| job.timeout(longest).backoff(longest, longest))
+        .job("deliver", |job| job.timeout(Duration::from_nanos(1)).retries(1));
+    let Started { jobs, clock, .. } = started(config).await;
+    let waits = jobs.now(plain { hangs: false }).await.unwrap();
+    let hangs = jobs.now(plain { hangs: true }).await.unwrap();
+    clock.advance(HOUR).await;
+    assert_eq!((waits.attempts().len(), hangs.attempts().len()), (1, 0));
+    let plain = jobs.snapshot().job("plain").cloned().unwrap();
+    assert_eq!((plain.running, plain.delayed), (1, 1));
+
+    let attempts = over(jobs.now(deliver { hangs: true }).await.unwrap()).await;
+    assert_timed_out(&attempts, Duration::from_nanos(1));
+    assert_waits(&attempts, &[SECOND * 10]);
+    hangs.cancel().await;
+    jobs.shutdown().await;
+}

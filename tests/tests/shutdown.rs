@@ -18,6 +18,15 @@ fn held(#[state] let_go: &Arc<AtomicBool>) {
     }
 }
 
+/// Goes on until nobody wants it any more.
+#[job]
+fn asks(#[state] log: &Log, cx: &JobContext) {
+    while !cx.is_cancelled() {
+        std::thread::yield_now();
+    }
+    log.add("asked", cx);
+}
+
 #[job]
 async fn nap(#[state] log: &Log, cx: &JobContext, seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -202,4 +211,24 @@ async fn a_job_can_begin_the_shutdown_of_its_own_instance() {
     assert_eq!(run.wait().await, Outcome::Interrupted);
     assert_eq!(jobs.shutdown().await.interrupted, 1);
     clock.advance(SECOND).await;
+}
+
+/// A plain function cannot be stopped, but it can ask.
+#[tokio::test(start_paused = true)]
+async fn a_plain_function_that_asks_ends_with_the_patience() {
+    let (jobs, log, ..) = started(|config| config).await;
+    let run = jobs.now(asks {}).await.unwrap();
+    until_running(&jobs, 1).await;
+    let ending = jobs.clone();
+    let patience = async {
+        for second in 0..31 {
+            assert!(second >= 30 || log.len() == 0, "after {second} s");
+            tokio::time::advance(SECOND).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    let report = tokio::join!(ending.shutdown(), patience).0;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(run.wait().await, Outcome::Succeeded);
+    assert_eq!(log.tags(), ["asked"]);
 }

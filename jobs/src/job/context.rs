@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::ambient::{self, Host};
 use super::name::JobName;
 use super::run::RunId;
+use super::signals::{Signals, Turn};
 use super::state::StateMap;
+use super::steer::{Steer, Steered};
 use crate::clock::Timestamp;
 use crate::telemetry::panics;
 
@@ -19,15 +22,17 @@ pub struct JobContext {
     pub(crate) attempt: u32,
     pub(crate) slot: Option<Timestamp>,
     pub(crate) started: Timestamp,
+    pub(crate) turn: Turn,
     pub(crate) surroundings: Arc<Surroundings>,
 }
 
-/// What all runs of an instance share. Every worker has a copy of its own, so that the counts of references
+/// What all attempts of a worker share. Every worker has a copy of its own, so that the counts of references
 /// are not fought over by all processors.
 #[derive(Clone)]
 pub(crate) struct Surroundings {
     pub(crate) host: Host,
     pub(crate) state: Arc<StateMap>,
+    pub(crate) signals: Arc<Signals>,
 }
 
 impl fmt::Debug for Surroundings {
@@ -70,6 +75,58 @@ impl JobContext {
         self.started.to_chrono()
     }
 
+    /// Whether nobody wants the attempt any more: its run was cancelled, its time is up, or a shutdown waits no longer.
+    /// Also when the attempt is over.
+    ///
+    /// An async job need not ask: it is dropped where it awaits. A plain `fn` cannot be stopped, and one that takes
+    /// long asks now and then and returns. What it returns still counts when its run was cancelled, and not when its
+    /// time was up.
+    ///
+    /// ```
+    /// # use jobs::{JobContext, job};
+    /// #[job]
+    /// fn reindex(cx: &JobContext) -> Result<(), String> {
+    ///     for shelf in 0..1000 {
+    ///         if cx.is_cancelled() {
+    ///             return Err(format!("stopped before shelf {shelf}"));
+    ///         }
+    ///         // …
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.surroundings.signals.is_stopped(self.turn)
+    }
+
+    /// Completes when [`is_cancelled`](Self::is_cancelled) begins to be true: for a plain `fn` that waits for a future,
+    /// and for tasks that the job has spawned.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the waiting and nothing else.
+    pub async fn cancelled(&self) {
+        self.surroundings.signals.stopped(self.turn).await;
+    }
+
+    /// Says that the run is to be tried again when `wait` has passed, should this attempt return an error:
+    /// [`jobs::retry_in`](crate::retry_in()), which has the rules, for this attempt.
+    pub fn retry_in(&self, wait: Duration) -> Steered {
+        self.steer(Steer::RetryIn(wait))
+    }
+
+    /// Says that the run is to be given up with a reason, should this attempt return an error:
+    /// [`jobs::discard`](crate::discard()), which has the rules, for this attempt.
+    pub fn discard(&self, reason: impl Into<String>) -> Steered {
+        self.steer(Steer::Discard(reason.into()))
+    }
+
+    fn steer(&self, steer: Steer) -> Steered {
+        self.surroundings.signals.steering.say(self.turn, steer.clone());
+        Steered::said(steer)
+    }
+
     /// The value of type `T` that was given to [`Config::state`](crate::Config::state), if there is one.
     ///
     /// A parameter `#[state] x: &T` is checked at start; this is for jobs that implement [`Job`](crate::Job) by
@@ -91,7 +148,9 @@ impl JobContext {
     pub async fn __blocking<R: Send + 'static>(self, f: impl FnOnce(&Self) -> R + Send + 'static) -> R {
         let task = tokio::task::spawn_blocking(move || {
             let host = self.surroundings.host.clone();
-            ambient::sync_scope(host, || panics::catch(|| f(&self)))
+            let signals = Arc::clone(&self.surroundings.signals);
+            let catch = || panics::catch(|| f(&self));
+            ambient::sync_scope(host, || ambient::sync_attempt_scope(signals, catch))
         });
         match task.await {
             Ok(Ok(value)) => value,

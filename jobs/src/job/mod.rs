@@ -13,7 +13,9 @@ pub(crate) mod options;
 pub(crate) mod registered;
 pub(crate) mod returned;
 pub(crate) mod run;
+pub(crate) mod signals;
 pub(crate) mod state;
+pub(crate) mod steer;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,6 +26,7 @@ pub use context::JobContext;
 use descriptor::Descriptor;
 pub use func::{Func, func};
 pub use run::{Attempt, Outcome, RunId};
+pub use steer::{Steered, discard, retry_in};
 
 /// What an attempt of a job comes to.
 pub type JobResult = Result<(), BoxError>;

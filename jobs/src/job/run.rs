@@ -85,6 +85,8 @@ pub enum Outcome {
     /// The attempt did not come to its end within the `timeout` of the job, which was this long. An async job was
     /// dropped where it awaited; a plain `fn` has gone on until it returned, and what it returned does not count.
     TimedOut(Duration),
+    /// The job gave the run up, for this reason: it called [`discard`](crate::discard()) and returned an error.
+    Discarded(String),
     /// The run was cancelled before it came to an end.
     Cancelled,
     /// Shutdown cut the run off.
@@ -116,6 +118,7 @@ impl Outcome {
             Self::Failed(_) => "failed",
             Self::Panicked(_) => "panicked",
             Self::TimedOut(_) => "timed out",
+            Self::Discarded(_) => "discarded",
             Self::Cancelled => "cancelled",
             Self::Interrupted => "interrupted",
             Self::Lost => "lost",
@@ -123,11 +126,11 @@ impl Outcome {
         }
     }
 
-    /// The message of an error or a panic.
+    /// The message of an error or a panic, or the reason of the job for giving up.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         match self {
-            Self::Failed(message) | Self::Panicked(message) => Some(message),
+            Self::Failed(message) | Self::Panicked(message) | Self::Discarded(message) => Some(message),
             _ => None,
         }
     }

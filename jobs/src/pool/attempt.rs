@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::worker::{Cancellation, Signals};
 use crate::job::body::{Attempt, Body};
 use crate::job::context::{JobContext, Surroundings};
 use crate::job::name::JobName;
 use crate::job::run::{Outcome, RunId};
+use crate::job::signals::{Cancellation, Signals};
+use crate::job::steer::Steer;
 use crate::store::memory::{Claim, RunKey};
 use crate::telemetry::panics::Panic;
 use crate::telemetry::{self, panics};
@@ -31,8 +32,17 @@ pub(super) struct Failure {
     attempt: u32,
     of: u32,
     what: What,
+    /// What the job said is to follow.
+    pub(super) steer: Option<Steer>,
     /// The work, where it may be tried again.
     pub(super) body: Option<Body>,
+}
+
+/// What follows a failure.
+pub(super) enum Follows {
+    Retry(Duration),
+    Discarded,
+    Nothing,
 }
 
 #[derive(Debug)]
@@ -43,11 +53,15 @@ enum What {
 }
 
 impl Failure {
-    /// Writes the failure to the log: `wait` until the next attempt, or none when there is none.
-    pub(super) fn log(&self, wait: Option<Duration>) {
+    /// Writes the failure to the log.
+    pub(super) fn log(&self, follows: &Follows) {
         let Self { job, id, attempt, of, what, .. } = self;
-        let attempt = telemetry::Attempt { job, run: id, attempt: *attempt, of: *of, retry_in: wait };
+        let retry_in = if let Follows::Retry(wait) = follows { Some(*wait) } else { None };
+        let attempt = telemetry::Attempt { job, run: id, attempt: *attempt, of: *of, retry_in };
         match what {
+            What::Error(message) if matches!(follows, Follows::Discarded) => {
+                telemetry::discarded(&attempt, message)
+            }
             What::Error(message) => telemetry::failed(&attempt, message),
             What::Panic(panic) => telemetry::panicked(&attempt, panic),
             What::TimedOut(after) => telemetry::timed_out(&attempt, *after),
@@ -56,10 +70,17 @@ impl Failure {
 }
 
 /// Makes one attempt of a claimed run.
-pub(super) async fn execute(claim: Claim, signals: &Signals, surroundings: &Arc<Surroundings>) -> Over {
+pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> Over {
     let Claim { key, id, job, slot, started, body, blocking, attempt, retries, timeout } = claim;
-    let cx =
-        JobContext { id, job: job.clone(), attempt, slot, started, surroundings: Arc::clone(surroundings) };
+    let cx = JobContext {
+        id,
+        job: job.clone(),
+        attempt,
+        slot,
+        started,
+        turn: surroundings.signals.turn(),
+        surroundings: Arc::clone(surroundings),
+    };
     let mut kept = None;
     let begun = if attempt <= retries {
         let body = kept.insert(body);
@@ -68,26 +89,28 @@ pub(super) async fn execute(claim: Claim, signals: &Signals, surroundings: &Arc<
         panics::catch(|| body.start(cx))
     };
     let end = match begun {
-        Ok(attempt) => drive(attempt, signals, blocking, timeout).await,
+        Ok(attempt) => drive(attempt, &surroundings.signals, blocking, timeout).await,
         Err(panic) => End::Panicked(panic),
     };
+    let mut steer = None;
     let (outcome, what) = match end {
         End::Returned(Ok(())) => (Outcome::Succeeded, None),
         End::Returned(Err(error)) => {
+            steer = surroundings.signals.steering.take(surroundings.signals.turn());
             let message = chain(error);
             (Outcome::Failed(message.clone()), Some(What::Error(message)))
         }
         End::Panicked(panic) => (Outcome::Panicked(panic.message.clone()), Some(What::Panic(panic))),
         End::TimedOut(after) => (Outcome::TimedOut(after), Some(What::TimedOut(after))),
-        End::Stopped(Cancellation::Cancelled) => (Outcome::Cancelled, None),
         End::Stopped(Cancellation::Interrupted) => (Outcome::Interrupted, None),
+        End::Stopped(_) => (Outcome::Cancelled, None),
     };
     if what.is_none() && kept.is_some() {
         // Dropping a value is code of the user. The attempt is over, whatever it does.
         let _ = panics::catch(|| drop(kept.take()));
     }
     let of = retries.saturating_add(1);
-    let failure = what.map(|what| Box::new(Failure { job, id, attempt, of, what, body: kept }));
+    let failure = what.map(|what| Box::new(Failure { job, id, attempt, of, what, steer, body: kept }));
     Over { key, outcome, failure }
 }
 
@@ -127,6 +150,9 @@ async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Opt
                 return Poll::Ready(End::TimedOut(*timeout));
             }
             timed_out = Some(*timeout);
+            if signals.stop(Cancellation::TimedOut) {
+                signals.tell();
+            }
             timer = None;
         }
         Poll::Pending

@@ -31,11 +31,12 @@ use crate::job::context::Surroundings;
 use crate::job::info::JobInfo;
 use crate::job::options::Origin;
 use crate::job::run::{AttemptRecord, RunId};
+use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{Cancel, Ended, Fired, JobIx, Memory, NameTaken, RunKey, Watch};
 
 use backoff::Jitter;
 pub(crate) use worker::Worker;
-use worker::{Cancellation, Workers};
+use worker::{Told, Workers};
 
 /// Starts a worker's task, in whatever surroundings the instance wants it to have.
 pub(crate) type Spawn = Box<dyn Fn(Worker) + Send + Sync>;
@@ -243,7 +244,7 @@ impl Pool {
                     Fired::Cancelling(cancelling) => {
                         ended.extend(cancelling.ended);
                         for worker in cancelling.workers {
-                            stop.extend(shared.workers.stop(worker, Cancellation::Cancelled));
+                            stop.push(shared.workers.stop(worker, Cancellation::Cancelled));
                         }
                         SlotFate::Ran
                     }
@@ -252,7 +253,7 @@ impl Pool {
             drop(shared);
             self.call_workers(AT_A_TIME);
         }
-        stop.into_iter().for_each(Waker::wake);
+        stop.into_iter().for_each(Told::wake);
         ended.into_iter().for_each(Ended::settle);
     }
 
@@ -271,11 +272,9 @@ impl Pool {
                 true
             }
             Cancel::Running(worker) => {
-                let waker = shared.workers.stop(worker, Cancellation::Cancelled);
+                let told = shared.workers.stop(worker, Cancellation::Cancelled);
                 drop(shared);
-                if let Some(waker) = waker {
-                    waker.wake();
-                }
+                told.wake();
                 true
             }
         }
@@ -299,9 +298,9 @@ impl Pool {
         if let Some(waker) = shared.workers.unpark() {
             drop(shared);
             waker.wake();
-        } else if let Some(worker) = shared.workers.hire() {
+        } else if let Some((index, signals)) = shared.workers.hire() {
             drop(shared);
-            spawn(self.worker(worker));
+            spawn(self.worker(index, signals));
         }
     }
 
@@ -319,9 +318,9 @@ impl Pool {
         }
     }
 
-    fn worker(&self, index: u32) -> Worker {
+    fn worker(&self, index: u32, signals: Arc<Signals>) -> Worker {
         let surroundings = self.surroundings.get().expect("invariant: an open pool has its surroundings");
-        Worker::new(index, Arc::new(surroundings.clone()))
+        Worker::new(index, Arc::new(Surroundings { signals, ..surroundings.clone() }))
     }
 
     // Shutdown.
@@ -349,11 +348,11 @@ impl Pool {
         }
     }
 
-    /// Stops every async run where it awaits; answers how many. To be followed by [`drained`](Self::drained).
+    /// Stops every async run where it awaits and answers how many; plain functions are asked to return. To be followed
+    /// by [`drained`](Self::drained).
     pub(crate) fn interrupt(&self) -> usize {
-        let stopped = self.lock().workers.stop_all(Cancellation::Interrupted);
-        let count = stopped.len();
-        stopped.into_iter().for_each(Waker::wake);
+        let (count, told) = self.lock().workers.stop_all(Cancellation::Interrupted);
+        told.into_iter().for_each(Told::wake);
         count
     }
 

@@ -59,7 +59,7 @@ static BLOCKING: Descriptor = Descriptor {
 fn opened() -> Arc<Pool> {
     let pool = Arc::new(Pool::new(NonZeroUsize::new(1), Arc::new(Clock::system())));
     let host: std::sync::Weak<()> = std::sync::Weak::new();
-    let surroundings = Surroundings { host, state: Arc::new(StateMap::default()) };
+    let surroundings = Surroundings { host, state: Arc::new(StateMap::default()), signals: Arc::default() };
     let (releasing, working) = (Arc::downgrade(&pool), Arc::downgrade(&pool));
     let release_after = move |run, wait| {
         let pool = releasing.clone();
@@ -256,4 +256,79 @@ async fn what_was_cancelled_is_not_tried_again() {
     let next =
         submit(&pool, job, body(|cx| async move { if cx.attempt() < 3 { failure("") } else { Ok(()) } }));
     assert_eq!(outcome(&pool, next).await, Outcome::Succeeded);
+}
+
+/// Each way in which an attempt is told that nobody wants it any more, as a plain function sees it.
+#[tokio::test(start_paused = true)]
+async fn a_plain_function_sees_that_it_is_cancelled() {
+    let pool = opened();
+    let job = job(&pool, options(Some(SECOND * 5), 0), Some(&BLOCKING));
+    let (begun, seen) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let waits = |by_future: bool| {
+        let (begun, seen) = (Arc::clone(&begun), Arc::clone(&seen));
+        body(move |cx| {
+            let (begun, seen) = (Arc::clone(&begun), Arc::clone(&seen));
+            cx.__blocking(move |cx| {
+                assert!(!cx.is_cancelled(), "what was said to the run before is not for this one");
+                begun.fetch_add(1, Ordering::SeqCst);
+                if by_future {
+                    Handle::current().block_on(cx.cancelled());
+                }
+                while !cx.is_cancelled() {
+                    std::thread::yield_now();
+                }
+                seen.fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            })
+        })
+    };
+    let mut wanted = 0;
+    for by_future in [false, true] {
+        for why in [Cancellation::Cancelled, Cancellation::TimedOut, Cancellation::Interrupted] {
+            let run = submit(&pool, job, waits(by_future));
+            while begun.load(Ordering::SeqCst) == wanted {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(seen.load(Ordering::SeqCst), wanted, "{why:?}: not yet");
+            match why {
+                Cancellation::Cancelled => assert!(pool.cancel(run)),
+                Cancellation::TimedOut => tokio::time::advance(SECOND * 6).await,
+                Cancellation::Interrupted => assert_eq!(pool.interrupt(), 0, "it cannot be stopped"),
+            }
+            let outcome = outcome(&pool, run).await;
+            wanted += 1;
+            assert_eq!(seen.load(Ordering::SeqCst), wanted);
+            let timed_out = why == Cancellation::TimedOut;
+            let own = if timed_out { Outcome::TimedOut(SECOND * 5) } else { Outcome::Succeeded };
+            assert_eq!(outcome, own, "{why:?}");
+        }
+    }
+}
+
+/// A task that a job has spawned is told when the job is dropped, and when it has ended.
+#[tokio::test(start_paused = true)]
+async fn what_outlives_an_attempt_is_told_of_its_end() {
+    let pool = opened();
+    let job = job(&pool, options(Some(SECOND * 5), 0), None);
+    for seconds in [1, 60] {
+        let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let spawns = body(move |cx| {
+            let sender = sender.clone();
+            async move {
+                Handle::current().spawn(async move {
+                    cx.cancelled().await;
+                    assert!(cx.is_cancelled());
+                    sender.send(()).expect("the test listens");
+                });
+                tokio::time::sleep(SECOND * seconds).await;
+                Ok(())
+            }
+        });
+        let run = submit(&pool, job, spawns);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert!(told.try_recv().is_err());
+        told.recv().await.unwrap();
+        let wanted = if seconds == 1 { Outcome::Succeeded } else { Outcome::TimedOut(SECOND * 5) };
+        assert_eq!(outcome(&pool, run).await, wanted);
+    }
 }

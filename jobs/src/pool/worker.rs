@@ -3,17 +3,19 @@
 use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 use tokio::task::coop;
 
-use super::attempt::{self, Failure, Over};
+use super::attempt::{self, Failure, Follows, Over};
 use super::{Pool, Shared, backoff};
 use crate::clock::Timestamp;
+use crate::job::ambient;
 use crate::job::context::Surroundings;
 use crate::job::run::Outcome;
+use crate::job::signals::{Cancellation, Signals};
+use crate::job::steer::Steer;
 use crate::store::memory::{Claim, Ended, RunKey};
 use crate::telemetry::panics;
 
@@ -32,6 +34,8 @@ pub(super) struct Workers {
 }
 
 struct Place {
+    /// The worker is to wake up and claim.
+    unpark: Arc<AtomicBool>,
     signals: Arc<Signals>,
     /// Any waker of the worker's task wakes it, so the first is kept.
     waker: Option<Waker>,
@@ -47,47 +51,28 @@ enum WorkerState {
     Gone,
 }
 
-/// What others tell a worker.
-#[derive(Debug, Default)]
-pub(super) struct Signals(AtomicU8);
-
-const UNPARK: u8 = 1;
-const CANCEL: u8 = 2;
-const INTERRUPT: u8 = 4;
-
-/// Why a run is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cancellation {
-    /// Somebody wanted it to be.
-    Cancelled,
-    /// The program is shutting down.
-    Interrupted,
+/// A worker that was told something under the lock, to be woken outside of it.
+pub(super) struct Told {
+    waker: Option<Waker>,
+    /// Code of the job waits for what was said.
+    waited: Option<Arc<Signals>>,
 }
 
-impl Cancellation {
-    fn signal(self) -> u8 {
-        match self {
-            Self::Cancelled => CANCEL,
-            Self::Interrupted => INTERRUPT,
+impl Told {
+    pub(super) fn wake(self) {
+        if let Some(waker) = self.waker {
+            waker.wake();
+        }
+        if let Some(signals) = self.waited {
+            signals.tell();
         }
     }
 }
 
-impl Signals {
-    fn take_unpark(&self) -> bool {
-        self.0.fetch_and(!UNPARK, Ordering::AcqRel) & UNPARK != 0
-    }
-
-    /// Why the run that is executed now is to be stopped, if it is.
-    pub(super) fn cancellation(&self) -> Option<Cancellation> {
-        let signals = self.0.load(Ordering::Acquire);
-        if signals & CANCEL != 0 {
-            Some(Cancellation::Cancelled)
-        } else if signals & INTERRUPT != 0 {
-            Some(Cancellation::Interrupted)
-        } else {
-            None
-        }
+impl Place {
+    fn stop(&self, why: Cancellation) -> Told {
+        let waited = self.signals.stop(why).then(|| Arc::clone(&self.signals));
+        Told { waker: self.waker.clone(), waited }
     }
 }
 
@@ -119,7 +104,7 @@ impl Workers {
         let index = self.parked.pop()?;
         let place = &mut self.places[index as usize];
         place.state = WorkerState::Called;
-        place.signals.0.fetch_or(UNPARK, Ordering::AcqRel);
+        place.unpark.store(true, Ordering::Release);
         self.called += 1;
         place.waker.clone()
     }
@@ -129,40 +114,46 @@ impl Workers {
     }
 
     /// A place for one more worker, whose task the caller starts outside the lock.
-    pub(super) fn hire(&mut self) -> Option<u32> {
+    pub(super) fn hire(&mut self) -> Option<(u32, Arc<Signals>)> {
         if self.is_full() {
             return None;
         }
-        let place = Place { signals: Arc::default(), waker: None, state: WorkerState::Called };
+        let signals = Arc::<Signals>::default();
+        let place = Place {
+            unpark: Arc::default(),
+            signals: Arc::clone(&signals),
+            waker: None,
+            state: WorkerState::Called,
+        };
         self.called += 1;
         if let Some(index) = self.vacant.pop() {
             self.places[index as usize] = place;
-            return Some(index);
+            return Some((index, signals));
         }
         self.places.push(place);
-        Some(self.places.len() as u32 - 1)
+        Some((self.places.len() as u32 - 1, signals))
     }
 
-    /// The worker has come to claim.
-    fn arrived(&mut self, index: u32) {
+    /// The worker has come to claim, and whatever it has executed is over. Answers whether its signals are to be told.
+    fn arrived(&mut self, index: u32) -> bool {
         let place = &mut self.places[index as usize];
         if place.state == WorkerState::Called {
             self.called -= 1;
         }
         place.state = WorkerState::Claiming;
+        // Also: cancellations of the run before are not for the next.
+        place.signals.end_turn()
     }
 
     fn begin(&mut self, index: u32, blocking: bool) {
-        let place = &mut self.places[index as usize];
-        place.state = WorkerState::Executing { blocking };
-        // Cancellations of the run before this one are out of date.
-        place.signals.0.fetch_and(!(CANCEL | INTERRUPT), Ordering::AcqRel);
+        self.places[index as usize].state = WorkerState::Executing { blocking };
     }
 
     /// There is nothing to claim: the worker parks, or ends when enough are parked.
     fn park(&mut self, index: u32) -> bool {
         if self.limit.is_none() && self.parked.len() >= KEPT {
-            self.leave(index);
+            // Its turn has ended already.
+            let _ = self.leave(index);
             return false;
         }
         self.places[index as usize].state = WorkerState::Parked;
@@ -170,33 +161,30 @@ impl Workers {
         true
     }
 
-    fn leave(&mut self, index: u32) {
+    fn leave(&mut self, index: u32) -> bool {
         let place = &mut self.places[index as usize];
         if place.state == WorkerState::Called {
             self.called -= 1;
         }
         place.state = WorkerState::Gone;
         place.waker = None;
+        let waited = place.signals.end_turn();
         self.parked.retain(|parked| *parked != index);
         self.vacant.push(index);
+        waited
     }
 
-    /// Tells a worker to stop what it executes. Its waker is to be woken outside the lock; the telling happens
-    /// under it, so that it cannot hit the run after.
-    pub(super) fn stop(&mut self, index: u32, why: Cancellation) -> Option<Waker> {
-        let place = &self.places[index as usize];
-        place.signals.0.fetch_or(why.signal(), Ordering::AcqRel);
-        place.waker.clone()
+    /// Tells a worker to stop what it executes. The telling happens under the lock, so that it cannot hit the run
+    /// after.
+    pub(super) fn stop(&mut self, index: u32, why: Cancellation) -> Told {
+        self.places[index as usize].stop(why)
     }
 
-    /// Tells every worker whose run can be stopped.
-    pub(super) fn stop_all(&mut self, why: Cancellation) -> Vec<Waker> {
-        let stoppable = |place: &&Place| place.state == WorkerState::Executing { blocking: false };
-        let tell = |place: &Place| {
-            place.signals.0.fetch_or(why.signal(), Ordering::AcqRel);
-            place.waker.clone()
-        };
-        self.places.iter().filter(stoppable).filter_map(tell).collect()
+    /// Tells every worker that executes a run, and says how many of the runs can be stopped.
+    pub(super) fn stop_all(&mut self, why: Cancellation) -> (usize, Vec<Told>) {
+        let stoppable = self.executing(true);
+        let executing = |place: &&Place| matches!(place.state, WorkerState::Executing { .. });
+        (stoppable, self.places.iter().filter(executing).map(|place| place.stop(why)).collect())
     }
 
     /// Whether what a worker executes was told to stop because somebody wanted it to.
@@ -233,13 +221,19 @@ impl Worker {
 
     /// Executes runs until the pool is closed or the worker is one too many.
     pub(crate) async fn run(self, pool: &Pool) {
-        let mut leave = Leave { pool, index: self.index, executing: None };
+        // Once for all attempts: entering a scope for each would cost each.
+        let signals = Arc::clone(&self.surroundings.signals);
+        ambient::attempt_scope(signals, self.execute(pool)).await;
+    }
+
+    async fn execute(self, pool: &Pool) {
+        let mut leave = Leave { pool, worker: &self, executing: None };
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-        let signals = {
+        let unpark = {
             let mut shared = pool.lock();
             let place = &mut shared.workers.places[self.index as usize];
             place.waker = Some(waker);
-            Arc::clone(&place.signals)
+            Arc::clone(&place.unpark)
         };
         let mut finished = None;
         loop {
@@ -247,13 +241,14 @@ impl Worker {
                 Next::Execute(claim) => {
                     let key = claim.key;
                     leave.executing = Some(key);
-                    finished = Some(attempt::execute(claim, &signals, &self.surroundings).await);
+                    finished = Some(attempt::execute(claim, &self.surroundings).await);
                     leave.executing = None;
                     // A chain of jobs that never wait must not keep the thread to itself.
                     coop::consume_budget().await;
                 }
                 Next::Park => {
-                    poll_fn(|_| if signals.take_unpark() { Poll::Ready(()) } else { Poll::Pending }).await;
+                    let called = || unpark.swap(false, Ordering::AcqRel);
+                    poll_fn(|_| if called() { Poll::Ready(()) } else { Poll::Pending }).await;
                 }
                 Next::Leave => {
                     std::mem::forget(leave);
@@ -270,9 +265,10 @@ impl Worker {
         let shared: &mut Shared = &mut guard;
         let had_run = finished.is_some();
         let after = finished.map(|over| shared.end(self.index, over, now));
-        shared.workers.arrived(self.index);
+        let waited = shared.workers.arrived(self.index);
         let next = if shared.closed {
-            shared.workers.leave(self.index);
+            // Its turn has ended already.
+            let _ = shared.workers.leave(self.index);
             Next::Leave
         } else if let Some(claim) = shared.memory.claim(self.index, now) {
             shared.workers.begin(self.index, claim.blocking);
@@ -284,6 +280,9 @@ impl Worker {
         };
         let closed = shared.closed;
         drop(guard);
+        if waited {
+            self.surroundings.signals.tell();
+        }
         if let Some(after) = after {
             after.settle(pool);
         }
@@ -298,6 +297,11 @@ impl Shared {
     /// Ends the attempt that a worker has made: with its run, or so that the run is tried again.
     fn end(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
         let Over { key, outcome, mut failure } = over;
+        let steer = failure.as_mut().and_then(|failed| failed.steer.take());
+        if let Some(Steer::Discard(reason)) = steer {
+            let ended = self.memory.finish(key, outcome, Some(reason), now);
+            return After { key, failure, follows: Follows::Discarded, ended };
+        }
         // What somebody has cancelled is not tried again, also where the cancellation came too late for the attempt.
         let cancelled = self.workers.is_cancelled(worker);
         if outcome.is_failure()
@@ -307,32 +311,37 @@ impl Shared {
             && let Some((backoff, failures)) = self.memory.may_retry(key)
             && let Some(body) = failed.body.take()
         {
-            let wait = backoff::wait(backoff, failures, self.jitter.next());
+            let wait = match steer {
+                Some(Steer::RetryIn(wait)) => wait,
+                _ => backoff::wait(backoff, failures, self.jitter.next()),
+            };
             self.memory.retry(key, outcome, body, wait, now);
-            return After { failure, retry: Some((key, wait)), ended: None };
+            return After { key, failure, follows: Follows::Retry(wait), ended: None };
         }
-        After { failure, retry: None, ended: self.memory.finish(key, outcome, now) }
+        let ended = self.memory.finish(key, outcome, None, now);
+        After { key, failure, follows: Follows::Nothing, ended }
     }
 }
 
 /// What is left to do after an attempt, outside the lock.
 struct After {
+    key: RunKey,
     failure: Option<Box<Failure>>,
-    retry: Option<(RunKey, Duration)>,
+    follows: Follows,
     ended: Option<Ended>,
 }
 
 impl After {
     fn settle(self, pool: &Pool) {
         if let Some(failure) = self.failure {
-            failure.log(self.retry.map(|(_, wait)| wait));
+            failure.log(&self.follows);
             // Dropping a value is code of the user.
             let _ = panics::catch(|| drop(failure));
         }
-        if let Some((key, wait)) = self.retry
+        if let Follows::Retry(wait) = self.follows
             && let Some(release_after) = pool.release_after.get()
         {
-            release_after(key, wait);
+            release_after(self.key, wait);
         }
         if let Some(ended) = self.ended {
             ended.settle();
@@ -344,7 +353,7 @@ impl After {
 /// pool neither counts nor waits for a worker that is gone.
 struct Leave<'a> {
     pool: &'a Pool,
-    index: u32,
+    worker: &'a Worker,
     executing: Option<RunKey>,
 }
 
@@ -352,10 +361,13 @@ impl Drop for Leave<'_> {
     fn drop(&mut self) {
         let now = self.pool.clock.now().wall;
         let mut shared = self.pool.lock();
-        let cut_off = |key| shared.memory.finish(key, Outcome::Interrupted, now);
+        let cut_off = |key| shared.memory.finish(key, Outcome::Interrupted, None, now);
         let ended = self.executing.and_then(cut_off);
-        shared.workers.leave(self.index);
+        let waited = shared.workers.leave(self.worker.index);
         drop(shared);
+        if waited {
+            self.worker.surroundings.signals.tell();
+        }
         if let Some(ended) = ended {
             ended.settle();
         }

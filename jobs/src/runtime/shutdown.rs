@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{Jobs, Phase, instances};
 use crate::telemetry;
 
-/// How long async runs that were told to stop may take to notice. They notice where they await; one that never
-/// does cannot be stopped.
+/// How long runs that were told to stop may take to notice. Async ones notice where they await, plain functions where
+/// they ask; one that never does cannot be stopped.
 const TO_NOTICE: Duration = Duration::from_secs(1);
 
 /// What a shutdown left undone.
@@ -44,8 +44,9 @@ impl fmt::Display for ShutdownReport {
 
 impl Jobs {
     /// Ends the instance: fires nothing more, starts nothing more, lets what runs finish for as long as
-    /// `jobs.shutdown_timeout` says (30 s by default), then drops async runs where they await and gives them another
-    /// second to notice. What was left undone is in the report and in the log.
+    /// `jobs.shutdown_timeout` says (30 s by default), then drops async runs where they await, lets plain functions know
+    /// by [`JobContext::is_cancelled`](crate::JobContext::is_cancelled), and gives both another second to notice. What
+    /// was left undone is in the report and in the log.
     ///
     /// Submissions are refused from the first moment on. A second call waits for the first and gives the same
     /// report. Not for calling inside a job: it would wait for itself until the timeout.
@@ -59,8 +60,8 @@ impl Jobs {
     }
 
     /// Waits for Ctrl-C or SIGTERM and then for the [`shutdown`](Self::shutdown). A second signal drops at
-    /// once the async runs that still go on, and the report counts plain functions as still running; they cannot be
-    /// stopped, and a tokio runtime waits for them when it is dropped.
+    /// once the async runs that still go on. Plain functions cannot be stopped: those that do not return within a second
+    /// are counted as still running, and a tokio runtime waits for them when it is dropped.
     pub async fn run_until_signal(&self) -> ShutdownReport {
         self.shutdown_signal().await;
         self.begin_shutdown();
@@ -122,7 +123,7 @@ impl Jobs {
         };
         if !done {
             report.interrupted = inner.pool.interrupt();
-            if tokio::time::timeout(TO_NOTICE, inner.pool.drained(true)).await.is_err() {
+            if tokio::time::timeout(TO_NOTICE, inner.pool.drained(false)).await.is_err() {
                 report.interrupted -= inner.pool.executing(true).min(report.interrupted);
             }
         }

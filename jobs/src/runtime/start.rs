@@ -129,7 +129,8 @@ impl Jobs {
     fn open(&self) {
         let inner = &self.inner;
         let state = Arc::new(inner.settings.state.clone());
-        let surroundings = Surroundings { host: self.host(), state };
+        // Every worker gets signals of its own.
+        let surroundings = Surroundings { host: self.host(), state, signals: Arc::default() };
         let (pool, runtime) = (Arc::clone(&inner.pool), inner.runtime.clone());
         let host = self.host();
         let pool = Arc::downgrade(&pool);

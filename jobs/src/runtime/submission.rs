@@ -267,8 +267,8 @@ impl RunHandle {
     }
 
     /// Cancels the run. One that has not started never will, and one that waits to be tried again is not; a running
-    /// async job is dropped where it awaits; a plain `fn` that runs cannot be stopped and goes on, but is not tried
-    /// again.
+    /// async job is dropped where it awaits; a plain `fn` that runs is only asked to return, by
+    /// [`JobContext::is_cancelled`](crate::JobContext::is_cancelled): its outcome is its own, and it is not tried again.
     ///
     /// `false` when the run has ended already.
     pub async fn cancel(&self) -> bool {

@@ -469,16 +469,24 @@ impl Memory {
     }
 
     /// A run that was claimed has come to its end. Its waiting successor becomes available in the same step.
-    pub(crate) fn finish(&mut self, key: RunKey, outcome: Outcome, now: Timestamp) -> Option<Ended> {
+    /// `discarded` is the reason of a job that has given the run up.
+    pub(crate) fn finish(
+        &mut self,
+        key: RunKey,
+        outcome: Outcome,
+        discarded: Option<String>,
+        now: Timestamp,
+    ) -> Option<Ended> {
         let State::Running { started, .. } = self.runs.get(key)?.state else { return None };
         let Run { id, slot, job: ix, attempt, mut failures, .. } = self.runs.remove(key)?;
         self.running -= 1;
         let waiters = self.waiters_of(key);
-        let told = if waiters.is_empty() { None } else { Some(outcome.clone()) };
         let success = outcome.is_success().then_some((attempt, started, now));
         if success.is_none() {
             failures.add(AttemptRecord { number: attempt, started, finished: now, outcome: outcome.clone() });
         }
+        let outcome = discarded.map_or(outcome, Outcome::Discarded);
+        let told = if waiters.is_empty() { None } else { Some(outcome.clone()) };
         self.keep(Kept { key, outcome: outcome.clone(), failures, success });
         let previous = Previous { id, slot, started, finished: now, outcome };
         let job = &mut self.jobs[ix.0 as usize];
@@ -570,7 +578,13 @@ impl Memory {
     pub(crate) fn watch(&mut self, key: RunKey) -> Watch {
         if self.runs.get(key).is_some() {
             let (sender, receiver) = oneshot::channel();
-            self.waiters.entry(key).or_default().push(sender);
+            let waiters = self.waiters.entry(key).or_default();
+            if waiters.len() == waiters.capacity() {
+                // Those that have stopped waiting make room before more is made, so that asking again and again with
+                // a time limit does not pile up.
+                waiters.retain(|waiter| !waiter.is_closed());
+            }
+            waiters.push(sender);
             return Watch::Pending(receiver);
         }
         self.kept(key).map_or(Watch::Gone, |kept| Watch::Ended(kept.outcome.clone()))

@@ -54,6 +54,12 @@ pub(crate) fn timed_out(attempt: &Attempt<'_>, after: Duration) {
     }
 }
 
+/// An attempt came back with an error, and said that the run is to be given up.
+pub(crate) fn discarded(attempt: &Attempt<'_>, error: &str) {
+    let Attempt { job, run, attempt, of, .. } = attempt;
+    tracing::warn!(job, %run, attempt, of, error, "job failed and is discarded");
+}
+
 /// The wall clock moved on its own.
 pub(crate) fn clock_moved(nanos: i64, suspended: bool) {
     let seconds = nanos as f64 / 1e9;

@@ -268,12 +268,12 @@ fn random_walk(seed: u64, steps: usize) {
                     check(&memory, &jobs, &mut model, &at);
                     continue;
                 }
-                settle(memory.finish(key, outcome.clone(), now()));
+                settle(memory.finish(key, outcome.clone(), None, now()));
                 let previous = memory.job(jobs[model.runs[run].job]).previous.as_ref().unwrap();
                 assert_eq!((previous.id, &previous.outcome), (model.runs[run].id, &outcome), "{at}");
                 model.end(run, outcome);
                 // Once more changes nothing.
-                assert!(memory.finish(key, Outcome::Cancelled, now()).is_none(), "{at}");
+                assert!(memory.finish(key, Outcome::Cancelled, None, now()).is_none(), "{at}");
                 let attempts = memory.attempts(key);
                 assert_eq!(attempts.len(), tried as usize, "{at}");
                 let failed = attempts.iter().filter(|attempt| attempt.outcome.is_failure()).count();
@@ -324,7 +324,7 @@ fn random_walk(seed: u64, steps: usize) {
     // To the end: nothing is left behind.
     for _ in 0..model.runs.len() + 1 {
         for run in model.at_all(|is| matches!(is, Where::Running { .. })) {
-            settle(memory.finish(model.runs[run].key, Outcome::Succeeded, now()));
+            settle(memory.finish(model.runs[run].key, Outcome::Succeeded, None, now()));
             model.end(run, Outcome::Succeeded);
         }
         let Some(claim) = memory.claim(0, now()) else { break };
@@ -409,7 +409,7 @@ fn outcomes_of_the_last_runs_are_kept() {
         let (_, key) = memory.submit(job, body(), Origin::Submission, now());
         let claim = memory.claim(0, now()).unwrap();
         assert_eq!(claim.key, key);
-        memory.finish(key, Outcome::Failed(i.to_string()), now());
+        memory.finish(key, Outcome::Failed(i.to_string()), None, now());
         keys.push(key);
     }
     let outcome = |memory: &mut Memory, at: usize| match memory.watch(keys[at]) {
@@ -483,4 +483,20 @@ fn retries_where_nothing_is_said() {
     );
     let said = AttemptOptions { retries: Some(3), ..AttemptOptions::DEFAULT };
     assert_eq!((said.retries(Origin::Slot), said.retries(Origin::BlockingStart)), (3, 3));
+}
+
+#[test]
+fn those_who_stop_waiting_do_not_pile_up() {
+    let mut memory = Memory::new(0);
+    let job = memory.bind_job(info("a", Overlap::Skip)).unwrap();
+    let (_, key) = memory.submit(job, body(), Origin::Submission, now());
+    let Watch::Pending(mut patient) = memory.watch(key) else { panic!("it has not ended") };
+    for _ in 0..10_000 {
+        drop(memory.watch(key));
+    }
+    let waiting = memory.waiters[&key].len();
+    assert!(waiting < 10, "{waiting} are kept");
+    memory.claim(0, now()).unwrap();
+    settle(memory.finish(key, Outcome::Succeeded, None, now()));
+    assert_eq!(patient.try_recv(), Ok(Outcome::Succeeded));
 }

@@ -1,8 +1,13 @@
 use jobs::job;
 
-#[job]
-async fn sweep() {}
+#[allow(non_camel_case_types)]
+struct sweep {
+    floors: u32,
+}
 
-mod sweep {}
+#[job(every = "1h")]
+async fn sweep(#[default] rooms: u32) {
+    drop(rooms);
+}
 
 fn main() {}

@@ -1,0 +1,91 @@
+//! An item that cannot be read as a function.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::ToTokens as _;
+use syn::{Item, ItemFn};
+
+use crate::ctxt::Ctxt;
+
+/// Says why there is no function to make a job of.
+pub(crate) fn refuse(cx: &Ctxt, rest: &TokenStream) {
+    if has_fn_without_body(rest) {
+        cx.error(
+            first(rest),
+            "a job needs a body\nhelp: a method of a trait is no job; write a function that calls it",
+        );
+        return;
+    }
+    if let Some(token) = gen_before_fn(rest) {
+        cx.error(token, "a job cannot be a `gen fn`: nobody takes what it yields\nhelp: remove `gen`");
+        return;
+    }
+    let (what, help) = match syn::parse2::<Item>(rest.clone()) {
+        Ok(Item::Struct(_)) => (
+            "a struct",
+            "write the work as a function; its parameters become the fields of a struct of the same name",
+        ),
+        Ok(Item::Enum(_)) => ("an enum", "write the work as a function"),
+        Ok(Item::Impl(_)) => {
+            ("an `impl` block", "put it on each function that is a job, outside of the block")
+        }
+        Ok(Item::Trait(_)) => ("a trait", "put it on functions; a job as a type implements `jobs::Job`"),
+        Ok(Item::Mod(_)) => ("a module", "put it on each function that is a job"),
+        Ok(Item::Static(_)) => ("a static", "put it on a function"),
+        Ok(Item::Const(_)) => ("a constant", "put it on a function"),
+        Ok(Item::Use(_)) => ("an import", "put it on the function itself"),
+        Ok(Item::Macro(_)) => ("a macro", "put it on the function inside of the macro"),
+        _ => ("this", "put it on a function"),
+    };
+    cx.error(first(rest), format_args!("`#[job]` makes a job of a function, not of {what}\nhelp: {help}"));
+}
+
+/// The tokens up to the body, which are enough to point at.
+fn first(rest: &TokenStream) -> TokenStream {
+    rest.clone()
+        .into_iter()
+        .take_while(|token| match token {
+            TokenTree::Group(group) => group.delimiter() != Delimiter::Brace,
+            _ => true,
+        })
+        .collect()
+}
+
+fn has_fn_without_body(rest: &TokenStream) -> bool {
+    rest.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
+        && rest.clone().into_iter().last().is_some_and(|token| token.to_string() == ";")
+}
+
+/// The `gen` of a `gen fn`, which `syn` does not read.
+fn gen_before_fn(rest: &TokenStream) -> Option<TokenTree> {
+    let tokens: Vec<TokenTree> = rest.clone().into_iter().collect();
+    let is = |token: &TokenTree, word| matches!(token, TokenTree::Ident(ident) if ident == word);
+    tokens.windows(2).find(|pair| is(&pair[0], "gen") && is(&pair[1], "fn")).map(|pair| pair[0].clone())
+}
+
+/// The function with `#[default]` for every `#[default = ]`, if that is all that keeps it from being read. The
+/// compiler, which reads an item before any macro does, has said what is missing.
+pub(crate) fn with_whole_defaults(item: TokenStream) -> Option<ItemFn> {
+    syn::parse2(drop_empty(item)).ok()
+}
+
+/// Takes the `=` off every `[default = ]`, at any depth outside of braces.
+fn drop_empty(tokens: TokenStream) -> TokenStream {
+    let mend = |token| match token {
+        TokenTree::Group(group) if group.delimiter() != Delimiter::Brace => {
+            let inside: Vec<TokenTree> = group.stream().into_iter().collect();
+            let inside = match inside.as_slice() {
+                [TokenTree::Ident(word), TokenTree::Punct(equals)]
+                    if word == "default" && equals.as_char() == '=' =>
+                {
+                    word.to_token_stream()
+                }
+                _ => drop_empty(group.stream()),
+            };
+            let mut mended = Group::new(group.delimiter(), inside);
+            mended.set_span(group.span());
+            TokenTree::Group(mended)
+        }
+        token => token,
+    };
+    tokens.into_iter().map(mend).collect()
+}

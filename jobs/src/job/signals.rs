@@ -1,0 +1,169 @@
+//! What an attempt is told while it runs: that nobody wants it any more, and why.
+//!
+//! A worker has one of these for all of its attempts, one after another. Each attempt is a *turn*, whose number stands
+//! beside the bits of what it was told: a context that outlives its attempt cannot take a word for the next one as its own,
+//! and finds that its turn is over.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+use super::steer::Steering;
+
+const CANCEL: u64 = 1;
+const INTERRUPT: u64 = 2;
+const TIME_OUT: u64 = 4;
+/// Somebody waits to be told.
+const WAITED: u64 = 8;
+const TURN: u64 = 16;
+
+/// Why an attempt is to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cancellation {
+    /// Somebody wanted it to.
+    Cancelled,
+    /// The program is shutting down.
+    Interrupted,
+    /// Its time is up.
+    TimedOut,
+}
+
+impl Cancellation {
+    fn bit(self) -> u64 {
+        match self {
+            Self::Cancelled => CANCEL,
+            Self::Interrupted => INTERRUPT,
+            Self::TimedOut => TIME_OUT,
+        }
+    }
+}
+
+/// What the attempts of one worker are told.
+#[derive(Debug, Default)]
+pub(crate) struct Signals {
+    /// The number of the turn, above the bits.
+    word: AtomicU64,
+    /// Made when somebody first waits.
+    told: OnceLock<Box<Notify>>,
+    /// What the attempt says in return.
+    pub(crate) steering: Steering,
+}
+
+/// One turn of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn(u64);
+
+impl Signals {
+    /// The turn that it is.
+    pub(crate) fn turn(&self) -> Turn {
+        Turn(self.word.load(Ordering::Acquire) / TURN)
+    }
+
+    /// Tells the attempt to stop. Answers whether [`tell`](Self::tell) is to be called.
+    #[must_use]
+    pub(crate) fn stop(&self, why: Cancellation) -> bool {
+        self.word.fetch_or(why.bit(), Ordering::AcqRel) & WAITED != 0
+    }
+
+    /// The attempt is over, and the turn of the next has come. Only its worker says so. Answers whether
+    /// [`tell`](Self::tell) is to be called.
+    #[must_use]
+    pub(crate) fn end_turn(&self) -> bool {
+        let Turn(turn) = self.turn();
+        self.word.swap(turn.wrapping_add(1).wrapping_mul(TURN), Ordering::AcqRel) & WAITED != 0
+    }
+
+    /// Wakes those who wait. It calls wakers, so not under a lock.
+    pub(crate) fn tell(&self) {
+        if let Some(told) = self.told.get() {
+            told.notify_waiters();
+        }
+    }
+
+    /// Why the attempt whose turn it is has to stop, if it has: cancelled or interrupted.
+    pub(crate) fn cancellation(&self) -> Option<Cancellation> {
+        let word = self.word.load(Ordering::Acquire);
+        if word & CANCEL != 0 {
+            Some(Cancellation::Cancelled)
+        } else if word & INTERRUPT != 0 {
+            Some(Cancellation::Interrupted)
+        } else {
+            None
+        }
+    }
+
+    /// Whether an attempt was told to stop, or is over.
+    pub(crate) fn is_stopped(&self, turn: Turn) -> bool {
+        stopped(self.word.load(Ordering::Acquire), turn)
+    }
+
+    /// Completes when an attempt is told to stop, or is over.
+    pub(crate) async fn stopped(&self, turn: Turn) {
+        let told = self.told.get_or_init(Box::default);
+        loop {
+            let mut notified = std::pin::pin!(told.notified());
+            notified.as_mut().enable();
+            // Either this comes first, and whoever stops the attempt sees that somebody waits, or that does.
+            if stopped(self.word.fetch_or(WAITED, Ordering::AcqRel), turn) {
+                return;
+            }
+            notified.await;
+        }
+    }
+}
+
+fn stopped(word: u64, Turn(turn): Turn) -> bool {
+    word & (CANCEL | INTERRUPT | TIME_OUT) != 0 || word / TURN != turn
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::task::Poll;
+
+    use super::*;
+
+    #[test]
+    fn a_word_is_for_one_turn() {
+        let signals = Signals::default();
+        let first = signals.turn();
+        assert!(!signals.is_stopped(first));
+        assert!(!signals.stop(Cancellation::Interrupted));
+        assert_eq!(signals.cancellation(), Some(Cancellation::Interrupted));
+        assert!(!signals.stop(Cancellation::Cancelled));
+        assert_eq!(signals.cancellation(), Some(Cancellation::Cancelled), "the stronger");
+        assert!(!signals.end_turn());
+        let second = signals.turn();
+        assert_ne!(first, second);
+        assert_eq!(signals.cancellation(), None);
+        assert!(signals.is_stopped(first) && !signals.is_stopped(second));
+        assert!(!signals.stop(Cancellation::TimedOut));
+        assert!(signals.is_stopped(second));
+        assert_eq!(signals.cancellation(), None, "a plain function goes on");
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_told_of_the_stop_and_of_the_end() {
+        for stops in [true, false] {
+            let signals = Arc::new(Signals::default());
+            let mut waiting = Box::pin(signals.stopped(signals.turn()));
+            let still = poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx).is_pending())).await;
+            assert!(still);
+            assert!(if stops { signals.stop(Cancellation::Cancelled) } else { signals.end_turn() });
+            signals.tell();
+            waiting.await;
+        }
+    }
+
+    #[tokio::test]
+    async fn who_comes_late_does_not_wait() {
+        let signals = Signals::default();
+        let turn = signals.turn();
+        let _ = signals.stop(Cancellation::TimedOut);
+        signals.stopped(turn).await;
+        let _ = signals.end_turn();
+        signals.stopped(turn).await;
+    }
+}

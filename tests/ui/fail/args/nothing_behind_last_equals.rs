@@ -1,0 +1,10 @@
+use jobs::job;
+
+#[job(every = "1h", args(to = "ops", count = ))]
+async fn mail(to: String, count: u32) {
+    drop((to, count));
+}
+
+fn main() {
+    let _ = mail { to: String::new(), count: 1 };
+}

@@ -1,0 +1,13 @@
+use jobs::job;
+
+#[allow(non_camel_case_types)]
+enum sweep {
+    Rooms,
+}
+
+#[job(every = "1h")]
+async fn sweep(#[default] rooms: u32) {
+    drop(rooms);
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job]
+async fn sweep() {}
+
+mod sweep {}
+
+fn main() {}
