@@ -419,8 +419,8 @@ fn one_key_under_name_and_alias_is_a_mistake() {
     let renamed = Descriptor { aliases: &["old"], ..job("new", 1, vec![spec("@daily")]) };
     let problems = problems([renamed], |config| {
         config
-            .job("old", |job| job.every(Duration::from_secs(5)).enabled(true).overlap("skip"))
-            .job("new", |job| job.schedule("@hourly").enabled(true))
+            .job("old", |job| job.every(Duration::from_secs(5)).enabled(true).overlap("skip").retries(3))
+            .job("new", |job| job.schedule("@hourly").enabled(true).retries(5))
     });
     let starts: Vec<_> = problems.iter().map(|problem| problem.lines().next().unwrap()).collect();
     assert_eq!(
@@ -428,6 +428,7 @@ fn one_key_under_name_and_alias_is_a_mistake() {
         [
             "`job.old.every` and `job.new.schedule` cannot both hold: `old` is an alias of `new`",
             "`job.old.enabled` and `job.new.enabled` cannot both hold: `old` is an alias of `new`",
+            "`job.old.retries` and `job.new.retries` cannot both hold: `old` is an alias of `new`",
         ]
     );
     assert!(problems[0].contains("\n  help: keep the one at jobs/src/registry/tests.rs:"), "{}", problems[0]);

@@ -136,7 +136,7 @@ pub struct ScheduleSnapshot {
     /// How many slots the overlap policy dropped, since a run before was not done.
     pub skipped: u32,
     /// How many slots passed while the machine slept or when the clock was set forward, and were not made up for.
-    /// Over a sleep of more than three years, of a schedule that leaves out days, it is at least so many.
+    /// Over a sleep of more than a year, of a schedule that leaves out days, it is at least so many.
     pub missed: u32,
     /// How many slots passed while the job was paused. Those of a job that is not enabled do not come at all.
     pub paused: u32,

@@ -75,9 +75,9 @@ impl Civil {
         i64::from(hour * 3600 + minute * 60 + second)
     }
 
-    /// How many wall-clock times match after the one and not after the other: every one of them where the schedule
-    /// takes every day, or where the time between is not longer than [`DAYS_COUNTED`].
-    pub(super) fn count(&self, after: WallTime, through: WallTime) -> u64 {
+    /// How many wall-clock times match after the one and not after the other. A schedule that leaves out days has
+    /// each day looked at, as many of them as `days` allows, and taken from it; of those beyond, none is counted.
+    pub(super) fn count(&self, after: WallTime, through: WallTime, days: &mut usize) -> u64 {
         if after >= through {
             return 0;
         }
@@ -92,14 +92,16 @@ impl Civil {
         }
         let whole_day = self.times_of_day_until(DAY - 1);
         let begun = if on(first) { whole_day - until(after) } else { 0 };
-        let between = last - first - 1;
-        let days = if dates::is_every_day(&self.spec) {
+        let between = usize::try_from(last - first - 1).unwrap_or(usize::MAX);
+        let matching = if dates::is_every_day(&self.spec) {
             between
         } else {
-            (first + 1..last).take(DAYS_COUNTED).map(|day| i64::from(on(day))).sum()
+            let looked_at = between.min(*days);
+            *days -= looked_at;
+            (first + 1..last).take(looked_at).filter(|&day| on(day)).count()
         };
-        let days = u64::try_from(days).unwrap_or(0);
-        begun.saturating_add(days.saturating_mul(whole_day)).saturating_add(until(through))
+        let matching = u64::try_from(matching).unwrap_or(u64::MAX);
+        begun.saturating_add(matching.saturating_mul(whole_day)).saturating_add(until(through))
     }
 
     /// How many times of a date that matches have come at this second of it.
@@ -125,9 +127,6 @@ impl Civil {
         dates.into_iter().any(|day| date_of(day * DAY).is_some_and(|date| dates::matches(&self.spec, date)))
     }
 }
-
-/// Dates that are looked at one by one to count those that match.
-const DAYS_COUNTED: usize = 3 * 366;
 
 /// The Gregorian calendar repeats itself after this many years, weekdays included: what does not happen in
 /// them never happens.

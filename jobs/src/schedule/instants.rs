@@ -57,11 +57,14 @@ fn wildcard(civil: &Civil, zone: &Zone, after: Instant) -> Option<Instant> {
     Some(wall_time - span.offset)
 }
 
+/// Days that are looked at one by one to count the fire times of a long time.
+const DAYS_COUNTED: usize = 400;
+
 /// How many fire times lie after the one instant and not after the other, by arithmetic and not one by one; at least
-/// so many where the time between is longer than [`Civil::count`] counts exactly.
+/// so many of a schedule that leaves out days, where the time between is longer than [`DAYS_COUNTED`].
 pub(super) fn count(civil: &Civil, zone: &Zone, after: Instant, through: Instant) -> u64 {
     let fixed_time = civil.spec().is_fixed_time();
-    let (mut counted, mut after) = (0_u64, after);
+    let (mut counted, mut after, mut days) = (0_u64, after, DAYS_COUNTED);
     while after < through {
         let span = zone.span_at(after.saturating_add(1));
         let last = through.min(span.end.saturating_sub(1));
@@ -70,11 +73,11 @@ pub(super) fn count(civil: &Civil, zone: &Zone, after: Instant, through: Instant
             // What its first instant shows, and what the gap before it has swallowed, is one fire time.
             if after < span.start {
                 from = span.wall_start();
-                counted += u64::from(civil.count(span.shown_before, from) > 0);
+                counted += u64::from(civil.count(span.shown_before, from, &mut days) > 0);
             }
             from = from.max(span.shown_before);
         }
-        counted = counted.saturating_add(civil.count(from, span.wall_time(last)));
+        counted = counted.saturating_add(civil.count(from, span.wall_time(last), &mut days));
         after = last;
     }
     counted

@@ -66,7 +66,7 @@ pub(crate) struct Planned {
 pub(crate) struct Tally {
     pub(crate) ran: u32,
     pub(crate) skipped: u32,
-    /// At least so many: [`Schedule::count`] does not go through centuries day by day.
+    /// At least so many: [`Schedule::count`] does not go through years day by day.
     pub(crate) missed: u32,
     pub(crate) paused: u32,
 }
