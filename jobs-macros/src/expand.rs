@@ -47,11 +47,12 @@ impl Names {
 }
 
 pub(crate) fn job(names: &Names, function: &Function, job: &Job) -> TokenStream {
+    let defaults = defaults(names, function);
     let clone = clone(names, function);
     let serde = serde(names, function);
     let run = run(names, function, job);
     let register = register(names, function, job);
-    definition(names, function, function.arguments(), &quote!(#clone #serde #run #register))
+    definition(names, function, function.arguments(), &quote!(#defaults #clone #serde #run #register))
 }
 
 /// The struct, with the function's name and visibility, and its implementations.
@@ -163,7 +164,7 @@ fn serde(names: &Names, function: &Function) -> TokenStream {
     });
     let fields = arguments.iter().zip(&locals).map(|(argument, local)| {
         let (ident, name) = (&argument.ident, argument.name());
-        let missing = match default_value(names, argument) {
+        let missing = match default_value(argument) {
             Some(value) => value,
             None => quote!(#private::ArgumentOf::slot(&#local).missing(#name)?),
         };
@@ -392,7 +393,7 @@ fn value(names: &Names, function: &Function, args: &[(Ident, Expr)]) -> Option<T
         let ident = &argument.ident;
         let value = match args.iter().find(|(name, _)| name == ident) {
             Some((_, value)) => converted(names, value),
-            None => default_value(names, argument)?,
+            None => default_value(argument)?,
         };
         Some(quote!(#ident: #value))
     });
@@ -400,14 +401,36 @@ fn value(names: &Names, function: &Function, args: &[(Ident, Expr)]) -> Option<T
     Some(quote!(#alias { #(#fields),* }))
 }
 
-fn default_value(names: &Names, argument: &Argument) -> Option<TokenStream> {
-    argument.default.as_ref().map(|default| match default {
-        DefaultValue::OfType(span) => {
-            let at = names.private_at(*span);
-            quote_spanned!(*span=> #at::DefaultOf::default_of())
-        }
-        DefaultValue::Expr(expr) => converted(names, expr),
+/// A call of what [`defaults`] writes for the argument.
+fn default_value(argument: &Argument) -> Option<TokenStream> {
+    argument.default.is_some().then(|| {
+        let default = default_name(argument);
+        quote!(#default())
     })
+}
+
+fn default_name(argument: &Argument) -> Ident {
+    format_ident!("__default_{}", argument.name())
+}
+
+/// A function for every default: it has several uses, and a mistake in it is told once.
+fn defaults(names: &Names, function: &Function) -> TokenStream {
+    let default = |argument: &Argument| {
+        let value = match argument.default.as_ref()? {
+            DefaultValue::OfType(span) => {
+                let at = names.private_at(*span);
+                quote_spanned!(*span=> #at::DefaultOf::default_of())
+            }
+            DefaultValue::Expr(expr) => converted(names, expr),
+        };
+        let (name, ty) = (default_name(argument), &argument.ty);
+        Some(quote! {
+            fn #name() -> #ty {
+                #value
+            }
+        })
+    };
+    function.arguments().filter_map(default).collect()
 }
 
 fn is_text(value: &Expr) -> bool {
