@@ -179,7 +179,7 @@ impl Function {
     /// The function, or none with a mistake for an item that is none.
     pub(crate) fn parse(cx: &Ctxt, item: &Annotated) -> Option<Self> {
         let parsed = syn::parse2::<ItemFn>(item.to_token_stream());
-        let mended = parsed.is_err().then(|| item::with_whole_defaults(item.to_token_stream())).flatten();
+        let mended = parsed.is_err().then(|| item::with_whole_defaults(cx, item.to_token_stream())).flatten();
         let is_mended = mended.is_some();
         let Some(mut function) = parsed.ok().or(mended) else {
             item::refuse(cx, &item.rest);

@@ -4,9 +4,10 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
-use syn::{Expr, Lit, Path, ReturnType};
+use syn::{Path, ReturnType};
 
-use crate::ast::{Argument, DefaultValue, Function, Param};
+use crate::ast::{Argument, Function, Param};
+use crate::given::{default_value, defaults, value};
 use crate::literal::When;
 use crate::valid::{self, Job, Schedule};
 
@@ -33,7 +34,7 @@ impl Names {
 
     /// The door to what generated code needs, as if written at a place in the source: then a mistake is shown
     /// there, and not at the attribute.
-    fn private_at(&self, span: Span) -> TokenStream {
+    pub(crate) fn private_at(&self, span: Span) -> TokenStream {
         if !self.renamed {
             return quote_spanned!(span=> ::jobs::__private);
         }
@@ -47,11 +48,12 @@ impl Names {
 }
 
 pub(crate) fn job(names: &Names, function: &Function, job: &Job) -> TokenStream {
+    let defaults = defaults(names, function);
     let clone = clone(names, function);
     let serde = serde(names, function);
     let run = run(names, function, job);
     let register = register(names, function, job);
-    definition(names, function, function.arguments(), &quote!(#clone #serde #run #register))
+    definition(names, function, function.arguments(), &quote!(#defaults #clone #serde #run #register))
 }
 
 /// The struct, with the function's name and visibility, and its implementations.
@@ -163,7 +165,7 @@ fn serde(names: &Names, function: &Function) -> TokenStream {
     });
     let fields = arguments.iter().zip(&locals).map(|(argument, local)| {
         let (ident, name) = (&argument.ident, argument.name());
-        let missing = match default_value(names, argument) {
+        let missing = match default_value(argument) {
             Some(value) => value,
             None => quote!(#private::ArgumentOf::slot(&#local).missing(#name)?),
         };
@@ -383,52 +385,6 @@ fn schedule_decl(names: &Names, function: &Function, schedule: &Schedule) -> Tok
             args: #args_text,
             line: #line,
         }
-    }
-}
-
-/// The job with these arguments and the defaults of the others; none where one has no value.
-fn value(names: &Names, function: &Function, args: &[(Ident, Expr)]) -> Option<TokenStream> {
-    let alias = names.alias();
-    let fields = function.arguments().map(|argument| {
-        let ident = &argument.ident;
-        let value = match args.iter().find(|(name, _)| name == ident) {
-            Some((_, value)) => converted(names, value),
-            None => default_value(names, argument)?,
-        };
-        Some(quote!(#ident: #value))
-    });
-    let fields = fields.collect::<Option<Vec<_>>>()?;
-    Some(quote!(#alias { #(#fields),* }))
-}
-
-fn default_value(names: &Names, argument: &Argument) -> Option<TokenStream> {
-    argument.default.as_ref().map(|default| match default {
-        DefaultValue::OfType(span) => {
-            let at = names.private_at(*span);
-            quote_spanned!(*span=> #at::DefaultOf::default_of())
-        }
-        DefaultValue::Expr(expr) => converted(names, expr),
-    })
-}
-
-fn is_text(value: &Expr) -> bool {
-    match value {
-        Expr::Group(group) => is_text(&group.expr),
-        Expr::Lit(literal) => matches!(literal.lit, Lit::Str(_)),
-        _ => false,
-    }
-}
-
-/// A text in quotes becomes whatever the argument is.
-fn converted(names: &Names, value: &Expr) -> TokenStream {
-    match value {
-        // What came through a `$value:expr`.
-        Expr::Group(group) if is_text(&group.expr) => converted(names, &group.expr),
-        Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_)) => {
-            let at = names.private_at(value.span());
-            quote_spanned!(value.span()=> #at::FromText::from_text(#value))
-        }
-        _ => value.to_token_stream(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! An item that cannot be read as a function.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use quote::ToTokens as _;
+use quote::{ToTokens as _, quote};
 use syn::{Item, ItemFn};
 
 use crate::ctxt::Ctxt;
@@ -62,10 +62,80 @@ fn gen_before_fn(rest: &TokenStream) -> Option<TokenTree> {
     tokens.windows(2).find(|pair| is(&pair[0], "gen") && is(&pair[1], "fn")).map(|pair| pair[0].clone())
 }
 
-/// The function with `#[default]` for every `#[default = ]`, if that is all that keeps it from being read. The
-/// compiler, which reads an item before any macro does, has said what is missing.
-pub(crate) fn with_whole_defaults(item: TokenStream) -> Option<ItemFn> {
-    syn::parse2(drop_empty(item)).ok()
+/// The function with `#[default]` for `#[default = ]` and `#[default = 3] count: u32` for `count: u32 = 3`, if that is all
+/// that keeps it from being read. The compiler, which reads an item before any macro does, has refused both.
+pub(crate) fn with_whole_defaults(cx: &Ctxt, item: TokenStream) -> Option<ItemFn> {
+    let item = drop_empty(item);
+    if let Ok(function) = syn::parse2(item.clone()) {
+        return Some(function);
+    }
+    let mut behind = Vec::new();
+    let function = syn::parse2(move_behind(item, &mut behind)).ok()?;
+    for default in behind {
+        // The compiler knows no such thing and cannot say what there is instead.
+        let message = format!(
+            "a default stands before its parameter\nhelp: write `#[default {default}]` in front of it"
+        );
+        cx.error(default, message);
+    }
+    Some(function)
+}
+
+/// Makes `#[default = 3] count: u32` of every `count: u32 = 3`.
+fn move_behind(item: TokenStream, behind: &mut Vec<TokenStream>) -> TokenStream {
+    let mut is_next = false;
+    let mend = |token| match token {
+        TokenTree::Ident(word) if word == "fn" => {
+            is_next = true;
+            TokenTree::Ident(word)
+        }
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis && is_next => {
+            is_next = false;
+            let mut kept = Group::new(Delimiter::Parenthesis, move_in_parameters(group.stream(), behind));
+            kept.set_span(group.span());
+            TokenTree::Group(kept)
+        }
+        token => token,
+    };
+    item.into_iter().map(mend).collect()
+}
+
+fn move_in_parameters(parameters: TokenStream, behind: &mut Vec<TokenStream>) -> TokenStream {
+    let mut moved = TokenStream::new();
+    let (mut parameter, mut default) = (TokenStream::new(), TokenStream::new());
+    // How deep inside of `<…>`, where a `=` names an associated type.
+    let mut depth = 0_usize;
+    let mut last = ' ';
+    let mut finish = |parameter: &mut TokenStream, default: &mut TokenStream| {
+        if !default.is_empty() {
+            moved.extend(quote!(#[default #default]));
+            behind.push(std::mem::take(default));
+        }
+        moved.extend(std::mem::take(parameter));
+    };
+    for token in parameters {
+        let char = match &token {
+            TokenTree::Punct(punct) => punct.as_char(),
+            _ => ' ',
+        };
+        match char {
+            '<' => depth += 1,
+            '>' if last != '-' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        last = char;
+        match char {
+            ',' if depth == 0 => {
+                parameter.extend([token]);
+                finish(&mut parameter, &mut default);
+            }
+            '=' if depth == 0 => default.extend([token]),
+            _ if default.is_empty() => parameter.extend([token]),
+            _ => default.extend([token]),
+        }
+    }
+    finish(&mut parameter, &mut default);
+    moved
 }
 
 /// Takes the `=` off every `[default = ]`, at any depth outside of braces.

@@ -1,8 +1,9 @@
 //! The `#[job]` attribute of `jobs`.
 //!
 //! A pipeline: `ast`, `item`, `param`, `argument` and `ty` read the item, `attr` the attributes (`entry` cuts them;
-//! `value`, `literal` and `attempts` read them); `valid` holds them against each other; `expand` writes the job.
-//! Mistakes gather in a `ctxt::Ctxt`; where there are any, `fallback` takes the place of `expand`.
+//! `value`, `literal` and `attempts` read them); `valid` holds them against each other; `expand` writes the job, with
+//! the values that are `given` to its arguments. Mistakes gather in a `ctxt::Ctxt`; where there are any, `fallback`
+//! takes the place of `expand`.
 #![forbid(unsafe_code)]
 
 mod argument;
@@ -13,6 +14,7 @@ mod ctxt;
 mod entry;
 mod expand;
 mod fallback;
+mod given;
 mod item;
 mod key;
 mod literal;
