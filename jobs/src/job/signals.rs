@@ -51,7 +51,7 @@ pub(crate) struct Signals {
 }
 
 /// One turn of a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Turn(u64);
 
 impl Signals {

@@ -25,7 +25,11 @@ pub(crate) struct Steering(Mutex<Option<(Turn, Steer)>>);
 
 impl Steering {
     pub(crate) fn say(&self, turn: Turn, steer: Steer) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((turn, steer));
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A task may outlive the attempt that has spawned it, and what it says then is for nobody.
+        if said.as_ref().is_none_or(|(of, _)| *of <= turn) {
+            *said = Some((turn, steer));
+        }
     }
 
     /// What was said in this turn.
@@ -148,6 +152,19 @@ mod tests {
         signals.steering.say(first, last);
         let _ = signals.end_turn();
         assert_eq!(signals.steering.take(signals.turn()), None);
+    }
+
+    /// As that of a task which has outlived the attempt it was spawned by.
+    #[test]
+    fn a_late_word_does_not_replace_that_of_the_attempt_whose_turn_it_is() {
+        let signals = Signals::default();
+        let first = signals.turn();
+        let _ = signals.end_turn();
+        let (second, word) = (signals.turn(), Steer::Discard("no".into()));
+        signals.steering.say(first, Steer::RetryIn(Duration::ZERO));
+        signals.steering.say(second, word.clone());
+        signals.steering.say(first, Steer::RetryIn(Duration::ZERO));
+        assert_eq!(signals.steering.take(second), Some(word));
     }
 
     #[test]
