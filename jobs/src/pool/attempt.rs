@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::task::coop;
+
 use crate::job::body::{Attempt, Body};
 use crate::job::context::{JobContext, Surroundings};
 use crate::job::name::JobName;
@@ -123,8 +125,10 @@ enum End {
 
 async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Option<Duration>) -> End {
     let mut attempt = Some(attempt);
-    // Most attempts have no timer, and none of its size.
-    let mut timer = timeout.map(|timeout| (timeout, Box::pin(tokio::time::sleep(timeout))));
+    // Most attempts have no timer, and none of its size. It asks for no share of what tokio lets a task do at a time: a
+    // job that always finds something to do leaves nothing of that.
+    let mut timer =
+        timeout.map(|timeout| (timeout, Box::pin(coop::unconstrained(tokio::time::sleep(timeout)))));
     let mut timed_out = None;
     let end = poll_fn(|cx| {
         let Some(future) = attempt.as_mut() else { unreachable!("invariant: not polled after its end") };

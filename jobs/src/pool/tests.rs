@@ -332,3 +332,29 @@ async fn what_outlives_an_attempt_is_told_of_its_end() {
         assert_eq!(outcome(&pool, run).await, wanted);
     }
 }
+
+/// A job that always finds something to do uses up what the scheduler of tokio lets a task do at a time, and leaves
+/// nothing of it to the timer.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_never_rests_runs_out_of_time() {
+    let pool = opened();
+    let job = job(&pool, options(Some(SECOND), 0), None);
+    let run = submit(
+        &pool,
+        job,
+        body(|_| async {
+            loop {
+                tokio::task::consume_budget().await;
+            }
+        }),
+    );
+    while pool.gauge().running == 0 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::advance(SECOND * 2).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(pool.gauge().running, 0);
+    assert_eq!(outcome(&pool, run).await, Outcome::TimedOut(SECOND));
+}
