@@ -358,3 +358,56 @@ async fn a_job_that_never_rests_runs_out_of_time() {
     assert_eq!(pool.gauge().running, 0);
     assert_eq!(outcome(&pool, run).await, Outcome::TimedOut(SECOND));
 }
+
+/// A subscriber of the program's that panics.
+struct PanickingLog;
+
+impl tracing::Subscriber for PanickingLog {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        if event.metadata().target().starts_with("jobs") {
+            panic!("the log is full");
+        }
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// The run that the worker has claimed in the same step, and the one that waits for its retry, are not lost.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_panics_loses_no_run() {
+    let _log = tracing::subscriber::set_default(PanickingLog);
+    let pool = opened();
+    let job = job(&pool, options(None, 1), None);
+    let fails_once = || body(|cx| async move { if cx.attempt() == 1 { failure("") } else { Ok(()) } });
+    let runs = [submit(&pool, job, fails_once()), submit(&pool, job, fails_once())];
+    for run in runs {
+        let outcome = tokio::time::timeout(SECOND * 60, outcome(&pool, run)).await;
+        assert_eq!(outcome, Ok(Outcome::Succeeded));
+    }
+    assert_eq!(pool.gauge().live, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_wait_for_a_retry_can_be_cancelled() {
+    let pool = opened();
+    let job = job(&pool, options(Some(Duration::MAX), 1), None);
+    let run = submit(&pool, job, body(|cx| async move { Err(cx.retry_in(Duration::MAX).into()) }));
+    tokio::time::sleep(SECOND).await;
+    assert_eq!((pool.gauge().running, pool.gauge().live), (0, 1));
+    assert!(pool.cancel(run));
+    assert_eq!(outcome(&pool, run).await, Outcome::Cancelled);
+}

@@ -333,8 +333,9 @@ struct After {
 impl After {
     fn settle(self, pool: &Pool) {
         if let Some(failure) = self.failure {
-            failure.log(&self.follows);
-            // Dropping a value is code of the user.
+            // The log is code of the program's, and so is dropping a value. Neither may take the worker with it: the run
+            // that it has claimed in the same step, and the retry below, would be lost.
+            let _ = panics::catch(|| failure.log(&self.follows));
             let _ = panics::catch(|| drop(failure));
         }
         if let Follows::Retry(wait) = self.follows
