@@ -150,13 +150,14 @@ async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Opt
         if let Some((timeout, sleep)) = &mut timer
             && sleep.as_mut().poll(cx).is_ready()
         {
+            // An async job learns of it as well: what it holds may ask while it is dropped.
+            if signals.stop(Cancellation::TimedOut) {
+                signals.tell();
+            }
             if !blocking {
                 return Poll::Ready(End::TimedOut(*timeout));
             }
             timed_out = Some(*timeout);
-            if signals.stop(Cancellation::TimedOut) {
-                signals.tell();
-            }
             timer = None;
         }
         Poll::Pending

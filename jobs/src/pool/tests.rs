@@ -411,3 +411,81 @@ async fn an_endless_wait_for_a_retry_can_be_cancelled() {
     assert!(pool.cancel(run));
     assert_eq!(outcome(&pool, run).await, Outcome::Cancelled);
 }
+
+/// Why it is dropped is the same to what an async job holds: nobody wants the attempt any more.
+#[tokio::test(start_paused = true)]
+async fn what_a_job_holds_sees_that_it_is_dropped_too_early() {
+    struct Asks(JobContext, Arc<AtomicU32>);
+
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            self.1.fetch_add(if self.0.is_cancelled() { 1 } else { 100 }, Ordering::SeqCst);
+        }
+    }
+
+    let pool = opened();
+    let job = job(&pool, options(Some(SECOND * 5), 0), None);
+    let seen = Arc::new(AtomicU32::new(0));
+    for (wanted, outcome_wanted) in [(1, Outcome::Cancelled), (2, Outcome::TimedOut(SECOND * 5))] {
+        let of_job = Arc::clone(&seen);
+        let run = submit(
+            &pool,
+            job,
+            body(move |cx| {
+                let held = Asks(cx, Arc::clone(&of_job));
+                async move {
+                    let _held = held;
+                    pending().await
+                }
+            }),
+        );
+        tokio::time::sleep(SECOND).await;
+        if outcome_wanted == Outcome::Cancelled {
+            assert!(pool.cancel(run));
+        }
+        assert_eq!(outcome(&pool, run).await, outcome_wanted);
+        assert_eq!(seen.load(Ordering::SeqCst), wanted);
+    }
+}
+
+/// The next slot waits for it, and both end with the pool.
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_waits_for_its_retry_is_live() {
+    for closes in [false, true] {
+        let pool = opened();
+        let job = job(&pool, options(None, 1), None);
+        let clock = Clock::system();
+        let fails = || body(|cx| async move { Err(cx.retry_in(SECOND * 10).into()) });
+        let succeeds = || body(|_| async { Ok(()) });
+        let mut fates = Vec::new();
+        let slot = |n: i64| Timestamp::from_nanos(n * 1_000_000_000);
+        let now = clock.now();
+        pool.fire(&mut vec![Firing { job, slot: slot(1), body: fails() }], now, &mut fates);
+        tokio::time::sleep(SECOND).await;
+        pool.fire(&mut vec![Firing { job, slot: slot(2), body: succeeds() }], now, &mut fates);
+        pool.fire(&mut vec![Firing { job, slot: slot(3), body: succeeds() }], now, &mut fates);
+        assert_eq!(fates, [SlotFate::Ran, SlotFate::Ran, SlotFate::Skipped]);
+        let counts = |pool: &Pool| {
+            pool.read(|m| {
+                let j = m.job(job);
+                (j.running, j.available, j.scheduled, j.waiting())
+            })
+        };
+        assert_eq!(counts(&pool), (0, 0, 1, 1));
+        assert_eq!(pool.gauge().running, 0);
+        if closes {
+            tokio::time::sleep(SECOND).await;
+        } else {
+            tokio::time::sleep(SECOND * 20).await;
+            assert_eq!(counts(&pool), (0, 0, 0, 0));
+            assert_eq!(pool.gauge().live, 0);
+        }
+        pool.close();
+        let lost = pool.drain();
+        assert_eq!(lost, if closes { 2 } else { 0 });
+        assert_eq!(counts(&pool), (0, 0, 0, 0));
+        assert_eq!((pool.gauge().queued, pool.gauge().live), (0, 0));
+        tokio::time::sleep(SECOND * 20).await;
+        assert_eq!(counts(&pool), (0, 0, 0, 0));
+    }
+}
