@@ -273,3 +273,79 @@ fn a_task_that_dies_with_slots_in_its_hands_loses_no_schedule_and_doubles_no_slo
         assert_eq!(look(&mut timers, reading(240)), [(240, 0)], "{spec}");
     }
 }
+
+/// Whatever the clocks do: no slot fires twice or more than a minute late; and as long as the clock on the wall is not
+/// set back, every slot has either fired or is counted as missed.
+#[test]
+fn every_slot_fires_once_or_is_counted_as_missed() {
+    let specs = [
+        "*/10 * * * * *",
+        "0 * * * * *",
+        "TZ=America/New_York 0 */20 1,2,3 * * *",
+        "TZ=America/New_York 0 15,45 * ? * MON-FRI",
+        "TZ=America/New_York 7 30 2 * * *",
+        "@every 7s",
+        "@every 45m",
+    ];
+    let (mut all_fired, mut all_missed) = (0, 0);
+    for seed in 1..100_u64 {
+        let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut below = |bound: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) % bound
+        };
+        for spec in specs {
+            let schedule = Schedule::parse(spec).unwrap();
+            // March and November 2027 are near.
+            let (mut nanos, mut set) = (0, 57 * 86_400 * (below(2) as i64));
+            let begun = at(nanos, set);
+            let mut timers = Timers::new(begun);
+            let (key, _) = add(&mut timers, spec, begun);
+            let sets_back = below(3) == 0;
+            let mut fired: Vec<(i64, i64)> = Vec::new();
+            let mut was_set_back = false;
+            for _ in 0..below(60) {
+                nanos += match below(6) {
+                    0 => below(1_000_000_000),
+                    1 | 2 => below(20) * 1_000_000_000,
+                    3 => below(130) * 1_000_000_000,
+                    4 => below(7200) * 1_000_000_000 + below(1_000_000_000),
+                    _ => below(4 * 86_400) * 1_000_000_000,
+                };
+                match below(8) {
+                    0 => set += below(200) as i64,
+                    1 => set += below(40_000) as i64,
+                    2 if sets_back => {
+                        set -= below(5000) as i64;
+                        was_set_back = true;
+                    }
+                    _ => {}
+                }
+                let now = at(nanos, set);
+                for slot in look(&mut timers, now) {
+                    let slot_at = Timestamp::from_nanos((slot.0 + START) * 1_000_000_000 + slot.1);
+                    assert!(
+                        slot_at <= now.wall && now.wall.since(slot_at) <= LATE,
+                        "{seed} {spec}: {slot:?}"
+                    );
+                    if schedule.interval().is_none() {
+                        assert!(!fired.contains(&slot), "{seed} {spec}: {slot:?} twice");
+                    }
+                    fired.push(slot);
+                }
+                let tally = timers.get(key).unwrap().tally;
+                let come = match schedule.interval() {
+                    Some(interval) => nanos / u64::try_from(interval.as_nanos()).unwrap(),
+                    None => schedule.count(begun.wall.to_chrono(), now.wall.to_chrono()),
+                };
+                if !was_set_back || schedule.interval().is_some() {
+                    let told = fired.len() as u64 + u64::from(tally.missed);
+                    assert_eq!(told, come, "{seed} {spec} at {nanos} {set}");
+                }
+            }
+            all_fired += fired.len();
+            all_missed += timers.get(key).unwrap().tally.missed;
+        }
+    }
+    assert!(all_fired > 1000 && all_missed > 1000, "{all_fired} {all_missed}");
+}
