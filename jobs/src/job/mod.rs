@@ -35,8 +35,9 @@ pub type JobResult = Result<(), BoxError>;
 ///
 /// [`#[job]`](macro@crate::job) implements it for the struct it makes of a function. Implement it by hand where a job
 /// is better a type than a function; it is then submitted and scheduled like any other. A panic in `run` and an
-/// error that it returns are outcomes of the run. It may be dropped where it awaits: when the run is cancelled and
-/// at the end of a shutdown.
+/// error that it returns are outcomes of the attempt. It may be dropped where it awaits: when the run is cancelled, when
+/// the attempt takes longer than a `timeout` of the config, and at the end of a shutdown. A submission that fails is tried
+/// again, up to 20 times where the config says nothing; each attempt but the last runs a clone of the value.
 ///
 /// ```
 /// use jobs::{Config, Job, JobContext, JobResult};
@@ -65,7 +66,7 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + 'static {
     /// The stable name of the job: `[a-z0-9_-]`, unique in the program.
     const NAME: &'static str;
 
-    /// Runs the job once.
+    /// Makes one attempt.
     fn run(self, cx: JobContext) -> impl Future<Output = JobResult> + Send + 'static;
 
     #[doc(hidden)]
