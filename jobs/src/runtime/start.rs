@@ -174,7 +174,7 @@ impl Jobs {
             let what = match self.submit_startup(*ix, job, Origin::BlockingStart) {
                 Ok(handle) => match handle.wait().await {
                     outcome if outcome.is_success() => continue,
-                    Outcome::Lost => "was lost: jobs was shut down before it started".to_owned(),
+                    Outcome::Lost => "was lost: jobs was shut down before it was done".to_owned(),
                     outcome => outcome.to_string(),
                 },
                 Err(error) => format!("was refused: {error}"),
