@@ -129,6 +129,20 @@ impl Entry {
 
     pub(crate) fn wrong(&self, cx: &Ctxt, about: impl ToTokens, takes: &str) {
         let Self { name, .. } = self;
-        cx.error(about, format_args!("`{name}` takes {takes}\nhelp: it is written `{}`", key::example(name)));
+        let example = key::example(name);
+        let help = match without_its_quotes(about.to_token_stream(), example) {
+            Some(value) => format!("write it without quotes: `{name} = {value}`"),
+            None => format!("it is written `{example}`"),
+        };
+        cx.error(about, format_args!("`{name}` takes {takes}\nhelp: {help}"));
     }
+}
+
+/// The number or the truth value that a text holds, where the example has one of that kind.
+fn without_its_quotes(tokens: TokenStream, example: &str) -> Option<String> {
+    let value = syn::parse2::<LitStr>(tokens).ok()?.value();
+    let (_, shown) = example.split_once(" = ")?;
+    let number = |text: &str| text.parse::<i32>().is_ok();
+    let truth = |text: &str| text.parse::<bool>().is_ok();
+    ((number(shown) && number(&value)) || (truth(shown) && truth(&value))).then_some(value)
 }

@@ -70,7 +70,13 @@ fn schedules(cx: &Ctxt, keys: &JobKeys, attribute: &ScheduleKeys, function: &Fun
             (args.key(), "`args` are the arguments of a `schedule` or an `every`"),
         ] {
             if let Some(given) = given {
-                cx.error(given, format_args!("{why}, and this attribute has none"));
+                cx.error(
+                    given,
+                    format_args!(
+                        "{why}, and this attribute has none\n\
+                         help: add one, such as `schedule = \"0 0 3 * * *\"`, or remove `{given}`"
+                    ),
+                );
             }
         }
     }

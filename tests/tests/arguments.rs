@@ -30,7 +30,7 @@ enum Kind {
     Bill(Vec<u32>),
 }
 
-#[job]
+#[job(aliases = ["post"])]
 async fn send(
     #[state] mailer: &Arc<dyn Mailer>,
     #[state] lines: &Lines,
@@ -200,6 +200,8 @@ async fn a_name_belongs_to_one_job() {
     taken(jobs.now(func("send", || async {})).await.unwrap_err(), "send");
     taken(jobs.after(SECOND, func("send", || async {})).await.unwrap_err(), "send");
     taken(jobs.schedule("@daily", func("look", || async {})).await.unwrap_err(), "look");
+    // By an alias too: `run_now` would start the other one.
+    taken(jobs.now(func("post", || async {})).await.unwrap_err(), "post");
     // A hand-written one.
     jobs.now(ByHand(1)).await.unwrap();
     taken(jobs.now(Impostor).await.unwrap_err(), "by-hand");

@@ -58,6 +58,7 @@ impl ConfFile {
         let mut file = Self { source: source.clone(), sections: BTreeMap::new(), options: Vec::new() };
         let mut problems = Vec::new();
         file.read_lines(text, &mut problems);
+        file.check_sections(&mut problems);
         file.check_doubles(&mut problems);
         file.check_values(&mut problems);
         if problems.is_empty() {
@@ -164,6 +165,30 @@ impl ConfFile {
                 }
                 _ => problem.help("comments begin with `#` or `;`"),
             },
+        }
+    }
+
+    /// A section as TOML has it is here a run mode that nobody chooses, and its lines would do nothing.
+    fn check_sections(&self, problems: &mut Vec<Problem>) {
+        for (section, line) in &self.sections {
+            let whole =
+                self.options.iter().filter(|o| o.section == *section && o.ours.is_none()).find_map(|o| {
+                    let name = format!("{section}.{}", o.name);
+                    let known = is_ours(&name) && Key::parse(&name.split('.').collect::<Vec<_>>()).is_ok();
+                    known.then_some(name)
+                });
+            let Some(name) = whole else { continue };
+            problems.push(
+                Problem::new(format!(
+                    "the sections of an app.conf are run modes, and {} is none",
+                    shown(&format!("[{section}]"))
+                ))
+                .at(self.source.at_line(*line))
+                .help(format!(
+                    "leave the section out, and write the whole key: {}",
+                    shown(&format!("{name} = …"))
+                )),
+            );
         }
     }
 

@@ -286,6 +286,9 @@ fn unknown(written: &str, key: &str, spelling: Spelling) -> KeyError {
             Some(("job", _)) => {
                 format!("a job has the keys {}", list(JobKey::ALL.map(|k| k.name().to_owned())))
             }
+            Some(("jobs", key)) if JobKey::ALL.iter().any(|known| known.name() == key) => {
+                format!("it is said of a single job: write `{}`", spelling.write(&format!("job.NAME.{key}")))
+            }
             Some(("jobs", _)) => {
                 format!(
                     "the settings are {}",

@@ -338,6 +338,12 @@ impl Jobs {
             Who::Func(name) => (JobName::Shared(Arc::clone(name)), None, None, true),
         };
         jobs_syntax::check_job_name(&name).map_err(|error| SubmitError::bad_name(error.render(&name)))?;
+        // By an alias `run_now` and the config reach the job that has it, so it is a name that is taken.
+        let is_alias = |other: &Descriptor| other.aliases.contains(&&*name);
+        let taken = |memory: &Memory| memory.jobs().any(|(_, job)| job.info.descriptor.is_some_and(is_alias));
+        if self.inner.pool.read(taken) {
+            return Err(SubmitError::name_taken(&name));
+        }
         let info = registry::info(name.clone(), descriptor, is_func, &self.inner.settings);
         self.inner.pool.bind_job(info, type_id).map_err(|_| SubmitError::name_taken(&name))
     }

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(enabled = "true")]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}
