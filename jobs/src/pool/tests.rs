@@ -359,10 +359,10 @@ async fn a_job_that_never_rests_runs_out_of_time() {
     assert_eq!(outcome(&pool, run).await, Outcome::TimedOut(SECOND));
 }
 
-/// A subscriber of the program's that panics.
-struct PanickingLog;
+/// A subscriber that hands the level of each of our events on.
+struct Log<F>(F);
 
-impl tracing::Subscriber for PanickingLog {
+impl<F: Fn(tracing::Level) + Send + Sync + 'static> tracing::Subscriber for Log<F> {
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
         true
     }
@@ -377,7 +377,7 @@ impl tracing::Subscriber for PanickingLog {
 
     fn event(&self, event: &tracing::Event<'_>) {
         if event.metadata().target().starts_with("jobs") {
-            panic!("the log is full");
+            (self.0)(*event.metadata().level());
         }
     }
 
@@ -389,7 +389,7 @@ impl tracing::Subscriber for PanickingLog {
 /// The run that the worker has claimed in the same step, and the one that waits for its retry, are not lost.
 #[tokio::test(start_paused = true)]
 async fn a_log_that_panics_loses_no_run() {
-    let _log = tracing::subscriber::set_default(PanickingLog);
+    let _log = tracing::subscriber::set_default(Log(|_| panic!("the log is full")));
     let pool = opened();
     let job = job(&pool, options(None, 1), None);
     let fails_once = || body(|cx| async move { if cx.attempt() == 1 { failure("") } else { Ok(()) } });
@@ -399,6 +399,32 @@ async fn a_log_that_panics_loses_no_run() {
         assert_eq!(outcome, Ok(Outcome::Succeeded));
     }
     assert_eq!(pool.gauge().live, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_during_the_shutdown_is_logged_as_the_last() {
+    let levels = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&levels);
+    let _log = tracing::subscriber::set_default(Log(move |level| seen.lock().unwrap().push(level)));
+    let pool = opened();
+    let job = job(&pool, options(None, 5), None);
+    let fails_later = || {
+        body(|_| async {
+            tokio::time::sleep(SECOND).await;
+            failure("")
+        })
+    };
+    let first = submit(&pool, job, fails_later());
+    tokio::time::sleep(SECOND * 3 / 2).await;
+    assert_eq!(*levels.lock().unwrap(), [tracing::Level::WARN], "it is tried again");
+    assert!(pool.cancel(first));
+    let second = submit(&pool, job, fails_later());
+    tokio::time::sleep(SECOND / 2).await;
+    pool.close();
+    pool.drained(false).await;
+    assert_eq!(pool.drain(), 1);
+    assert_eq!(outcome(&pool, second).await, Outcome::Lost);
+    assert_eq!(*levels.lock().unwrap(), [tracing::Level::WARN, tracing::Level::ERROR]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -315,7 +315,9 @@ impl Shared {
                 _ => backoff::wait(backoff, failures, self.jitter.next()),
             };
             self.memory.retry(key, outcome, body, wait, now);
-            return After { key, failure, follows: Follows::Retry(wait), ended: None };
+            // At shutdown the run waits to be counted as lost: the log must not promise what does not come.
+            let follows = if self.closed { Follows::Nothing } else { Follows::Retry(wait) };
+            return After { key, failure, follows, ended: None };
         }
         let ended = self.memory.finish(key, outcome, None, now);
         After { key, failure, follows: Follows::Nothing, ended }
