@@ -13,6 +13,8 @@
 //! is told by the caller, who also drops the values that come out: dropping may call code of the user and must
 //! happen outside the lock.
 
+mod history;
+
 use std::any::TypeId;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -29,12 +31,7 @@ use crate::job::name::JobName;
 use crate::job::options::Origin;
 use crate::job::run::{AttemptRecord, Outcome, RunId, RunIds};
 use crate::telemetry::panics;
-
-/// Of how many runs the outcome is kept after their end, over all jobs.
-pub(crate) const KEPT: usize = 10_000;
-
-/// Of how many attempts of a run the account is kept: the last.
-const KEPT_ATTEMPTS: usize = 100;
+use history::{Failures, History, Kept};
 
 /// The place of a job among those of its instance. Jobs are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,37 +90,6 @@ struct Run {
     retries: u32,
     body: Option<Body>,
     failures: Failures,
-}
-
-/// The attempts of a run that did not succeed; of most runs there is none.
-#[derive(Debug, Default)]
-struct Failures(
-    #[expect(clippy::box_collection, reason = "8 bytes, not 24, for what is rare")]
-    Option<Box<Vec<AttemptRecord>>>,
-);
-
-impl Failures {
-    fn add(&mut self, record: AttemptRecord) {
-        let records = self.0.get_or_insert_default();
-        if records.len() == KEPT_ATTEMPTS {
-            records.remove(0);
-        }
-        records.push(record);
-    }
-
-    fn all(&self) -> &[AttemptRecord] {
-        self.0.as_deref().map_or(&[], Vec::as_slice)
-    }
-}
-
-/// What is kept of a run that has ended.
-#[derive(Debug)]
-struct Kept {
-    key: RunKey,
-    outcome: Outcome,
-    failures: Failures,
-    /// Number, start and end of the attempt that succeeded.
-    success: Option<(u32, Timestamp, Timestamp)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,8 +191,7 @@ pub(crate) struct Memory {
     by_name: HashMap<JobName, JobIx>,
     by_type: HashMap<TypeId, JobIx, BuildHasherDefault<TypeIdHasher>>,
     runs: Slab<Run>,
-    /// What runs came to that have ended, the oldest first.
-    ended: VecDeque<Kept>,
+    history: History,
     /// Available runs, in the order in which they became so. A key whose run was cancelled is passed over.
     queue: VecDeque<RunKey>,
     queued: usize,
@@ -242,7 +207,7 @@ impl Memory {
             by_name: HashMap::new(),
             by_type: HashMap::default(),
             runs: Slab::new(),
-            ended: VecDeque::new(),
+            history: History::default(),
             queue: VecDeque::new(),
             queued: 0,
             running: 0,
@@ -487,7 +452,7 @@ impl Memory {
         }
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
         let told = if waiters.is_empty() { None } else { Some(outcome.clone()) };
-        self.keep(Kept { key, outcome: outcome.clone(), failures, success });
+        self.history.add(Kept { key, outcome: outcome.clone(), failures, success });
         let previous = Previous { id, slot, started, finished: now, outcome };
         let job = &mut self.jobs[ix.0 as usize];
         job.running -= 1;
@@ -498,32 +463,12 @@ impl Memory {
         told.map(|outcome| Ended { outcome, waiters, body: None })
     }
 
-    /// Keeps what a run came to, and forgets the oldest of too many.
-    fn keep(&mut self, kept: Kept) {
-        if self.ended.len() == KEPT {
-            self.ended.pop_front();
-        }
-        self.ended.push_back(kept);
-    }
-
-    fn kept(&self, key: RunKey) -> Option<&Kept> {
-        // Most ask soon after the end.
-        self.ended.iter().rev().find(|kept| kept.key == key)
-    }
-
     /// The attempts of a run that are over, the oldest first; none when the run is not kept any more.
     pub(crate) fn attempts(&self, key: RunKey) -> Vec<AttemptRecord> {
         if let Some(run) = self.runs.get(key) {
             return run.failures.all().to_vec();
         }
-        let Some(kept) = self.kept(key) else { return Vec::new() };
-        let success = kept.success.map(|(number, started, finished)| AttemptRecord {
-            number,
-            started,
-            finished,
-            outcome: Outcome::Succeeded,
-        });
-        kept.failures.all().iter().cloned().chain(success).collect()
+        self.history.get(key).map_or_else(Vec::new, Kept::attempts)
     }
 
     /// Ends a run that has not started, or names the worker that executes it.
@@ -570,7 +515,7 @@ impl Memory {
         if slot.is_some() {
             self.slot_ended(ix);
         }
-        self.keep(Kept { key, outcome: outcome.clone(), failures, success: None });
+        self.history.add(Kept { key, outcome: outcome.clone(), failures, success: None });
         Some(Ended { outcome, waiters: self.waiters_of(key), body })
     }
 
@@ -587,7 +532,7 @@ impl Memory {
             waiters.push(sender);
             return Watch::Pending(receiver);
         }
-        self.kept(key).map_or(Watch::Gone, |kept| Watch::Ended(kept.outcome.clone()))
+        self.history.get(key).map_or(Watch::Gone, |kept| Watch::Ended(kept.outcome.clone()))
     }
 
     fn waiters_of(&mut self, key: RunKey) -> Vec<oneshot::Sender<Outcome>> {

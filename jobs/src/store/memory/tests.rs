@@ -1,5 +1,6 @@
 //! The state machine against a naive model: a list of runs, searched from its beginning for everything.
 
+use super::history::{KEPT, KEPT_ATTEMPTS};
 use super::*;
 use crate::job::body::{Erased, Template};
 use crate::job::options::AttemptOptions;
