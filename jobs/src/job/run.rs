@@ -18,6 +18,11 @@ impl RunId {
     pub fn as_u128(self) -> u128 {
         self.0
     }
+
+    #[allow(dead_code, reason = "the query of runs will ask")]
+    pub(crate) fn from_u128(id: u128) -> Self {
+        Self(id)
+    }
 }
 
 impl fmt::Display for RunId {
