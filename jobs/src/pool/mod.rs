@@ -26,11 +26,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Reading, Timestamp};
+use crate::job::attempt::AttemptRecord;
 use crate::job::body::Body;
 use crate::job::context::Surroundings;
 use crate::job::info::JobInfo;
 use crate::job::options::Origin;
-use crate::job::run::{AttemptRecord, RunId};
+use crate::job::run::RunId;
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{Cancel, Ended, Fired, JobIx, Memory, NameTaken, RunKey, Watch};
 

@@ -27,11 +27,13 @@ use tokio::sync::oneshot;
 
 use super::slab::{Key, Slab};
 use crate::clock::Timestamp;
+use crate::job::attempt::{AttemptRecord, Trace};
 use crate::job::body::Body;
 use crate::job::info::JobInfo;
 use crate::job::name::JobName;
 use crate::job::options::Origin;
-use crate::job::run::{AttemptRecord, Outcome, RunId, RunIds};
+use crate::job::run::{Outcome, RunId, RunIds};
+use crate::job::steer::Steer;
 use crate::telemetry::panics;
 use by_id::ById;
 use details::Details;
@@ -460,6 +462,7 @@ impl Memory {
         &mut self,
         key: RunKey,
         outcome: Outcome,
+        trace: Option<Box<Trace>>,
         body: Body,
         wait: Duration,
         now: Timestamp,
@@ -468,7 +471,13 @@ impl Memory {
         let State::Running { started, .. } = run.state else {
             unreachable!("invariant: only the worker that executes a run ends its attempt")
         };
-        run.details.add_failure(AttemptRecord { number: run.attempt, started, finished: now, outcome });
+        run.details.add_failure(AttemptRecord {
+            number: run.attempt,
+            started,
+            finished: now,
+            outcome,
+            trace,
+        });
         run.state = State::Scheduled { due: now.saturating_add(wait) };
         run.body = Some(body);
         let job = run.job;
@@ -479,20 +488,24 @@ impl Memory {
     }
 
     /// A run that was claimed has come to its end. Its waiting successor becomes available in the same step.
-    /// `discarded` is the reason of a job that has given the run up.
+    /// Where the job has given it up, what it came to is that.
     pub(crate) fn finish(
         &mut self,
         key: RunKey,
         outcome: Outcome,
-        discarded: Option<String>,
+        trace: Option<Box<Trace>>,
         now: Timestamp,
     ) -> Option<Ended> {
         let run = self.runs.get_mut(key)?;
         let State::Running { started, .. } = run.state else { return None };
+        let discarded = match trace.as_ref().and_then(|trace| trace.said.as_ref()) {
+            Some(Steer::Discard(reason)) => Some(reason.clone()),
+            _ => None,
+        };
         let (id, slot, ix) = (run.id, run.slot, run.job);
         if !outcome.is_success() {
-            let record =
-                AttemptRecord { number: run.attempt, started, finished: now, outcome: outcome.clone() };
+            let number = run.attempt;
+            let record = AttemptRecord { number, started, finished: now, outcome: outcome.clone(), trace };
             run.details.add_failure(record);
         }
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
@@ -548,7 +561,8 @@ impl Memory {
             && run.details.outcome().is_success()
         {
             let outcome = Outcome::Succeeded;
-            attempts.push(AttemptRecord { number: run.attempt, started, finished, outcome });
+            let number = run.attempt;
+            attempts.push(AttemptRecord { number, started, finished, outcome, trace: None });
         }
         attempts
     }

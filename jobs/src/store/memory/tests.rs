@@ -306,7 +306,7 @@ fn random_walk(seed: u64, steps: usize) {
                 assert_eq!(again.map(|(_, failures)| failures), (tried <= RETRIES).then_some(tried), "{at}");
                 model.runs[run].failed += u32::from(!outcome.is_success());
                 if again.is_some() && outcome.is_failure() && random.below(4) > 0 {
-                    memory.retry(key, outcome, body(), Duration::from_secs(1), now());
+                    memory.retry(key, outcome, None, body(), Duration::from_secs(1), now());
                     assert_eq!(memory.due(key).unwrap().1, model.runs[run].id, "{at}");
                     model.runs[run].is = Where::Scheduled;
                     check(&memory, &jobs, &mut model, &at);
@@ -545,7 +545,7 @@ fn a_run_that_waits_to_be_tried_again_holds_back_its_successor_until_it_is_cance
     let job = memory.bind_job(info("a", Overlap::BufferOne)).unwrap();
     assert!(matches!(memory.fire(job, now(), body(), now()), Fired::Queued));
     let claim = memory.claim(0, now()).unwrap();
-    memory.retry(claim.key, Outcome::Failed("no".into()), body(), Duration::from_secs(1), now());
+    memory.retry(claim.key, Outcome::Failed("no".into()), None, body(), Duration::from_secs(1), now());
     assert!(matches!(memory.fire(job, now(), body(), now()), Fired::Waiting));
     assert!(matches!(memory.fire(job, now(), body(), now()), Fired::Skipped(_)));
     assert!(memory.claim(0, now()).is_none());
@@ -565,7 +565,7 @@ fn of_many_attempts_the_last_are_kept() {
     let (_, key) = memory.submit(job, body(), Origin::BlockingStart, now());
     for _ in 0..KEPT_ATTEMPTS + 5 {
         assert!(memory.claim(0, now()).is_some());
-        memory.retry(key, Outcome::Failed(String::new()), body(), Duration::ZERO, now());
+        memory.retry(key, Outcome::Failed(String::new()), None, body(), Duration::ZERO, now());
         assert!(memory.release(key));
     }
     let numbers: Vec<_> = memory.attempts(key).iter().map(|attempt| attempt.number).collect();
