@@ -2,7 +2,8 @@
 
 use super::error::SubmitError;
 use super::submission::RunHandle;
-use super::{Jobs, Phase};
+use super::{Inner, Jobs, Phase};
+use crate::hooks::{Event, JobChange, JobEvent};
 use crate::job::body::{Body, Template};
 use crate::job::descriptor::Descriptor;
 use crate::job::options::Origin;
@@ -31,7 +32,7 @@ impl Jobs {
     /// A name that no job has, with the nearest one or the list of all; an instance that has been shut down.
     pub async fn pause(&self, job: &str) -> Result<(), SubmitError> {
         let ix = self.job_named(job)?;
-        self.inner.pool.set_paused(ix, true);
+        self.set_paused(ix, true);
         Ok(())
     }
 
@@ -42,8 +43,23 @@ impl Jobs {
     /// A name that no job has, with the nearest one or the list of all; an instance that has been shut down.
     pub async fn resume(&self, job: &str) -> Result<(), SubmitError> {
         let ix = self.job_named(job)?;
-        self.inner.pool.set_paused(ix, false);
+        self.set_paused(ix, false);
         Ok(())
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn kill_scheduler(&self) {
+        self.inner.scheduler.kill();
+    }
+
+    fn set_paused(&self, ix: JobIx, paused: bool) {
+        let Inner { pool, hooks, clock, .. } = &*self.inner;
+        let telling = hooks.bus.telling();
+        if pool.set_paused(ix, paused) != paused {
+            let what = if paused { JobChange::Paused } else { JobChange::Resumed };
+            let job = || pool.read(|memory| memory.job(ix).info.name.to_string());
+            telling.put(|| Event::Job(JobEvent { at: clock.now().wall.to_chrono(), job: job(), what }));
+        }
     }
 
     /// Takes all schedules of a job out, and says how many there were. The job itself stays and can be submitted;

@@ -76,9 +76,15 @@ pub(crate) fn missed(schedules: usize, slots: u64) {
 }
 
 /// A task of ours panicked: a bug of `jobs`.
-pub(crate) fn task_died(task: &str, panic: &Panic) {
+pub(crate) fn task_died(task: &str, panic: &Panic, restart_in: Duration) {
     let location = panic.location.as_deref().unwrap_or("unknown");
-    tracing::error!(task, panic = panic.message, location, "a task of jobs died and is started again");
+    tracing::error!(
+        task,
+        panic = panic.message,
+        location,
+        ?restart_in,
+        "a task of jobs died and is started again"
+    );
 }
 
 /// Shutdown left something undone.
