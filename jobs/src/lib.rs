@@ -51,8 +51,8 @@ pub mod testing;
 pub use config::{Config, ConfigError, JobConfig};
 pub use error::{BoxError, Place, Problem};
 pub use hooks::{
-    Event, Events, Follows, JobChange, JobEvent, RunChange, RunEvent, ScheduleChange, ScheduleEvent,
-    ShutdownPhase,
+    Event, Events, Failure, Follows, JobChange, JobEvent, Next, RunChange, RunEvent, ScheduleChange,
+    ScheduleEvent, ShutdownPhase,
 };
 pub use job::{Attempt, Func, Job, JobContext, JobResult, Outcome, RunId, Steered, discard, func, retry_in};
 pub use jobs_macros::job;

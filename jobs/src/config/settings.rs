@@ -12,6 +12,7 @@ use super::meant::nearest_of;
 use super::proxies::Network;
 use crate::clock::Clock;
 use crate::error::{Place, Problem};
+use crate::hooks::AttemptHooks;
 use crate::job::state::StateMap;
 
 /// A value and where it was said.
@@ -163,6 +164,7 @@ pub(crate) struct Settings {
     pub(crate) overrides: BTreeMap<String, JobOverrides>,
     pub(crate) expected_jobs: Vec<Sourced<String>>,
     pub(crate) state: StateMap,
+    pub(crate) hooks: AttemptHooks,
     /// Jobs implemented by hand.
     pub(crate) registered: Vec<Sourced<ByHand>>,
     #[cfg(feature = "testing")]

@@ -106,10 +106,10 @@ fn assemble(
     runtime: Handle,
 ) -> (Jobs, Vec<(JobIx, Registered)>) {
     let clock = Arc::new(settings.clock());
+    let hooks = Arc::new(Hooks::new(settings.hooks.clone()));
     let pool = match settings.store.value {
-        Store::Memory => Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock))),
+        Store::Memory => Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock), Arc::clone(&hooks))),
     };
-    let hooks = Arc::<Hooks>::default();
     let scheduler = Arc::new(Scheduler::new(Arc::clone(&clock), Arc::clone(&pool), Arc::clone(&hooks)));
     let add = |job: Registered| {
         let ix = pool.bind_job(job.info.clone(), None);
