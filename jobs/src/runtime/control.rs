@@ -16,7 +16,7 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// A name that no job has, with the nearest one; a job with arguments that have no value; an instance that has
+    /// A name that no job has, with the nearest one or the list of all; a job with arguments that have no value; an instance that has
     /// been shut down.
     pub async fn run_now(&self, job: &str) -> Result<RunHandle, SubmitError> {
         let ix = self.job_named(job)?;
@@ -29,7 +29,7 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// A name that no job has, with the nearest one; an instance that has been shut down.
+    /// A name that no job has, with the nearest one or the list of all; an instance that has been shut down.
     pub async fn pause(&self, job: &str) -> Result<(), SubmitError> {
         let ix = self.job_named(job)?;
         self.set_paused(ix, true);
@@ -40,7 +40,7 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// A name that no job has, with the nearest one; an instance that has been shut down.
+    /// A name that no job has, with the nearest one or the list of all; an instance that has been shut down.
     pub async fn resume(&self, job: &str) -> Result<(), SubmitError> {
         let ix = self.job_named(job)?;
         self.set_paused(ix, false);
@@ -67,7 +67,7 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// A name that no job has, with the nearest one; an instance that has been shut down.
+    /// A name that no job has, with the nearest one or the list of all; an instance that has been shut down.
     pub async fn remove(&self, job: &str) -> Result<usize, SubmitError> {
         let ix = self.job_named(job)?;
         let keys: Vec<_> = self.inner.scheduler.read(|timers| {
@@ -88,8 +88,16 @@ impl Jobs {
                 jobs.find(|(_, job)| job.info.descriptor.is_some_and(has_alias)).map(|(ix, _)| ix)
             };
             memory.job_named(name).or_else(by_alias).ok_or_else(|| {
-                let names = memory.jobs().map(|(_, job)| &*job.info.name);
-                SubmitError::unknown_job(name, jobs_syntax::nearest(name, names).map(str::to_owned))
+                let aliases = |job: &'static Descriptor| job.aliases.iter().copied();
+                let mut known: Vec<&str> = memory
+                    .jobs()
+                    .flat_map(|(_, job)| {
+                        std::iter::once(&*job.info.name)
+                            .chain(job.info.descriptor.into_iter().flat_map(aliases))
+                    })
+                    .collect();
+                known.sort_unstable();
+                SubmitError::unknown_job(name, &known)
             })
         })
     }

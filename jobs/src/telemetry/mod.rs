@@ -114,6 +114,16 @@ pub(crate) fn no_signals(error: &std::io::Error) {
     tracing::error!(%error, "cannot listen for signals: the program will not shut down by Ctrl-C or SIGTERM");
 }
 
+/// A schedule has the key of another of its job.
+pub(crate) fn key_repeated(job: &str, key: &str) {
+    tracing::warn!(
+        job,
+        key,
+        "the same schedule stands on the job more than once; each fires, and gets a number behind its key: \
+         give it a `key` of its own to tell it from the others for good"
+    );
+}
+
 /// The config speaks of the status page, which this program does not serve.
 pub(crate) fn no_page_yet(place: &dyn Display) {
     tracing::warn!(%place, "`jobs.acceptproxyaddress` is for the status page, which this version does not serve yet");
