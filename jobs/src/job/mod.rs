@@ -25,7 +25,7 @@ use crate::BoxError;
 pub use context::JobContext;
 use descriptor::Descriptor;
 pub use func::{Func, func};
-pub use run::{Attempt, Outcome, RunId};
+pub use run::{Attempt, Outcome, RunId, RunIdError};
 pub use steer::{Steered, discard, retry_in};
 
 /// What an attempt of a job comes to.

@@ -3,6 +3,8 @@
 mod control;
 mod error;
 mod instances;
+#[cfg(feature = "web")]
+mod page;
 mod scheduling;
 mod shutdown;
 mod snapshot;
