@@ -5,6 +5,8 @@ mod error;
 mod events;
 mod health;
 mod instances;
+#[cfg(feature = "web")]
+mod page;
 mod scheduling;
 mod shutdown;
 mod snapshot;
