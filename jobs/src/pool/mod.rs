@@ -29,11 +29,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Reading, Timestamp};
+use crate::hooks::Hooks;
+use crate::job::attempt::AttemptRecord;
 use crate::job::body::Body;
 use crate::job::context::Surroundings;
 use crate::job::info::JobInfo;
 use crate::job::options::Origin;
-use crate::job::run::{AttemptRecord, RunId, RunIds};
+use crate::job::run::{RunId, RunIds};
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{Arrival, Cancel, Ended, Fired, JobIx, Memory, NameTaken, RunKey, Watch};
 
@@ -58,6 +60,7 @@ pub(crate) struct Pool {
     idle: Arc<Apart<AtomicBool>>,
     ids: Arc<RunIds>,
     clock: Arc<Clock>,
+    hooks: Arc<Hooks>,
     surroundings: OnceLock<Surroundings>,
     spawn: OnceLock<Spawn>,
     release_after: OnceLock<ReleaseAfter>,
@@ -111,7 +114,7 @@ pub(crate) struct Gauge {
 
 impl Pool {
     /// A pool that executes at most `size` runs at the same time; `None` is no limit.
-    pub(crate) fn new(size: Option<NonZeroUsize>, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(size: Option<NonZeroUsize>, clock: Arc<Clock>, hooks: Arc<Hooks>) -> Self {
         let memory = Memory::new(clock.entropy());
         let (ids, idle) = (memory.ids(), Arc::default());
         let shared = Shared {
@@ -129,6 +132,7 @@ impl Pool {
             idle,
             ids,
             clock,
+            hooks,
             surroundings: OnceLock::new(),
             spawn: OnceLock::new(),
             release_after: OnceLock::new(),
@@ -344,8 +348,9 @@ impl Pool {
     ///
     /// An async job is dropped where it awaits; a plain `fn` cannot be stopped and goes on.
     pub(crate) fn cancel(&self, key: RunKey) -> bool {
+        let now = self.clock.now().wall;
         let mut shared = self.lock();
-        match shared.memory.cancel(key) {
+        match shared.memory.cancel(key, now) {
             Cancel::Gone => false,
             Cancel::Ended(ended) => {
                 drop(shared);
@@ -448,10 +453,11 @@ impl Pool {
 
     /// Ends every run that does not execute, and answers how many there were.
     pub(crate) fn drain(&self) -> usize {
+        let now = self.clock.now().wall;
         let ended = {
             let mut shared = self.lock();
             shared.drained = true;
-            shared.memory.drain()
+            shared.memory.drain(now)
         };
         let count = ended.len();
         ended.into_iter().for_each(Ended::settle);
