@@ -21,7 +21,7 @@ use crate::job::func::Func;
 use crate::job::name::JobName;
 use crate::job::options::Origin;
 use crate::job::run::{Outcome, RunId};
-use crate::pool::Closed;
+use crate::pool::{Closed, Directory};
 use crate::registry;
 use crate::scheduler::timers::Delay;
 use crate::store::memory::{JobIx, Memory, RunKey, Watch};
@@ -142,10 +142,10 @@ pub enum Who {
 
 impl Who {
     /// Finds the job where it is known already.
-    fn find(&self, memory: &Memory) -> Option<JobIx> {
+    fn find(&self, directory: &Directory) -> Option<JobIx> {
         match self {
-            Self::Typed { type_id, .. } => memory.job_of_type(*type_id),
-            Self::Func(name) => memory.job_named(name).filter(|ix| memory.job(*ix).info.is_func),
+            Self::Typed { type_id, .. } => directory.of_type(*type_id),
+            Self::Func(name) => directory.of_func(name),
         }
     }
 }
@@ -286,7 +286,7 @@ impl fmt::Debug for RunHandle {
 impl Jobs {
     /// The handle to the instance goes on into the handle to the run, which spares a count of references.
     fn submit_now(self, who: &Who, body: Body) -> Result<RunHandle, SubmitError> {
-        let (id, key) = match self.inner.pool.submit(|memory| who.find(memory), body, Origin::Submission) {
+        let (id, key) = match self.inner.pool.submit(|jobs| who.find(jobs), body, Origin::Submission) {
             Ok(Ok(submitted)) => submitted,
             // The job is not known yet.
             Ok(Err(body)) => {
@@ -329,7 +329,7 @@ impl Jobs {
     /// The job of a value, made known where it is not yet: a closure, a hand-written job, or a linked job that
     /// is submitted for the first time.
     pub(super) fn register(&self, who: &Who) -> Result<JobIx, SubmitError> {
-        if let Some(ix) = self.inner.pool.read(|memory| who.find(memory)) {
+        if let Some(ix) = self.inner.pool.find(|jobs| who.find(jobs)) {
             return Ok(ix);
         }
         let (name, type_id, descriptor, is_func) = match who {
