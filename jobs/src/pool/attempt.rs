@@ -90,6 +90,8 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> O
     } else {
         panics::catch(|| body.start(cx))
     };
+    #[cfg(feature = "testing")]
+    let begun = begun.map(|attempt| with_fault(attempt, &job, surroundings));
     let end = match begun {
         Ok(attempt) => drive(attempt, &surroundings.signals, blocking, timeout).await,
         Err(panic) => End::Panicked(panic),
@@ -114,6 +116,15 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> O
     let of = retries.saturating_add(1);
     let failure = what.map(|what| Box::new(Failure { job, id, attempt, of, what, steer, body: kept }));
     Over { key, outcome, failure }
+}
+
+/// The attempt with the fault that a test has ordered for it.
+#[cfg(feature = "testing")]
+fn with_fault(attempt: Attempt, job: &JobName, surroundings: &Surroundings) -> Attempt {
+    match surroundings.probe.as_ref().and_then(|probe| probe.fault_of(job)) {
+        Some(fault) => fault.strike(attempt),
+        None => attempt,
+    }
 }
 
 enum End {
