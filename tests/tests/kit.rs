@@ -177,6 +177,17 @@ async fn a_worker_that_dies_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_scheduler_that_dies_is_started_again_and_no_slot_is_lost() {
+    let test = testing::start(config()).only(ALL).at(instant("2026-01-05 10:30")).await;
+    test.kill_scheduler();
+    test.advance(DAY).await;
+    assert_eq!(test.submissions().len(), 1);
+    assert!(test.health().is_ok(), "{:?}", test.health());
+    test.advance(DAY).await;
+    assert_eq!(test.submissions().len(), 2);
+}
+
+#[tokio::test]
 async fn an_unknown_job_is_told_with_those_there_are() {
     let test = testing::start(config()).only(ALL).await;
     let said = message(|| test.inject("mial", Fault::Hang));

@@ -5,6 +5,7 @@ mod conf_file;
 mod conf_variables;
 mod environment;
 mod error;
+mod hooks;
 mod job_config;
 mod keys;
 mod layer;
@@ -26,6 +27,7 @@ use std::any::TypeId;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::hooks::AttemptHooks;
 use crate::job::Job;
 use crate::job::descriptor::Descriptor;
 use crate::job::state::StateMap;
@@ -58,6 +60,8 @@ pub struct Config {
     problems: Vec<Problem>,
     expected_jobs: Vec<Sourced<String>>,
     state: StateMap,
+    /// Functions around and after attempts.
+    hooks: AttemptHooks,
     /// Jobs implemented by hand.
     registered: Vec<Sourced<ByHand>>,
     #[cfg(feature = "testing")]

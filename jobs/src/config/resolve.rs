@@ -62,6 +62,7 @@ impl Config {
             overrides: all.jobs,
             expected_jobs: self.expected_jobs,
             state: self.state,
+            hooks: self.hooks,
             registered: self.registered,
             #[cfg(feature = "testing")]
             clock: self.clock,

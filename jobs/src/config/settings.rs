@@ -12,6 +12,7 @@ use super::meant::nearest_of;
 use super::proxies::Network;
 use crate::clock::Clock;
 use crate::error::{Place, Problem};
+use crate::hooks::AttemptHooks;
 use crate::job::state::StateMap;
 
 /// A value and where it was said.
@@ -59,7 +60,8 @@ pub(crate) struct JobOverrides {
     pub(crate) tz: Option<Sourced<String>>,
     pub(crate) enabled: Option<Sourced<bool>>,
     pub(crate) overlap: Option<Sourced<Overlap>>,
-    pub(crate) timeout: Option<Sourced<Duration>>,
+    /// None inside takes the timeout of the attribute away.
+    pub(crate) timeout: Option<Sourced<Option<Duration>>>,
     pub(crate) retries: Option<Sourced<u32>>,
     pub(crate) backoff: Option<Sourced<Backoff>>,
 }
@@ -163,6 +165,7 @@ pub(crate) struct Settings {
     pub(crate) overrides: BTreeMap<String, JobOverrides>,
     pub(crate) expected_jobs: Vec<Sourced<String>>,
     pub(crate) state: StateMap,
+    pub(crate) hooks: AttemptHooks,
     /// Jobs implemented by hand.
     pub(crate) registered: Vec<Sourced<ByHand>>,
     #[cfg(feature = "testing")]

@@ -15,7 +15,9 @@ use super::steer::{Steer, Steered};
 use crate::clock::Timestamp;
 use crate::telemetry::panics;
 
-/// What a running job knows about itself. A function with `#[job]` takes it as `cx: &JobContext`.
+/// What a running job knows about itself. A function with `#[job]` takes it as `cx: &JobContext`. A clone is of the
+/// same attempt.
+#[derive(Clone)]
 pub struct JobContext {
     pub(crate) id: RunId,
     pub(crate) job: JobName,
@@ -121,7 +123,7 @@ impl JobContext {
     /// Says that the run is to be given up with a reason, should this attempt return an error:
     /// [`jobs::discard`](crate::discard()), which has the rules, for this attempt.
     pub fn discard(&self, reason: impl Into<String>) -> Steered {
-        self.steer(Steer::Discard(reason.into()))
+        self.steer(Steer::discard(reason.into()))
     }
 
     fn steer(&self, steer: Steer) -> Steered {

@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use tokio::task::coop;
 
+use crate::clock::Timestamp;
+use crate::hooks::{self, AttemptHooks, Next};
+use crate::job::attempt::{MESSAGE, Trace};
 use crate::job::body::{Attempt, Body};
 use crate::job::context::{JobContext, Surroundings};
 use crate::job::name::JobName;
 use crate::job::run::{Outcome, RunId};
 use crate::job::signals::{Cancellation, Signals};
-use crate::job::steer::Steer;
+use crate::job::text::cut;
 use crate::store::memory::{Claim, RunKey};
 use crate::telemetry::panics::Panic;
 use crate::telemetry::{self, panics};
@@ -31,11 +34,13 @@ pub(super) struct Over {
 pub(super) struct Failure {
     job: JobName,
     id: RunId,
+    slot: Option<Timestamp>,
+    started: Timestamp,
     attempt: u32,
     of: u32,
     what: What,
-    /// What the job said is to follow.
-    pub(super) steer: Option<Steer>,
+    /// What is kept of it, with what the job said is to follow.
+    pub(super) trace: Option<Box<Trace>>,
     /// The work, where it may be tried again.
     pub(super) body: Option<Body>,
 }
@@ -43,13 +48,14 @@ pub(super) struct Failure {
 /// What follows a failure.
 pub(super) enum Follows {
     Retry(Duration),
-    Discarded,
+    Discarded(String),
     Nothing,
 }
 
 #[derive(Debug)]
 enum What {
-    Error(String),
+    /// The error itself only where somebody is to be told of it.
+    Error(String, Option<BoxError>),
     Panic(Panic),
     TimedOut(Duration),
 }
@@ -61,18 +67,56 @@ impl Failure {
         let retry_in = if let Follows::Retry(wait) = follows { Some(*wait) } else { None };
         let attempt = telemetry::Attempt { job, run: id, attempt: *attempt, of: *of, retry_in };
         match what {
-            What::Error(message) if matches!(follows, Follows::Discarded) => {
+            What::Error(message, _) if matches!(follows, Follows::Discarded(_)) => {
                 telemetry::discarded(&attempt, message)
             }
-            What::Error(message) => telemetry::failed(&attempt, message),
+            What::Error(message, _) => telemetry::failed(&attempt, message),
             What::Panic(panic) => telemetry::panicked(&attempt, panic),
             What::TimedOut(after) => telemetry::timed_out(&attempt, *after),
         }
     }
+
+    /// Tells the program of the failure.
+    pub(super) fn report(mut self, hooks: &AttemptHooks, follows: &Follows, now: Timestamp) {
+        // What is not tried again, and dropping it, are the user's.
+        let _ = panics::catch(|| drop(self.body.take()));
+        let Self { job, id, slot, started, attempt, of, what, .. } = self;
+        let (outcome, error, panic) = match what {
+            What::Error(message, error) => (Outcome::Failed(message), error, None),
+            What::Panic(panic) => (Outcome::Panicked(panic.message.clone()), None, Some(panic)),
+            What::TimedOut(after) => (Outcome::TimedOut(after), None, None),
+        };
+        let follows = match follows {
+            Follows::Retry(wait) => hooks::Follows::Retry { at: now.saturating_add(*wait).to_chrono() },
+            Follows::Discarded(reason) => hooks::Follows::Discarded { reason: reason.clone() },
+            Follows::Nothing => hooks::Follows::Dead,
+        };
+        let run = id;
+        let failure = hooks::Failure {
+            job,
+            run,
+            slot,
+            attempt,
+            of,
+            started,
+            failed: now,
+            outcome,
+            error,
+            panic,
+            follows,
+        };
+        for on_failure in hooks.on_failure.iter() {
+            if let Err(panic) = panics::catch(|| on_failure(&failure)) {
+                let _ = panics::catch(|| telemetry::hook_panicked("on_failure", &failure.job, &panic));
+            }
+        }
+        // The error is a value of the user's.
+        let _ = panics::catch(|| drop(failure));
+    }
 }
 
 /// Makes one attempt of a claimed run.
-pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> Over {
+pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hooks: &AttemptHooks) -> Over {
     let Claim { key, id, job, slot, started, body, blocking, attempt, retries, timeout } = claim;
     let cx = JobContext {
         id,
@@ -86,9 +130,15 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> O
     let mut kept = None;
     let begun = if attempt <= retries {
         let body = kept.insert(body);
-        panics::catch(|| body.start_keeping(cx))
+        panics::catch(|| match &hooks.middleware {
+            none if none.is_empty() => body.start_keeping(cx),
+            layers => Next::new(layers, body.copy()).start(cx),
+        })
     } else {
-        panics::catch(|| body.start(cx))
+        panics::catch(|| match &hooks.middleware {
+            none if none.is_empty() => body.start(cx),
+            layers => Next::new(layers, body).start(cx),
+        })
     };
     #[cfg(feature = "testing")]
     let begun = begun.map(|attempt| with_fault(attempt, &job, surroundings));
@@ -96,15 +146,21 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> O
         Ok(attempt) => drive(attempt, &surroundings.signals, blocking, timeout).await,
         Err(panic) => End::Panicked(panic),
     };
-    let mut steer = None;
+    let mut trace = Trace::default();
     let (outcome, what) = match end {
         End::Returned(Ok(())) => (Outcome::Succeeded, None),
         End::Returned(Err(error)) => {
-            steer = surroundings.signals.steering.take(surroundings.signals.turn());
-            let message = chain(error);
-            (Outcome::Failed(message.clone()), Some(What::Error(message)))
+            let (message, errors, error) = chain(error, !hooks.on_failure.is_empty());
+            trace = Trace::of_errors(errors);
+            trace.said = surroundings.signals.steering.take(surroundings.signals.turn());
+            (Outcome::Failed(message.clone()), Some(What::Error(message, error)))
         }
-        End::Panicked(panic) => (Outcome::Panicked(panic.message.clone()), Some(What::Panic(panic))),
+        End::Panicked(mut panic) => {
+            panic.message = cut(panic.message, MESSAGE);
+            let backtrace = panic.backtrace.as_ref().map(ToString::to_string);
+            trace = Trace::of_panic(panic.location.clone(), backtrace);
+            (Outcome::Panicked(panic.message.clone()), Some(What::Panic(panic)))
+        }
         End::TimedOut(after) => (Outcome::TimedOut(after), Some(What::TimedOut(after))),
         End::Stopped(Cancellation::Interrupted) => (Outcome::Interrupted, None),
         End::Stopped(_) => (Outcome::Cancelled, None),
@@ -114,7 +170,10 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> O
         let _ = panics::catch(|| drop(kept.take()));
     }
     let of = retries.saturating_add(1);
-    let failure = what.map(|what| Box::new(Failure { job, id, attempt, of, what, steer, body: kept }));
+    let failure = what.map(|what| {
+        let trace = Some(Box::new(trace));
+        Box::new(Failure { job, id, slot, started, attempt, of, what, trace, body: kept })
+    });
     Over { key, outcome, failure }
 }
 
@@ -181,22 +240,30 @@ async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Opt
     }
 }
 
-/// The message of an error and of its sources. Uses the error up, for its drop is code of the user as well.
-fn chain(error: BoxError) -> String {
+/// The message of an error and of its sources, together and one by one. The error is used up unless it is to be kept,
+/// for its drop is code of the user as well.
+fn chain(error: BoxError, keep: bool) -> (String, Vec<String>, Option<BoxError>) {
+    // An endless chain is somebody's bug, and so is one that nobody reads.
+    const MOST: usize = 100;
     // An error type's own code may panic too; it must not take the worker with it.
-    let text = panics::catch(move || {
-        let mut text = error.to_string();
+    let texts = panics::catch(move || {
+        let mut text = cut(error.to_string(), MESSAGE);
+        let mut errors = vec![text.clone()];
         let mut source = error.source();
-        while let Some(cause) = source {
-            let cause_text = cause.to_string();
+        while let Some(cause) = source.filter(|_| errors.len() < MOST) {
+            let cause_text = cut(cause.to_string(), MESSAGE);
             // Many errors already end with the text of their source.
             if !text.ends_with(&cause_text) {
                 text.push_str(": ");
                 text.push_str(&cause_text);
             }
+            errors.push(cause_text);
             source = cause.source();
         }
-        text
+        (cut(text, MESSAGE), errors, keep.then_some(error))
     });
-    text.unwrap_or_else(|_| "an error that panics when it is shown or dropped".to_owned())
+    texts.unwrap_or_else(|_| {
+        let text = "an error that panics when it is shown or dropped".to_owned();
+        (text.clone(), vec![text], None)
+    })
 }

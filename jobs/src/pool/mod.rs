@@ -26,11 +26,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Reading, Timestamp};
+use crate::hooks::Hooks;
+use crate::job::attempt::AttemptRecord;
 use crate::job::body::Body;
 use crate::job::context::Surroundings;
 use crate::job::info::JobInfo;
 use crate::job::options::Origin;
-use crate::job::run::{AttemptRecord, RunId};
+use crate::job::run::RunId;
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{Cancel, Ended, Fired, JobIx, Memory, NameTaken, RunKey, Watch};
 
@@ -48,6 +50,7 @@ pub(crate) type ReleaseAfter = Box<dyn Fn(RunKey, Duration) + Send + Sync>;
 pub(crate) struct Pool {
     shared: Mutex<Shared>,
     clock: Arc<Clock>,
+    hooks: Arc<Hooks>,
     surroundings: OnceLock<Surroundings>,
     spawn: OnceLock<Spawn>,
     release_after: OnceLock<ReleaseAfter>,
@@ -97,7 +100,7 @@ pub(crate) struct Gauge {
 
 impl Pool {
     /// A pool that executes at most `size` runs at the same time; `None` is no limit.
-    pub(crate) fn new(size: Option<NonZeroUsize>, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(size: Option<NonZeroUsize>, clock: Arc<Clock>, hooks: Arc<Hooks>) -> Self {
         let memory = Memory::new(clock.entropy());
         let jitter = Jitter::new(clock.entropy());
         let workers = Workers::new(size);
@@ -105,6 +108,7 @@ impl Pool {
         Self {
             shared: Mutex::new(shared),
             clock,
+            hooks,
             surroundings: OnceLock::new(),
             spawn: OnceLock::new(),
             release_after: OnceLock::new(),
@@ -261,8 +265,9 @@ impl Pool {
     ///
     /// An async job is dropped where it awaits; a plain `fn` cannot be stopped and goes on.
     pub(crate) fn cancel(&self, key: RunKey) -> bool {
+        let now = self.clock.now().wall;
         let mut shared = self.lock();
-        match shared.memory.cancel(key) {
+        match shared.memory.cancel(key, now) {
             Cancel::Gone => false,
             Cancel::Ended(ended) => {
                 drop(shared);
@@ -369,10 +374,11 @@ impl Pool {
 
     /// Ends every run that does not execute, and answers how many there were.
     pub(crate) fn drain(&self) -> usize {
+        let now = self.clock.now().wall;
         let ended = {
             let mut shared = self.lock();
             shared.drained = true;
-            shared.memory.drain()
+            shared.memory.drain(now)
         };
         let count = ended.len();
         ended.into_iter().for_each(Ended::settle);

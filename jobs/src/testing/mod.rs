@@ -1,5 +1,6 @@
 #![doc = include_str!("guide.md")]
 
+mod faults;
 mod instant;
 mod linked;
 mod paused;
@@ -10,6 +11,7 @@ mod test_jobs;
 
 pub use crate::clock::TestClock;
 pub use crate::job::probe::Fault;
+pub use faults::kill_scheduler;
 pub use instant::instant;
 pub use linked::{assert_linked, linked_jobs};
 pub use single::{Finished, SingleRun, run};

@@ -25,7 +25,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(86_400);
 /// | ask what was submitted | [`submitted`](Self::submitted), [`assert_submitted`](Self::assert_submitted), [`assert_not_submitted`](Self::assert_not_submitted) |
 /// | ask what a job did | [`job`](Self::job) |
 /// | let go of what is held | [`release`](Self::release) |
-/// | let something go wrong | [`inject`](Self::inject) |
+/// | let something go wrong | [`inject`](Self::inject), [`kill_scheduler`](Self::kill_scheduler) |
 ///
 /// It need not be shut down: it ends with the runtime of its test. [`finish`](Self::finish) shuts it down and
 /// asserts that nothing was left undone.
@@ -207,6 +207,11 @@ impl TestJobs {
     pub fn inject(&self, job: &str, fault: Fault) {
         self.assert_known(job);
         self.probe.inject(job, fault);
+    }
+
+    /// Lets the task that fires schedules die the next time it fires something: [`kill_scheduler`](super::kill_scheduler).
+    pub fn kill_scheduler(&self) {
+        super::kill_scheduler(&self.jobs);
     }
 
     // The end.
