@@ -12,7 +12,7 @@ use crate::config::Sourced;
 use crate::error::{Place, Problem};
 use crate::registry::{self, Identity, Timing};
 use crate::schedule::{Schedule, ScheduleError};
-use crate::scheduler::timers::ScheduleKey;
+use crate::scheduler::planned::ScheduleKey;
 
 impl Jobs {
     /// Schedules a job from now on: `"0 0 3 * * *"`, `"@daily"`, `"@every 90m"`, or the name of a schedule in the

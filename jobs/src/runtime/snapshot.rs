@@ -11,7 +11,8 @@ use super::Jobs;
 use crate::clock::{Reading, Timestamp};
 use crate::job::run::{Outcome, RunId};
 use crate::registry::Timing;
-use crate::scheduler::timers::{Planned, Timers};
+use crate::scheduler::planned::Planned;
+use crate::scheduler::timers::Timers;
 use crate::store::memory::{JobIx, JobState, Previous};
 
 /// What every job is doing, at one moment: made by [`Jobs::snapshot`]. `Display` writes it as a table, with times

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::timers::{Come, Delay, ScheduleKey, Timers};
+use super::planned::ScheduleKey;
+use super::timers::{Come, Delay, Timers};
 use crate::clock::Clock;
 use crate::job::body::Template;
 use crate::pool::Pool;

@@ -1,6 +1,7 @@
 //! The plan, looked at by hand.
 
 use super::*;
+use crate::schedule::Schedule;
 
 const START: i64 = 1_800_000_000; // 2027-01-15 08:00:00
 
