@@ -27,6 +27,7 @@ fn job(name: &'static str, line: u32, schedules: Vec<ScheduleDecl>) -> Descripto
         startup: None,
         overlap: None,
         attempts: AttemptOptions::DEFAULT,
+        limits: crate::job::options::LimitOptions::DEFAULT,
         schedules: Box::leak(schedules.into_boxed_slice()),
         states: &[],
         default: Some(never),
@@ -34,7 +35,7 @@ fn job(name: &'static str, line: u32, schedules: Vec<ScheduleDecl>) -> Descripto
 }
 
 fn schedule(when: WhenDecl) -> ScheduleDecl {
-    ScheduleDecl { when, tz: None, key: None, job: never, args: "", line: 100 }
+    ScheduleDecl { when, tz: None, key: None, jitter: None, missed: None, job: never, args: "", line: 100 }
 }
 
 fn spec(text: &'static str) -> ScheduleDecl {

@@ -221,6 +221,10 @@ fn schedule_snapshot(planned: &Planned, now: Reading) -> ScheduleSnapshot {
             }
             (schedule.text().to_owned(), words, zone)
         }
+        Timing::Delay(delay) => {
+            let delay = jobs_syntax::format_duration(*delay);
+            (format!("@after {delay}"), format!("{delay} after the end of the last run"), None)
+        }
         Timing::Off(place) => {
             (name.unwrap_or("off").to_owned(), format!("off (switched off at {place})"), None)
         }

@@ -117,6 +117,7 @@ fn info(name: &'static str, overlap: Overlap) -> JobInfo {
         name: JobName::Static(name),
         descriptor: None,
         overlap,
+        limits: crate::job::options::Limits::DEFAULT,
         attempts: AttemptOptions { retries: Some(RETRIES), ..AttemptOptions::DEFAULT },
         enabled: true,
         is_func: true,
