@@ -14,6 +14,7 @@ pub(crate) mod registered;
 pub(crate) mod returned;
 pub(crate) mod run;
 pub(crate) mod signals;
+pub(crate) mod slot;
 pub(crate) mod state;
 pub(crate) mod steer;
 

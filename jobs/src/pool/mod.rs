@@ -32,7 +32,8 @@ use crate::job::info::JobInfo;
 use crate::job::options::Origin;
 use crate::job::run::{AttemptRecord, RunId};
 use crate::job::signals::{Cancellation, Signals};
-use crate::store::memory::{Cancel, Ended, Fired, JobIx, Memory, NameTaken, RunKey, Watch};
+use crate::store::memory::{Cancel, Ended, Fired, JobIx, Memory, NameTaken, Occasion, RunKey, Watch};
+use crate::store::slab::Key;
 
 use backoff::Jitter;
 pub(crate) use worker::Worker;
@@ -44,6 +45,9 @@ pub(crate) type Spawn = Box<dyn Fn(Worker) + Send + Sync>;
 /// Calls [`Pool::release`] for a run when a duration has passed: it waits to be tried again.
 pub(crate) type ReleaseAfter = Box<dyn Fn(RunKey, Duration) + Send + Sync>;
 
+/// Told of a schedule that waited for the end of a run.
+pub(crate) type RunEnded = Box<dyn Fn(Key) + Send + Sync>;
+
 /// The queue, the accounts of the jobs and the workers, behind one lock.
 pub(crate) struct Pool {
     shared: Mutex<Shared>,
@@ -51,6 +55,7 @@ pub(crate) struct Pool {
     surroundings: OnceLock<Surroundings>,
     spawn: OnceLock<Spawn>,
     release_after: OnceLock<ReleaseAfter>,
+    run_ended: OnceLock<RunEnded>,
     /// Told when the last run has ended after the pool was closed.
     drained: Notify,
 }
@@ -73,7 +78,7 @@ pub(crate) struct Closed;
 #[derive(Debug)]
 pub(crate) struct Firing {
     pub(crate) job: JobIx,
-    pub(crate) slot: Timestamp,
+    pub(crate) occasion: Occasion,
     pub(crate) body: Body,
 }
 
@@ -108,14 +113,22 @@ impl Pool {
             surroundings: OnceLock::new(),
             spawn: OnceLock::new(),
             release_after: OnceLock::new(),
+            run_ended: OnceLock::new(),
             drained: Notify::new(),
         }
     }
 
     /// Gives the pool what its workers need. Until then it accepts runs and executes none.
-    pub(crate) fn open(&self, surroundings: Surroundings, release_after: ReleaseAfter, spawn: Spawn) {
+    pub(crate) fn open(
+        &self,
+        surroundings: Surroundings,
+        release_after: ReleaseAfter,
+        run_ended: RunEnded,
+        spawn: Spawn,
+    ) {
         let first = self.surroundings.set(surroundings).is_ok()
             && self.release_after.set(release_after).is_ok()
+            && self.run_ended.set(run_ended).is_ok()
             && self.spawn.set(spawn).is_ok();
         assert!(first, "invariant: an instance opens its pool once");
         self.call_workers(usize::MAX);
@@ -235,7 +248,7 @@ impl Pool {
                     unused.push(firing.body);
                     continue;
                 }
-                fates.push(match shared.memory.fire(firing.job, firing.slot, firing.body, now.wall) {
+                fates.push(match shared.memory.fire(firing.job, firing.occasion, firing.body, now.wall) {
                     Fired::Queued | Fired::Waiting => SlotFate::Ran,
                     Fired::Skipped(body) => {
                         unused.push(body);
@@ -254,7 +267,7 @@ impl Pool {
             self.call_workers(AT_A_TIME);
         }
         stop.into_iter().for_each(Told::wake);
-        ended.into_iter().for_each(Ended::settle);
+        ended.into_iter().for_each(|ended| self.settle(ended));
     }
 
     /// Cancels a run, in whatever state. `false` when it has already ended.
@@ -266,7 +279,7 @@ impl Pool {
             Cancel::Gone => false,
             Cancel::Ended(ended) => {
                 drop(shared);
-                ended.settle();
+                self.settle(ended);
                 // Its successor may have become available.
                 self.call_workers(1);
                 true
@@ -278,6 +291,15 @@ impl Pool {
                 true
             }
         }
+    }
+
+    /// Tells whoever waits for the end of a run: a schedule that counts from there, and those who asked. Not under the
+    /// lock.
+    fn settle(&self, ended: Ended) {
+        if let (Some(schedule), Some(run_ended)) = (ended.awaited_by, self.run_ended.get()) {
+            run_ended(schedule);
+        }
+        ended.settle();
     }
 
     /// The outcome of a run, now or later.
@@ -369,7 +391,7 @@ impl Pool {
             shared.memory.drain()
         };
         let count = ended.len();
-        ended.into_iter().for_each(Ended::settle);
+        ended.into_iter().for_each(|ended| self.settle(ended));
         count
     }
 }

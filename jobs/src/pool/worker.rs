@@ -346,7 +346,7 @@ impl After {
             release_after(self.key, wait);
         }
         if let Some(ended) = self.ended {
-            ended.settle();
+            pool.settle(ended);
         }
     }
 }

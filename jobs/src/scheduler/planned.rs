@@ -5,14 +5,11 @@ use std::time::Duration;
 use super::history::History;
 use crate::clock::{Elapsed, Reading, Timestamp};
 use crate::job::body::Template;
+use crate::job::slot::LATE;
 use crate::registry::{Identity, Timing};
 use crate::schedule::Schedule;
 use crate::store::memory::JobIx;
 use crate::store::slab::Key;
-
-/// How late a slot may be noticed and still fire. A loaded machine is late by milliseconds; a suspension or a step
-/// of the clock by minutes. (Quartz's misfire threshold is the same minute.)
-pub(crate) const LATE: Duration = Duration::from_secs(60);
 
 /// The place of a schedule.
 pub(crate) type ScheduleKey = Key;
@@ -76,6 +73,13 @@ impl Planned {
     /// The last slot that came, whatever became of it.
     pub(crate) fn last_slot(&self) -> Option<Timestamp> {
         self.last
+    }
+
+    /// A slot of a fixed delay is over, or the run that it has made: the next comes when the delay has passed.
+    pub(super) fn wait_anew(&mut self, now: Reading) -> Option<Due> {
+        let due = Due::Elapsed(now.elapsed.saturating_add(self.timing.delay()?));
+        self.next = Some(due);
+        Some(due)
     }
 
     /// What follows a slot.
@@ -177,8 +181,21 @@ impl Planned {
     }
 }
 
+/// The first slot of a schedule that is new.
+pub(super) fn first_slot(timing: &Timing, now: Reading) -> Option<Due> {
+    let after = |wait| Due::Elapsed(now.elapsed.saturating_add(wait));
+    match timing {
+        Timing::At(schedule) => match schedule.interval() {
+            Some(interval) => Some(after(interval)),
+            None => next_wall(schedule, now.wall).map(Due::Wall),
+        },
+        Timing::Delay(delay) => Some(after(*delay)),
+        Timing::Off(_) => None,
+    }
+}
+
 /// The next fire time of a cron schedule, strictly later whatever the engine says.
-pub(super) fn next_wall(schedule: &Schedule, from: Timestamp) -> Option<Timestamp> {
+fn next_wall(schedule: &Schedule, from: Timestamp) -> Option<Timestamp> {
     let next = Timestamp::from_chrono(schedule.next_after(from.to_chrono())?);
     debug_assert!(next > from, "`{schedule}` gave {next:?}, which is not after {from:?}");
     (next > from && next < Timestamp::MAX).then_some(next)

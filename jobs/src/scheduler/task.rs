@@ -7,9 +7,8 @@ use tokio::sync::Notify;
 use super::planned::ScheduleKey;
 use super::timers::{Come, Delay, Timers};
 use crate::clock::Clock;
-use crate::job::body::Template;
 use crate::pool::Pool;
-use crate::registry::{Identity, Timing};
+use crate::registry::Resolved;
 use crate::store::memory::{JobIx, RunKey};
 use crate::telemetry;
 
@@ -34,18 +33,12 @@ impl Scheduler {
     }
 
     /// Adds a schedule, which fires from now on where its job is enabled; none when the instance is shutting down.
-    pub(crate) fn add(
-        &self,
-        job: JobIx,
-        timing: Timing,
-        template: Template,
-        identity: Identity,
-    ) -> Option<ScheduleKey> {
+    pub(crate) fn add(&self, job: JobIx, schedule: Resolved) -> Option<ScheduleKey> {
         let now = self.clock.now();
         // That does not change while the program runs.
         let enabled = self.pool.read(|memory| memory.job(job).info.enabled);
         let mut timers = self.lock();
-        let (key, wake) = timers.add(job, timing, template, identity, enabled, now)?;
+        let (key, wake) = timers.add(job, schedule, enabled, now)?;
         self.sweep_if_crowded(timers);
         if wake {
             self.earlier.notify_one();
@@ -60,6 +53,14 @@ impl Scheduler {
         let wake = timers.delay(run, delay, now);
         self.sweep_if_crowded(timers);
         if wake {
+            self.earlier.notify_one();
+        }
+    }
+
+    /// A run has ended that a schedule waits for, whose next slot is counted from there.
+    pub(crate) fn run_ended(&self, key: ScheduleKey) {
+        let now = self.clock.now();
+        if self.lock().run_ended(key, now) {
             self.earlier.notify_one();
         }
     }
@@ -94,7 +95,7 @@ impl Scheduler {
     pub(crate) async fn run(&self) {
         let mut come = Come::default();
         let mut fates = Vec::new();
-        self.lock().rearm();
+        self.lock().rearm(self.clock.now());
         loop {
             let (now, shift) = self.clock.look();
             if let Some(shift) = shift {
@@ -107,7 +108,7 @@ impl Scheduler {
             self.pool.release(&mut come.releases);
             let missed = {
                 let mut timers = self.lock();
-                timers.tally(&mut come, &mut fates);
+                timers.tally(now, &mut come, &mut fates);
                 timers.plan(now, &mut come)
             };
             if missed.slots > 0 {

@@ -28,14 +28,15 @@ use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::time::Duration;
 
 use super::history::History;
-use super::planned::{Due, LATE, Planned, ScheduleKey, Tally, next_wall};
+use super::planned::{Due, Planned, ScheduleKey, Tally, first_slot};
 use super::ticks::{elapsed_of, elapsed_tick, elapsed_tick_now, wall_of, wall_tick, wall_tick_now};
 use super::wheel::{Timer, Wheel};
 use crate::clock::{Elapsed, Reading, Timestamp};
-use crate::job::body::{Body, Template};
+use crate::job::body::Body;
+use crate::job::slot::{LATE, Slot};
 use crate::pool::{Firing, SlotFate};
-use crate::registry::{Identity, Timing};
-use crate::store::memory::{JobIx, RunKey};
+use crate::registry::{Identity, Resolved, Timing};
+use crate::store::memory::{JobIx, Occasion, RunKey};
 use crate::store::slab::Slab;
 
 /// What one look at the plan found missed.
@@ -105,29 +106,26 @@ impl Timers {
 
     // Arming. Each answers whether the scheduler's task has to be woken for it.
 
-    /// Arms a schedule: its first slot is the first after now, of an interval one full interval from now. One
+    /// Arms a schedule: its first slot is the first after now, of an interval one full interval from now, of a fixed delay
+    /// one delay. One
     /// whose key its job has already gets the next number. One that is off, or whose job is not
     /// enabled, is kept and never armed. None when the plan is closed.
     pub(crate) fn add(
         &mut self,
         job: JobIx,
-        timing: Timing,
-        template: Template,
-        mut identity: Identity,
+        schedule: Resolved,
         enabled: bool,
         now: Reading,
     ) -> Option<(ScheduleKey, bool)> {
         if self.closed {
             return None;
         }
+        let Resolved { timing, template, mut identity, options: _ } = schedule;
         let hash = self.hash_of(job, &identity, &timing);
         let highest = self.repeats.entry(hash).or_insert(0);
         *highest += 1;
         identity.repeat = *highest;
-        let next = timing.schedule().filter(|_| enabled).and_then(|schedule| match schedule.interval() {
-            Some(interval) => Some(Due::Elapsed(now.elapsed.saturating_add(interval))),
-            None => next_wall(schedule, now.wall).map(Due::Wall),
-        });
+        let next = if enabled { first_slot(&timing, now) } else { None };
         let planned = Planned {
             job,
             timing,
@@ -255,14 +253,23 @@ impl Timers {
         let Some(planned) = self.schedules.get_mut(key) else { return };
         come.planned.push(key);
         let Some((slot, late)) = planned.slot_come(now) else { return };
-        // One that was given out already is that of a task that died before it had planned the next.
-        if late > LATE || planned.given_out {
+        // One that was given out already is that of a task that died before it had planned the next. A fixed delay has one
+        // slot at a time, which is as good late.
+        let missed = late > LATE && planned.timing.delay().is_none();
+        if missed || planned.given_out {
             return;
         }
         planned.given_out = true;
+        let awaited_by = planned.timing.delay().map(|_| {
+            // What follows is counted from the end of the run.
+            planned.next = None;
+            key
+        });
         planned.last = Some(slot);
         planned.first.get_or_insert(slot);
-        come.firings.push(Firing { job: planned.job, slot, body: Body::Template(planned.template.clone()) });
+        let occasion = Occasion { slot: Slot::at(slot), awaited_by };
+        let body = Body::Template(planned.template.clone());
+        come.firings.push(Firing { job: planned.job, occasion, body });
         come.schedules.push(key);
     }
 
@@ -272,6 +279,10 @@ impl Timers {
         let mut missed = Missed::default();
         for key in come.planned.drain(..) {
             let Some(planned) = self.schedules.get_mut(key) else { continue };
+            if planned.timing.delay().is_some() {
+                // It is armed by the end of its run.
+                continue;
+            }
             if planned.given_out {
                 planned.next = planned.next.and_then(|due| planned.after(due));
                 planned.given_out = false;
@@ -290,8 +301,19 @@ impl Timers {
         missed
     }
 
+    /// The run of a slot has ended, and the next slot of its schedule is counted from there. Answers whether the
+    /// scheduler's task has to be woken for it.
+    pub(crate) fn run_ended(&mut self, key: ScheduleKey, now: Reading) -> bool {
+        let Some(planned) = self.schedules.get_mut(key) else { return false };
+        planned.given_out = false;
+        match planned.wait_anew(now) {
+            Some(due) if !self.closed => self.arm(Token::Schedule(key), due, now),
+            _ => false,
+        }
+    }
+
     /// Enters what became of the slots that [`take_due`](Self::take_due) gave out.
-    pub(crate) fn tally(&mut self, come: &mut Come, fates: &mut Vec<SlotFate>) {
+    pub(crate) fn tally(&mut self, now: Reading, come: &mut Come, fates: &mut Vec<SlotFate>) {
         for (key, fate) in come.schedules.drain(..).zip(fates.drain(..)) {
             let Some(planned) = self.schedules.get_mut(key) else { continue };
             let tally = &mut planned.tally;
@@ -301,15 +323,27 @@ impl Timers {
                 SlotFate::Paused => tally.paused += 1,
                 SlotFate::Closed => {}
             }
+            // Its run may have ended before this.
+            let waits = planned.timing.delay().is_some() && std::mem::take(&mut planned.given_out);
+            if waits
+                && fate != SlotFate::Ran
+                && let Some(due) = planned.wait_anew(now)
+            {
+                self.arm(Token::Schedule(key), due, now);
+            }
         }
     }
 
     /// Arms every schedule anew: a task that died may have had some in its hands.
-    pub(crate) fn rearm(&mut self) {
+    pub(crate) fn rearm(&mut self, now: Reading) {
         for wheel in [&mut self.wall, &mut self.elapsed] {
             wheel.retain(|token| matches!(token, Token::Run(_)));
         }
-        for (key, planned) in self.schedules.iter() {
+        for (key, planned) in self.schedules.iter_mut() {
+            if planned.given_out {
+                // Of a fixed delay nobody knows whether there is a run to wait for.
+                planned.wait_anew(now);
+            }
             match planned.next {
                 Some(Due::Wall(at)) => self.wall.insert(wall_tick(at), Token::Schedule(key)),
                 Some(Due::Elapsed(at)) => self.elapsed.insert(elapsed_tick(at), Token::Schedule(key)),

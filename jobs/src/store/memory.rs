@@ -30,6 +30,7 @@ use crate::job::info::JobInfo;
 use crate::job::name::JobName;
 use crate::job::options::Origin;
 use crate::job::run::{AttemptRecord, Outcome, RunId, RunIds};
+use crate::job::slot::Slot;
 use crate::telemetry::panics;
 use history::{Failures, History, Kept};
 
@@ -78,11 +79,21 @@ pub(crate) struct Previous {
     pub(crate) outcome: Outcome,
 }
 
+/// What a run of a slot is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Occasion {
+    pub(crate) slot: Slot,
+    /// The schedule that waits for the end of the run, since that is where its next slot is counted from.
+    pub(crate) awaited_by: Option<Key>,
+}
+
 #[derive(Debug)]
 struct Run {
     id: RunId,
     job: JobIx,
-    slot: Option<Timestamp>,
+    slot: Option<Slot>,
+    /// The schedule that waits for the end of the run.
+    awaited_by: Option<Key>,
     state: State,
     /// How many attempts have begun.
     attempt: u32,
@@ -106,7 +117,7 @@ pub(crate) struct Claim {
     pub(crate) key: RunKey,
     pub(crate) id: RunId,
     pub(crate) job: JobName,
-    pub(crate) slot: Option<Timestamp>,
+    pub(crate) slot: Option<Slot>,
     pub(crate) started: Timestamp,
     pub(crate) body: Body,
     /// The job is a plain `fn`, which cannot be stopped.
@@ -147,6 +158,8 @@ pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     pub(crate) waiters: Vec<oneshot::Sender<Outcome>>,
     pub(crate) body: Option<Body>,
+    /// The schedule that waits for it.
+    pub(crate) awaited_by: Option<Key>,
 }
 
 impl Ended {
@@ -328,12 +341,12 @@ impl Memory {
     }
 
     /// A slot has come: makes its run, as the overlap policy of its job says.
-    pub(crate) fn fire(&mut self, job: JobIx, slot: Timestamp, body: Body, now: Timestamp) -> Fired {
+    pub(crate) fn fire(&mut self, job: JobIx, occasion: Occasion, body: Body, now: Timestamp) -> Fired {
         let state = self.job(job);
         let overlap = state.info.overlap;
         let busy = state.slot_live > 0;
         if !busy || overlap == Overlap::Allow {
-            let (_, key) = self.add_run(job, Some(slot), Origin::Slot, State::Available, body, now);
+            let (_, key) = self.add_run(job, Some(occasion), Origin::Slot, State::Available, body, now);
             self.make_available(job, key);
             return Fired::Queued;
         }
@@ -345,7 +358,7 @@ impl Memory {
         };
         let idle_now = self.job(job).slot_live == 0;
         let state = if idle_now { State::Available } else { State::Waiting };
-        let (_, key) = self.add_run(job, Some(slot), Origin::Slot, state, body, now);
+        let (_, key) = self.add_run(job, Some(occasion), Origin::Slot, state, body, now);
         if idle_now {
             self.make_available(job, key);
         } else {
@@ -443,7 +456,7 @@ impl Memory {
         now: Timestamp,
     ) -> Option<Ended> {
         let State::Running { started, .. } = self.runs.get(key)?.state else { return None };
-        let Run { id, slot, job: ix, attempt, mut failures, .. } = self.runs.remove(key)?;
+        let Run { id, slot, awaited_by, job: ix, attempt, mut failures, .. } = self.runs.remove(key)?;
         self.running -= 1;
         let waiters = self.waiters_of(key);
         let success = outcome.is_success().then_some((attempt, started, now));
@@ -451,16 +464,16 @@ impl Memory {
             failures.add(AttemptRecord { number: attempt, started, finished: now, outcome: outcome.clone() });
         }
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
-        let told = if waiters.is_empty() { None } else { Some(outcome.clone()) };
+        let told = if waiters.is_empty() && awaited_by.is_none() { None } else { Some(outcome.clone()) };
         self.history.add(Kept { key, outcome: outcome.clone(), failures, success });
-        let previous = Previous { id, slot, started, finished: now, outcome };
+        let previous = Previous { id, slot: slot.map(|slot| slot.at), started, finished: now, outcome };
         let job = &mut self.jobs[ix.0 as usize];
         job.running -= 1;
         job.ended(previous);
         if slot.is_some() {
             self.slot_ended(ix);
         }
-        told.map(|outcome| Ended { outcome, waiters, body: None })
+        told.map(|outcome| Ended { outcome, waiters, body: None, awaited_by })
     }
 
     /// The attempts of a run that are over, the oldest first; none when the run is not kept any more.
@@ -492,11 +505,12 @@ impl Memory {
     }
 
     fn end_unstarted(&mut self, key: RunKey, outcome: Outcome) -> Option<Ended> {
-        let Run { id, state, body, slot, job: ix, failures, .. } = self.runs.remove(key)?;
+        let Run { id, state, body, slot, awaited_by, job: ix, failures, .. } = self.runs.remove(key)?;
         let job = self.job_mut(ix);
         // What never started is no previous run.
         if let Some(last) = failures.all().last() {
             let (started, finished) = (last.started, last.finished);
+            let slot = slot.map(|slot| slot.at);
             job.ended(Previous { id, slot, started, finished, outcome: outcome.clone() });
         }
         match state {
@@ -516,7 +530,7 @@ impl Memory {
             self.slot_ended(ix);
         }
         self.history.add(Kept { key, outcome: outcome.clone(), failures, success: None });
-        Some(Ended { outcome, waiters: self.waiters_of(key), body })
+        Some(Ended { outcome, waiters: self.waiters_of(key), body, awaited_by })
     }
 
     /// The outcome of a run: as it was, or to be told.
@@ -542,7 +556,7 @@ impl Memory {
     fn add_run(
         &mut self,
         job: JobIx,
-        slot: Option<Timestamp>,
+        occasion: Option<Occasion>,
         origin: Origin,
         state: State,
         body: Body,
@@ -550,12 +564,14 @@ impl Memory {
     ) -> (RunId, RunKey) {
         let id = self.ids.next(now);
         let account = self.job_mut(job);
-        if slot.is_some() {
+        if occasion.is_some() {
             account.slot_live += 1;
         }
         let retries = account.info.attempts.retries(origin);
         let failures = Failures::default();
-        let run = Run { id, job, slot, state, attempt: 0, retries, body: Some(body), failures };
+        let (slot, awaited_by) =
+            occasion.map_or((None, None), |occasion| (Some(occasion.slot), occasion.awaited_by));
+        let run = Run { id, job, slot, awaited_by, state, attempt: 0, retries, body: Some(body), failures };
         (id, self.runs.insert(run))
     }
 

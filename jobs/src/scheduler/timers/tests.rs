@@ -1,6 +1,8 @@
 //! The plan, looked at by hand.
 
 use super::*;
+use crate::job::body::Template;
+use crate::job::options::SlotOptions;
 use crate::schedule::Schedule;
 
 const START: i64 = 1_800_000_000; // 2027-01-15 08:00:00
@@ -57,7 +59,13 @@ fn add(timers: &mut Timers, spec: &str, now: Reading) -> (ScheduleKey, bool) {
         unreachable!("nothing is executed here")
     }
     let schedule = Schedule::parse(spec).unwrap();
-    timers.add(job(), Timing::At(schedule), Template::Make(never), Identity::default(), true, now).unwrap()
+    let schedule = Resolved {
+        timing: Timing::At(schedule),
+        template: Template::Make(never),
+        identity: Identity::default(),
+        options: SlotOptions::default(),
+    };
+    timers.add(job(), schedule, true, now).unwrap()
 }
 
 /// One look at the plan: the slots that came, in seconds and nanoseconds after the start.
@@ -68,10 +76,11 @@ fn look(timers: &mut Timers, now: Reading) -> Vec<(i64, i64)> {
     loop {
         timers.take_due(now, &mut come);
         let second = 1_000_000_000;
-        let slot =
-            |firing: Firing| (firing.slot.as_nanos() / second - START, firing.slot.as_nanos() % second);
+        let slot = |firing: Firing| {
+            (firing.occasion.slot.at.as_nanos() / second - START, firing.occasion.slot.at.as_nanos() % second)
+        };
         slots.extend(come.firings.drain(..).map(slot));
-        timers.tally(&mut come, &mut Vec::new());
+        timers.tally(now, &mut come, &mut Vec::new());
         timers.plan(now, &mut come);
         if timers.next_wake(now) != Some(Duration::ZERO) {
             return slots;
@@ -261,7 +270,7 @@ fn a_task_that_dies_with_slots_in_its_hands_loses_no_schedule_and_doubles_no_slo
             timers.take_due(now, &mut come);
             assert_eq!(come.firings.len(), 1, "{spec}");
             drop(come);
-            timers.rearm();
+            timers.rearm(now);
         };
         die(&mut timers, reading(60));
         // The clock on the wall was slewed by a little meanwhile, so that the slot of an interval has another name.
