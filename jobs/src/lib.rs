@@ -36,6 +36,7 @@
 mod clock;
 mod config;
 mod error;
+mod hooks;
 mod job;
 mod pool;
 mod registry;
@@ -49,12 +50,16 @@ pub mod testing;
 
 pub use config::{Config, ConfigError, JobConfig};
 pub use error::{BoxError, Place, Problem};
+pub use hooks::{
+    Event, Events, Follows, JobChange, JobEvent, RunChange, RunEvent, ScheduleChange, ScheduleEvent,
+    ShutdownPhase,
+};
 pub use job::{Attempt, Func, Job, JobContext, JobResult, Outcome, RunId, Steered, discard, func, retry_in};
 pub use jobs_macros::job;
 pub use runtime::{
-    JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle, ScheduleSnapshot,
-    Scheduling, ShutdownReport, Snapshot, SourcePlace, StartError, Submission, Submit, SubmitError,
-    Submitting, after, at, now, start,
+    Condition, Health, JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle,
+    ScheduleSnapshot, Scheduling, ShutdownReport, Snapshot, SourcePlace, StartError, Submission, Submit,
+    SubmitError, Submitting, Trouble, after, at, now, start,
 };
 pub use schedule::{Schedule, ScheduleError};
 

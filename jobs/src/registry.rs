@@ -22,6 +22,7 @@ use crate::job::info::JobInfo;
 use crate::job::name::JobName;
 use crate::job::options::{AttemptOptions, Limits, SlotOptions};
 use crate::schedule::{Schedule, ScheduleError};
+use crate::telemetry;
 
 pub(crate) use identity::Identity;
 pub(crate) use timing::Timing;
@@ -240,7 +241,7 @@ pub(crate) fn info(
         .unwrap_or(true);
     let mut attempts = descriptor.map_or(AttemptOptions::DEFAULT, |descriptor| descriptor.attempts);
     if let Some(JobOverrides { timeout, retries, backoff, .. }) = overrides {
-        attempts.timeout = timeout.as_ref().map(|timeout| timeout.value).or(attempts.timeout);
+        attempts.timeout = timeout.as_ref().map_or(attempts.timeout, |timeout| timeout.value);
         attempts.retries = retries.as_ref().map(|retries| retries.value).or(attempts.retries);
         attempts.backoff = backoff.as_ref().map(|backoff| backoff.value).or(attempts.backoff);
     }
@@ -290,13 +291,15 @@ fn overridden(
     found: &mut Found,
 ) -> Vec<Resolved> {
     let first = descriptor.schedules.first();
+    let place = overrides.schedule.as_ref().map(|said| &said.place);
+    let place = place.or(overrides.every.as_ref().map(|said| &said.place)).unwrap_or(&overrides.place);
     let Some(make) = first.map(|decl| decl.job).or(descriptor.default) else {
         found.problems.push(
             Problem::new(format!(
                 "the job `{}` cannot be scheduled here: it has arguments without a value",
                 descriptor.name
             ))
-            .at(overrides.place.clone())
+            .at(place.clone())
             .help(format!("give its parameters `#[default = …]` at {}", place_of(descriptor))),
         );
         return Vec::new();
@@ -395,12 +398,7 @@ fn warn_of_repeats(descriptor: &Descriptor, schedules: &[Resolved]) {
     for resolved in schedules {
         let key = resolved.identity.base(&resolved.timing);
         if !seen.insert(key.clone()) {
-            tracing::warn!(
-                job = descriptor.name,
-                key,
-                "the same schedule stands on the job more than once; each fires, and gets a number behind its key: \
-                 give it `key = \"…\"` to tell it from the others for good"
-            );
+            telemetry::key_repeated(descriptor.name, &key);
         }
     }
 }

@@ -185,7 +185,9 @@ mod zone;
 pub use backoff::{Backoff, MAX_RETRIES, MIN_BACKOFF};
 pub use calendar::CivilDay;
 pub use cron::{CronSpec, Stars};
-pub use duration::{MAX_DURATION, MIN_INTERVAL, format_duration, parse_duration, parse_interval};
+pub use duration::{
+    MAX_DURATION, MIN_INTERVAL, MIN_TIMEOUT, format_duration, parse_duration, parse_interval, parse_timeout,
+};
 pub use error::{SyntaxError, SyntaxErrorKind};
 pub use missed::{Missed, MissedPolicy};
 pub use name::{
