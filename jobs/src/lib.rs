@@ -57,9 +57,10 @@ pub use hooks::{
 pub use job::{Attempt, Func, Job, JobContext, JobResult, Outcome, RunId, Steered, discard, func, retry_in};
 pub use jobs_macros::job;
 pub use runtime::{
-    Condition, Health, JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle,
-    ScheduleSnapshot, Scheduling, ShutdownReport, Snapshot, SourcePlace, StartError, Submission, Submit,
-    SubmitError, Submitting, Trouble, after, at, now, start,
+    Condition, Fate, Health, JobSnapshot, JobStatus, Jobs, LedgerEntry, LedgerQuery, PoolSnapshot,
+    PreviousRun, RunHandle, ScheduleHandle, ScheduleSnapshot, Scheduling, ShutdownReport, Snapshot,
+    SourcePlace, StartError, Submission, Submit, SubmitError, Submitting, Tally, Trouble, after, at, now,
+    start,
 };
 pub use schedule::{Schedule, ScheduleError};
 

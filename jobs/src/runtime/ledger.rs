@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::Jobs;
 use super::error::SubmitError;
-use crate::clock::{Reading, Timestamp};
+use crate::clock::Reading;
 use crate::job::info::JobInfo;
 use crate::scheduler::ledger::{Cause, Entry, Fate, Tally};
 use crate::scheduler::planned::Planned;
@@ -58,7 +58,7 @@ impl LedgerQuery {
     }
 
     /// What became of the slots, in their order, those of all schedules among each other. Consecutive slots of a schedule
-    /// with one fate are one entry; for its single runs see [`Jobs::runs`].
+    /// with one fate are one entry.
     ///
     /// Of each schedule the last 256 entries of the last 7 days are kept, and the last one in any case. The slots of older
     /// ones are counted in the [`tally`](Self::tally) alone. A schedule that is removed takes its ledger with it.
@@ -104,7 +104,10 @@ impl LedgerQuery {
                 self.schedule.as_ref().is_none_or(is_key)
             };
             let all = timers.schedules().map(|(_, planned)| planned);
-            all.filter(of_job).filter(meant).map(|planned| ask(planned, &info, now, timers.is_closed())).collect()
+            all.filter(of_job)
+                .filter(meant)
+                .map(|planned| ask(planned, &info, now, timers.is_closed()))
+                .collect()
         })
     }
 }
@@ -187,10 +190,4 @@ impl fmt::Display for LedgerEntry {
 /// `2026-03-02 12:00:00`, with a fraction where there is one.
 pub(super) fn time(at: DateTime<Utc>) -> impl fmt::Display {
     at.format("%Y-%m-%d %H:%M:%S%.f")
-}
-
-/// `2026-03-02 12:00:00 UTC`.
-#[expect(dead_code, reason = "for the explanation")]
-pub(super) fn instant(at: Timestamp) -> String {
-    format!("{} UTC", time(at.to_chrono()))
 }

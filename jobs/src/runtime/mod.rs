@@ -5,6 +5,7 @@ mod error;
 mod events;
 mod health;
 mod instances;
+mod ledger;
 mod scheduling;
 mod shutdown;
 mod snapshot;
@@ -24,8 +25,10 @@ use crate::hooks::Hooks;
 use crate::pool::Pool;
 use crate::scheduler::task::Scheduler;
 
+pub use crate::scheduler::ledger::{Fate, Tally};
 pub use error::{StartError, SubmitError};
 pub use health::{Condition, Health, Trouble};
+pub use ledger::{LedgerEntry, LedgerQuery};
 pub use scheduling::{ScheduleHandle, Scheduling};
 pub use shutdown::ShutdownReport;
 pub use snapshot::{
@@ -40,7 +43,7 @@ pub use submission::{RunHandle, Submission, Submit, Submitting, after, at, now};
 /// |---|---|
 /// | submit | [`now`](Self::now), [`after`](Self::after), [`at`](Self::at) |
 /// | schedule | [`schedule`](Self::schedule), [`every`](Self::every) |
-/// | look | [`snapshot`](Self::snapshot), [`events`](Self::events), [`health`](Self::health) |
+/// | look | [`snapshot`](Self::snapshot), [`ledger`](Self::ledger), [`events`](Self::events), [`health`](Self::health) |
 /// | steer a job by its name | [`run_now`](Self::run_now), [`pause`](Self::pause), [`resume`](Self::resume), [`remove`](Self::remove) |
 /// | end | [`run_until_signal`](Self::run_until_signal), [`shutdown_signal`](Self::shutdown_signal), [`shutdown`](Self::shutdown) |
 /// | say which of several instances is meant | [`scope`](Self::scope) |

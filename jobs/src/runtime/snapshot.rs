@@ -134,15 +134,21 @@ pub struct ScheduleSnapshot {
     pub previous: Option<DateTime<Utc>>,
     /// The next slot; none where the schedule is off, its job is not enabled, or no slot is left.
     pub next: Option<DateTime<Utc>>,
-    /// How many slots made a run.
-    pub ran: u32,
+    /// By how much later than its time a slot may fire; none where it fires at its time.
+    pub jitter: Option<Duration>,
+    /// What becomes of slots that are missed, as `missed` has it: `skip`, `all within 6h`.
+    pub missed_policy: String,
+    /// How many slots made a run, those that were made up for among them.
+    pub ran: u64,
+    /// How many of these were missed first, and made up for.
+    pub caught_up: u64,
     /// How many slots the overlap policy dropped, since a run before was not done.
-    pub skipped: u32,
+    pub skipped: u64,
     /// How many slots passed while the machine slept or when the clock was set forward, and were not made up for.
     /// Over a sleep of more than a year, of a schedule that leaves out days, it is at least so many.
-    pub missed: u32,
+    pub missed: u64,
     /// How many slots passed while the job was paused. Those of a job that is not enabled do not come at all.
-    pub paused: u32,
+    pub paused: u64,
 }
 
 /// A run that has ended.
@@ -234,6 +240,7 @@ fn schedule_snapshot(planned: &Planned, now: Reading) -> ScheduleSnapshot {
             (name.unwrap_or("off").to_owned(), format!("off (switched off at {place})"), None)
         }
     };
+    let tally = planned.ledger.tally();
     ScheduleSnapshot {
         key: planned.identity.key(&planned.timing),
         name: name.map(str::to_owned),
@@ -242,10 +249,13 @@ fn schedule_snapshot(planned: &Planned, now: Reading) -> ScheduleSnapshot {
         zone,
         previous: planned.last_slot().map(Timestamp::to_chrono),
         next: planned.next_slot(now).map(Timestamp::to_chrono),
-        ran: planned.tally.ran,
-        skipped: planned.tally.skipped,
-        missed: planned.tally.missed,
-        paused: planned.tally.paused,
+        jitter: planned.jitter(),
+        missed_policy: planned.missed_policy().to_string(),
+        ran: tally.ran.saturating_add(tally.caught_up),
+        caught_up: tally.caught_up,
+        skipped: tally.skipped,
+        missed: tally.missed,
+        paused: tally.paused,
     }
 }
 

@@ -234,6 +234,14 @@ impl Schedule {
         }
     }
 
+    /// Whether a fire time is the end of a gap that a clock change left where its time on the wall should have been.
+    pub(crate) fn is_shifted(&self, at: DateTime<Utc>) -> bool {
+        match (&self.inner.plan, &self.inner.zone) {
+            (Plan::Cron(civil), Some(zone)) => instants::is_shifted(civil, zone, at.timestamp()),
+            _ => false,
+        }
+    }
+
     /// The schedule in plain English, with its zone if it has been given one:
     /// `every 15 minutes from 9:00 to 17:45, Monday to Friday (Europe/Oslo)`.
     #[must_use]

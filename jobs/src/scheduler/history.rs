@@ -30,6 +30,23 @@ impl History {
         self.0.as_ref().map_or(&[], |spans| spans)
     }
 
+    /// Whether a span lies after the one time and before the other.
+    pub(super) fn lies_between(&self, after: Timestamp, until: Timestamp) -> bool {
+        self.spans().iter().any(|(first, last)| after < *first && *last < until)
+    }
+
+    /// The time after the one and up to the other without the spans, each piece without its first instant like the whole.
+    pub(super) fn pieces_between(&self, after: Timestamp, through: Timestamp) -> impl Iterator<Item = Span> {
+        let just_before = |slot: Timestamp| Timestamp::from_nanos(slot.as_nanos().saturating_sub(1));
+        let ends = self.spans().iter().map(move |(first, last)| (just_before(*first), *last));
+        let mut from = after;
+        ends.chain([(through, through)]).filter_map(move |(until, last)| {
+            let piece = (from, until.min(through));
+            from = from.max(last);
+            (piece.0 < piece.1).then_some(piece)
+        })
+    }
+
     /// The end of a span that a slot lies in.
     pub(super) fn end_of_span_at(&self, slot: Timestamp) -> Option<Timestamp> {
         self.spans().iter().find(|(first, last)| *first <= slot && slot <= *last).map(|(_, last)| *last)

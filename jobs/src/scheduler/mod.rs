@@ -4,6 +4,9 @@
 //! [`task`] is the one task that sleeps until the plan wants to be looked at and hands what has come to the pool.
 
 mod history;
+mod jitter;
+pub(crate) mod ledger;
+mod missed;
 pub(crate) mod planned;
 pub(crate) mod task;
 mod ticks;

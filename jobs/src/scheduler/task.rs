@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 
+use super::ledger::Cause;
 use super::planned::ScheduleKey;
 use super::timers::{Come, Delay, Timers};
-use crate::clock::Clock;
+use crate::clock::{Clock, Reading, Shift};
 use crate::hooks::bus::Telling;
 use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent};
-use crate::pool::Pool;
+use crate::pool::{Pool, SlotFate};
 use crate::registry::Resolved;
 use crate::store::memory::{JobIx, RunKey};
 use crate::telemetry;
@@ -32,7 +33,7 @@ pub(crate) struct Scheduler {
 
 impl Scheduler {
     pub(crate) fn new(clock: Arc<Clock>, pool: Arc<Pool>, hooks: Arc<Hooks>) -> Self {
-        let timers = Mutex::new(Timers::new(clock.now()));
+        let timers = Mutex::new(Timers::new(clock.now(), clock.entropy()));
         Self {
             timers,
             earlier: Notify::new(),
@@ -129,6 +130,13 @@ impl Scheduler {
         self.killed.store(true, Ordering::SeqCst);
     }
 
+    #[cfg(feature = "testing")]
+    fn die_if_killed(&self, works: bool) {
+        if works && self.killed.swap(false, Ordering::SeqCst) {
+            panic!("a test has killed the scheduler");
+        }
+    }
+
     /// Reads the plan. Keep it short.
     pub(crate) fn read<R>(&self, f: impl FnOnce(&Timers) -> R) -> R {
         f(&self.lock())
@@ -149,26 +157,34 @@ impl Scheduler {
                     suspended: shift.suspended,
                 });
             }
+            let cause = match shift {
+                Some(Shift { suspended: true, .. }) => Cause::Suspended,
+                Some(_) => Cause::ClockSet,
+                None => Cause::Stalled,
+            };
             self.lock().take_due(now, &mut come);
             #[cfg(feature = "testing")]
-            let works = !come.firings.is_empty() || !come.releases.is_empty();
-            if !come.firings.is_empty() {
-                self.pool.fire(&mut come.firings, now, &mut fates);
-            }
+            let releases = !come.releases.is_empty();
+            self.fire(now, &mut come, &mut fates);
             self.pool.release(&mut come.releases);
             #[cfg(feature = "testing")]
-            if works && self.killed.swap(false, Ordering::SeqCst) {
-                panic!("a test has killed the scheduler");
-            }
-            let missed = {
-                let mut timers = self.lock();
-                timers.tally(now, &mut come, &mut fates);
-                timers.plan(now, &mut come)
-            };
-            if missed.slots > 0 {
-                telemetry::missed(missed.schedules, missed.slots);
+            self.die_if_killed(releases);
+            let missed = self.lock().plan(now, cause, &mut come);
+            // Those that are made up for.
+            self.fire(now, &mut come, &mut fates);
+            if missed.slots + missed.made_up > 0 {
+                telemetry::missed(missed.schedules, missed.slots, missed.made_up);
             }
             self.sleep().await;
+        }
+    }
+
+    fn fire(&self, now: Reading, come: &mut Come, fates: &mut Vec<SlotFate>) {
+        if !come.firings.is_empty() {
+            self.pool.fire(&mut come.firings, now, fates);
+            #[cfg(feature = "testing")]
+            self.die_if_killed(true);
+            self.lock().tally(now, come, fates);
         }
     }
 

@@ -6,9 +6,9 @@
 //!
 //! **A slot is never fired twice, and never early.** The next slot is computed from the nominal time of the last, not
 //! from the time at which it was fired. When the clock is set back, a schedule goes on at once, and passes over the
-//! slots that it has been through ([`History`]). Slots that were only missed come again.
+//! slots that it has been through ([`history`](super::history)). Slots that were only missed come again.
 //!
-//! **Late or missed.** A slot that is noticed up to [`LATE`] after its time is late and fires all the same: a short
+//! **Late or missed.** A slot that is noticed up to [`LATE`](crate::job::slot::LATE) after its time is late and fires all the same: a short
 //! stall loses nothing. One that is noticed later was missed: the machine slept or the clock was set forward. Then, of
 //! all slots of the schedule that have come, the last fires if it is only late, and the others are missed, however
 //! late they are: a schedule of seconds must not fire sixty times at once when a laptop is opened. On memory, missed
@@ -27,13 +27,14 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::time::Duration;
 
-use super::history::History;
-use super::planned::{Due, Planned, ScheduleKey, Tally, first_slot};
+use super::jitter;
+use super::ledger::{Cause, Fate, Keep};
+use super::planned::{Due, Planned, ScheduleKey};
 use super::ticks::{elapsed_of, elapsed_tick, elapsed_tick_now, wall_of, wall_tick, wall_tick_now};
 use super::wheel::{Timer, Wheel};
 use crate::clock::{Elapsed, Reading, Timestamp};
 use crate::job::body::Body;
-use crate::job::slot::{LATE, Slot};
+use crate::job::slot::Slot;
 use crate::pool::{Firing, SlotFate};
 use crate::registry::{Identity, Resolved, Timing};
 use crate::store::memory::{JobIx, Occasion, RunKey};
@@ -41,9 +42,11 @@ use crate::store::slab::Slab;
 
 /// What one look at the plan found missed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Missed {
+pub(crate) struct MissedCount {
     pub(crate) schedules: usize,
+    /// Those that are not made up for.
     pub(crate) slots: u64,
+    pub(crate) made_up: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +68,22 @@ pub(crate) enum Delay {
 #[derive(Default)]
 pub(crate) struct Come {
     pub(crate) firings: Vec<Firing>,
-    /// The schedule of each firing, in the same order.
-    pub(crate) schedules: Vec<ScheduleKey>,
+    /// The schedule and the slot of each firing, in the same order.
+    given: Vec<(ScheduleKey, Slot)>,
     pub(crate) releases: Vec<RunKey>,
     /// Every schedule whose timer has come, to be armed for its next slot.
     planned: Vec<ScheduleKey>,
     due: Vec<Timer<Token>>,
+}
+
+impl Come {
+    fn give(&mut self, key: ScheduleKey, planned: &Planned, slot: Slot) {
+        // What follows the run of a fixed delay is counted from its end.
+        let awaited_by = planned.timing.delay().map(|_| key);
+        let body = Body::Template(planned.template.clone());
+        self.firings.push(Firing { job: planned.job, occasion: Occasion { slot, awaited_by }, body });
+        self.given.push((key, slot));
+    }
 }
 
 pub(crate) struct Timers {
@@ -84,6 +97,9 @@ pub(crate) struct Timers {
     sleeps_until: Option<Elapsed>,
     /// When that task has to have looked at the plan again.
     wanted_at: Elapsed,
+    keep: Keep,
+    /// Makes the jitter of every schedule its own.
+    seed: u64,
     /// When so many timers are armed, those that no longer count are swept out.
     sweep_at: usize,
     closed: bool,
@@ -93,7 +109,8 @@ pub(crate) struct Timers {
 const FIRST_SWEEP: usize = 1024;
 
 impl Timers {
-    pub(crate) fn new(now: Reading) -> Self {
+    /// An empty plan, whose jitter `entropy` tells from that of others.
+    pub(crate) fn new(now: Reading, entropy: u64) -> Self {
         Self {
             wall: Wheel::new(wall_tick_now(now.wall)),
             elapsed: Wheel::new(elapsed_tick_now(now.elapsed)),
@@ -102,6 +119,8 @@ impl Timers {
             hasher: RandomState::new(),
             sleeps_until: Some(Elapsed::ZERO),
             wanted_at: now.elapsed,
+            keep: Keep::DEFAULT,
+            seed: entropy,
             sweep_at: FIRST_SWEEP,
             closed: false,
         }
@@ -116,31 +135,20 @@ impl Timers {
     pub(crate) fn add(
         &mut self,
         job: JobIx,
-        schedule: Resolved,
+        mut schedule: Resolved,
         enabled: bool,
         now: Reading,
     ) -> Option<(ScheduleKey, bool)> {
         if self.closed {
             return None;
         }
-        let Resolved { timing, template, mut identity, options: _ } = schedule;
-        let hash = self.hash_of(job, &identity, &timing);
+        let hash = self.hash_of(job, &schedule.identity, &schedule.timing);
         let highest = self.repeats.entry(hash).or_insert(0);
         *highest += 1;
-        identity.repeat = *highest;
-        let next = if enabled { first_slot(&timing, now) } else { None };
-        let planned = Planned {
-            job,
-            timing,
-            template,
-            identity,
-            next,
-            given_out: false,
-            last: None,
-            first: None,
-            history: History::default(),
-            tally: Tally::default(),
-        };
+        schedule.identity.repeat = *highest;
+        self.seed = jitter::mix(self.seed);
+        let planned = Planned::new(job, schedule, self.seed, enabled, now);
+        let next = planned.due();
         let key = self.schedules.insert(planned);
         let wake = next.is_some_and(|due| self.arm(Token::Schedule(key), due, now));
         Some((key, wake))
@@ -192,6 +200,10 @@ impl Timers {
     /// Fires nothing any more.
     pub(crate) fn close(&mut self) {
         self.closed = true;
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Whether so many timers are armed that those of removed schedules and cancelled runs should be swept out.
@@ -256,50 +268,34 @@ impl Timers {
     fn slot_of(&mut self, key: ScheduleKey, now: Reading, come: &mut Come) {
         let Some(planned) = self.schedules.get_mut(key) else { return };
         come.planned.push(key);
-        let Some((slot, late)) = planned.slot_come(now) else { return };
-        // One that was given out already is that of a task that died before it had planned the next. A fixed delay has one
-        // slot at a time, which is as good late.
-        let missed = late > LATE && planned.timing.delay().is_none();
-        if missed || planned.given_out {
-            return;
+        if let Some(slot) = planned.take(now) {
+            come.give(key, planned, slot);
         }
-        planned.given_out = true;
-        let awaited_by = planned.timing.delay().map(|_| {
-            // What follows is counted from the end of the run.
-            planned.next = None;
-            key
-        });
-        planned.last = Some(slot);
-        planned.first.get_or_insert(slot);
-        let occasion = Occasion { slot: Slot::at(slot), awaited_by };
-        let body = Body::Template(planned.template.clone());
-        come.firings.push(Firing { job: planned.job, occasion, body });
-        come.schedules.push(key);
     }
 
-    /// Arms every schedule that has come for the slot after, and says what was missed. A slot that has come as well
-    /// is due at once.
-    pub(crate) fn plan(&mut self, now: Reading, come: &mut Come) -> Missed {
-        let mut missed = Missed::default();
-        for key in come.planned.drain(..) {
+    /// Arms every schedule that has come for the slot after, and says what was missed, by which `cause`. What is made up for
+    /// is given out. A slot that has come as well is due at once.
+    pub(crate) fn plan(&mut self, now: Reading, cause: Cause, come: &mut Come) -> MissedCount {
+        let mut missed = MissedCount::default();
+        for key in std::mem::take(&mut come.planned) {
             let Some(planned) = self.schedules.get_mut(key) else { continue };
             if planned.timing.delay().is_some() {
                 // It is armed by the end of its run.
                 continue;
             }
-            if planned.given_out {
-                planned.next = planned.next.and_then(|due| planned.after(due));
-                planned.given_out = false;
-            } else if planned.slot_come(now).is_some_and(|(_, late)| late > LATE) {
-                missed.schedules += 1;
-                missed.slots += planned.skip_missed(now);
+            if planned.is_given_out() {
+                planned.go_on();
+            } else if planned.is_missed(now) {
+                let passed = planned.pass_missed(now, cause, self.keep);
+                missed.schedules += usize::from(passed.missed > 0);
+                missed.slots = missed.slots.saturating_add(passed.missed);
+                missed.made_up += passed.made_up.len() as u64;
+                passed.made_up.into_iter().for_each(|slot| come.give(key, planned, slot));
             }
-            if let Some(due) = planned.next {
-                let (wheel, tick) = match due {
-                    Due::Wall(at) => (&mut self.wall, wall_tick(at)),
-                    Due::Elapsed(at) => (&mut self.elapsed, elapsed_tick(at)),
-                };
-                wheel.insert(tick, Token::Schedule(key));
+            match planned.due() {
+                Some(Due::Wall(at)) => self.wall.insert(wall_tick(at), Token::Schedule(key)),
+                Some(Due::Elapsed(at)) => self.elapsed.insert(elapsed_tick(at), Token::Schedule(key)),
+                None => {}
             }
         }
         missed
@@ -309,7 +305,6 @@ impl Timers {
     /// scheduler's task has to be woken for it.
     pub(crate) fn run_ended(&mut self, key: ScheduleKey, now: Reading) -> bool {
         let Some(planned) = self.schedules.get_mut(key) else { return false };
-        planned.given_out = false;
         match planned.wait_anew(now) {
             Some(due) if !self.closed => self.arm(Token::Schedule(key), due, now),
             _ => false,
@@ -318,19 +313,16 @@ impl Timers {
 
     /// Enters what became of the slots that [`take_due`](Self::take_due) gave out.
     pub(crate) fn tally(&mut self, now: Reading, come: &mut Come, fates: &mut Vec<SlotFate>) {
-        for (key, fate) in come.schedules.drain(..).zip(fates.drain(..)) {
+        for ((key, slot), fate) in come.given.drain(..).zip(fates.drain(..)) {
             let Some(planned) = self.schedules.get_mut(key) else { continue };
-            let tally = &mut planned.tally;
-            match fate {
-                SlotFate::Ran => tally.ran += 1,
-                SlotFate::Skipped => tally.skipped += 1,
-                SlotFate::Paused => tally.paused += 1,
-                SlotFate::Closed => {}
-            }
-            // Its run may have ended before this.
-            let waits = planned.timing.delay().is_some() && std::mem::take(&mut planned.given_out);
-            if waits
-                && fate != SlotFate::Ran
+            let ledger_fate = match fate {
+                SlotFate::Ran => Fate::Ran,
+                SlotFate::Skipped => Fate::Skipped,
+                SlotFate::Paused => Fate::Paused,
+                SlotFate::Closed => Fate::ShutDown,
+            };
+            planned.enter(slot, ledger_fate, now.wall, self.keep);
+            if fate != SlotFate::Ran
                 && let Some(due) = planned.wait_anew(now)
             {
                 self.arm(Token::Schedule(key), due, now);
@@ -344,11 +336,8 @@ impl Timers {
             wheel.retain(|token| matches!(token, Token::Run(_)));
         }
         for (key, planned) in self.schedules.iter_mut() {
-            if planned.given_out {
-                // Of a fixed delay nobody knows whether there is a run to wait for.
-                planned.wait_anew(now);
-            }
-            match planned.next {
+            planned.recover(now, self.keep);
+            match planned.due() {
                 Some(Due::Wall(at)) => self.wall.insert(wall_tick(at), Token::Schedule(key)),
                 Some(Due::Elapsed(at)) => self.elapsed.insert(elapsed_tick(at), Token::Schedule(key)),
                 None => {}
@@ -387,7 +376,7 @@ impl Timers {
             };
             let Some(planned) = self.schedules.get_mut(key) else { continue };
             planned.set_back(now.wall);
-            if let Some(Due::Wall(at)) = planned.next {
+            if let Some(Due::Wall(at)) = planned.due() {
                 self.wall.insert(wall_tick(at), timer.token);
             }
         }
