@@ -1,10 +1,12 @@
 //! The configuration: its keys, its sources, and which of them wins.
 
 mod attempts;
+mod auth;
 mod conf_file;
 mod conf_variables;
 mod environment;
 mod error;
+mod hooks;
 mod job_config;
 mod keys;
 mod layer;
@@ -24,15 +26,22 @@ use std::any::TypeId;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::hooks::AttemptHooks;
 use crate::job::Job;
 use crate::job::descriptor::Descriptor;
 use crate::job::state::StateMap;
+#[cfg(feature = "web")]
+use auth::AuthKey;
+#[cfg(feature = "web")]
+pub(crate) use auth::{Auth, Page, Password};
 use environment::Environment;
 pub use error::ConfigError;
 pub use job_config::JobConfig;
 use keys::{Key, Setting};
 use layer::Layer;
 use load::{File, Format};
+#[cfg(feature = "web")]
+pub(crate) use proxies::Network;
 pub(crate) use settings::{
     Collision, JobOverrides, NamedSchedule, Settings, Sourced, Store, did_you_mean, folded,
 };
@@ -54,6 +63,8 @@ pub struct Config {
     problems: Vec<Problem>,
     expected_jobs: Vec<Sourced<String>>,
     state: StateMap,
+    /// Functions around and after attempts.
+    hooks: AttemptHooks,
     /// Jobs implemented by hand.
     registered: Vec<Sourced<ByHand>>,
     #[cfg(feature = "testing")]
@@ -170,6 +181,22 @@ impl Config {
     pub fn trusted_proxies<S: Into<String>>(self, peers: impl IntoIterator<Item = S>) -> Self {
         let peers = peers.into_iter().map(|peer| Raw::Text(peer.into())).collect();
         self.set(Setting::TrustedProxies, &Raw::Array(peers))
+    }
+
+    /// `jobs.auth.user` and `jobs.auth.pass`: who may see the status page, from anywhere. The password is itself,
+    /// `sha256:` with 64 hexadecimal digits, or a PHC string of argon2.
+    #[cfg(feature = "web")]
+    #[track_caller]
+    pub fn auth(self, user: impl Into<String>, pass: impl Into<String>) -> Self {
+        self.set(Setting::Auth(AuthKey::User), &Raw::Text(user.into()))
+            .set(Setting::Auth(AuthKey::Pass), &Raw::Text(pass.into()))
+    }
+
+    /// `jobs.page_readonly`: whether the status page shows and does not steer.
+    #[cfg(feature = "web")]
+    #[track_caller]
+    pub fn page_readonly(self, readonly: bool) -> Self {
+        self.set(Setting::PageReadonly, &Raw::Boolean(readonly))
     }
 
     /// `cron.<name>`: a named schedule; the name begins with `cron.`. `off` switches off all schedules that use it.

@@ -7,11 +7,13 @@ use std::time::Duration;
 use jobs_syntax::{Backoff, Overlap};
 
 use super::ByHand;
+use super::auth::Page;
 use super::keys::Setting;
 use super::meant::nearest_of;
 use super::proxies::Network;
 use crate::clock::Clock;
 use crate::error::{Place, Problem};
+use crate::hooks::AttemptHooks;
 use crate::job::state::StateMap;
 
 /// A value and where it was said.
@@ -156,14 +158,18 @@ pub(crate) struct Settings {
     /// How long running jobs may finish at shutdown.
     pub(crate) shutdown_timeout: Sourced<Duration>,
     pub(crate) accept_proxy_address: Sourced<bool>,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the status page will ask"))]
+    #[cfg_attr(not(any(test, feature = "web")), expect(dead_code, reason = "the status page asks"))]
     pub(crate) trusted_proxies: Sourced<Vec<Network>>,
+    /// What the status page asks of its visitors and lets them do.
+    #[cfg_attr(not(feature = "web"), expect(dead_code, reason = "the status page asks"))]
+    pub(crate) page: Page,
     /// By name with `cron.`.
     pub(crate) named: BTreeMap<String, Sourced<NamedSchedule>>,
     /// By name of the job.
     pub(crate) overrides: BTreeMap<String, JobOverrides>,
     pub(crate) expected_jobs: Vec<Sourced<String>>,
     pub(crate) state: StateMap,
+    pub(crate) hooks: AttemptHooks,
     /// Jobs implemented by hand.
     pub(crate) registered: Vec<Sourced<ByHand>>,
     #[cfg(feature = "testing")]

@@ -16,7 +16,9 @@ use super::steer::{Steer, Steered};
 use crate::clock::Timestamp;
 use crate::telemetry::panics;
 
-/// What a running job knows about itself. A function with `#[job]` takes it as `cx: &JobContext`.
+/// What a running job knows about itself. A function with `#[job]` takes it as `cx: &JobContext`. A clone is of the
+/// same attempt.
+#[derive(Clone)]
 pub struct JobContext {
     pub(crate) id: RunId,
     pub(crate) job: JobName,

@@ -29,7 +29,7 @@ pub use attempt::Attempt;
 pub use context::JobContext;
 use descriptor::Descriptor;
 pub use func::{Func, func};
-pub use run::{Outcome, RunId};
+pub use run::{Outcome, RunId, RunIdError};
 pub use steer::{Steered, discard, retry_in};
 
 /// What an attempt of a job comes to.

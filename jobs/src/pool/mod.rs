@@ -26,6 +26,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Reading, Timestamp};
+use crate::hooks::Hooks;
 use crate::job::attempt::AttemptRecord;
 use crate::job::body::Body;
 use crate::job::context::Surroundings;
@@ -53,6 +54,7 @@ pub(crate) type RunEnded = Box<dyn Fn(Key) + Send + Sync>;
 pub(crate) struct Pool {
     shared: Mutex<Shared>,
     clock: Arc<Clock>,
+    hooks: Arc<Hooks>,
     surroundings: OnceLock<Surroundings>,
     spawn: OnceLock<Spawn>,
     release_after: OnceLock<ReleaseAfter>,
@@ -103,7 +105,7 @@ pub(crate) struct Gauge {
 
 impl Pool {
     /// A pool that executes at most `size` runs at the same time; `None` is no limit.
-    pub(crate) fn new(size: Option<NonZeroUsize>, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(size: Option<NonZeroUsize>, clock: Arc<Clock>, hooks: Arc<Hooks>) -> Self {
         let memory = Memory::new(clock.entropy());
         let jitter = Jitter::new(clock.entropy());
         let workers = Workers::new(size);
@@ -111,6 +113,7 @@ impl Pool {
         Self {
             shared: Mutex::new(shared),
             clock,
+            hooks,
             surroundings: OnceLock::new(),
             spawn: OnceLock::new(),
             release_after: OnceLock::new(),

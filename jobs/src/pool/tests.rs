@@ -59,7 +59,7 @@ static BLOCKING: Descriptor = Descriptor {
 
 /// A pool of one, whose timers are tokio's.
 fn opened() -> Arc<Pool> {
-    let pool = Arc::new(Pool::new(NonZeroUsize::new(1), Arc::new(Clock::system())));
+    let pool = Arc::new(Pool::new(NonZeroUsize::new(1), Arc::new(Clock::system()), Arc::default()));
     let host: std::sync::Weak<()> = std::sync::Weak::new();
     let surroundings = Surroundings { host, state: Arc::new(StateMap::default()), signals: Arc::default() };
     let (releasing, working) = (Arc::downgrade(&pool), Arc::downgrade(&pool));

@@ -240,7 +240,8 @@ impl Worker {
                 Next::Execute(claim) => {
                     let key = claim.key;
                     leave.executing = Some(key);
-                    leave.over = Some(attempt::execute(claim, &self.surroundings).await);
+                    leave.over =
+                        Some(attempt::execute(claim, &self.surroundings, &pool.hooks.attempts).await);
                     leave.executing = None;
                     // A chain of jobs that never wait must not keep the thread to itself.
                     coop::consume_budget().await;
@@ -298,9 +299,10 @@ impl Shared {
         let Over { key, outcome, mut failure } = over;
         let trace = failure.as_mut().and_then(|failed| failed.trace.take());
         let said = trace.as_ref().and_then(|trace| trace.said.as_ref());
-        if let Some(Steer::Discard(_)) = said {
+        if let Some(Steer::Discard(reason)) = said {
+            let follows = Follows::Discarded(reason.clone());
             let ended = self.memory.finish(key, outcome, trace, now);
-            return After { key, failure, follows: Follows::Discarded, ended };
+            return After { key, failure, follows, ended, now };
         }
         // What somebody has cancelled is not tried again, also where the cancellation came too late for the attempt.
         let cancelled = self.workers.is_cancelled(worker);
@@ -318,10 +320,10 @@ impl Shared {
             self.memory.retry(key, outcome, trace, body, wait, now);
             // At shutdown the run waits to be counted as lost: the log must not promise what does not come.
             let follows = if self.closed { Follows::Nothing } else { Follows::Retry(wait) };
-            return After { key, failure, follows, ended: None };
+            return After { key, failure, follows, ended: None, now };
         }
         let ended = self.memory.finish(key, outcome, trace, now);
-        After { key, failure, follows: Follows::Nothing, ended }
+        After { key, failure, follows: Follows::Nothing, ended, now }
     }
 }
 
@@ -331,6 +333,7 @@ struct After {
     failure: Option<Box<Failure>>,
     follows: Follows,
     ended: Option<Ended>,
+    now: Timestamp,
 }
 
 impl After {
@@ -339,7 +342,12 @@ impl After {
             // The log is code of the program's, and so is dropping a value. Neither may take the worker with it: the run
             // that it has claimed in the same step, and the retry below, would be lost.
             let _ = panics::catch(|| failure.log(&self.follows));
-            let _ = panics::catch(|| drop(failure));
+            let hooks = &pool.hooks.attempts;
+            if hooks.on_failure.is_empty() {
+                let _ = panics::catch(|| drop(failure));
+            } else {
+                failure.report(hooks, &self.follows, self.now);
+            }
         }
         if let Follows::Retry(wait) = self.follows
             && let Some(release_after) = pool.release_after.get()
@@ -371,6 +379,7 @@ impl Drop for Leave<'_> {
             failure: None,
             follows: Follows::Nothing,
             ended: shared.memory.finish(key, Outcome::Interrupted, None, now),
+            now,
         };
         let after = match self.over.take() {
             Some(over) => Some(shared.end(self.worker.index, over, now)),

@@ -6,6 +6,8 @@ mod events;
 mod health;
 mod instances;
 mod ledger;
+#[cfg(feature = "web")]
+mod page;
 mod scheduling;
 mod shutdown;
 mod snapshot;
