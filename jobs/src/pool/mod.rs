@@ -165,9 +165,14 @@ impl Pool {
         f(&self.lock().memory)
     }
 
+    /// Pauses a job or lets it go on, and answers whether it was paused before.
     pub(crate) fn set_paused(&self, job: JobIx, paused: bool) -> bool {
+        let now = self.clock.now().wall;
         let mut shared = self.lock();
-        std::mem::replace(&mut shared.memory.job_mut(job).paused, paused)
+        let since = &mut shared.memory.job_mut(job).paused_since;
+        let before = *since;
+        *since = paused.then(|| before.unwrap_or(now));
+        before.is_some()
     }
 
     pub(crate) fn gauge(&self) -> Gauge {
@@ -247,7 +252,7 @@ impl Pool {
                     continue;
                 }
                 let job = shared.memory.job(firing.job);
-                if job.paused || !job.info.enabled {
+                if job.paused_since.is_some() || !job.info.enabled {
                     fates.push(SlotFate::Paused);
                     unused.push(firing.body);
                     continue;

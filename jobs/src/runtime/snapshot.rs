@@ -56,6 +56,8 @@ pub struct JobSnapshot {
     pub enabled: bool,
     /// Whether it is paused.
     pub paused: bool,
+    /// Since when it is paused; none where it is not.
+    pub paused_since: Option<DateTime<Utc>>,
     /// What it is doing.
     pub status: JobStatus,
     /// How many of its runs execute.
@@ -273,7 +275,7 @@ fn job_snapshot(job: &JobState, schedules: Vec<ScheduleSnapshot>) -> JobSnapshot
         .iter()
         .filter_map(|schedule| schedule.next)
         .min()
-        .filter(|_| !job.paused && job.info.enabled);
+        .filter(|_| job.paused_since.is_none() && job.info.enabled);
     JobSnapshot {
         name: job.info.name.to_string(),
         aliases: descriptor
@@ -288,7 +290,8 @@ fn job_snapshot(job: &JobState, schedules: Vec<ScheduleSnapshot>) -> JobSnapshot
             line: descriptor.line,
         }),
         enabled: job.info.enabled,
-        paused: job.paused,
+        paused: job.paused_since.is_some(),
+        paused_since: job.paused_since.map(Timestamp::to_chrono),
         status,
         running: job.running as usize,
         queued: job.available as usize,

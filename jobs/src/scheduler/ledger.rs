@@ -217,23 +217,24 @@ impl Ledger {
             self.0 = Some(Box::new(Book { tally, last: entry, older: VecDeque::new() }));
             return;
         };
-        book.tally.add(entry.fate, entry.count);
-        let last = &mut book.last;
+        let Book { tally, last, older } = &mut **book;
+        tally.add(entry.fate, entry.count);
         if adjoins && last.goes_on_as(&entry) {
             last.to = entry.to;
             last.count = last.count.saturating_add(entry.count);
             last.noted = entry.noted;
-            return;
-        }
-        let before = std::mem::replace(last, entry);
-        if before.count > 0 {
-            book.older.push_back(before);
+        } else {
+            let before = std::mem::replace(last, entry);
+            if before.count > 0 {
+                older.push_back(before);
+            }
+            if older.len() >= keep.entries.max(1) {
+                older.pop_front();
+            }
         }
         let too_old = entry.noted.saturating_sub(keep.age);
-        while book.older.len() >= keep.entries.max(1)
-            || book.older.front().is_some_and(|oldest| oldest.noted < too_old)
-        {
-            book.older.pop_front();
+        while older.front().is_some_and(|oldest| oldest.noted < too_old) {
+            older.pop_front();
         }
     }
 

@@ -52,7 +52,8 @@ pub(crate) type RunKey = Key;
 #[derive(Debug)]
 pub(crate) struct JobState {
     pub(crate) info: JobInfo,
-    pub(crate) paused: bool,
+    /// Since when its slots pass without a run.
+    pub(crate) paused_since: Option<Timestamp>,
     pub(crate) running: u32,
     pub(crate) available: u32,
     pub(crate) scheduled: u32,
@@ -284,7 +285,7 @@ impl Memory {
         self.by_name.insert(info.name.clone(), ix);
         self.jobs.push(JobState {
             info,
-            paused: false,
+            paused_since: None,
             running: 0,
             available: 0,
             scheduled: 0,
