@@ -19,6 +19,8 @@ mod shown;
 mod source;
 mod toml_file;
 mod toml_notation;
+#[cfg(feature = "testing")]
+mod trial;
 mod value;
 mod zones;
 
@@ -46,6 +48,8 @@ pub(crate) use settings::{
     Collision, JobOverrides, NamedSchedule, Settings, Sourced, Store, did_you_mean, folded,
 };
 use source::Source;
+#[cfg(feature = "testing")]
+pub(crate) use trial::Trial;
 use value::{Form, Raw};
 
 use crate::error::{Place, Problem};
@@ -69,6 +73,8 @@ pub struct Config {
     registered: Vec<Sourced<ByHand>>,
     #[cfg(feature = "testing")]
     clock: Option<std::sync::Arc<crate::clock::VirtualClock>>,
+    #[cfg(feature = "testing")]
+    trial: Option<Trial>,
 }
 
 /// A job that implements [`Job`] by hand, as the registry needs it.
@@ -292,6 +298,21 @@ impl Config {
         let (mut settings, mut problems) = self.clone().resolve();
         problems.extend(settings.check_zones());
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::new(problems)) }
+    }
+
+    /// Runs for a test. The environment of the process is that of nobody's choice, and is not looked at.
+    #[cfg(feature = "testing")]
+    pub(crate) fn trial(mut self, trial: Trial) -> Self {
+        self.trial = Some(trial);
+        if matches!(self.environment, Environment::Process) {
+            self.environment = Environment::Given(Vec::new());
+        }
+        self
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_registered(&self, job: &str) -> bool {
+        self.registered.iter().any(|by_hand| by_hand.value.name == job)
     }
 
     #[track_caller]

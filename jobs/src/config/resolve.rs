@@ -68,6 +68,8 @@ impl Config {
             registered: self.registered,
             #[cfg(feature = "testing")]
             clock: self.clock,
+            #[cfg(feature = "testing")]
+            trial: self.trial,
         };
         (settings, problems)
     }

@@ -136,6 +136,8 @@ fn assemble(
         shut_down_at: OnceLock::new(),
         scheduler_task: OnceLock::new(),
         cut_off: Notify::new(),
+        #[cfg(feature = "testing")]
+        held: std::sync::Mutex::default(),
     };
     (Jobs { inner: Arc::new(inner) }, registered)
 }
@@ -146,7 +148,13 @@ impl Jobs {
         let inner = &self.inner;
         let state = Arc::new(inner.settings.state.clone());
         // Every worker gets signals of its own.
-        let surroundings = Surroundings { host: self.host(), state, signals: Arc::default() };
+        let surroundings = Surroundings {
+            host: self.host(),
+            state,
+            signals: Arc::default(),
+            #[cfg(feature = "testing")]
+            probe: self.probe(),
+        };
         let (pool, runtime) = (Arc::clone(&inner.pool), inner.runtime.clone());
         let host = self.host();
         let pool = Arc::downgrade(&pool);
