@@ -9,6 +9,7 @@ pub(crate) mod descriptor;
 pub(crate) mod func;
 pub(crate) mod info;
 pub(crate) mod injected;
+pub(crate) mod json;
 pub(crate) mod name;
 pub(crate) mod options;
 #[cfg(feature = "testing")]
