@@ -54,7 +54,10 @@ pub use hooks::{
     Event, Events, Follows, JobChange, JobEvent, RunChange, RunEvent, ScheduleChange, ScheduleEvent,
     ShutdownPhase,
 };
-pub use job::{Attempt, Func, Job, JobContext, JobResult, Outcome, RunId, Steered, discard, func, retry_in};
+pub use job::{
+    Attempt, Func, Job, JobContext, JobResult, LogLine, Outcome, OutputError, Progress, RunId, Steered,
+    discard, func, log, progress, retry_in,
+};
 pub use jobs_macros::job;
 pub use runtime::{
     Condition, Health, JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle,
@@ -76,7 +79,7 @@ pub mod __private {
     pub use crate::job::injected::State;
     pub use crate::job::options::{AttemptOptions, LimitOptions, Unique};
     pub use crate::job::registered::registered;
-    pub use crate::job::returned::Returned;
+    pub use crate::job::returned::{OutputOf, Returned};
     pub use jobs_macros::{__implement, __stacked};
     pub use jobs_syntax::{Backoff, Missed, Overlap, Rate};
 }

@@ -145,7 +145,8 @@ impl Jobs {
         let inner = &self.inner;
         let state = Arc::new(inner.settings.state.clone());
         // Every worker gets signals of its own.
-        let surroundings = Surroundings { host: self.host(), state, signals: Arc::default() };
+        let clock = Arc::clone(&inner.clock);
+        let surroundings = Surroundings { host: self.host(), state, signals: Arc::default(), clock };
         let (pool, runtime) = (Arc::clone(&inner.pool), inner.runtime.clone());
         let host = self.host();
         let pool = Arc::downgrade(&pool);
