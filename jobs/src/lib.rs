@@ -43,6 +43,8 @@ mod registry;
 mod runtime;
 mod schedule;
 mod scheduler;
+#[cfg(feature = "web")]
+mod status;
 mod store;
 mod telemetry;
 #[cfg(feature = "testing")]
@@ -51,12 +53,12 @@ pub mod testing;
 pub use config::{Config, ConfigError, JobConfig};
 pub use error::{BoxError, Place, Problem};
 pub use hooks::{
-    Event, Events, Follows, JobChange, JobEvent, RunChange, RunEvent, ScheduleChange, ScheduleEvent,
-    ShutdownPhase,
+    Event, Events, Failure, Follows, JobChange, JobEvent, Next, RunChange, RunEvent, ScheduleChange,
+    ScheduleEvent, ShutdownPhase,
 };
 pub use job::{
-    Attempt, Func, Job, JobContext, JobResult, LogLine, Outcome, OutputError, Progress, RunId, Steered,
-    discard, func, log, progress, retry_in,
+    Attempt, Func, Job, JobContext, JobResult, LogLine, Outcome, OutputError, Progress, RunId, RunIdError,
+    Steered, discard, func, log, progress, retry_in,
 };
 pub use jobs_macros::job;
 pub use runtime::{
@@ -65,6 +67,8 @@ pub use runtime::{
     SubmitError, Submitting, Trouble, after, at, now, start,
 };
 pub use schedule::{Schedule, ScheduleError};
+#[cfg(feature = "web")]
+pub use status::ServeError;
 
 /// What the code that `#[job]` generates needs. Not for anybody else: it changes without notice, which is
 /// why `jobs` pins the exact version of `jobs-macros`.

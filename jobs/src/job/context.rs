@@ -40,6 +40,8 @@ pub(crate) struct Surroundings {
     pub(crate) state: Arc<StateMap>,
     pub(crate) signals: Arc<Signals>,
     pub(crate) clock: Arc<Clock>,
+    #[cfg(feature = "testing")]
+    pub(crate) probe: Option<Arc<super::probe::Probe>>,
 }
 
 impl fmt::Debug for Surroundings {

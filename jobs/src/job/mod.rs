@@ -14,6 +14,8 @@ pub(crate) mod name;
 pub(crate) mod notes;
 pub(crate) mod options;
 pub(crate) mod output;
+#[cfg(feature = "testing")]
+pub(crate) mod probe;
 pub(crate) mod registered;
 pub(crate) mod report;
 pub(crate) mod returned;
@@ -35,7 +37,7 @@ pub use func::{Func, func};
 pub use notes::{LogLine, Progress};
 pub use output::OutputError;
 pub use report::{log, progress};
-pub use run::{Outcome, RunId};
+pub use run::{Outcome, RunId, RunIdError};
 pub use steer::{Steered, discard, retry_in};
 
 /// What an attempt of a job comes to.

@@ -24,7 +24,7 @@ use crate::registry::{self, Registered};
 use crate::scheduler::task::Scheduler;
 use crate::scheduler::timers::Delay;
 use crate::store::memory::JobIx;
-use crate::telemetry::{self, panics};
+use crate::telemetry::panics;
 
 /// Starts everything that `#[job]` has registered: runs the start-up jobs, then lets the schedules fire.
 ///
@@ -67,8 +67,9 @@ pub async fn start(config: Config) -> Result<Jobs, StartError> {
         ]));
     }
     let (settings, registered) = prepare(config)?;
+    #[cfg(not(feature = "web"))]
     if settings.accept_proxy_address.value {
-        telemetry::no_page_yet(&settings.accept_proxy_address.place);
+        crate::telemetry::no_page(&settings.accept_proxy_address.place);
     }
     let (jobs, registered) = assemble(settings, registered, runtime);
     instances::register(&jobs);
@@ -106,10 +107,10 @@ fn assemble(
     runtime: Handle,
 ) -> (Jobs, Vec<(JobIx, Registered)>) {
     let clock = Arc::new(settings.clock());
+    let hooks = Arc::new(Hooks::new(settings.hooks.clone()));
     let pool = match settings.store.value {
-        Store::Memory => Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock))),
+        Store::Memory => Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock), Arc::clone(&hooks))),
     };
-    let hooks = Arc::<Hooks>::default();
     let scheduler = Arc::new(Scheduler::new(Arc::clone(&clock), Arc::clone(&pool), Arc::clone(&hooks)));
     let add = |job: Registered| {
         let ix = pool.bind_job(job.info.clone(), None);
@@ -135,6 +136,8 @@ fn assemble(
         shut_down_at: OnceLock::new(),
         scheduler_task: OnceLock::new(),
         cut_off: Notify::new(),
+        #[cfg(feature = "testing")]
+        held: std::sync::Mutex::default(),
     };
     (Jobs { inner: Arc::new(inner) }, registered)
 }
@@ -145,8 +148,14 @@ impl Jobs {
         let inner = &self.inner;
         let state = Arc::new(inner.settings.state.clone());
         // Every worker gets signals of its own.
-        let clock = Arc::clone(&inner.clock);
-        let surroundings = Surroundings { host: self.host(), state, signals: Arc::default(), clock };
+        let surroundings = Surroundings {
+            host: self.host(),
+            state,
+            signals: Arc::default(),
+            clock: Arc::clone(&inner.clock),
+            #[cfg(feature = "testing")]
+            probe: self.probe(),
+        };
         let (pool, runtime) = (Arc::clone(&inner.pool), inner.runtime.clone());
         let host = self.host();
         let pool = Arc::downgrade(&pool);

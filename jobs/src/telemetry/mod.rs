@@ -60,6 +60,12 @@ pub(crate) fn discarded(attempt: &Attempt<'_>, error: &str) {
     tracing::warn!(job, %run, attempt, of, error, "job failed and is discarded");
 }
 
+/// A function that the program has given panicked.
+pub(crate) fn hook_panicked(hook: &str, job: &str, panic: &Panic) {
+    let location = panic.location.as_deref().unwrap_or("unknown");
+    tracing::error!(hook, job, panic = panic.message, location, "a function given to the config panicked");
+}
+
 /// The wall clock moved on its own.
 pub(crate) fn clock_moved(nanos: i64, suspended: bool) {
     let seconds = nanos as f64 / 1e9;
@@ -85,6 +91,18 @@ pub(crate) fn task_died(task: &str, panic: &Panic, restart_in: Duration) {
         ?restart_in,
         "a task of jobs died and is started again"
     );
+}
+
+/// Somebody has done something on the status page.
+#[cfg(feature = "web")]
+pub(crate) fn steered(who: &dyn Display, action: &str, what: &str) {
+    tracing::info!(%who, action, what, "done from the status page");
+}
+
+/// A server of ours gave up.
+#[cfg(feature = "web")]
+pub(crate) fn server_ended(server: &str, error: &std::io::Error) {
+    tracing::error!(server, %error, "a server of jobs ended");
 }
 
 /// Shutdown left something undone.
@@ -119,6 +137,7 @@ pub(crate) fn key_repeated(job: &str, key: &str) {
 }
 
 /// The config speaks of the status page, which this program does not serve.
-pub(crate) fn no_page_yet(place: &dyn Display) {
-    tracing::warn!(%place, "`jobs.acceptproxyaddress` is for the status page, which this version does not serve yet");
+#[cfg(not(feature = "web"))]
+pub(crate) fn no_page(place: &dyn Display) {
+    tracing::warn!(%place, "`jobs.acceptproxyaddress` is for the status page, which is the cargo feature `web`");
 }
