@@ -79,10 +79,12 @@ pub mod __private {
 
     pub use crate::job::argument::{Argument, ArgumentOf, Arguments, DefaultOf, FieldSource, FromText};
     pub use crate::job::body::Erased;
-    pub use crate::job::descriptor::{Default_, Descriptor, ScheduleDecl, Startup, StateDecl, WhenDecl};
+    pub use crate::job::descriptor::{
+        ArgumentDecl, Default_, Descriptor, Read, ScheduleDecl, Startup, StateDecl, WhenDecl,
+    };
     pub use crate::job::injected::State;
     pub use crate::job::options::{AttemptOptions, LimitOptions, Unique};
-    pub use crate::job::registered::registered;
+    pub use crate::job::registered::{read, registered};
     pub use crate::job::returned::{OutputOf, Returned};
     pub use jobs_macros::{__implement, __stacked};
     pub use jobs_syntax::{Backoff, Missed, Overlap, Rate};

@@ -10,6 +10,7 @@ pub(crate) mod desk;
 pub(crate) mod func;
 pub(crate) mod info;
 pub(crate) mod injected;
+pub(crate) mod json;
 pub(crate) mod name;
 pub(crate) mod notes;
 pub(crate) mod options;

@@ -51,9 +51,11 @@ static BLOCKING: Descriptor = Descriptor {
     overlap: None,
     attempts: AttemptOptions::DEFAULT,
     limits: crate::job::options::LimitOptions::DEFAULT,
+    arguments: &[],
     schedules: &[],
     states: &[],
     default: None,
+    read: |_| unreachable!("nothing is read here"),
 };
 
 /// A pool of one, whose timers are tokio's.
