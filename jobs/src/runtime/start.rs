@@ -152,6 +152,7 @@ impl Jobs {
             host: self.host(),
             state,
             signals: Arc::default(),
+            clock: Arc::clone(&inner.clock),
             #[cfg(feature = "testing")]
             probe: self.probe(),
         };
