@@ -39,6 +39,31 @@ impl fmt::Display for RunId {
     }
 }
 
+/// Reads what `Display` writes.
+impl std::str::FromStr for RunId {
+    type Err = RunIdError;
+
+    fn from_str(text: &str) -> Result<Self, RunIdError> {
+        let parts: Vec<&str> = text.split('-').collect();
+        let well_formed = parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+            && parts.iter().all(|part| part.bytes().all(|c| c.is_ascii_hexdigit()));
+        let number = u128::from_str_radix(&parts.concat(), 16);
+        number.ok().filter(|_| well_formed).map(Self).ok_or(RunIdError(()))
+    }
+}
+
+/// A text is not the identity of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunIdError(());
+
+impl fmt::Display for RunIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not the identity of a run, which is written `018bcfe5-6800-7000-8000-ef0123456789`")
+    }
+}
+
+impl std::error::Error for RunIdError {}
+
 /// Makes identities that grow: milliseconds, a counter, and bits that no other instance has. Any thread may ask.
 #[derive(Debug)]
 pub(crate) struct RunIds {
@@ -166,6 +191,15 @@ mod tests {
     fn an_identity_is_a_uuid_of_version_7() {
         let id = RunIds::new(0xabcd_ef01_2345_6789).next(Timestamp::from_nanos(1_700_000_000_000_000_000));
         assert_eq!(id.to_string(), "018bcfe5-6800-7000-8000-ef0123456789");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for wrong in [
+            "",
+            "018bcfe5680070008000ef0123456789",
+            "018bcfe5-6800-7000-8000-ef012345678g",
+            "+18bcfe5-6800-7000-8000-ef0123456789",
+        ] {
+            assert!(wrong.parse::<RunId>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -379,6 +379,12 @@ impl Pool {
         self.lock().memory.attempts(key)
     }
 
+    /// Makes a delayed run pretend to be another attempt, or one for a slot.
+    #[cfg(feature = "testing")]
+    pub(crate) fn preset(&self, key: RunKey, attempt: u32, slot: Option<Timestamp>) {
+        self.lock().memory.preset(key, attempt, slot);
+    }
+
     // Workers.
 
     /// Lets go of the lock and calls one worker, for one run that was queued under it.

@@ -432,6 +432,8 @@ impl Drop for Leave<'_> {
         if let Some(after) = after {
             after.settle(self.pool);
         }
+        // What waits for a place is not to wait for a submission that calls the next worker.
+        self.pool.call_workers(usize::MAX);
         self.pool.drained.notify_waiters();
     }
 }

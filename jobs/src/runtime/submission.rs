@@ -94,6 +94,9 @@ pub trait Submit: Send + 'static {
     fn __body(self) -> Body;
     #[doc(hidden)]
     fn __template(self) -> Template;
+    #[doc(hidden)]
+    #[cfg(feature = "testing")]
+    fn __args(&self) -> serde_json::Value;
 }
 
 impl<J: Job> Submit for J {
@@ -108,6 +111,11 @@ impl<J: Job> Submit for J {
     fn __template(self) -> Template {
         Cloned::template(self)
     }
+
+    #[cfg(feature = "testing")]
+    fn __args(&self) -> serde_json::Value {
+        super::trial::args_of(self)
+    }
 }
 
 impl Submit for Func {
@@ -121,6 +129,11 @@ impl Submit for Func {
 
     fn __template(self) -> Template {
         self.into_template()
+    }
+
+    #[cfg(feature = "testing")]
+    fn __args(&self) -> serde_json::Value {
+        serde_json::Value::Null
     }
 }
 
@@ -153,12 +166,18 @@ impl Who {
 /// A submission in the making: awaiting it submits.
 #[must_use = "nothing is submitted until this is awaited, or `submit` or `blocking` is called"]
 pub struct Submission<J> {
-    jobs: Result<Jobs, SubmitError>,
-    job: J,
-    delay: Option<Delay>,
+    pub(super) jobs: Result<Jobs, SubmitError>,
+    pub(super) job: J,
+    pub(super) delay: Option<Delay>,
 }
 
 impl<J: Submit> Submission<J> {
+    /// One that is not to start before it is released.
+    #[cfg(feature = "testing")]
+    pub(super) fn held(jobs: Jobs, job: J) -> Self {
+        Self { jobs: Ok(jobs), job, delay: Some(Delay::At(Timestamp::MAX)) }
+    }
+
     /// Submits without awaiting, which the store in memory can do. The run is queued when this returns.
     ///
     /// # Errors
@@ -166,6 +185,16 @@ impl<J: Submit> Submission<J> {
     /// No instance, or several, and the call does not say which; an instance that has been shut down; a closure or
     /// a hand-written job whose name cannot be one or belongs to another job.
     pub fn submit(self) -> Result<RunHandle, SubmitError> {
+        #[cfg(feature = "testing")]
+        if let Ok(jobs) = &self.jobs
+            && let Some(probe) = jobs.probe()
+        {
+            return self.submit_noted(&probe);
+        }
+        self.submit_unseen()
+    }
+
+    pub(super) fn submit_unseen(self) -> Result<RunHandle, SubmitError> {
         let jobs = self.jobs?;
         let who = self.job.__who();
         match self.delay {
@@ -241,6 +270,11 @@ impl RunHandle {
     #[must_use]
     pub fn id(&self) -> RunId {
         self.id
+    }
+
+    #[cfg(feature = "testing")]
+    pub(super) fn key(&self) -> RunKey {
+        self.key
     }
 
     /// Waits until the run has ended, and says what it came to: after the last attempt, where it is tried again.

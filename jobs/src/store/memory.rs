@@ -382,6 +382,18 @@ impl Memory {
         true
     }
 
+    /// Makes a run that has not started pretend to be another attempt than its first, or one for a slot.
+    #[cfg(feature = "testing")]
+    pub(crate) fn preset(&mut self, key: RunKey, attempt: u32, slot: Option<Timestamp>) {
+        let Some(run) = self.runs.get_mut(key) else { return };
+        run.attempt = attempt.saturating_sub(1);
+        if slot.is_some() && run.slot.is_none() {
+            run.slot = slot;
+            let job = run.job;
+            self.job_mut(job).slot_live += 1;
+        }
+    }
+
     /// A slot has come: makes its run, as the overlap policy of its job says.
     pub(crate) fn fire(&mut self, job: JobIx, slot: Timestamp, body: Body, now: Timestamp) -> Fired {
         let state = self.job(job);
