@@ -523,3 +523,30 @@ async fn a_slot_that_waits_for_its_retry_is_live() {
         assert_eq!(counts(&pool), (0, 0, 0, 0));
     }
 }
+
+/// Whatever it does when it is dropped, an attempt that was stopped was stopped.
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_drop_does_not_hide_why_an_attempt_was_stopped() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    let pool = opened();
+    let job = job(&pool, options(Some(SECOND * 5), 0), None);
+    let holds = |returns: bool| {
+        body(move |_| async move {
+            let _bomb = Bomb;
+            if returns { Ok(()) } else { pending().await }
+        })
+    };
+    let run = submit(&pool, job, holds(false));
+    assert_eq!(outcome(&pool, run).await, Outcome::TimedOut(SECOND * 5));
+    let run = submit(&pool, job, holds(false));
+    tokio::task::yield_now().await;
+    assert!(pool.cancel(run));
+    assert_eq!(outcome(&pool, run).await, Outcome::Cancelled);
+    let run = submit(&pool, job, holds(true));
+    assert_eq!(outcome(&pool, run).await, Outcome::Panicked("dropped".into()));
+}
