@@ -134,6 +134,7 @@ fn assemble(
         phase: watch::Sender::new(Phase::Starting),
         shut_down_at: OnceLock::new(),
         scheduler_task: OnceLock::new(),
+        signals: OnceLock::new(),
         cut_off: Notify::new(),
     };
     (Jobs { inner: Arc::new(inner) }, registered)

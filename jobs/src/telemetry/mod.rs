@@ -124,6 +124,11 @@ pub(crate) fn key_repeated(job: &str, key: &str) {
     );
 }
 
+/// The process ends at once.
+pub(crate) fn last_signal() {
+    tracing::error!("a third signal: the process ends without waiting for anything");
+}
+
 /// The config speaks of the status page, which this program does not serve.
 pub(crate) fn no_page_yet(place: &dyn Display) {
     tracing::warn!(%place, "`jobs.acceptproxyaddress` is for the status page, which this version does not serve yet");
