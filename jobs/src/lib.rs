@@ -43,6 +43,8 @@ mod registry;
 mod runtime;
 mod schedule;
 mod scheduler;
+#[cfg(feature = "web")]
+mod status;
 mod store;
 mod telemetry;
 #[cfg(feature = "testing")]
@@ -54,7 +56,9 @@ pub use hooks::{
     Event, Events, Failure, Follows, JobChange, JobEvent, Next, RunChange, RunEvent, ScheduleChange,
     ScheduleEvent, ShutdownPhase,
 };
-pub use job::{Attempt, Func, Job, JobContext, JobResult, Outcome, RunId, Steered, discard, func, retry_in};
+pub use job::{
+    Attempt, Func, Job, JobContext, JobResult, Outcome, RunId, RunIdError, Steered, discard, func, retry_in,
+};
 pub use jobs_macros::job;
 pub use runtime::{
     Condition, Health, JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle,
@@ -62,6 +66,8 @@ pub use runtime::{
     SubmitError, Submitting, Trouble, after, at, now, start,
 };
 pub use schedule::{Schedule, ScheduleError};
+#[cfg(feature = "web")]
+pub use status::ServeError;
 
 /// What the code that `#[job]` generates needs. Not for anybody else: it changes without notice, which is
 /// why `jobs` pins the exact version of `jobs-macros`.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::auth::AuthKey;
 use super::meant::{Guess, meant};
 use super::shown::shown;
 use crate::error::Problem;
@@ -27,6 +28,8 @@ pub(super) enum Setting {
     ShutdownTimeout,
     AcceptProxyAddress,
     TrustedProxies,
+    PageReadonly,
+    Auth(AuthKey),
 }
 
 /// The keys of a job that a deployment may change.
@@ -43,7 +46,8 @@ pub(super) enum JobKey {
 }
 
 impl Setting {
-    pub(super) const ALL: [Self; 7] = [
+    /// All but those of `jobs.auth`.
+    pub(super) const ALL: [Self; 8] = [
         Self::Pool,
         Self::SelfConcurrent,
         Self::Timezone,
@@ -51,6 +55,7 @@ impl Setting {
         Self::ShutdownTimeout,
         Self::AcceptProxyAddress,
         Self::TrustedProxies,
+        Self::PageReadonly,
     ];
 
     /// The name without `jobs.`.
@@ -63,6 +68,8 @@ impl Setting {
             Self::ShutdownTimeout => "shutdown_timeout",
             Self::AcceptProxyAddress => "acceptproxyaddress",
             Self::TrustedProxies => "trusted_proxies",
+            Self::PageReadonly => "page_readonly",
+            Self::Auth(key) => key.name(),
         }
     }
 }
@@ -105,7 +112,7 @@ impl fmt::Display for Key {
 }
 
 /// Keys of `jobs.` that are part of the design and not of this version, by their first part.
-pub(super) const LATER_SETTINGS: [&str; 3] = ["queues", "retention", "auth"];
+pub(super) const LATER_SETTINGS: [&str; 2] = ["queues", "retention"];
 
 /// Keys of a job that are part of the design and not of this version.
 pub(super) const LATER_JOB_KEYS: [&str; 8] =
@@ -164,8 +171,13 @@ impl Key {
     pub(super) fn is_text(&self) -> bool {
         !matches!(
             self,
-            Self::Setting(Setting::Pool | Setting::SelfConcurrent | Setting::AcceptProxyAddress)
-                | Self::Job(_, JobKey::Enabled | JobKey::Retries)
+            Self::Setting(
+                Setting::Pool
+                    | Setting::SelfConcurrent
+                    | Setting::AcceptProxyAddress
+                    | Setting::PageReadonly
+                    | Setting::Auth(AuthKey::Enabled)
+            ) | Self::Job(_, JobKey::Enabled | JobKey::Retries)
         )
     }
 
@@ -227,6 +239,9 @@ impl Key {
             && let Some(setting) = Setting::ALL.into_iter().find(|s| s.name() == *name)
         {
             return Ok(Self::Setting(setting));
+        }
+        if let ["auth", rest @ ..] = rest {
+            return AuthKey::parse(rest, written, spelling).map(|key| Self::Setting(Setting::Auth(key)));
         }
         if LATER_SETTINGS.contains(&rest[0]) {
             return Err(later(written));

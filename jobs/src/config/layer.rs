@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::attempts;
+use super::auth::PageLayer;
 use super::keys::{JobKey, Key, Setting};
 use super::proxies::Network;
 use super::settings::{JobOverrides, NamedSchedule, Sourced, StoreUrl};
@@ -20,6 +21,7 @@ pub(super) struct Layer {
     pub(super) shutdown_timeout: Option<Sourced<Duration>>,
     pub(super) accept_proxy_address: Option<Sourced<bool>>,
     pub(super) trusted_proxies: Option<Sourced<Vec<Network>>>,
+    pub(super) page: PageLayer,
     pub(super) named: BTreeMap<String, Sourced<NamedSchedule>>,
     pub(super) jobs: BTreeMap<String, JobOverrides>,
 }
@@ -64,6 +66,11 @@ impl Layer {
                 put(&mut self.accept_proxy_address, value::boolean(raw, form, name)?, place);
             }
             Setting::TrustedProxies => put(&mut self.trusted_proxies, value::networks(raw, form)?, place),
+            Setting::PageReadonly => self.page.set_readonly(raw, form, name, place)?,
+            Setting::Auth(auth) => {
+                // The table of it may be `[jobs.auth]` or part of `[jobs]`.
+                self.page.set_auth(auth, raw, form, &key, place)?;
+            }
         }
         Ok(())
     }
@@ -131,6 +138,7 @@ impl Layer {
         over(&mut self.shutdown_timeout, upper.shutdown_timeout);
         over(&mut self.accept_proxy_address, upper.accept_proxy_address);
         over(&mut self.trusted_proxies, upper.trusted_proxies);
+        self.page.overlay(upper.page);
         self.named.extend(upper.named);
         for (name, job) in upper.jobs {
             match self.jobs.get_mut(&name) {

@@ -1,5 +1,6 @@
 //! What a wrong key was probably meant to be.
 
+use super::auth::AuthKey;
 use super::keys::{JobKey, Key, LATER_JOB_KEYS, LATER_SETTINGS, Setting};
 
 /// What other systems call our settings, where the spelling is too far off to guess from.
@@ -64,7 +65,8 @@ pub(super) fn meant(key: &str) -> Option<Guess> {
         _ => {
             let bare = lower.strip_prefix("jobs.").unwrap_or(&lower).replace('.', "_");
             let meant = other_word(&OTHER_WORDS_FOR_SETTINGS, &bare).map(|s| s.name()).or_else(|| {
-                nearest_of(&bare, Setting::ALL.map(Setting::name).into_iter().chain(LATER_SETTINGS))
+                let settings = Setting::ALL.map(Setting::name).into_iter();
+                nearest_of(&bare, settings.chain(AuthKey::ALL.map(AuthKey::name)).chain(LATER_SETTINGS))
             });
             match meant {
                 Some(meant) => Some(guess(format!("jobs.{meant}"), LATER_SETTINGS.contains(&meant))),

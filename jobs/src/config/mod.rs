@@ -1,6 +1,7 @@
 //! The configuration: its keys, its sources, and which of them wins.
 
 mod attempts;
+mod auth;
 mod conf_file;
 mod conf_variables;
 mod environment;
@@ -18,6 +19,8 @@ mod shown;
 mod source;
 mod toml_file;
 mod toml_notation;
+#[cfg(feature = "testing")]
+mod trial;
 mod value;
 mod zones;
 
@@ -29,16 +32,24 @@ use crate::hooks::AttemptHooks;
 use crate::job::Job;
 use crate::job::descriptor::Descriptor;
 use crate::job::state::StateMap;
+#[cfg(feature = "web")]
+use auth::AuthKey;
+#[cfg(feature = "web")]
+pub(crate) use auth::{Auth, Page, Password};
 use environment::Environment;
 pub use error::ConfigError;
 pub use job_config::JobConfig;
 use keys::{Key, Setting};
 use layer::Layer;
 use load::{File, Format};
+#[cfg(feature = "web")]
+pub(crate) use proxies::Network;
 pub(crate) use settings::{
     Collision, JobOverrides, NamedSchedule, Settings, Sourced, Store, did_you_mean, folded,
 };
 use source::Source;
+#[cfg(feature = "testing")]
+pub(crate) use trial::Trial;
 use value::{Form, Raw};
 
 use crate::error::{Place, Problem};
@@ -62,6 +73,8 @@ pub struct Config {
     registered: Vec<Sourced<ByHand>>,
     #[cfg(feature = "testing")]
     clock: Option<std::sync::Arc<crate::clock::VirtualClock>>,
+    #[cfg(feature = "testing")]
+    trial: Option<Trial>,
 }
 
 /// A job that implements [`Job`] by hand, as the registry needs it.
@@ -176,6 +189,22 @@ impl Config {
         self.set(Setting::TrustedProxies, &Raw::Array(peers))
     }
 
+    /// `jobs.auth.user` and `jobs.auth.pass`: who may see the status page, from anywhere. The password is itself,
+    /// `sha256:` with 64 hexadecimal digits, or a PHC string of argon2.
+    #[cfg(feature = "web")]
+    #[track_caller]
+    pub fn auth(self, user: impl Into<String>, pass: impl Into<String>) -> Self {
+        self.set(Setting::Auth(AuthKey::User), &Raw::Text(user.into()))
+            .set(Setting::Auth(AuthKey::Pass), &Raw::Text(pass.into()))
+    }
+
+    /// `jobs.page_readonly`: whether the status page shows and does not steer.
+    #[cfg(feature = "web")]
+    #[track_caller]
+    pub fn page_readonly(self, readonly: bool) -> Self {
+        self.set(Setting::PageReadonly, &Raw::Boolean(readonly))
+    }
+
     /// `cron.<name>`: a named schedule; the name begins with `cron.`. `off` switches off all schedules that use it.
     #[track_caller]
     pub fn named(mut self, name: impl AsRef<str>, spec: impl Into<String>) -> Self {
@@ -269,6 +298,21 @@ impl Config {
         let (mut settings, mut problems) = self.clone().resolve();
         problems.extend(settings.check_zones());
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::new(problems)) }
+    }
+
+    /// Runs for a test. The environment of the process is that of nobody's choice, and is not looked at.
+    #[cfg(feature = "testing")]
+    pub(crate) fn trial(mut self, trial: Trial) -> Self {
+        self.trial = Some(trial);
+        if matches!(self.environment, Environment::Process) {
+            self.environment = Environment::Given(Vec::new());
+        }
+        self
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_registered(&self, job: &str) -> bool {
+        self.registered.iter().any(|by_hand| by_hand.value.name == job)
     }
 
     #[track_caller]

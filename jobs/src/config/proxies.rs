@@ -20,7 +20,7 @@ impl Network {
     ];
 
     /// Whether the peer is one of the network. An IPv4 address inside IPv6 counts as the IPv4 address.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the status page will ask"))]
+    #[cfg_attr(not(any(test, feature = "web")), expect(dead_code, reason = "the status page asks"))]
     pub(crate) fn contains(&self, peer: IpAddr) -> bool {
         let (own, peer, width) = match (self.address, peer.to_canonical()) {
             (IpAddr::V4(own), IpAddr::V4(peer)) => {

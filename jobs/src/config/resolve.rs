@@ -48,6 +48,7 @@ impl Config {
             problems.push(problem);
             default(Store::Memory)
         });
+        let page = all.page.resolve(&mut problems);
         problems.sort_by(|a, b| a.place().cmp(&b.place()));
         let pool = all.pool.unwrap_or(default(DEFAULT_POOL));
         let settings = Settings {
@@ -58,6 +59,7 @@ impl Config {
             shutdown_timeout: all.shutdown_timeout.unwrap_or(default(DEFAULT_SHUTDOWN_TIMEOUT)),
             accept_proxy_address: all.accept_proxy_address.unwrap_or(default(false)),
             trusted_proxies: all.trusted_proxies.unwrap_or(default(Network::LOOPBACK.to_vec())),
+            page,
             named: all.named,
             overrides: all.jobs,
             expected_jobs: self.expected_jobs,
@@ -66,6 +68,8 @@ impl Config {
             registered: self.registered,
             #[cfg(feature = "testing")]
             clock: self.clock,
+            #[cfg(feature = "testing")]
+            trial: self.trial,
         };
         (settings, problems)
     }

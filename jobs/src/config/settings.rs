@@ -7,6 +7,7 @@ use std::time::Duration;
 use jobs_syntax::{Backoff, Overlap};
 
 use super::ByHand;
+use super::auth::Page;
 use super::keys::Setting;
 use super::meant::nearest_of;
 use super::proxies::Network;
@@ -157,8 +158,11 @@ pub(crate) struct Settings {
     /// How long running jobs may finish at shutdown.
     pub(crate) shutdown_timeout: Sourced<Duration>,
     pub(crate) accept_proxy_address: Sourced<bool>,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the status page will ask"))]
+    #[cfg_attr(not(any(test, feature = "web")), expect(dead_code, reason = "the status page asks"))]
     pub(crate) trusted_proxies: Sourced<Vec<Network>>,
+    /// What the status page asks of its visitors and lets them do.
+    #[cfg_attr(not(feature = "web"), expect(dead_code, reason = "the status page asks"))]
+    pub(crate) page: Page,
     /// By name with `cron.`.
     pub(crate) named: BTreeMap<String, Sourced<NamedSchedule>>,
     /// By name of the job.
@@ -170,9 +174,30 @@ pub(crate) struct Settings {
     pub(crate) registered: Vec<Sourced<ByHand>>,
     #[cfg(feature = "testing")]
     pub(crate) clock: Option<std::sync::Arc<crate::clock::VirtualClock>>,
+    #[cfg(feature = "testing")]
+    pub(crate) trial: Option<super::Trial>,
 }
 
 impl Settings {
+    /// Whether a job takes part: all do, but where a test has chosen some.
+    pub(crate) fn takes_part(&self, job: &str) -> bool {
+        #[cfg(feature = "testing")]
+        if let Some(trial) = &self.trial {
+            return trial.takes_part(job);
+        }
+        let _ = job;
+        true
+    }
+
+    /// Whether the schedules and the start-up of a job count.
+    pub(crate) fn fires(&self, job: &str) -> bool {
+        #[cfg(feature = "testing")]
+        if self.trial.as_ref().is_some_and(|trial| trial.quiet) {
+            return false;
+        }
+        self.takes_part(job)
+    }
+
     /// The clock to run on.
     pub(crate) fn clock(&self) -> Clock {
         #[cfg(feature = "testing")]

@@ -49,6 +49,7 @@ impl Reader<'_> {
         let place = self.source.at_line(self.lines.number(key.span().start));
         let problem = match (path, value.get_ref()) {
             (["cron" | "jobs" | "job"], DeValue::Table(table)) => return self.table(path, table),
+            (["jobs", "auth"], DeValue::Table(table)) => return self.table(path, table),
             // The names of schedules may have dots.
             (["cron", ..], DeValue::Table(table)) if !is_about_a_schedule(table) => {
                 return self.table(path, table);

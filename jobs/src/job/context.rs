@@ -35,6 +35,8 @@ pub(crate) struct Surroundings {
     pub(crate) host: Host,
     pub(crate) state: Arc<StateMap>,
     pub(crate) signals: Arc<Signals>,
+    #[cfg(feature = "testing")]
+    pub(crate) probe: Option<Arc<super::probe::Probe>>,
 }
 
 impl fmt::Debug for Surroundings {

@@ -11,6 +11,8 @@ pub(crate) mod info;
 pub(crate) mod injected;
 pub(crate) mod name;
 pub(crate) mod options;
+#[cfg(feature = "testing")]
+pub(crate) mod probe;
 pub(crate) mod registered;
 pub(crate) mod returned;
 pub(crate) mod run;
@@ -28,7 +30,7 @@ pub use attempt::Attempt;
 pub use context::JobContext;
 use descriptor::Descriptor;
 pub use func::{Func, func};
-pub use run::{Outcome, RunId};
+pub use run::{Outcome, RunId, RunIdError};
 pub use steer::{Steered, discard, retry_in};
 
 /// What an attempt of a job comes to.

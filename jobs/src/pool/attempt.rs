@@ -140,6 +140,8 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
             layers => Next::new(layers, body).start(cx),
         })
     };
+    #[cfg(feature = "testing")]
+    let begun = begun.map(|attempt| with_fault(attempt, &job, surroundings));
     let end = match begun {
         Ok(attempt) => drive(attempt, &surroundings.signals, blocking, timeout).await,
         Err(panic) => End::Panicked(panic),
@@ -173,6 +175,15 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
         Box::new(Failure { job, id, slot, started, attempt, of, what, trace, body: kept })
     });
     Over { key, outcome, failure }
+}
+
+/// The attempt with the fault that a test has ordered for it.
+#[cfg(feature = "testing")]
+fn with_fault(attempt: Attempt, job: &JobName, surroundings: &Surroundings) -> Attempt {
+    match surroundings.probe.as_ref().and_then(|probe| probe.fault_of(job)) {
+        Some(fault) => fault.strike(attempt),
+        None => attempt,
+    }
 }
 
 enum End {

@@ -9,6 +9,7 @@ use std::task::{Poll, Waker};
 use tokio::task::coop;
 
 use super::attempt::{self, Failure, Follows, Over};
+use super::lock::Apart;
 use super::{Pool, Shared, backoff};
 use crate::clock::Timestamp;
 use crate::job::ambient;
@@ -31,6 +32,8 @@ pub(super) struct Workers {
     parked: Vec<u32>,
     /// Woken or hired, and not yet at their first claim since.
     called: usize,
+    /// Whether [`can_call`](Self::can_call), for those who do not hold the lock.
+    idle: Arc<Apart<AtomicBool>>,
 }
 
 struct Place {
@@ -77,8 +80,21 @@ impl Place {
 }
 
 impl Workers {
-    pub(super) fn new(limit: Option<NonZeroUsize>) -> Self {
-        Self { limit, places: Vec::new(), vacant: Vec::new(), parked: Vec::new(), called: 0 }
+    pub(super) fn new(limit: Option<NonZeroUsize>, idle: Arc<Apart<AtomicBool>>) -> Self {
+        let workers =
+            Self { limit, places: Vec::new(), vacant: Vec::new(), parked: Vec::new(), called: 0, idle };
+        workers.show();
+        workers
+    }
+
+    /// Shows whether there is anybody to call.
+    fn show(&self) {
+        self.idle.0.store(self.can_call(), Ordering::Relaxed);
+    }
+
+    /// A worker has found nothing to do. To be said before it looks into the inbox for the last time.
+    fn is_idle(&self) {
+        self.idle.0.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn limit(&self) -> Option<NonZeroUsize> {
@@ -102,10 +118,11 @@ impl Workers {
     /// Calls a parked worker. Its waker is to be woken outside the lock.
     pub(super) fn unpark(&mut self) -> Option<Waker> {
         let index = self.parked.pop()?;
+        self.called += 1;
+        self.show();
         let place = &mut self.places[index as usize];
         place.state = WorkerState::Called;
         place.unpark.store(true, Ordering::Release);
-        self.called += 1;
         place.waker.clone()
     }
 
@@ -126,12 +143,15 @@ impl Workers {
             state: WorkerState::Called,
         };
         self.called += 1;
-        if let Some(index) = self.vacant.pop() {
+        let index = if let Some(index) = self.vacant.pop() {
             self.places[index as usize] = place;
-            return Some((index, signals));
-        }
-        self.places.push(place);
-        Some((self.places.len() as u32 - 1, signals))
+            index
+        } else {
+            self.places.push(place);
+            self.places.len() as u32 - 1
+        };
+        self.show();
+        Some((index, signals))
     }
 
     /// The worker has come to claim, and whatever it has executed is over. Answers whether its signals are to be told.
@@ -158,6 +178,7 @@ impl Workers {
         }
         self.places[index as usize].state = WorkerState::Parked;
         self.parked.push(index);
+        self.show();
         true
     }
 
@@ -171,6 +192,7 @@ impl Workers {
         let waited = place.signals.end_turn();
         self.parked.retain(|parked| *parked != index);
         self.vacant.push(index);
+        self.show();
         waited
     }
 
@@ -261,16 +283,20 @@ impl Worker {
     /// Ends the attempt that was made and claims the next run, in one step.
     fn next(&self, pool: &Pool, finished: Option<Over>) -> Next {
         let now = pool.clock.now().wall;
-        let mut guard = pool.lock();
+        let mut guard = pool.lock_claims();
         let shared: &mut Shared = &mut guard;
         let had_run = finished.is_some();
+        if finished.as_ref().is_some_and(|over| shared.memory.has_successor(over.key)) {
+            // What was submitted before its successor becomes available is before it.
+            pool.take_in(shared);
+        }
         let after = finished.map(|over| shared.end(self.index, over, now));
         let waited = shared.workers.arrived(self.index);
         let next = if shared.closed {
             // Its turn has ended already.
             let _ = shared.workers.leave(self.index);
             Next::Leave
-        } else if let Some(claim) = shared.memory.claim(self.index, now) {
+        } else if let Some(claim) = shared.claim(pool, self.index, now) {
             shared.workers.begin(self.index, claim.blocking);
             Next::Execute(claim)
         } else if shared.workers.park(self.index) {
@@ -294,6 +320,19 @@ impl Worker {
 }
 
 impl Shared {
+    /// Claims a run for a worker, which parks when there is none.
+    fn claim(&mut self, pool: &Pool, worker: u32, now: Timestamp) -> Option<Claim> {
+        if let Some(claim) = self.memory.claim(worker, now) {
+            return Some(claim);
+        }
+        self.workers.is_idle();
+        if !pool.take_in(self) {
+            return None;
+        }
+        self.workers.show();
+        self.memory.claim(worker, now)
+    }
+
     /// Ends the attempt that a worker has made: with its run, or so that the run is tried again.
     fn end(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
         let Over { key, outcome, mut failure } = over;
@@ -393,6 +432,8 @@ impl Drop for Leave<'_> {
         if let Some(after) = after {
             after.settle(self.pool);
         }
+        // What waits for a place is not to wait for a submission that calls the next worker.
+        self.pool.call_workers(usize::MAX);
         self.pool.drained.notify_waiters();
     }
 }

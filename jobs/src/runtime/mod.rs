@@ -5,6 +5,8 @@ mod error;
 mod events;
 mod health;
 mod instances;
+#[cfg(feature = "web")]
+mod page;
 mod scheduling;
 mod shutdown;
 mod signals;
@@ -12,6 +14,8 @@ mod snapshot;
 mod start;
 mod submission;
 mod supervisor;
+#[cfg(feature = "testing")]
+mod trial;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -34,6 +38,8 @@ pub use snapshot::{
 };
 pub use start::start;
 pub use submission::{RunHandle, Submission, Submit, Submitting, after, at, now};
+#[cfg(feature = "testing")]
+pub(crate) use trial::Preset;
 
 /// The handle to a running instance of `jobs`, made by [`start`](start()).
 ///
@@ -69,6 +75,9 @@ struct Inner {
     signals: OnceLock<Option<watch::Receiver<u32>>>,
     /// Told when a shutdown is to wait no longer for what runs.
     cut_off: Notify,
+    /// Runs that a test holds, and when they were to start.
+    #[cfg(feature = "testing")]
+    held: std::sync::Mutex<Vec<trial::Held>>,
 }
 
 /// How far an instance has come.

@@ -24,7 +24,7 @@ use crate::registry::{self, Registered};
 use crate::scheduler::task::Scheduler;
 use crate::scheduler::timers::Delay;
 use crate::store::memory::JobIx;
-use crate::telemetry::{self, panics};
+use crate::telemetry::panics;
 
 /// Starts everything that `#[job]` has registered: runs the start-up jobs, then lets the schedules fire.
 ///
@@ -67,8 +67,9 @@ pub async fn start(config: Config) -> Result<Jobs, StartError> {
         ]));
     }
     let (settings, registered) = prepare(config)?;
+    #[cfg(not(feature = "web"))]
     if settings.accept_proxy_address.value {
-        telemetry::no_page_yet(&settings.accept_proxy_address.place);
+        crate::telemetry::no_page(&settings.accept_proxy_address.place);
     }
     let (jobs, registered) = assemble(settings, registered, runtime);
     instances::register(&jobs);
@@ -136,6 +137,8 @@ fn assemble(
         scheduler_task: OnceLock::new(),
         signals: OnceLock::new(),
         cut_off: Notify::new(),
+        #[cfg(feature = "testing")]
+        held: std::sync::Mutex::default(),
     };
     (Jobs { inner: Arc::new(inner) }, registered)
 }
@@ -146,7 +149,13 @@ impl Jobs {
         let inner = &self.inner;
         let state = Arc::new(inner.settings.state.clone());
         // Every worker gets signals of its own.
-        let surroundings = Surroundings { host: self.host(), state, signals: Arc::default() };
+        let surroundings = Surroundings {
+            host: self.host(),
+            state,
+            signals: Arc::default(),
+            #[cfg(feature = "testing")]
+            probe: self.probe(),
+        };
         let (pool, runtime) = (Arc::clone(&inner.pool), inner.runtime.clone());
         let host = self.host();
         let pool = Arc::downgrade(&pool);

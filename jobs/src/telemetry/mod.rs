@@ -93,6 +93,18 @@ pub(crate) fn task_died(task: &str, panic: &Panic, restart_in: Duration) {
     );
 }
 
+/// Somebody has done something on the status page.
+#[cfg(feature = "web")]
+pub(crate) fn steered(who: &dyn Display, action: &str, what: &str) {
+    tracing::info!(%who, action, what, "done from the status page");
+}
+
+/// A server of ours gave up.
+#[cfg(feature = "web")]
+pub(crate) fn server_ended(server: &str, error: &std::io::Error) {
+    tracing::error!(server, %error, "a server of jobs ended");
+}
+
 /// Shutdown left something undone.
 pub(crate) fn shut_down(interrupted: usize, still_running: usize, lost: usize) {
     if interrupted + still_running + lost > 0 {
@@ -130,6 +142,7 @@ pub(crate) fn last_signal() {
 }
 
 /// The config speaks of the status page, which this program does not serve.
-pub(crate) fn no_page_yet(place: &dyn Display) {
-    tracing::warn!(%place, "`jobs.acceptproxyaddress` is for the status page, which this version does not serve yet");
+#[cfg(not(feature = "web"))]
+pub(crate) fn no_page(place: &dyn Display) {
+    tracing::warn!(%place, "`jobs.acceptproxyaddress` is for the status page, which is the cargo feature `web`");
 }

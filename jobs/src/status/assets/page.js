@@ -1,0 +1,105 @@
+// The page is whole without this. With it, times count down, and what changes is seen at once.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  // Times are counted by the program's clock: the reader's may be wrong.
+  let ahead = Date.parse(root.dataset.now) - Date.now();
+
+  const units = [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]];
+  const coarse = (seconds) => {
+    let first = units.findIndex(([, size]) => seconds >= size);
+    if (first < 0) first = 3;
+    return units.slice(first, first + 2)
+      .map(([unit, size], i) => [Math.floor(i ? (seconds % units[first][1]) / size : seconds / size), unit])
+      .filter(([count]) => count > 0).map(([count, unit]) => count + unit).join(" ");
+  };
+  const relative = (at, now) => {
+    const away = Math.trunc((at - now) / 1000);
+    if (away === 0) return "now";
+    return away > 0 ? `in ${coarse(away)}` : `${coarse(-away)} ago`;
+  };
+  const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+  const tick = () => {
+    const now = Date.now() + ahead;
+    for (const time of document.querySelectorAll("time.rel")) {
+      const text = relative(Date.parse(time.dateTime), now);
+      if (time.textContent !== text) time.textContent = text;
+    }
+  };
+  const titles = () => {
+    for (const time of document.querySelectorAll("time")) {
+      time.title = `${time.dateTime.replace("T", " ").slice(0, 19)} UTC\n${local.format(new Date(time.dateTime))}`;
+    }
+  };
+
+  // Replaces what has changed inside of every part that is marked as live, row by row, and leaves alone what the
+  // reader is about to use.
+  const inUse = (node) => node.contains(document.activeElement) && node.matches("tr,form,details") || node.querySelector("details[open], :checked");
+  const source = new WeakMap();
+  const morph = (old, fresh) => {
+    const byId = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
+    if ([...fresh.children].every((child) => child.id)) {
+      const kept = [...fresh.children].map((child) => {
+        const before = byId.get(child.id);
+        if (!before) return child;
+        if (source.get(before) === child.outerHTML || inUse(before)) return before;
+        source.set(child, child.outerHTML);
+        return child;
+      });
+      if (kept.length !== old.children.length || kept.some((child, i) => child !== old.children[i])) old.replaceChildren(...kept);
+    } else if (old.innerHTML !== fresh.innerHTML && !inUse(old)) {
+      old.innerHTML = fresh.innerHTML;
+    }
+  };
+  let loading = false, again = false;
+  const refresh = async () => {
+    if (loading) { again = true; return; }
+    loading = true;
+    try {
+      const answer = await fetch(location.href, { headers: { "x-jobs-live": "1" }, cache: "no-store" });
+      if (answer.ok) {
+        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+        ahead = Date.parse(fresh.documentElement.dataset.now) - Date.now();
+        for (const part of document.querySelectorAll("[data-live]")) {
+          const next = fresh.getElementById(part.id);
+          if (next) morph(part, next);
+        }
+        titles();
+        tick();
+      }
+    } catch { /* The events tell when the program is back. */ }
+    setTimeout(() => { loading = false; if (again) { again = false; refresh(); } }, 900);
+  };
+
+  const live = document.getElementById("live");
+  let events;
+  const listen = () => {
+    if (events || document.hidden || !window.EventSource) return;
+    events = new EventSource(root.dataset.events);
+    events.onopen = () => { live.hidden = false; live.className = "live"; live.querySelector(".word").textContent = "Live"; };
+    events.onmessage = refresh;
+    events.onerror = () => { live.className = "live off"; live.querySelector(".word").textContent = "Reconnecting"; };
+  };
+  // A page that nobody sees asks for nothing.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) { events?.close(); events = undefined; } else { listen(); refresh(); }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") for (const open of document.querySelectorAll("details.confirm[open]")) open.open = false;
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input,textarea,select")) return;
+    const field = document.querySelector("[data-focus='/']");
+    if (field) { event.preventDefault(); field.focus(); field.select(); }
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-all]")) {
+      for (const box of document.querySelectorAll(`input[name="${event.target.dataset.all}"]`)) box.checked = event.target.checked;
+    }
+    if (event.target.matches("select[data-submit]")) event.target.form.requestSubmit();
+  });
+
+  titles();
+  tick();
+  setInterval(tick, 1000);
+  listen();
+})();

@@ -1,0 +1,243 @@
+//! All jobs: what is wrong stands first.
+
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use super::parts::{self, Tone};
+use super::shell::page;
+use crate::runtime::{JobSnapshot, JobStatus, PreviousRun, ScheduleSnapshot, Snapshot};
+use crate::status::format;
+use crate::status::paths::escaped;
+use crate::status::screen::Screen;
+
+/// Of more, there is a next page.
+const ON_A_PAGE: usize = 100;
+
+const KEPT: [&str; 2] = ["q", "state"];
+
+/// What the list can be narrowed to.
+const FILTERS: [(&str, &str); 7] = [
+    ("", "All"),
+    ("problem", "Problems"),
+    ("running", "Running"),
+    ("queued", "Queued"),
+    ("idle", "Idle"),
+    ("paused", "Paused"),
+    ("disabled", "Disabled"),
+];
+
+pub(in crate::status) async fn jobs(screen: Screen) -> Response {
+    let snapshot = screen.page.jobs.snapshot();
+    let now = snapshot.taken_at;
+    let words = screen.query.get("q").unwrap_or_default().to_lowercase();
+    let filter = screen.query.get("state").unwrap_or_default();
+    let mut shown: Vec<&JobSnapshot> =
+        snapshot.jobs.iter().filter(|job| is_in(job, filter) && speaks_of(job, &words)).collect();
+    shown.sort_by_key(|job| !parts::is_problem(job));
+    let pages = shown.len().div_ceil(ON_A_PAGE).max(1);
+    let current = screen.query.page().min(pages);
+    let rows = shown.iter().skip((current - 1) * ON_A_PAGE).take(ON_A_PAGE);
+    let body = html! {
+        div.head {
+            h1 { "Jobs" }
+            (tiles(&snapshot))
+        }
+        (filters(&screen, &snapshot, filter))
+        @if snapshot.jobs.is_empty() {
+            (parts::nothing("No jobs yet", "A function with #[job] shows up here when the program is started."))
+        } @else if shown.is_empty() {
+            (parts::nothing("No job is like that", "Try another word, or look at all of them."))
+        } @else {
+            div.card {
+                table.list.jobs {
+                    thead {
+                        tr {
+                            th scope="col" { "Job" }
+                            th scope="col" { "Schedule" }
+                            th scope="col" { "State" }
+                            th scope="col" { "Previous" }
+                            th scope="col" { "Next" }
+                            @if screen.may_steer() { th scope="col" { span.unseen { "Actions" } } }
+                        }
+                    }
+                    tbody id="jobs" data-live="" {
+                        @for job in rows { (row(&screen, job, now)) }
+                    }
+                }
+            }
+            (parts::pager(&screen, &KEPT, current, pages))
+        }
+    };
+    page(&screen, "", "Jobs", body)
+}
+
+fn is_in(job: &JobSnapshot, filter: &str) -> bool {
+    match filter {
+        "problem" => parts::is_problem(job),
+        "running" => job.running > 0,
+        "queued" => job.queued + job.waiting > 0,
+        "idle" => job.status == JobStatus::Idle && job.enabled && !job.paused,
+        "paused" => job.paused,
+        "disabled" => !job.enabled,
+        _ => true,
+    }
+}
+
+fn speaks_of(job: &JobSnapshot, words: &str) -> bool {
+    let place = || job.place.map(|place| place.to_string()).unwrap_or_default();
+    let schedules = || {
+        job.schedules.iter().any(|schedule| {
+            [Some(&schedule.text), Some(&schedule.words), schedule.name.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|text| text.to_lowercase().contains(words))
+        })
+    };
+    job.name.contains(words)
+        || job.description.to_lowercase().contains(words)
+        || schedules()
+        || place().to_lowercase().contains(words)
+}
+
+fn tiles(snapshot: &Snapshot) -> Markup {
+    let now = snapshot.taken_at;
+    let problems = snapshot.jobs.iter().filter(|job| parts::is_problem(job)).count();
+    let next = snapshot.jobs.iter().filter_map(|job| job.next).min();
+    let pool = snapshot.pool;
+    html! {
+        dl.tiles id="tiles" data-live="" {
+            div {
+                dt { "Running" }
+                dd {
+                    (format::count(pool.running))
+                    @match pool.size {
+                        Some(size) => span.of { " of " (format::count(size.get())) },
+                        None => span.of { " of any number" },
+                    }
+                }
+            }
+            div { dt { "Queued" } dd { (format::count(pool.queued)) } }
+            div class=[(problems > 0).then_some("bad")] { dt { "Failing" } dd { (format::count(problems)) } }
+            div {
+                dt { "Next" }
+                dd { @match next { Some(next) => (parts::when(next, now)), None => "–" } }
+            }
+        }
+    }
+}
+
+fn filters(screen: &Screen, snapshot: &Snapshot, filter: &str) -> Markup {
+    html! {
+        div.tools {
+            form.search method="get" action=(screen.base.root()) role="search" {
+                label.unseen for="q" { "Search jobs" }
+                input id="q" type="search" name="q" placeholder="Search jobs" value=[screen.query.get("q")]
+                    autocomplete="off" spellcheck="false" data-focus="/";
+                @if !filter.is_empty() { input type="hidden" name="state" value=(filter); }
+            }
+            nav.chips aria-label="Filter by state" id="chips" data-live="" {
+                @for (value, name) in FILTERS {
+                    @let count = snapshot.jobs.iter().filter(|job| is_in(job, value)).count();
+                    @if count > 0 || value == filter || value.is_empty() {
+                        a href=(format!("{}{}", screen.base.root(), screen.query.with(&KEPT, "state", value)))
+                            aria-current=[(value == filter).then_some("true")] {
+                            (name) " " span.n { (format::count(count)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn row(screen: &Screen, job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
+    let to = screen.base.to(&format!("jobs/{}", escaped(&job.name)));
+    html! {
+        tr id=(format!("job-{}", job.name)) class=[parts::is_problem(job).then_some("problem")] {
+            th scope="row" data-label="Job" {
+                a.name href=(to) { (job.name) }
+                @if let Some(line) = job.description.lines().next().filter(|line| !line.is_empty()) {
+                    div.doc { (line) }
+                }
+                @if let Some(place) = job.place { div.place { (place) } }
+            }
+            td data-label="Schedule" { (schedules(&job.schedules)) }
+            td data-label="State" { (parts::state(job)) }
+            td data-label="Previous" { (previous(job.previous.as_ref(), now)) }
+            td.num data-label="Next" { (next(job, now)) }
+            @if screen.may_steer() {
+                td.actions data-label="Actions" { (actions(screen, job, &to)) }
+            }
+        }
+    }
+}
+
+pub(super) fn schedules(schedules: &[ScheduleSnapshot]) -> Markup {
+    html! {
+        @match schedules {
+            [] => span.dim { "on demand" },
+            [first, rest @ ..] => {
+                div.words { (first.words) }
+                div.spec {
+                    @if let Some(name) = &first.name { code { (name) } }
+                    @if first.name.as_ref() != Some(&first.text) { code { (first.text) } }
+                    @if let Some(zone) = first.zone.as_ref().filter(|zone| *zone != "UTC") { span { (zone) } }
+                }
+                @if !rest.is_empty() { div.more { "and " (format::counted(rest.len(), "other", "others")) } }
+            }
+        }
+    }
+}
+
+pub(super) fn previous(previous: Option<&PreviousRun>, now: DateTime<Utc>) -> Markup {
+    html! {
+        @match previous {
+            None => span.dim { "–" },
+            Some(run) => {
+                (parts::badge(Tone::of_outcome(&run.outcome), run.outcome.as_str()))
+                div.sub {
+                    (parts::when(run.finished_at, now))
+                    " · took " (format::duration(run.duration()))
+                    @if let Some(late) = lateness(run) { " · " (late) " late" }
+                }
+                @if let Some(message) = run.outcome.message() {
+                    div.error title=(message) { (message) }
+                }
+            }
+        }
+    }
+}
+
+/// How late a run of a slot began, where that is worth a word.
+fn lateness(run: &PreviousRun) -> Option<String> {
+    let late = (run.started_at - run.slot?).to_std().ok()?;
+    (late.as_millis() >= 100).then(|| format::duration(late))
+}
+
+fn next(job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
+    html! {
+        @match job.next {
+            Some(next) => {
+                (parts::when(next, now))
+                div.sub { (parts::at(next)) }
+            }
+            None if job.paused => span.dim { "paused" },
+            None => span.dim { "–" },
+        }
+    }
+}
+
+fn actions(screen: &Screen, job: &JobSnapshot, to: &str) -> Markup {
+    let name = &job.name;
+    html! {
+        div.buttons {
+            (parts::action(screen, &format!("{to}/run"), "button", html! { "Run" }, &format!("Run {name} now")))
+            @if job.paused {
+                (parts::action(screen, &format!("{to}/resume"), "button", html! { "Resume" }, &format!("Resume {name}")))
+            } @else if !job.schedules.is_empty() {
+                (parts::action(screen, &format!("{to}/pause"), "button", html! { "Pause" }, &format!("Pause {name}")))
+            }
+        }
+    }
+}

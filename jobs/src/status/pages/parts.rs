@@ -1,0 +1,123 @@
+//! The small pieces that pages are made of.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use crate::job::Outcome;
+use crate::runtime::{JobSnapshot, JobStatus};
+use crate::status::format;
+use crate::status::screen::Screen;
+
+/// How a state looks; its word always stands beside the colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::status) enum Tone {
+    Quiet,
+    Good,
+    Bad,
+    Busy,
+    Waiting,
+    Held,
+}
+
+impl Tone {
+    pub(in crate::status) fn class(self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet",
+            Self::Good => "good",
+            Self::Bad => "bad",
+            Self::Busy => "busy",
+            Self::Waiting => "waiting",
+            Self::Held => "held",
+        }
+    }
+
+    pub(super) fn of_outcome(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded => Self::Good,
+            Outcome::Failed(_) | Outcome::Panicked(_) | Outcome::TimedOut(_) | Outcome::Discarded(_) => {
+                Self::Bad
+            }
+            Outcome::Interrupted | Outcome::Lost => Self::Held,
+            _ => Self::Quiet,
+        }
+    }
+}
+
+pub(super) fn badge(tone: Tone, text: &str) -> Markup {
+    html! { span class=(format!("badge {}", tone.class())) { (text) } }
+}
+
+/// What a job is doing, with counts where one is not the whole truth.
+pub(super) fn state(job: &JobSnapshot) -> Markup {
+    let waits = job.queued + job.waiting;
+    let (tone, word) = match job.status {
+        JobStatus::Running if job.running > 1 => (Tone::Busy, format!("RUNNING {}", job.running)),
+        JobStatus::Running => (Tone::Busy, "RUNNING".to_owned()),
+        JobStatus::Queued if waits > 1 => (Tone::Waiting, format!("QUEUED {waits}")),
+        JobStatus::Queued => (Tone::Waiting, "QUEUED".to_owned()),
+        _ if !job.enabled => (Tone::Held, "DISABLED".to_owned()),
+        _ if job.paused => (Tone::Held, "PAUSED".to_owned()),
+        _ => (Tone::Quiet, "IDLE".to_owned()),
+    };
+    let busy = job.status != JobStatus::Idle;
+    html! {
+        (badge(tone, &word))
+        @if job.running > 0 && waits > 0 { span.note { (format::count(waits)) " queued" } }
+        @if job.delayed > 0 { span.note { (format::count(job.delayed)) " delayed" } }
+        @if busy && job.paused { span.note { "paused" } }
+        @if busy && !job.enabled { span.note { "disabled" } }
+    }
+}
+
+/// Whether a job wants to be looked at.
+pub(super) fn is_problem(job: &JobSnapshot) -> bool {
+    job.previous.as_ref().is_some_and(|run| Tone::of_outcome(&run.outcome) == Tone::Bad)
+}
+
+/// A time as seen from now, which the script keeps up to date; the time itself is in its title.
+pub(super) fn when(at: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
+    html! {
+        time.rel datetime=(format::iso(at)) title=(format!("{} UTC", format::date_time(at))) {
+            (format::relative(at, now))
+        }
+    }
+}
+
+/// A time by the clock, in UTC; the script writes it in the reader's zone beside.
+pub(super) fn at(at: DateTime<Utc>) -> Markup {
+    html! { time.abs datetime=(format::iso(at)) { (format::date_time(at)) " UTC" } }
+}
+
+/// A button that does something: a form of its own, so that it works without a script.
+pub(super) fn action(screen: &Screen, to: &str, class: &str, label: Markup, name: &str) -> Markup {
+    html! {
+        form method="post" action=(to) {
+            (token(screen))
+            button class=(class) type="submit" aria-label=(name) { (label) }
+        }
+    }
+}
+
+/// What shows that a form is ours.
+pub(super) fn token(screen: &Screen) -> Markup {
+    html! { input type="hidden" name="token" value=(screen.page.access.token()); }
+}
+
+/// What stands where nothing is.
+pub(super) fn nothing(title: &str, text: &str) -> Markup {
+    html! { div.nothing { strong { (title) } p { (text) } } }
+}
+
+/// Links to the page before and the page after.
+pub(super) fn pager(screen: &Screen, kept: &[&str], page: usize, pages: usize) -> Markup {
+    let link = |to: usize| screen.query.with(kept, "page", &to.to_string());
+    html! {
+        @if pages > 1 {
+            nav.pager aria-label="Pages" {
+                @if page > 1 { a.button rel="prev" href=(link(page - 1)) { "Previous" } }
+                span { "Page " (format::count(page)) " of " (format::count(pages)) }
+                @if page < pages { a.button rel="next" href=(link(page + 1)) { "Next" } }
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What stands around every page.
+
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use maud::{DOCTYPE, Markup, html};
+
+use super::parts;
+use crate::status::assets::VERSION;
+use crate::status::format;
+use crate::status::notice;
+use crate::status::screen::Screen;
+
+/// The tabs, by the path below the root.
+const TABS: [(&str, &str); 2] = [("", "Jobs"), ("schedules", "Schedules")];
+
+/// A whole page. `tab` is the path of the tab that it belongs to.
+pub(super) fn page(screen: &Screen, tab: &str, title: &str, body: Markup) -> Response {
+    let base = &screen.base;
+    let asset = |name: &str| format!("{}?v={VERSION}", base.to(&format!("assets/{name}")));
+    let now = screen.page.jobs.wall_time();
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" data-now=(format::iso(now)) data-events=(base.to("events")) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · jobs" }
+                link rel="icon" type="image/svg+xml" href=(asset("icon.svg"));
+                link rel="stylesheet" href=(asset("style.css"));
+                script src=(asset("page.js")) defer {}
+            }
+            body {
+                a.skip href="#main" { "Skip to the content" }
+                header.top {
+                    div.bar {
+                        a.mark href=(base.root()) {
+                            img src=(asset("icon.svg")) alt="" width="22" height="22";
+                            span { "jobs" }
+                        }
+                        nav aria-label="Pages" {
+                            @for (path, name) in TABS {
+                                @let to = if path.is_empty() { base.root().to_owned() } else { base.to(path) };
+                                a href=(to) aria-current=[(path == tab).then_some("page")] { (name) }
+                            }
+                        }
+                        span.live id="live" hidden { span.dot {} span.word { "Live" } }
+                    }
+                }
+                main id="main" {
+                    @if let Some(notice) = notice::of(screen) {
+                        div class=(format!("flash {}", notice.tone.class())) role="status" { (notice.text) }
+                    }
+                    (body)
+                }
+                footer {
+                    span { "jobs " (VERSION) }
+                    span { "as of " (parts::at(now)) }
+                    @if !screen.may_steer() { span { "read-only" } }
+                    @if let Some(user) = &screen.visitor.user { span { "signed in as " (user) } }
+                }
+            }
+        }
+    };
+    Html(page.into_string()).into_response()
+}
+
+/// A page that says why something was not done.
+pub(in crate::status) fn conflict(screen: &Screen, why: &str) -> Response {
+    let body = html! {
+        div.head { h1 { "Not done" } }
+        (parts::nothing("Nothing was changed", why))
+        p { a.button href=(screen.base.root()) { "All jobs" } }
+    };
+    let mut response = page(screen, "-", "Not done", body);
+    *response.status_mut() = StatusCode::CONFLICT;
+    response
+}
+
+/// A page that says that there is no such thing.
+pub(in crate::status) fn not_found(screen: &Screen, what: &str) -> Response {
+    let body = html! {
+        div.head { h1 { "Not found" } }
+        (parts::nothing(what, "It may have been renamed, or is not kept any more."))
+        p { a.button href=(screen.base.root()) { "All jobs" } }
+    };
+    let mut response = page(screen, "-", "Not found", body);
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
