@@ -20,6 +20,7 @@ mod lock;
 mod worker;
 
 use std::any::TypeId;
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -74,7 +75,7 @@ struct Shared {
     /// Empty, to be exchanged for what has arrived.
     arrivals: Vec<Arrival>,
     /// Keys for the inbox.
-    keys: Vec<RunKey>,
+    keys: VecDeque<RunKey>,
     jitter: Jitter,
     /// No run is accepted or claimed any more.
     closed: bool,
@@ -121,7 +122,7 @@ impl Pool {
             memory,
             workers: Workers::new(size, Arc::clone(&idle)),
             arrivals: Vec::new(),
-            keys: Vec::new(),
+            keys: VecDeque::new(),
             jitter: Jitter::new(clock.entropy()),
             closed: false,
             drained: false,
@@ -246,7 +247,7 @@ impl Pool {
                 return Err(Closed);
             }
             let Some(job) = job(&inbox.directory) else { return Ok(Err(body)) };
-            if let Some(key) = inbox.keys.pop() {
+            if let Some(key) = inbox.keys.pop_front() {
                 let id = self.ids.next(now);
                 inbox.arrivals.push(Arrival { id, key, job, body, origin });
                 break (id, key);
