@@ -10,6 +10,7 @@ mod ledger;
 mod page;
 mod scheduling;
 mod shutdown;
+mod signals;
 mod snapshot;
 mod start;
 mod submission;
@@ -73,6 +74,8 @@ struct Inner {
     /// When the shutdown began.
     shut_down_at: OnceLock<Timestamp>,
     scheduler_task: OnceLock<supervisor::Supervised>,
+    /// The count of signals, once somebody has asked for it; none where none can be heard.
+    signals: OnceLock<Option<watch::Receiver<u32>>>,
     /// Told when a shutdown is to wait no longer for what runs.
     cut_off: Notify,
     /// Runs that a test holds, and when they were to start.

@@ -135,6 +135,7 @@ fn assemble(
         phase: watch::Sender::new(Phase::Starting),
         shut_down_at: OnceLock::new(),
         scheduler_task: OnceLock::new(),
+        signals: OnceLock::new(),
         cut_off: Notify::new(),
         #[cfg(feature = "testing")]
         held: std::sync::Mutex::default(),
