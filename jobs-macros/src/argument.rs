@@ -1,13 +1,13 @@
 //! An argument: the types that it cannot have. Each is refused here, before the bounds of the generated code would
 //! refuse it once for every place where they are needed.
 
-use proc_macro2::Ident;
 use quote::ToTokens as _;
 use syn::{PatType, Type};
 
 use crate::ast::{Argument, Param, binding};
 use crate::ctxt::Ctxt;
 use crate::param::{Helpers, refuse_impl, refuse_pattern};
+use crate::sized::{Unsized, unsized_in};
 use crate::ty::{
     RAW_POINTER, address_in, borrow_in, impl_in, is_text, owned, rc_in, reference, sendable, shown,
 };
@@ -31,14 +31,17 @@ pub(crate) fn parse(cx: &Ctxt, helpers: Helpers, typed: &mut PatType, ty: Type) 
         }
         _ => {}
     }
-    if let Some((sized, help)) = sized(&ident, &ty) {
+    if let Some(Unsized { part, mended, help }) = unsized_in(&ident, &ty) {
         cx.error(
-            &ty,
-            format_args!("an argument has a size that is known, and `{}` has none\nhelp: {help}", shown(&ty)),
+            &part,
+            format_args!(
+                "an argument has a size that is known, and `{}` has none\nhelp: {help}",
+                shown(&part)
+            ),
         );
         // The compiler would complain of the function too.
-        *typed.ty = sized.clone();
-        return Param::Refused(Some(field(sized)));
+        *typed.ty = mended.clone();
+        return Param::Refused(Some(field(mended)));
     }
     if let Some(reference) = reference(&ty) {
         let owned = owned(&reference.elem);
@@ -79,31 +82,4 @@ pub(crate) fn parse(cx: &Ctxt, helpers: Helpers, typed: &mut PatType, ty: Type) 
         return Param::Refused((what != RAW_POINTER).then(|| field(sendable(&ty))));
     }
     Param::Argument(Argument { ident, ty, default, docs })
-}
-
-/// The types without a size that have a name. A `Path` alone may be a type of the user's.
-fn is_unsized(path: &syn::Path) -> bool {
-    let words: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    matches!(words.as_slice(), ["str"] | [.., "path", "Path"] | [.., "OsStr"])
-}
-
-/// For a type without a size: what the function and the struct get instead, and what to write.
-fn sized(ident: &Ident, ty: &Type) -> Option<(Type, String)> {
-    let (sized, help) = match ty {
-        Type::Paren(inner) => return sized(ident, &inner.elem),
-        Type::Group(inner) => return sized(ident, &inner.elem),
-        Type::Slice(_) => (owned(ty), None),
-        Type::Path(path) if is_unsized(&path.path) => (owned(ty), None),
-        Type::TraitObject(_) => (
-            syn::parse_quote!(::std::boxed::Box<#ty>),
-            Some(format!(
-                "name one type; or `#[state] {ident}: &Arc<{}>`, if it comes from the program",
-                shown(ty)
-            )),
-        ),
-        _ => return None,
-    };
-    let help = help.unwrap_or_else(|| format!("write `{ident}: {}`", shown(&sized)));
-    Some((sized, help))
 }

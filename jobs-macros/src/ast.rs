@@ -1,6 +1,6 @@
 //! The item below the attribute: the function, its parameters, and the attributes that are ours.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser};
@@ -97,7 +97,10 @@ impl Annotated {
     pub(crate) fn refuse_tests_and_entries(&mut self, cx: &Ctxt) {
         self.attrs.retain(|attribute| {
             let path = attribute.path();
-            let shown = path.to_token_stream().to_string().replace(' ', "");
+            // A macro above may have put it there; then its own source is what the user can remove.
+            let shown = attribute.pound_token.span.source_text().filter(|source| source.starts_with("#["));
+            let shown = shown
+                .unwrap_or_else(|| format!("#[{}]", path.to_token_stream().to_string().replace(' ', "")));
             let last = path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
             let (what, help) = match (last.as_str(), path.segments.len()) {
                 ("test" | "bench", _) => {
@@ -108,9 +111,16 @@ impl Annotated {
                 }
                 _ => return true,
             };
-            cx.error(attribute, format_args!("a job cannot be {what}\nhelp: remove `#[{shown}]`; {help}"));
+            cx.error(attribute, format_args!("a job cannot be {what}\nhelp: remove `{shown}`; {help}"));
             false
         });
+        if has_runtime(self.rest.clone()) {
+            cx.error_at(
+                Span::call_site(),
+                "a job cannot be the program's entry\n\
+                 help: remove the `#[tokio::main]` above; write `main` as a second function, which calls `jobs::start`",
+            );
+        }
     }
 
     /// Whether an expansion of `#[job]` has left its mark: then this is a second one, which the first did not
@@ -153,6 +163,16 @@ impl ToTokens for Annotated {
         self.attrs.iter().for_each(|attribute| attribute.to_tokens(tokens));
         self.rest.to_tokens(tokens);
     }
+}
+
+/// Whether `#[tokio::main]` stood above `#[job]`: then its expansion has come first, and all that is left of it is a
+/// body that builds a runtime, known by the text of its panic.
+fn has_runtime(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Group(group) => has_runtime(group.stream()),
+        TokenTree::Literal(text) => text.to_string() == "\"Failed building the Runtime\"",
+        _ => false,
+    })
 }
 
 fn is_job(path: &Path, krate: Option<&Path>) -> bool {

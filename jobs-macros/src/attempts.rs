@@ -24,11 +24,11 @@ pub(crate) struct Attempts {
 
 /// `timeout = "30s"`.
 pub(crate) fn timeout(cx: &Ctxt, entry: &Entry) -> Option<Duration> {
-    if without_quotes(cx, entry, |text| jobs_syntax::parse_duration(text).is_ok()) {
+    if without_quotes(cx, entry, |text| jobs_syntax::parse_timeout(text).is_ok()) {
         return None;
     }
     let text = value::string(cx, entry)?;
-    literal::parsed(cx, &text, "timeout", jobs_syntax::parse_duration(&text.value()))
+    literal::parsed(cx, &text, "timeout", jobs_syntax::parse_timeout(&text.value()))
 }
 
 /// `backoff = "1s..10m"`.

@@ -42,6 +42,8 @@ pub(crate) struct ScheduleKeys {
     pub(crate) args: Slot<Vec<Arg>>,
     /// As that of [`JobKeys`], for this attribute.
     pub(crate) incomplete: bool,
+    /// A `;` stands between its keys, so that they may be meant for several attributes.
+    pub(crate) has_semicolon: bool,
 }
 
 /// A key and its value. A key whose value is wrong counts as given, so that no rule complains of its absence.
@@ -124,6 +126,7 @@ impl JobKeys {
             key: Slot::empty(),
             args: Slot::empty(),
             incomplete: false,
+            has_semicolon: entry::has_semicolon(&tokens),
         };
         for tokens in entry::split(cx, tokens) {
             match Entry::parse(cx, tokens, attribute) {

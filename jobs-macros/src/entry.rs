@@ -36,7 +36,7 @@ pub(crate) fn split(cx: &Ctxt, tokens: TokenStream) -> Vec<TokenStream> {
             entries.push(std::mem::take(&mut entry));
             continue;
         }
-        if matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ';') {
+        if is_semicolon(&token) {
             cx.error(&token, "keys are separated by `,`, not by `;`");
             entries.push(std::mem::take(&mut entry));
             continue;
@@ -49,6 +49,15 @@ pub(crate) fn split(cx: &Ctxt, tokens: TokenStream) -> Vec<TokenStream> {
     }
     entries.push(entry);
     entries.into_iter().filter(|entry| !entry.is_empty()).map(|entry| entry.into_iter().collect()).collect()
+}
+
+/// Whether a `;` separates two entries.
+pub(crate) fn has_semicolon(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|token| is_semicolon(&token))
+}
+
+fn is_semicolon(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == ';')
 }
 
 /// Whether a word is the key of the next entry, before which a comma is missing. Behind a number, it is its unit
@@ -65,6 +74,25 @@ fn begins_entry(token: &TokenTree, last: Option<&TokenTree>) -> bool {
     }
 }
 
+/// The last word of a path, of which the first word has been read.
+fn last_of_path(mut tokens: impl Iterator<Item = TokenTree>) -> Option<String> {
+    let mut is_colon = || {
+        tokens.next().is_some_and(|token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ':'))
+    };
+    if !(is_colon() && is_colon()) {
+        return None;
+    }
+    let mut last = String::new();
+    for token in tokens {
+        match token {
+            TokenTree::Ident(word) => last = word.unraw().to_string(),
+            TokenTree::Punct(punct) if punct.as_char() == ':' => {}
+            _ => break,
+        }
+    }
+    Some(last)
+}
+
 impl Entry {
     pub(crate) fn parse(cx: &Ctxt, tokens: TokenStream, attribute: usize) -> Option<Self> {
         let whole = tokens.clone();
@@ -78,6 +106,10 @@ impl Entry {
             return None;
         };
         let name = key.unraw().to_string();
+        if let Some(last) = last_of_path(tokens.clone()) {
+            cx.error(whole, key::qualified(&last));
+            return None;
+        }
         let example = match key::example(&name) {
             "" => return Some(Self { name, key, value: Value::None, attribute }),
             example => example,
@@ -90,6 +122,18 @@ impl Entry {
                     cx.error(&whole, format_args!("`{name}` has no value\nhelp: it is written `{example}`"));
                     return None;
                 }
+                let value = match wrapped_literal(&value) {
+                    Some((wrapping, literal)) => {
+                        cx.error(
+                            value,
+                            format_args!(
+                                "the value of `{name}` stands without {wrapping}\nhelp: write `{name} = {literal}`"
+                            ),
+                        );
+                        literal
+                    }
+                    None => value,
+                };
                 return Some(Self { name, key, value: Value::Equals(value), attribute });
             }
             Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis => {
@@ -136,6 +180,30 @@ impl Entry {
         };
         cx.error(about, format_args!("`{name}` takes {takes}\nhelp: {help}"));
     }
+}
+
+/// The literal, or the list, that stands in needless parentheses, in braces or behind a `&`.
+fn wrapped_literal(tokens: &TokenStream) -> Option<(&'static str, TokenStream)> {
+    let mut inner: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let mut wrapping = None;
+    loop {
+        let (what, within) = match inner.as_slice() {
+            [TokenTree::Group(group)] if group.delimiter() == Delimiter::Parenthesis => {
+                ("parentheses", group.stream().into_iter().collect())
+            }
+            [TokenTree::Group(group)] if group.delimiter() == Delimiter::Brace => {
+                ("braces", group.stream().into_iter().collect())
+            }
+            [TokenTree::Punct(and), rest @ ..] if and.as_char() == '&' => ("`&`", rest.to_vec()),
+            _ => break,
+        };
+        wrapping.get_or_insert(what);
+        inner = within;
+    }
+    let literal: TokenStream = inner.into_iter().collect();
+    let is_literal = syn::parse2::<syn::Lit>(literal.clone()).is_ok()
+        || syn::parse2::<syn::ExprArray>(literal.clone()).is_ok();
+    wrapping.filter(|_| is_literal).map(|wrapping| (wrapping, literal))
 }
 
 /// The number or the truth value that a text holds, where the example has one of that kind.

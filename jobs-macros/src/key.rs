@@ -74,6 +74,14 @@ pub(crate) fn unknown(word: &str) -> String {
     }
 }
 
+/// What to write for a key with a path before it.
+pub(crate) fn qualified(word: &str) -> String {
+    match example(word) {
+        "" => format!("a key stands without a path\n{}", all()),
+        _ => format!("a key stands without a path\nhelp: write `{word}` alone"),
+    }
+}
+
 /// The keys there are, as a line of help.
 fn all() -> String {
     let names: Vec<String> = KEYS.iter().map(|(name, _)| format!("`{name}`")).collect();

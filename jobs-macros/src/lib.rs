@@ -1,6 +1,6 @@
 //! The `#[job]` attribute of `jobs`.
 //!
-//! A pipeline: `ast`, `item`, `param`, `argument` and `ty` read the item, `attr` the attributes (`entry` cuts them;
+//! A pipeline: `ast`, `item`, `param`, `argument`, `sized` and `ty` read the item, `attr` the attributes (`entry` cuts them;
 //! `value`, `literal` and `attempts` read them); `valid` holds them against each other; `expand` writes the job, with
 //! the values that are `given` to its arguments. Mistakes gather in a `ctxt::Ctxt`; where there are any, `fallback`
 //! takes the place of `expand`.
@@ -20,6 +20,7 @@ mod key;
 mod literal;
 mod param;
 mod pipeline;
+mod sized;
 #[cfg(test)]
 mod tests;
 mod ty;

@@ -56,7 +56,7 @@ pub(crate) fn job(cx: &Ctxt, keys: &JobKeys, function: &Function) -> Job {
 /// What an attribute gives to a schedule; none where it has no schedule.
 fn schedules(cx: &Ctxt, keys: &JobKeys, attribute: &ScheduleKeys, function: &Function) -> Vec<Schedule> {
     let ScheduleKeys { schedule, every, tz, key, args, .. } = attribute;
-    if let (Some(_), Some(every)) = (schedule.key(), every.key()) {
+    if let (Some(_), Some(every), false) = (schedule.key(), every.key(), attribute.has_semicolon) {
         cx.error(
             every,
             "`schedule` and `every` exclude each other\n\

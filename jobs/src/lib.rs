@@ -36,6 +36,7 @@
 mod clock;
 mod config;
 mod error;
+mod hooks;
 mod job;
 mod pool;
 mod registry;
@@ -51,14 +52,18 @@ pub mod testing;
 
 pub use config::{Config, ConfigError, JobConfig};
 pub use error::{BoxError, Place, Problem};
+pub use hooks::{
+    Event, Events, Follows, JobChange, JobEvent, RunChange, RunEvent, ScheduleChange, ScheduleEvent,
+    ShutdownPhase,
+};
 pub use job::{
     Attempt, Func, Job, JobContext, JobResult, Outcome, RunId, RunIdError, Steered, discard, func, retry_in,
 };
 pub use jobs_macros::job;
 pub use runtime::{
-    JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle, ScheduleSnapshot,
-    Scheduling, ShutdownReport, Snapshot, SourcePlace, StartError, Submission, Submit, SubmitError,
-    Submitting, after, at, now, start,
+    Condition, Health, JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle,
+    ScheduleSnapshot, Scheduling, ShutdownReport, Snapshot, SourcePlace, StartError, Submission, Submit,
+    SubmitError, Submitting, Trouble, after, at, now, start,
 };
 pub use schedule::{Schedule, ScheduleError};
 #[cfg(feature = "web")]
@@ -75,11 +80,11 @@ pub mod __private {
     pub use crate::job::body::Erased;
     pub use crate::job::descriptor::{Default_, Descriptor, ScheduleDecl, Startup, StateDecl, WhenDecl};
     pub use crate::job::injected::State;
-    pub use crate::job::options::AttemptOptions;
+    pub use crate::job::options::{AttemptOptions, LimitOptions, Unique};
     pub use crate::job::registered::registered;
     pub use crate::job::returned::Returned;
     pub use jobs_macros::{__implement, __stacked};
-    pub use jobs_syntax::{Backoff, Overlap};
+    pub use jobs_syntax::{Backoff, Missed, Overlap, Rate};
 }
 
 /// The code of the README, so that it compiles.

@@ -10,6 +10,7 @@ mod timing;
 
 use std::any::TypeId;
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use jobs_syntax::{Overlap, ScheduleText};
 
@@ -19,8 +20,9 @@ use crate::job::body::Template;
 use crate::job::descriptor::{Descriptor, ScheduleDecl, Startup, WhenDecl};
 use crate::job::info::JobInfo;
 use crate::job::name::JobName;
-use crate::job::options::AttemptOptions;
+use crate::job::options::{AttemptOptions, Limits, SlotOptions};
 use crate::schedule::{Schedule, ScheduleError};
+use crate::telemetry;
 
 pub(crate) use identity::Identity;
 pub(crate) use timing::Timing;
@@ -39,6 +41,8 @@ pub(crate) struct Resolved {
     pub(crate) timing: Timing,
     pub(crate) template: Template,
     pub(crate) identity: Identity,
+    #[allow(dead_code, reason = "the plan will ask")]
+    pub(crate) options: SlotOptions,
 }
 
 /// The descriptors of every job in the program, by name.
@@ -237,11 +241,12 @@ pub(crate) fn info(
         .unwrap_or(true);
     let mut attempts = descriptor.map_or(AttemptOptions::DEFAULT, |descriptor| descriptor.attempts);
     if let Some(JobOverrides { timeout, retries, backoff, .. }) = overrides {
-        attempts.timeout = timeout.as_ref().map(|timeout| timeout.value).or(attempts.timeout);
+        attempts.timeout = timeout.as_ref().map_or(attempts.timeout, |timeout| timeout.value);
         attempts.retries = retries.as_ref().map(|retries| retries.value).or(attempts.retries);
         attempts.backoff = backoff.as_ref().map(|backoff| backoff.value).or(attempts.backoff);
     }
-    JobInfo { name, descriptor, overlap, attempts, enabled, is_func }
+    let limits = descriptor.map_or(Limits::DEFAULT, |descriptor| descriptor.limits.into());
+    JobInfo { name, descriptor, overlap, attempts, limits, enabled, is_func }
 }
 
 fn schedules_of(
@@ -262,13 +267,19 @@ fn schedules_of(
         let (timing, name) = match decl.when {
             WhenDecl::Spec(text) => (in_zone(Schedule::parse(text), zone, settings).map(Timing::At), None),
             WhenDecl::Every(text) => (Schedule::parse(&format!("@every {text}")).map(Timing::At), None),
+            WhenDecl::FixedDelay(text) => (fixed_delay(text).map(Timing::Delay), None),
             WhenDecl::Named(name) => (named(name, &place, zone, settings, found)?, Some(Box::from(name))),
         };
         let timing = timing.map_err(|error| found.problems.push(about(descriptor, &error).at(place))).ok()?;
         let identity = Identity { name, key: decl.key.map(Box::from), args: decl.args, repeat: 1 };
-        Some(Resolved { timing, template: Template::Make(decl.job), identity })
+        let options = SlotOptions { jitter: decl.jitter, missed: decl.missed };
+        Some(Resolved { timing, template: Template::Make(decl.job), identity, options })
     };
     descriptor.schedules.iter().filter_map(resolve).collect()
+}
+
+fn fixed_delay(text: &str) -> Result<Duration, ScheduleError> {
+    jobs_syntax::parse_interval(text).map_err(|error| ScheduleError::syntax(error, text))
 }
 
 /// The schedules that a deployment gives a job instead of its own.
@@ -280,13 +291,15 @@ fn overridden(
     found: &mut Found,
 ) -> Vec<Resolved> {
     let first = descriptor.schedules.first();
+    let place = overrides.schedule.as_ref().map(|said| &said.place);
+    let place = place.or(overrides.every.as_ref().map(|said| &said.place)).unwrap_or(&overrides.place);
     let Some(make) = first.map(|decl| decl.job).or(descriptor.default) else {
         found.problems.push(
             Problem::new(format!(
                 "the job `{}` cannot be scheduled here: it has arguments without a value",
                 descriptor.name
             ))
-            .at(overrides.place.clone())
+            .at(place.clone())
             .help(format!("give its parameters `#[default = …]` at {}", place_of(descriptor))),
         );
         return Vec::new();
@@ -295,10 +308,11 @@ fn overridden(
     let zones: BTreeSet<_> = descriptor.schedules.iter().filter_map(|decl| decl.tz).collect();
     let zone = tz.or(if zones.len() == 1 { zones.first().copied() } else { None });
     let args = first.map_or("", |decl| decl.args);
+    let options = SlotOptions::default();
     let mut resolved = Vec::new();
     let mut add = |timing, name| {
         let identity = Identity { name, key: None, args, repeat: 1 };
-        resolved.push(Resolved { timing, template: Template::Make(make), identity });
+        resolved.push(Resolved { timing, template: Template::Make(make), identity, options });
     };
     if let Some(every) = &overrides.every {
         match Schedule::every(every.value) {
@@ -384,12 +398,7 @@ fn warn_of_repeats(descriptor: &Descriptor, schedules: &[Resolved]) {
     for resolved in schedules {
         let key = resolved.identity.base(&resolved.timing);
         if !seen.insert(key.clone()) {
-            tracing::warn!(
-                job = descriptor.name,
-                key,
-                "the same schedule stands on the job more than once; each fires, and gets a number behind its key: \
-                 give it `key = \"…\"` to tell it from the others for good"
-            );
+            telemetry::key_repeated(descriptor.name, &key);
         }
     }
 }

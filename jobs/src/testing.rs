@@ -31,6 +31,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::Jobs;
 pub use crate::clock::TestClock;
 use crate::registry;
 
@@ -38,6 +39,12 @@ use crate::registry;
 #[must_use]
 pub fn linked_jobs() -> Vec<&'static str> {
     registry::linked().iter().map(|descriptor| descriptor.name).collect()
+}
+
+/// Lets the task that fires schedules panic when it next fires something or a delayed run comes due, in the middle
+/// of that, as a fault of `jobs` would. It is started again, the first time a tenth of a second later, and [`Jobs::health`] tells of it.
+pub fn kill_scheduler(jobs: &Jobs) {
+    jobs.kill_scheduler();
 }
 
 /// Checks that these jobs are linked into the program.

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// From the top. Modules of one layer may not know each other, but for those that stand in [`BESIDE`].
-const LAYERS: [&[&str]; 7] = [
+const LAYERS: [&[&str]; 8] = [
     &["status"],
     &["runtime", "testing"],
     &["scheduler"],
     &["pool"],
     &["registry", "config", "store"],
+    &["hooks"],
     &["job", "schedule"],
     &["error", "clock", "telemetry"],
 ];

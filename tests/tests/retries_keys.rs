@@ -215,10 +215,11 @@ async fn a_deployment_speaks_of_jobs_that_say_nothing() {
 /// The longest that can be said is as good as for ever, and the shortest is over at once.
 #[tokio::test(start_paused = true)]
 async fn the_limits_of_each_key_do_no_harm() {
+    const SHORTEST: Duration = Duration::from_millis(1);
     let longest = Duration::from_nanos(i64::MAX as u64);
     let config = nothing_said()
         .job("plain", |job| job.timeout(longest).backoff(longest, longest))
-        .job("deliver", |job| job.timeout(Duration::from_nanos(1)).retries(1));
+        .job("deliver", |job| job.timeout(SHORTEST).retries(1));
     let Started { jobs, clock, .. } = started(config).await;
     let waits = jobs.now(plain { hangs: false }).await.unwrap();
     let hangs = jobs.now(plain { hangs: true }).await.unwrap();
@@ -228,7 +229,7 @@ async fn the_limits_of_each_key_do_no_harm() {
     assert_eq!((plain.running, plain.delayed), (1, 1));
 
     let attempts = over(jobs.now(deliver { hangs: true }).await.unwrap()).await;
-    assert_timed_out(&attempts, Duration::from_nanos(1));
+    assert_timed_out(&attempts, SHORTEST);
     assert_waits(&attempts, &[SECOND * 10]);
     hangs.cancel().await;
     jobs.shutdown().await;

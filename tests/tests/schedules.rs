@@ -173,7 +173,13 @@ async fn a_name_that_no_job_has_is_told_with_the_nearest() {
         assert!(error.is_unknown_job());
         assert_eq!(error.to_string(), "no job is named `nite`; did you mean `note`?");
     }
-    assert_eq!(jobs.run_now("reticulate").await.unwrap_err().to_string(), "no job is named `reticulate`");
+    let all = "there are `new_name`, `note`, `old_name`, `older_name`";
+    let error = jobs.run_now("reticulate").await.unwrap_err();
+    assert_eq!(error.to_string(), format!("no job is named `reticulate`; {all}"));
+    let error = jobs.pause("").await.unwrap_err();
+    assert_eq!(error.to_string(), format!("the name of the job is empty; {all}"));
+    let error = jobs.pause("old_nam").await.unwrap_err();
+    assert_eq!(error.to_string(), "no job is named `old_nam`; did you mean `old_name`?");
     jobs.shutdown().await;
 }
 
@@ -329,6 +335,8 @@ async fn a_job_is_steered_by_its_aliases_too() {
     let jobs = jobs::start(config.job("older_name", |job| job.every(HOUR))).await.unwrap();
     let paused = || jobs.snapshot().job("new_name").unwrap().paused;
     assert_eq!(jobs.snapshot().job("new_name").unwrap().schedules[0].text, "@every 1h");
+    assert_eq!(jobs.snapshot().job("older_name").unwrap().name, "new_name");
+    assert!(jobs.snapshot().job("old_nam").is_none());
     assert!(jobs.run_now("old_name").await.unwrap().wait().await.is_success());
     jobs.pause("older_name").await.unwrap();
     assert!(paused());

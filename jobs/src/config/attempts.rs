@@ -6,11 +6,23 @@ use jobs_syntax::{Backoff, MAX_RETRIES};
 
 use super::value::{Form, Mistake, Raw, unquoted};
 
-/// How long an attempt may take.
-pub(super) fn timeout(raw: &Raw, name: &str) -> Result<Duration, Mistake> {
+/// Takes away what the attribute of a job says.
+pub(super) const OFF: &str = "off";
+
+/// How long an attempt may take; none where it is `off`.
+pub(super) fn timeout(raw: &Raw, name: &str) -> Result<Option<Duration>, Mistake> {
     needs_unit(raw, "a duration", name)?;
+    if let Raw::Boolean(false) = raw {
+        return Err(Mistake::new(
+            "must be a duration, not `false`",
+            format!("to take the timeout away write `{name} = \"off\"`"),
+        ));
+    }
     let text = raw.text("a duration", "30s")?;
-    jobs_syntax::parse_duration(text).map_err(|e| Mistake::syntax(text, &e))
+    if text.trim().eq_ignore_ascii_case(OFF) {
+        return Ok(None);
+    }
+    jobs_syntax::parse_timeout(text).map(Some).map_err(|e| Mistake::syntax(text, &e))
 }
 
 /// The waits before retries.

@@ -14,7 +14,7 @@ use std::fmt;
 
 use super::conf_variables::{has_variable, replace};
 use super::environment::Variables;
-use super::keys::Key;
+use super::keys::{Key, KeyError};
 use super::layer::Layer;
 use super::meant::nearest_of;
 use super::shown::shown;
@@ -170,25 +170,40 @@ impl ConfFile {
 
     /// A section as TOML has it is here a run mode that nobody chooses, and its lines would do nothing.
     fn check_sections(&self, problems: &mut Vec<Problem>) {
-        for (section, line) in &self.sections {
-            let whole =
-                self.options.iter().filter(|o| o.section == *section && o.ours.is_none()).find_map(|o| {
-                    let name = format!("{section}.{}", o.name);
-                    let known = is_ours(&name) && Key::parse(&name.split('.').collect::<Vec<_>>()).is_ok();
-                    known.then_some(name)
-                });
-            let Some(name) = whole else { continue };
+        for (section, line) in self.sections.iter().filter(|(section, _)| is_section_of_toml(section)) {
+            let bare = self.options.iter().filter(|o| o.section == *section && !o.name.contains('.'));
+            let bare = bare.map(|option| {
+                let whole = format!("{}.{}", section.to_lowercase(), option.name);
+                let parsed = Key::parse(&whole.split('.').collect::<Vec<_>>());
+                (option, whole, parsed)
+            });
+            let bare: Vec<_> = bare.collect();
+            if bare.is_empty() {
+                continue;
+            }
+            let known = bare.iter().find(|(_, _, parsed)| parsed.is_ok()).map(|(_, whole, _)| whole.as_str());
+            let help = match (known, &bare[0]) {
+                (Some(whole), _) => format!("write the whole key: {}", shown(&format!("{whole} = …"))),
+                (None, (_, whole, Err(KeyError { help: Some(help), .. }))) => {
+                    format!("write whole keys; {} is none: {help}", shown(whole))
+                }
+                _ => "write whole keys, such as `jobs.pool = 10`".to_owned(),
+            };
             problems.push(
                 Problem::new(format!(
                     "the sections of an app.conf are run modes, and {} is none",
                     shown(&format!("[{section}]"))
                 ))
                 .at(self.source.at_line(*line))
-                .help(format!(
-                    "leave the section out, and write the whole key: {}",
-                    shown(&format!("{name} = …"))
-                )),
+                .help(format!("leave the section out, and {help}")),
             );
+            // Where none is known, the help has told of the first, which is what makes it one mistake.
+            let told = usize::from(known.is_none());
+            for (option, _, parsed) in bare.into_iter().skip(told) {
+                if let Err(error) = parsed {
+                    problems.push(error.problem().at(self.source.at_line(option.line)));
+                }
+            }
         }
     }
 
@@ -374,6 +389,12 @@ impl fmt::Debug for ConfFile {
 fn is_ours(name: &str) -> bool {
     let lower = name.to_lowercase();
     lower == "module.jobs" || ["cron.", "jobs.", "job."].iter().any(|prefix| lower.starts_with(prefix))
+}
+
+/// A section that TOML has and no run mode is called by: `[jobs]`, `[cron]`, `[job.sweep]`.
+fn is_section_of_toml(section: &str) -> bool {
+    let lower = section.to_lowercase();
+    ["cron", "jobs", "job"].contains(&lower.as_str()) || is_ours(&lower)
 }
 
 /// The original takes a pair of quotes off texts, and not off numbers and booleans.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::attempts;
 use super::keys::{JobKey, Key};
 use super::layer::Layer;
 use super::value::{Form, Raw};
@@ -57,10 +58,15 @@ impl JobConfig {
         self.set(JobKey::Overlap, &Raw::Text(policy.into()))
     }
 
-    /// How long one attempt may take; longer, and it has failed.
+    /// How long one attempt may take, 1 ms at least; longer, and it has failed.
     pub fn timeout(self, timeout: Duration) -> Self {
         let text = jobs_syntax::format_duration(timeout);
         self.set(JobKey::Timeout, &Raw::Text(text))
+    }
+
+    /// Takes the timeout of the attribute away: an attempt may take as long as it does.
+    pub fn without_timeout(self) -> Self {
+        self.set(JobKey::Timeout, &Raw::Text(attempts::OFF.to_owned()))
     }
 
     /// How often a run is tried again after an attempt that failed, up to 10 000; 0 is never.

@@ -293,7 +293,20 @@ fn unknown(written: &str, key: &str, spelling: Spelling) -> KeyError {
         Spelling::Env => format!("unknown variable {}", shown(written)),
     };
     let help = match meant(key) {
-        Some(Guess::Key(key)) => format!("did you mean `{}`?", spelling.write(&key)),
+        Some(Guess::Key(near)) => {
+            let near = format!("did you mean `{}`?", spelling.write(&near));
+            // A key of a job that is also near to a setting: it may be either.
+            match key
+                .strip_prefix("jobs.")
+                .and_then(|bare| JobKey::ALL.into_iter().find(|k| k.name() == bare))
+            {
+                Some(of_a_job) => {
+                    let written = spelling.write(&format!("job.NAME.{}", of_a_job.name()));
+                    format!("{near} of a single job it is `{written}`")
+                }
+                None => near,
+            }
+        }
         Some(Guess::Later(key)) => {
             format!("`{}` would be the nearest, and is not part of this version", spelling.write(&key))
         }

@@ -60,7 +60,8 @@ pub(crate) struct JobOverrides {
     pub(crate) tz: Option<Sourced<String>>,
     pub(crate) enabled: Option<Sourced<bool>>,
     pub(crate) overlap: Option<Sourced<Overlap>>,
-    pub(crate) timeout: Option<Sourced<Duration>>,
+    /// None inside takes the timeout of the attribute away.
+    pub(crate) timeout: Option<Sourced<Option<Duration>>>,
     pub(crate) retries: Option<Sourced<u32>>,
     pub(crate) backoff: Option<Sourced<Backoff>>,
 }

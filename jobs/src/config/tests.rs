@@ -149,7 +149,7 @@ fn the_environment_wins_over_the_file_and_code_over_both() {
     assert_eq!(j.enabled, Some(Sourced { value: false, place: line(14) }));
     assert_eq!(j.overlap, Some(Sourced { value: Overlap::Skip, place: line(15) }));
     let backoff = |first, longest| Backoff::new(Duration::from_millis(first), Duration::from_millis(longest));
-    assert_eq!(j.timeout, Some(Sourced { value: Duration::from_secs(1), place: line(16) }));
+    assert_eq!(j.timeout, Some(Sourced { value: Some(Duration::from_secs(1)), place: line(16) }));
     assert_eq!(j.retries, Some(Sourced { value: 1, place: line(17) }));
     assert_eq!(j.backoff, Some(Sourced { value: backoff(1_000, 11_000), place: line(18) }));
 
@@ -171,7 +171,7 @@ fn the_environment_wins_over_the_file_and_code_over_both() {
     assert_eq!(j.overlap.as_ref().unwrap().value, Overlap::Allow);
     assert_eq!(
         j.timeout,
-        Some(Sourced { value: Duration::from_secs(2), place: var("JOBS__JOB__J__TIMEOUT") })
+        Some(Sourced { value: Some(Duration::from_secs(2)), place: var("JOBS__JOB__J__TIMEOUT") })
     );
     assert_eq!(j.retries, Some(Sourced { value: 2, place: var("JOBS__JOB__J__RETRIES") }));
     assert_eq!(
@@ -195,7 +195,7 @@ fn the_environment_wins_over_the_file_and_code_over_both() {
     assert_eq!(j.tz.as_ref().unwrap().value, "local");
     assert!(!j.enabled.as_ref().unwrap().value);
     assert_eq!(j.overlap.as_ref().unwrap().value, Overlap::BufferAll);
-    assert_eq!(j.timeout.as_ref().unwrap().value, Duration::from_millis(1));
+    assert_eq!(j.timeout.as_ref().unwrap().value, Some(Duration::from_millis(1)));
     assert_eq!(j.retries.as_ref().unwrap().value, 10_000);
     assert_eq!(j.backoff.as_ref().unwrap().value, backoff(10, 3_000));
 }

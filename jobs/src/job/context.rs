@@ -119,7 +119,7 @@ impl JobContext {
     /// Says that the run is to be given up with a reason, should this attempt return an error:
     /// [`jobs::discard`](crate::discard()), which has the rules, for this attempt.
     pub fn discard(&self, reason: impl Into<String>) -> Steered {
-        self.steer(Steer::Discard(reason.into()))
+        self.steer(Steer::discard(reason.into()))
     }
 
     fn steer(&self, steer: Steer) -> Steered {

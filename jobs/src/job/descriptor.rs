@@ -3,11 +3,12 @@
 #![allow(missing_docs, reason = "for generated code, behind `__private`")]
 
 use std::any::TypeId;
+use std::time::Duration;
 
-use jobs_syntax::Overlap;
+use jobs_syntax::{Missed, Overlap};
 
 use super::body::Erased;
-use super::options::AttemptOptions;
+use super::options::{AttemptOptions, LimitOptions};
 
 /// A job as `#[job]` found it in the source.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub struct Descriptor {
     pub startup: Option<Startup>,
     pub overlap: Option<Overlap>,
     pub attempts: AttemptOptions,
+    pub limits: LimitOptions,
     pub schedules: &'static [ScheduleDecl],
     pub states: &'static [StateDecl],
     /// The job with its default arguments, for start-up and "run now"; none where an argument has no default.
@@ -49,6 +51,9 @@ pub struct ScheduleDecl {
     pub when: WhenDecl,
     pub tz: Option<&'static str>,
     pub key: Option<&'static str>,
+    /// A slot fires later than its time by less than this.
+    pub jitter: Option<Duration>,
+    pub missed: Option<Missed>,
     /// The job with the arguments of this schedule.
     pub job: Default_,
     /// The arguments as the source has them, for pages and for the identity of the schedule; empty without any.
@@ -66,6 +71,8 @@ pub enum WhenDecl {
     Named(&'static str),
     /// `every = "24h"`.
     Every(&'static str),
+    /// `fixed_delay = "5m"`.
+    FixedDelay(&'static str),
 }
 
 /// A `#[state]` parameter.

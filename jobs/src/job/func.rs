@@ -18,7 +18,8 @@ pub struct Func {
 ///
 /// The name is what the status page, the log and [`Jobs::pause`](crate::Jobs::pause) know it by: letters
 /// `a`–`z`, digits, `_` and `-`; a wrong one is an error of the call that submits or schedules it. Several
-/// closures may go by one name; they count as one job. The closure is called once for every run and returns what a
+/// closures may go by one name; they count as one job. A name stays known as long as the instance lives, with what
+/// has become of its runs, so take it from what the work is and not from what it works on. The closure is called once for every run and returns what a
 /// function with `#[job]` may return.
 ///
 /// A closure cannot be written down, so it is bound to this process: on every store it is lost with it.

@@ -4,7 +4,7 @@ use jobs_syntax::Overlap;
 
 use super::descriptor::Descriptor;
 use super::name::JobName;
-use super::options::AttemptOptions;
+use super::options::{AttemptOptions, Limits};
 
 /// What does not change about a job while the program runs.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub(crate) struct JobInfo {
     pub(crate) descriptor: Option<&'static Descriptor>,
     pub(crate) overlap: Overlap,
     pub(crate) attempts: AttemptOptions,
+    #[allow(dead_code, reason = "the claim order will ask")]
+    pub(crate) limits: Limits,
     pub(crate) enabled: bool,
     /// The job is a closure: others may go by its name.
     pub(crate) is_func: bool,

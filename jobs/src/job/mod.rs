@@ -2,6 +2,7 @@
 
 pub(crate) mod ambient;
 pub(crate) mod argument;
+pub(crate) mod attempt;
 pub(crate) mod body;
 pub(crate) mod context;
 pub(crate) mod descriptor;
@@ -16,16 +17,18 @@ pub(crate) mod run;
 pub(crate) mod signals;
 pub(crate) mod state;
 pub(crate) mod steer;
+pub(crate) mod text;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::BoxError;
 
+pub use attempt::Attempt;
 pub use context::JobContext;
 use descriptor::Descriptor;
 pub use func::{Func, func};
-pub use run::{Attempt, Outcome, RunId, RunIdError};
+pub use run::{Outcome, RunId, RunIdError};
 pub use steer::{Steered, discard, retry_in};
 
 /// What an attempt of a job comes to.

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
 use crate::clock::Timestamp;
 
 /// The identity of a run: 128 bits that sort by the time of submission, laid out as a UUID of version 7
@@ -17,6 +15,11 @@ impl RunId {
     #[must_use]
     pub fn as_u128(self) -> u128 {
         self.0
+    }
+
+    #[allow(dead_code, reason = "the query of runs will ask")]
+    pub(crate) fn from_u128(id: u128) -> Self {
+        Self(id)
     }
 }
 
@@ -168,40 +171,6 @@ impl fmt::Display for Outcome {
         match self {
             Self::TimedOut(after) => write!(f, " after {}", jobs_syntax::format_duration(*after)),
             _ => self.message().map_or(Ok(()), |message| write!(f, ": {message}")),
-        }
-    }
-}
-
-/// One try of a run, when it is over: from [`RunHandle::attempts`](crate::RunHandle::attempts).
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Attempt {
-    /// Which attempt of its run it was, from 1.
-    pub number: u32,
-    /// When it started.
-    pub started_at: DateTime<Utc>,
-    /// When it ended.
-    pub finished_at: DateTime<Utc>,
-    /// What it came to. The run goes on after one that failed, as long as it has retries left.
-    pub outcome: Outcome,
-}
-
-/// An [`Attempt`] as it is kept.
-#[derive(Debug, Clone)]
-pub(crate) struct AttemptRecord {
-    pub(crate) number: u32,
-    pub(crate) started: Timestamp,
-    pub(crate) finished: Timestamp,
-    pub(crate) outcome: Outcome,
-}
-
-impl From<&AttemptRecord> for Attempt {
-    fn from(record: &AttemptRecord) -> Self {
-        Self {
-            number: record.number,
-            started_at: record.started.to_chrono(),
-            finished_at: record.finished.to_chrono(),
-            outcome: record.outcome.clone(),
         }
     }
 }

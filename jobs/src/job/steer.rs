@@ -10,13 +10,21 @@ use std::time::Duration;
 use jobs_syntax::format_duration;
 
 use super::ambient;
+use super::attempt::MESSAGE;
 use super::signals::Turn;
+use super::text::cut;
 
 /// What is to follow when the attempt returns an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Steer {
     RetryIn(Duration),
     Discard(String),
+}
+
+impl Steer {
+    pub(crate) fn discard(reason: String) -> Self {
+        Self::Discard(cut(reason, MESSAGE))
+    }
 }
 
 /// The last that an attempt has said, with its turn: what one says is not for the next.
@@ -88,7 +96,7 @@ pub fn retry_in(wait: Duration) -> Steered {
 /// }
 /// ```
 pub fn discard(reason: impl Into<String>) -> Steered {
-    ambient_steer("discard", Steer::Discard(reason.into()))
+    ambient_steer("discard", Steer::discard(reason.into()))
 }
 
 fn ambient_steer(function: &'static str, steer: Steer) -> Steered {

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use tokio::task::coop;
 
+use crate::job::attempt::{MESSAGE, Trace};
 use crate::job::body::{Attempt, Body};
 use crate::job::context::{JobContext, Surroundings};
 use crate::job::name::JobName;
 use crate::job::run::{Outcome, RunId};
 use crate::job::signals::{Cancellation, Signals};
-use crate::job::steer::Steer;
+use crate::job::text::cut;
 use crate::store::memory::{Claim, RunKey};
 use crate::telemetry::panics::Panic;
 use crate::telemetry::{self, panics};
@@ -34,8 +35,8 @@ pub(super) struct Failure {
     attempt: u32,
     of: u32,
     what: What,
-    /// What the job said is to follow.
-    pub(super) steer: Option<Steer>,
+    /// What is kept of it, with what the job said is to follow.
+    pub(super) trace: Option<Box<Trace>>,
     /// The work, where it may be tried again.
     pub(super) body: Option<Body>,
 }
@@ -94,15 +95,21 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> O
         Ok(attempt) => drive(attempt, &surroundings.signals, blocking, timeout).await,
         Err(panic) => End::Panicked(panic),
     };
-    let mut steer = None;
+    let mut trace = Trace::default();
     let (outcome, what) = match end {
         End::Returned(Ok(())) => (Outcome::Succeeded, None),
         End::Returned(Err(error)) => {
-            steer = surroundings.signals.steering.take(surroundings.signals.turn());
-            let message = chain(error);
+            let (message, errors) = chain(error);
+            trace = Trace::of_errors(errors);
+            trace.said = surroundings.signals.steering.take(surroundings.signals.turn());
             (Outcome::Failed(message.clone()), Some(What::Error(message)))
         }
-        End::Panicked(panic) => (Outcome::Panicked(panic.message.clone()), Some(What::Panic(panic))),
+        End::Panicked(mut panic) => {
+            panic.message = cut(panic.message, MESSAGE);
+            let backtrace = panic.backtrace.as_ref().map(ToString::to_string);
+            trace = Trace::of_panic(panic.location.clone(), backtrace);
+            (Outcome::Panicked(panic.message.clone()), Some(What::Panic(panic)))
+        }
         End::TimedOut(after) => (Outcome::TimedOut(after), Some(What::TimedOut(after))),
         End::Stopped(Cancellation::Interrupted) => (Outcome::Interrupted, None),
         End::Stopped(_) => (Outcome::Cancelled, None),
@@ -112,7 +119,10 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> O
         let _ = panics::catch(|| drop(kept.take()));
     }
     let of = retries.saturating_add(1);
-    let failure = what.map(|what| Box::new(Failure { job, id, attempt, of, what, steer, body: kept }));
+    let failure = what.map(|what| {
+        let trace = Some(Box::new(trace));
+        Box::new(Failure { job, id, attempt, of, what, trace, body: kept })
+    });
     Over { key, outcome, failure }
 }
 
@@ -170,22 +180,30 @@ async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Opt
     }
 }
 
-/// The message of an error and of its sources. Uses the error up, for its drop is code of the user as well.
-fn chain(error: BoxError) -> String {
+/// The message of an error and of its sources, together and one by one. Uses the error up, for its drop is code of the
+/// user as well.
+fn chain(error: BoxError) -> (String, Vec<String>) {
+    // An endless chain is somebody's bug, and so is one that nobody reads.
+    const MOST: usize = 100;
     // An error type's own code may panic too; it must not take the worker with it.
-    let text = panics::catch(move || {
-        let mut text = error.to_string();
+    let texts = panics::catch(move || {
+        let mut text = cut(error.to_string(), MESSAGE);
+        let mut errors = vec![text.clone()];
         let mut source = error.source();
-        while let Some(cause) = source {
-            let cause_text = cause.to_string();
+        while let Some(cause) = source.filter(|_| errors.len() < MOST) {
+            let cause_text = cut(cause.to_string(), MESSAGE);
             // Many errors already end with the text of their source.
             if !text.ends_with(&cause_text) {
                 text.push_str(": ");
                 text.push_str(&cause_text);
             }
+            errors.push(cause_text);
             source = cause.source();
         }
-        text
+        (cut(text, MESSAGE), errors)
     });
-    text.unwrap_or_else(|_| "an error that panics when it is shown or dropped".to_owned())
+    texts.unwrap_or_else(|_| {
+        let text = "an error that panics when it is shown or dropped".to_owned();
+        (text.clone(), vec![text])
+    })
 }

@@ -26,11 +26,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Reading, Timestamp};
+use crate::job::attempt::AttemptRecord;
 use crate::job::body::Body;
 use crate::job::context::Surroundings;
 use crate::job::info::JobInfo;
 use crate::job::options::Origin;
-use crate::job::run::{AttemptRecord, RunId};
+use crate::job::run::RunId;
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{Cancel, Ended, Fired, JobIx, Memory, NameTaken, RunKey, Watch};
 
@@ -261,8 +262,9 @@ impl Pool {
     ///
     /// An async job is dropped where it awaits; a plain `fn` cannot be stopped and goes on.
     pub(crate) fn cancel(&self, key: RunKey) -> bool {
+        let now = self.clock.now().wall;
         let mut shared = self.lock();
-        match shared.memory.cancel(key) {
+        match shared.memory.cancel(key, now) {
             Cancel::Gone => false,
             Cancel::Ended(ended) => {
                 drop(shared);
@@ -363,10 +365,11 @@ impl Pool {
 
     /// Ends every run that does not execute, and answers how many there were.
     pub(crate) fn drain(&self) -> usize {
+        let now = self.clock.now().wall;
         let ended = {
             let mut shared = self.lock();
             shared.drained = true;
-            shared.memory.drain()
+            shared.memory.drain(now)
         };
         let count = ended.len();
         ended.into_iter().for_each(Ended::settle);

@@ -296,9 +296,10 @@ impl Shared {
     /// Ends the attempt that a worker has made: with its run, or so that the run is tried again.
     fn end(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
         let Over { key, outcome, mut failure } = over;
-        let steer = failure.as_mut().and_then(|failed| failed.steer.take());
-        if let Some(Steer::Discard(reason)) = steer {
-            let ended = self.memory.finish(key, outcome, Some(reason), now);
+        let trace = failure.as_mut().and_then(|failed| failed.trace.take());
+        let said = trace.as_ref().and_then(|trace| trace.said.as_ref());
+        if let Some(Steer::Discard(_)) = said {
+            let ended = self.memory.finish(key, outcome, trace, now);
             return After { key, failure, follows: Follows::Discarded, ended };
         }
         // What somebody has cancelled is not tried again, also where the cancellation came too late for the attempt.
@@ -310,16 +311,16 @@ impl Shared {
             && let Some((backoff, failures)) = self.memory.may_retry(key)
             && let Some(body) = failed.body.take()
         {
-            let wait = match steer {
-                Some(Steer::RetryIn(wait)) => wait,
+            let wait = match said {
+                Some(Steer::RetryIn(wait)) => *wait,
                 _ => backoff::wait(backoff, failures, self.jitter.next()),
             };
-            self.memory.retry(key, outcome, body, wait, now);
+            self.memory.retry(key, outcome, trace, body, wait, now);
             // At shutdown the run waits to be counted as lost: the log must not promise what does not come.
             let follows = if self.closed { Follows::Nothing } else { Follows::Retry(wait) };
             return After { key, failure, follows, ended: None };
         }
-        let ended = self.memory.finish(key, outcome, None, now);
+        let ended = self.memory.finish(key, outcome, trace, now);
         After { key, failure, follows: Follows::Nothing, ended }
     }
 }

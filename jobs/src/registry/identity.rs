@@ -2,6 +2,8 @@
 
 use std::hash::{Hash, Hasher};
 
+use jobs_syntax::format_duration;
+
 use super::Timing;
 
 /// What tells a schedule from the others of its job.
@@ -25,14 +27,18 @@ impl Identity {
             (Some(given), _) => given.to_string(),
             (None, Some(name)) => name.to_string(),
             (None, None) => {
-                // One that is off has a name.
-                let Timing::At(schedule) = timing else { return "off".to_owned() };
+                let args = if self.args.is_empty() { String::new() } else { format!(" ({})", self.args) };
+                let schedule = match timing {
+                    Timing::At(schedule) => schedule,
+                    Timing::Delay(delay) => return format!("@after {}{args}", format_duration(*delay)),
+                    // One that is off has a name.
+                    Timing::Off(_) => return "off".to_owned(),
+                };
                 // The zone is a part of it, also where none is named and that means UTC.
                 let zone = match (schedule.zone(), schedule.interval()) {
                     (None, None) => "TZ=UTC ",
                     _ => "",
                 };
-                let args = if self.args.is_empty() { String::new() } else { format!(" ({})", self.args) };
                 format!("{zone}{schedule}{args}")
             }
         }
@@ -42,7 +48,7 @@ impl Identity {
     pub(crate) fn hash_base<H: Hasher>(&self, timing: &Timing, state: &mut H) {
         match self.key.as_ref().or(self.name.as_ref()) {
             Some(name) => name.hash(state),
-            None => (timing.schedule(), self.args).hash(state),
+            None => (timing.schedule(), timing.delay(), self.args).hash(state),
         }
     }
 

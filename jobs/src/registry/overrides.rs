@@ -156,7 +156,7 @@ fn whens_of<'a>(
     let declared = |decl: &'a crate::job::descriptor::ScheduleDecl| match decl.when {
         WhenDecl::Spec(text) => Written::Spec(text, Place::Code { file: descriptor.file, line: decl.line }),
         WhenDecl::Named(name) => named(name),
-        WhenDecl::Every(_) => Written::Interval,
+        WhenDecl::Every(_) | WhenDecl::FixedDelay(_) => Written::Interval,
     };
     descriptor.schedules.iter().map(declared).collect()
 }

@@ -27,6 +27,7 @@ fn job(name: &'static str, line: u32, schedules: Vec<ScheduleDecl>) -> Descripto
         startup: None,
         overlap: None,
         attempts: AttemptOptions::DEFAULT,
+        limits: crate::job::options::LimitOptions::DEFAULT,
         schedules: Box::leak(schedules.into_boxed_slice()),
         states: &[],
         default: Some(never),
@@ -34,7 +35,7 @@ fn job(name: &'static str, line: u32, schedules: Vec<ScheduleDecl>) -> Descripto
 }
 
 fn schedule(when: WhenDecl) -> ScheduleDecl {
-    ScheduleDecl { when, tz: None, key: None, job: never, args: "", line: 100 }
+    ScheduleDecl { when, tz: None, key: None, jitter: None, missed: None, job: never, args: "", line: 100 }
 }
 
 fn spec(text: &'static str) -> ScheduleDecl {
@@ -247,6 +248,10 @@ fn a_deployment_cannot_schedule_what_has_arguments_without_a_value() {
         problem.starts_with("the job `a` cannot be scheduled here: it has arguments without a value\n  --> ")
     );
     assert!(problem.ends_with("help: give its parameters `#[default = …]` at src/shop.rs:1"));
+    // The key's own line is the place, not that of the section.
+    let file = || Config::from_toml("[job.a]\nenabled = true\nschedule = \"@daily\"").unwrap();
+    let [problem] = problems([without()], |_| file()).try_into().unwrap();
+    assert!(problem.contains("--> <text>:3"), "{problem}");
     // Other overrides are fine.
     assert_eq!(problems([without()], |config| config.job("a", |job| job.enabled(false))), [""; 0]);
 }
@@ -302,6 +307,9 @@ fn timeout_retries_and_backoff_come_from_the_deployment_then_the_source() {
         attempts(source, |config| config.job("a", |job| job.timeout(Duration::from_secs(2)))),
         AttemptOptions { timeout: Some(seconds(2)), ..source }
     );
+    let without = AttemptOptions { timeout: None, ..source };
+    assert_eq!(attempts(source, |config| config.job("a", |job| job.without_timeout())), without);
+    assert_eq!(attempts(source, |config| config.environment([("JOBS__JOB__A__TIMEOUT", "off")])), without);
     assert_eq!(
         attempts(source, |config| config.environment([("JOBS__JOB__A__RETRIES", "0")])),
         AttemptOptions { retries: Some(0), ..source }

@@ -1,5 +1,7 @@
 //! When a schedule fires, if at all.
 
+use std::time::Duration;
+
 use crate::error::Place;
 use crate::schedule::Schedule;
 
@@ -7,6 +9,8 @@ use crate::schedule::Schedule;
 #[derive(Debug, Clone)]
 pub(crate) enum Timing {
     At(Schedule),
+    /// When so much time has passed since the end of its last run.
+    Delay(Duration),
     /// Never: its name is switched off in the config, in this place.
     Off(Box<Place>),
 }
@@ -19,7 +23,15 @@ impl Timing {
     pub(crate) fn schedule(&self) -> Option<&Schedule> {
         match self {
             Self::At(schedule) => Some(schedule),
-            Self::Off(_) => None,
+            Self::Delay(_) | Self::Off(_) => None,
+        }
+    }
+
+    /// How long after the end of its last run it fires.
+    pub(crate) fn delay(&self) -> Option<Duration> {
+        match self {
+            Self::Delay(delay) => Some(*delay),
+            Self::At(_) | Self::Off(_) => None,
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::error::SubmitError;
 use super::submission::RunHandle;
-use super::{Jobs, Phase};
+use super::{Inner, Jobs, Phase};
+use crate::hooks::{Event, JobChange, JobEvent};
 use crate::job::body::{Body, Template};
 use crate::job::descriptor::Descriptor;
 use crate::job::options::Origin;
@@ -15,7 +16,7 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// A name that no job has, with the nearest one; a job with arguments that have no value; an instance that has
+    /// A name that no job has, with the nearest one or the list of all; a job with arguments that have no value; an instance that has
     /// been shut down.
     pub async fn run_now(&self, job: &str) -> Result<RunHandle, SubmitError> {
         let ix = self.job_named(job)?;
@@ -28,10 +29,10 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// A name that no job has, with the nearest one; an instance that has been shut down.
+    /// A name that no job has, with the nearest one or the list of all; an instance that has been shut down.
     pub async fn pause(&self, job: &str) -> Result<(), SubmitError> {
         let ix = self.job_named(job)?;
-        self.inner.pool.set_paused(ix, true);
+        self.set_paused(ix, true);
         Ok(())
     }
 
@@ -39,11 +40,26 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// A name that no job has, with the nearest one; an instance that has been shut down.
+    /// A name that no job has, with the nearest one or the list of all; an instance that has been shut down.
     pub async fn resume(&self, job: &str) -> Result<(), SubmitError> {
         let ix = self.job_named(job)?;
-        self.inner.pool.set_paused(ix, false);
+        self.set_paused(ix, false);
         Ok(())
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn kill_scheduler(&self) {
+        self.inner.scheduler.kill();
+    }
+
+    fn set_paused(&self, ix: JobIx, paused: bool) {
+        let Inner { pool, hooks, clock, .. } = &*self.inner;
+        let telling = hooks.bus.telling();
+        if pool.set_paused(ix, paused) != paused {
+            let what = if paused { JobChange::Paused } else { JobChange::Resumed };
+            let job = || pool.read(|memory| memory.job(ix).info.name.to_string());
+            telling.put(|| Event::Job(JobEvent { at: clock.now().wall.to_chrono(), job: job(), what }));
+        }
     }
 
     /// Takes all schedules of a job out, and says how many there were. The job itself stays and can be submitted;
@@ -51,7 +67,7 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// A name that no job has, with the nearest one; an instance that has been shut down.
+    /// A name that no job has, with the nearest one or the list of all; an instance that has been shut down.
     pub async fn remove(&self, job: &str) -> Result<usize, SubmitError> {
         let ix = self.job_named(job)?;
         let keys: Vec<_> = self.inner.scheduler.read(|timers| {
@@ -72,8 +88,16 @@ impl Jobs {
                 jobs.find(|(_, job)| job.info.descriptor.is_some_and(has_alias)).map(|(ix, _)| ix)
             };
             memory.job_named(name).or_else(by_alias).ok_or_else(|| {
-                let names = memory.jobs().map(|(_, job)| &*job.info.name);
-                SubmitError::unknown_job(name, jobs_syntax::nearest(name, names).map(str::to_owned))
+                let aliases = |job: &'static Descriptor| job.aliases.iter().copied();
+                let mut known: Vec<&str> = memory
+                    .jobs()
+                    .flat_map(|(_, job)| {
+                        std::iter::once(&*job.info.name)
+                            .chain(job.info.descriptor.into_iter().flat_map(aliases))
+                    })
+                    .collect();
+                known.sort_unstable();
+                SubmitError::unknown_job(name, &known)
             })
         })
     }

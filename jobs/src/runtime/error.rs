@@ -59,10 +59,21 @@ enum SubmitErrorKind {
     NotStarted,
     Several(usize),
     ShutDown,
-    UnknownJob { name: String, near: Option<String> },
-    NoDefault { name: String },
-    NameTaken { name: String },
-    BadName { rendered: String },
+    /// With the nearest name, or else with all.
+    UnknownJob {
+        name: String,
+        near: Option<String>,
+        known: Vec<String>,
+    },
+    NoDefault {
+        name: String,
+    },
+    NameTaken {
+        name: String,
+    },
+    BadName {
+        rendered: String,
+    },
     RefusedSchedule(Problem),
     Schedule(ScheduleError),
 }
@@ -80,8 +91,14 @@ impl SubmitError {
         Self(Box::new(SubmitErrorKind::ShutDown))
     }
 
-    pub(crate) fn unknown_job(name: &str, near: Option<String>) -> Self {
-        Self(Box::new(SubmitErrorKind::UnknownJob { name: name.to_owned(), near }))
+    /// `known` are the names and aliases of all jobs.
+    pub(crate) fn unknown_job(name: &str, known: &[&str]) -> Self {
+        let near = jobs_syntax::nearest(name, known.iter().copied()).map(str::to_owned);
+        let known = match near {
+            Some(_) => Vec::new(),
+            None => known.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        Self(Box::new(SubmitErrorKind::UnknownJob { name: name.to_owned(), near, known }))
     }
 
     pub(crate) fn no_default(name: &str) -> Self {
@@ -153,9 +170,15 @@ impl fmt::Display for SubmitError {
                  call the method of the handle that `jobs::start` gave, or run the code in `Jobs::scope`"
             ),
             SubmitErrorKind::ShutDown => f.write_str("this instance of jobs has been shut down"),
-            SubmitErrorKind::UnknownJob { name, near } => {
-                write!(f, "no job is named `{name}`")?;
-                near.as_ref().map_or(Ok(()), |near| write!(f, "; did you mean `{near}`?"))
+            SubmitErrorKind::UnknownJob { name, near, known } => {
+                match name.as_str() {
+                    "" => f.write_str("the name of the job is empty")?,
+                    name => write!(f, "no job is named `{}`", name.escape_debug())?,
+                }
+                match near {
+                    Some(near) => write!(f, "; did you mean `{near}`?"),
+                    None => f.write_str(&listed(known)),
+                }
             }
             SubmitErrorKind::NoDefault { name } => write!(
                 f,
@@ -169,6 +192,17 @@ impl fmt::Display for SubmitError {
             SubmitErrorKind::RefusedSchedule(problem) => problem.fmt(f),
             SubmitErrorKind::Schedule(error) => error.fmt(f),
         }
+    }
+}
+
+/// The names that there are, as the end of a message; of many the first.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match names.len() {
+        0 => "; there are no jobs".to_owned(),
+        count if count > SHOWN => format!("; there are {} and {} more", shown.join(", "), count - SHOWN),
+        _ => format!("; there are {}", shown.join(", ")),
     }
 }
 

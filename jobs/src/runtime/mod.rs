@@ -2,6 +2,8 @@
 
 mod control;
 mod error;
+mod events;
+mod health;
 mod instances;
 #[cfg(feature = "web")]
 mod page;
@@ -18,12 +20,14 @@ use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::Settings;
+use crate::hooks::Hooks;
 use crate::pool::Pool;
 use crate::scheduler::task::Scheduler;
 
 pub use error::{StartError, SubmitError};
+pub use health::{Condition, Health, Trouble};
 pub use scheduling::{ScheduleHandle, Scheduling};
 pub use shutdown::ShutdownReport;
 pub use snapshot::{
@@ -38,7 +42,7 @@ pub use submission::{RunHandle, Submission, Submit, Submitting, after, at, now};
 /// |---|---|
 /// | submit | [`now`](Self::now), [`after`](Self::after), [`at`](Self::at) |
 /// | schedule | [`schedule`](Self::schedule), [`every`](Self::every) |
-/// | look | [`snapshot`](Self::snapshot) |
+/// | look | [`snapshot`](Self::snapshot), [`events`](Self::events), [`health`](Self::health) |
 /// | steer a job by its name | [`run_now`](Self::run_now), [`pause`](Self::pause), [`resume`](Self::resume), [`remove`](Self::remove) |
 /// | end | [`run_until_signal`](Self::run_until_signal), [`shutdown_signal`](Self::shutdown_signal), [`shutdown`](Self::shutdown) |
 /// | say which of several instances is meant | [`scope`](Self::scope) |
@@ -53,10 +57,14 @@ pub struct Jobs {
 struct Inner {
     settings: Settings,
     clock: Arc<Clock>,
+    hooks: Arc<Hooks>,
+    tasks: Arc<supervisor::Tasks>,
     pool: Arc<Pool>,
     scheduler: Arc<Scheduler>,
     runtime: Handle,
     phase: watch::Sender<Phase>,
+    /// When the shutdown began.
+    shut_down_at: OnceLock<Timestamp>,
     scheduler_task: OnceLock<supervisor::Supervised>,
     /// Told when a shutdown is to wait no longer for what runs.
     cut_off: Notify,

@@ -13,6 +13,7 @@ use crate::error::{Place, Problem};
 use crate::registry::{self, Identity, Timing};
 use crate::schedule::{Schedule, ScheduleError};
 use crate::scheduler::timers::ScheduleKey;
+use crate::telemetry;
 
 impl Jobs {
     /// Schedules a job from now on: `"0 0 3 * * *"`, `"@daily"`, `"@every 90m"`, or the name of a schedule in the
@@ -66,7 +67,8 @@ impl<J: Submit> Scheduling<J> {
         self
     }
 
-    /// Names the schedule among those of its job. Default: its name in the config, or its canonical text.
+    /// Names the schedule among those of its job. Default: its name in the config, or its canonical text. One that the
+    /// job has already is told in the log, and gets a number: [`ScheduleHandle::key`] says `nightly#2`.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
@@ -120,7 +122,9 @@ impl<J: Submit> Scheduling<J> {
             .scheduler
             .add(ix, timing, job.__template(), identity)
             .ok_or_else(SubmitError::shut_down)?;
-        Ok(ScheduleHandle { key, jobs })
+        let handle = ScheduleHandle { key, jobs };
+        handle.warn_of_repeat();
+        Ok(handle)
     }
 }
 
@@ -170,7 +174,20 @@ impl ScheduleHandle {
         self.jobs.inner.scheduler.remove(&[self.key]) > 0
     }
 
-    /// The key of the schedule among those of its job; none when it has been taken out.
+    fn warn_of_repeat(&self) {
+        let inner = &self.jobs.inner;
+        let repeated = inner.scheduler.read(|timers| {
+            let planned = timers.get(self.key).filter(|planned| planned.identity.repeat > 1)?;
+            Some((planned.job, planned.identity.key(&planned.timing)))
+        });
+        if let Some((job, key)) = repeated {
+            let job = inner.pool.read(|memory| memory.job(job).info.name.clone());
+            telemetry::key_repeated(&job, &key);
+        }
+    }
+
+    /// The key of the schedule among those of its job: of several with the same, the second has `#2` behind it, and
+    /// so on. None when it has been taken out.
     #[must_use]
     pub fn key(&self) -> Option<String> {
         self.jobs

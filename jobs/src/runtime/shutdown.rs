@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Jobs, Phase, instances};
+use crate::hooks::{Event, ShutdownPhase};
 use crate::telemetry::{self, panics};
 
 /// How long runs that were told to stop may take to notice. Async ones notice where they await, plain functions where
@@ -91,6 +92,7 @@ impl Jobs {
     }
 
     pub(super) fn begin_shutdown(&self) {
+        let _ = self.inner.shut_down_at.set(self.inner.clock.now().wall);
         let first = self.inner.phase.send_if_modified(|phase| {
             let first = matches!(phase, Phase::Starting | Phase::Running);
             if first {
@@ -99,11 +101,17 @@ impl Jobs {
             first
         });
         if first {
+            self.tell(ShutdownPhase::Begun);
             self.close();
             let jobs = self.clone();
             // A task of its own, so that it goes on when the caller stops waiting.
             self.inner.runtime.spawn(async move { jobs.wind_down().await });
         }
+    }
+
+    fn tell(&self, phase: ShutdownPhase) {
+        let now = || self.inner.clock.now().wall.to_chrono();
+        self.inner.hooks.bus.tell(|| Event::Shutdown { at: now(), phase });
     }
 
     async fn ended(&self) -> ShutdownReport {
@@ -125,6 +133,7 @@ impl Jobs {
             () = inner.cut_off.notified() => false,
         };
         if !done {
+            self.tell(ShutdownPhase::CutOff);
             report.interrupted = inner.pool.interrupt();
             if tokio::time::timeout(TO_NOTICE, inner.pool.drained(false)).await.is_err() {
                 report.interrupted -= inner.pool.executing(true).min(report.interrupted);
@@ -146,6 +155,8 @@ impl Jobs {
 
     fn end(&self, report: ShutdownReport) {
         telemetry::shut_down(report.interrupted, report.still_running, report.lost);
+        self.tell(ShutdownPhase::Ended);
+        self.inner.hooks.bus.end();
         instances::unregister(self);
         self.inner.phase.send_replace(Phase::Ended(report));
     }
@@ -175,6 +186,7 @@ impl Drop for Keeper {
             return;
         }
         telemetry::runtime_gone();
+        let _ = jobs.inner.shut_down_at.set(jobs.inner.clock.now().wall);
         jobs.close();
         let pool = &jobs.inner.pool;
         // Of its workers some may be gone already, and their runs are not counted; those that are not will be.

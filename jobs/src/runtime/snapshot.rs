@@ -45,6 +45,8 @@ pub struct PoolSnapshot {
 pub struct JobSnapshot {
     /// Its name.
     pub name: String,
+    /// Its former names, by which it is found too.
+    pub aliases: Vec<String>,
     /// The doc comment of its function; empty where there is none.
     pub description: String,
     /// Where its function stands; none for closures and hand-written jobs.
@@ -167,10 +169,13 @@ impl PreviousRun {
 }
 
 impl Snapshot {
-    /// One job, by its name.
+    /// One job, by its name or an alias.
     #[must_use]
     pub fn job(&self, name: &str) -> Option<&JobSnapshot> {
-        self.jobs.binary_search_by(|job| job.name.as_str().cmp(name)).ok().map(|index| &self.jobs[index])
+        match self.jobs.binary_search_by(|job| job.name.as_str().cmp(name)) {
+            Ok(index) => Some(&self.jobs[index]),
+            Err(_) => self.jobs.iter().find(|job| job.aliases.iter().any(|alias| alias == name)),
+        }
     }
 }
 
@@ -220,6 +225,10 @@ fn schedule_snapshot(planned: &Planned, now: Reading) -> ScheduleSnapshot {
             }
             (schedule.text().to_owned(), words, zone)
         }
+        Timing::Delay(delay) => {
+            let delay = jobs_syntax::format_duration(*delay);
+            (format!("@after {delay}"), format!("{delay} after the end of the last run"), None)
+        }
         Timing::Off(place) => {
             (name.unwrap_or("off").to_owned(), format!("off (switched off at {place})"), None)
         }
@@ -256,6 +265,11 @@ fn job_snapshot(job: &JobState, schedules: Vec<ScheduleSnapshot>) -> JobSnapshot
         .filter(|_| !job.paused && job.info.enabled);
     JobSnapshot {
         name: job.info.name.to_string(),
+        aliases: descriptor
+            .into_iter()
+            .flat_map(|descriptor| descriptor.aliases)
+            .map(|alias| (*alias).to_owned())
+            .collect(),
         description: descriptor.map_or_else(String::new, |descriptor| descriptor.description.to_owned()),
         place: descriptor.map(|descriptor| SourcePlace {
             module: descriptor.module,

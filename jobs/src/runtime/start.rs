@@ -7,10 +7,11 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 use super::error::{StartError, SubmitError};
-use super::supervisor::supervise;
+use super::supervisor::{Tasks, supervise};
 use super::{Inner, Jobs, Phase, RunHandle, instances};
 use crate::config::{ByHand, Config, Settings, Store};
 use crate::error::{Place, Problem};
+use crate::hooks::Hooks;
 use crate::job::ambient;
 use crate::job::body::{Body, Template};
 use crate::job::context::Surroundings;
@@ -109,7 +110,8 @@ fn assemble(
     let pool = match settings.store.value {
         Store::Memory => Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock))),
     };
-    let scheduler = Arc::new(Scheduler::new(Arc::clone(&clock), Arc::clone(&pool)));
+    let hooks = Arc::<Hooks>::default();
+    let scheduler = Arc::new(Scheduler::new(Arc::clone(&clock), Arc::clone(&pool), Arc::clone(&hooks)));
     let add = |job: Registered| {
         let ix = pool.bind_job(job.info.clone(), None);
         (ix.expect("invariant: the registry has refused names that are not unique"), job)
@@ -121,13 +123,17 @@ fn assemble(
         pool.bind_job(info, Some(type_id))
             .expect("invariant: the registry has refused names that are not unique");
     }
+    let tasks = Arc::new(Tasks::new(Arc::clone(&clock), Arc::clone(&hooks)));
     let inner = Inner {
         settings,
         clock,
+        hooks,
+        tasks,
         pool,
         scheduler,
         runtime,
         phase: watch::Sender::new(Phase::Starting),
+        shut_down_at: OnceLock::new(),
         scheduler_task: OnceLock::new(),
         cut_off: Notify::new(),
     };
@@ -158,7 +164,7 @@ impl Jobs {
         };
         inner.pool.open(surroundings, Box::new(release_after), Box::new(spawn));
         let scheduler = Arc::clone(&inner.scheduler);
-        let task = supervise(&inner.runtime, "scheduler", move || {
+        let task = supervise(&inner.runtime, &inner.tasks, "scheduler", move || {
             let scheduler = Arc::clone(&scheduler);
             async move { scheduler.run().await }
         });

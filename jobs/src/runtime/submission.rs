@@ -14,12 +14,13 @@ use super::error::SubmitError;
 use super::{Jobs, instances};
 use crate::clock::Timestamp;
 use crate::job::Job;
+use crate::job::attempt::Attempt;
 use crate::job::body::{Body, Cloned, Template};
 use crate::job::descriptor::Descriptor;
 use crate::job::func::Func;
 use crate::job::name::JobName;
 use crate::job::options::Origin;
-use crate::job::run::{Attempt, Outcome, RunId};
+use crate::job::run::{Outcome, RunId};
 use crate::pool::Closed;
 use crate::registry;
 use crate::scheduler::timers::Delay;
@@ -244,8 +245,8 @@ impl RunHandle {
 
     /// Waits until the run has ended, and says what it came to: after the last attempt, where it is tried again.
     ///
-    /// The outcomes of the last 10 000 runs are kept; asked for one before those, the answer is
-    /// [`Outcome::Unknown`]. A job that waits for another occupies its place in the pool meanwhile: in a pool
+    /// The last 10 000 runs of each job are kept for a week after their end, and its very last for longer; asked for
+    /// another, the answer is [`Outcome::Unknown`]. A job that waits for another occupies its place in the pool meanwhile: in a pool
     /// of one, for ever.
     ///
     /// # Cancel safety

@@ -1,11 +1,16 @@
 //! The task that sleeps until the plan wants to be looked at.
 
+#[cfg(feature = "testing")]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::TimeDelta;
 use tokio::sync::Notify;
 
 use super::timers::{Come, Delay, ScheduleKey, Timers};
 use crate::clock::Clock;
+use crate::hooks::bus::Telling;
+use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent};
 use crate::job::body::Template;
 use crate::pool::Pool;
 use crate::registry::{Identity, Timing};
@@ -19,12 +24,24 @@ pub(crate) struct Scheduler {
     earlier: Notify,
     clock: Arc<Clock>,
     pool: Arc<Pool>,
+    hooks: Arc<Hooks>,
+    /// A test wants the task to panic.
+    #[cfg(feature = "testing")]
+    killed: AtomicBool,
 }
 
 impl Scheduler {
-    pub(crate) fn new(clock: Arc<Clock>, pool: Arc<Pool>) -> Self {
+    pub(crate) fn new(clock: Arc<Clock>, pool: Arc<Pool>, hooks: Arc<Hooks>) -> Self {
         let timers = Mutex::new(Timers::new(clock.now()));
-        Self { timers, earlier: Notify::new(), clock, pool }
+        Self {
+            timers,
+            earlier: Notify::new(),
+            clock,
+            pool,
+            hooks,
+            #[cfg(feature = "testing")]
+            killed: AtomicBool::new(false),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Timers> {
@@ -43,8 +60,15 @@ impl Scheduler {
         let now = self.clock.now();
         // That does not change while the program runs.
         let enabled = self.pool.read(|memory| memory.job(job).info.enabled);
+        let telling = self.hooks.bus.telling();
         let mut timers = self.lock();
         let (key, wake) = timers.add(job, timing, template, identity, enabled, now)?;
+        if telling.is_heard()
+            && let Some(planned) = timers.get(key)
+        {
+            let schedule = planned.identity.key(&planned.timing);
+            self.tell(&telling, job, schedule, ScheduleChange::Added);
+        }
         self.sweep_if_crowded(timers);
         if wake {
             self.earlier.notify_one();
@@ -75,13 +99,32 @@ impl Scheduler {
             let mut timers = self.lock();
             keys.iter().filter_map(|key| timers.remove(*key)).collect()
         };
+        let telling = self.hooks.bus.telling();
+        if telling.is_heard() {
+            for planned in &removed {
+                let schedule = planned.identity.key(&planned.timing);
+                self.tell(&telling, planned.job, schedule, ScheduleChange::Removed);
+            }
+        }
         removed.len()
+    }
+
+    fn tell(&self, telling: &Telling<'_>, job: JobIx, schedule: String, what: ScheduleChange) {
+        let at = self.clock.now().wall.to_chrono();
+        let job = self.pool.read(|memory| memory.job(job).info.name.to_string());
+        telling.put(|| Event::Schedule(ScheduleEvent { at, job, schedule, what }));
     }
 
     /// Fires nothing any more.
     pub(crate) fn close(&self) {
         self.lock().close();
         self.earlier.notify_one();
+    }
+
+    /// Lets the task panic when it next fires or releases something, in the middle of that.
+    #[cfg(feature = "testing")]
+    pub(crate) fn kill(&self) {
+        self.killed.store(true, Ordering::SeqCst);
     }
 
     /// Reads the plan. Keep it short.
@@ -98,12 +141,23 @@ impl Scheduler {
             let (now, shift) = self.clock.look();
             if let Some(shift) = shift {
                 telemetry::clock_moved(shift.nanos, shift.suspended);
+                self.hooks.bus.tell(|| Event::ClockMoved {
+                    at: now.wall.to_chrono(),
+                    by: TimeDelta::nanoseconds(shift.nanos),
+                    suspended: shift.suspended,
+                });
             }
             self.lock().take_due(now, &mut come);
+            #[cfg(feature = "testing")]
+            let works = !come.firings.is_empty() || !come.releases.is_empty();
             if !come.firings.is_empty() {
                 self.pool.fire(&mut come.firings, now, &mut fates);
             }
             self.pool.release(&mut come.releases);
+            #[cfg(feature = "testing")]
+            if works && self.killed.swap(false, Ordering::SeqCst) {
+                panic!("a test has killed the scheduler");
+            }
             let missed = {
                 let mut timers = self.lock();
                 timers.tally(&mut come, &mut fates);

@@ -121,6 +121,8 @@ pub(crate) struct Timers {
     hasher: RandomState,
     /// Until when the scheduler's task sleeps; what is armed for later need not wake it.
     sleeps_until: Option<Elapsed>,
+    /// When that task has to have looked at the plan again.
+    wanted_at: Elapsed,
     /// When so many timers are armed, those that no longer count are swept out.
     sweep_at: usize,
     closed: bool,
@@ -138,6 +140,7 @@ impl Timers {
             repeats: HashMap::new(),
             hasher: RandomState::new(),
             sleeps_until: Some(Elapsed::ZERO),
+            wanted_at: now.elapsed,
             sweep_at: FIRST_SWEEP,
             closed: false,
         }
@@ -209,6 +212,7 @@ impl Timers {
         if wake {
             // One wake is enough, until the task has looked again.
             self.sleeps_until = None;
+            self.wanted_at = at.max(now.elapsed);
         }
         wake
     }
@@ -371,6 +375,12 @@ impl Timers {
     /// The task goes to sleep until then.
     pub(crate) fn sleep_until(&mut self, until: Elapsed) {
         self.sleeps_until = Some(until);
+        self.wanted_at = until;
+    }
+
+    /// For how long the task should have looked at the plan by now, and has not.
+    pub(crate) fn late(&self, now: Reading) -> Duration {
+        now.elapsed.since(self.wanted_at)
     }
 
     /// The wall clock was set back: whatever follows it is armed anew.

@@ -9,10 +9,12 @@
 //!     └────► skipped
 //! ```
 //!
-//! The runs that ended last are kept, so that their outcome can be asked for afterwards. Whoever waits for an outcome
-//! is told by the caller, who also drops the values that come out: dropping may call code of the user and must
-//! happen outside the lock.
+//! A run that has ended stays where it is until it is forgotten, so that its outcome can be asked for afterwards. Whoever
+//! waits for an outcome is told by the caller, who also drops the values that come out: dropping may call code of the
+//! user and must happen outside the lock.
 
+mod by_id;
+mod details;
 mod history;
 
 use std::any::TypeId;
@@ -25,13 +27,18 @@ use tokio::sync::oneshot;
 
 use super::slab::{Key, Slab};
 use crate::clock::Timestamp;
+use crate::job::attempt::{AttemptRecord, Trace};
 use crate::job::body::Body;
 use crate::job::info::JobInfo;
 use crate::job::name::JobName;
 use crate::job::options::Origin;
-use crate::job::run::{AttemptRecord, Outcome, RunId, RunIds};
+use crate::job::run::{Outcome, RunId, RunIds};
+use crate::job::steer::Steer;
 use crate::telemetry::panics;
-use history::{Failures, History, Kept};
+use by_id::ById;
+use details::Details;
+pub(crate) use history::Retention;
+use history::Ring;
 
 /// The place of a job among those of its instance. Jobs are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,6 +60,11 @@ pub(crate) struct JobState {
     #[expect(clippy::box_collection, reason = "a job of which no run ever waits pays 8 bytes, not 32")]
     waiting: Option<Box<VecDeque<RunKey>>>,
     pub(crate) previous: Option<Box<Previous>>,
+    /// Its runs that have ended and are kept.
+    ended: Option<Box<Ring>>,
+    /// The live runs of slots, where a slot may cancel them.
+    #[expect(clippy::box_collection, reason = "of few jobs")]
+    cancellable: Option<Box<Vec<RunKey>>>,
 }
 
 impl JobState {
@@ -88,16 +100,33 @@ struct Run {
     attempt: u32,
     /// How many attempts may follow the first.
     retries: u32,
+    /// The work, while it waits.
     body: Option<Body>,
-    failures: Failures,
+    details: Details,
+}
+
+impl Run {
+    fn is_live(&self) -> bool {
+        !matches!(self.state, State::Ended { .. })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    Scheduled { due: Timestamp },
+    Scheduled {
+        due: Timestamp,
+    },
     Waiting,
     Available,
-    Running { worker: u32, started: Timestamp },
+    Running {
+        worker: u32,
+        started: Timestamp,
+    },
+    /// With the start of its last attempt, or its end where there was none.
+    Ended {
+        started: Timestamp,
+        finished: Timestamp,
+    },
 }
 
 /// A run that a worker may now execute.
@@ -190,8 +219,13 @@ pub(crate) struct Memory {
     jobs: Vec<JobState>,
     by_name: HashMap<JobName, JobIx>,
     by_type: HashMap<TypeId, JobIx, BuildHasherDefault<TypeIdHasher>>,
+    /// Those that are live and those that are kept.
     runs: Slab<Run>,
-    history: History,
+    live: usize,
+    by_id: ById,
+    retention: Retention,
+    /// Bytes of text in runs that are kept.
+    text: usize,
     /// Available runs, in the order in which they became so. A key whose run was cancelled is passed over.
     queue: VecDeque<RunKey>,
     queued: usize,
@@ -207,13 +241,22 @@ impl Memory {
             by_name: HashMap::new(),
             by_type: HashMap::default(),
             runs: Slab::new(),
-            history: History::default(),
+            live: 0,
+            by_id: ById::default(),
+            retention: Retention::default(),
+            text: 0,
             queue: VecDeque::new(),
             queued: 0,
             running: 0,
             waiters: HashMap::new(),
             ids: RunIds::new(entropy),
         }
+    }
+
+    /// How long runs are kept from now on.
+    #[allow(dead_code, reason = "the config will have it")]
+    pub(crate) fn retain(&mut self, retention: Retention) {
+        self.retention = retention;
     }
 
     // Jobs.
@@ -235,6 +278,8 @@ impl Memory {
             slot_live: 0,
             waiting: None,
             previous: None,
+            ended: None,
+            cancellable: None,
         });
         Ok(ix)
     }
@@ -276,7 +321,7 @@ impl Memory {
 
     /// Runs that have not ended, in whatever state.
     pub(crate) fn live(&self) -> usize {
-        self.runs.len()
+        self.live
     }
 
     // Runs.
@@ -340,7 +385,7 @@ impl Memory {
         let cancelling = match overlap {
             Overlap::Skip => return Fired::Skipped(body),
             Overlap::BufferOne if state.waiting() > 0 => return Fired::Skipped(body),
-            Overlap::CancelOther => Some(self.cancel_slots(job)),
+            Overlap::CancelOther => Some(self.cancel_slots(job, now)),
             _ => None,
         };
         let idle_now = self.job(job).slot_live == 0;
@@ -355,12 +400,11 @@ impl Memory {
     }
 
     /// Ends every run of a slot of `job` that has not started, and names the workers of those that have.
-    fn cancel_slots(&mut self, job: JobIx) -> Cancelling {
+    fn cancel_slots(&mut self, job: JobIx, now: Timestamp) -> Cancelling {
         let mut cancelling = Cancelling::default();
-        let live = |run: &Run| run.job == job && run.slot.is_some();
-        let keys: Vec<_> = self.runs.iter().filter(|(_, run)| live(run)).map(|(key, _)| key).collect();
+        let keys = self.job(job).cancellable.as_deref().cloned().unwrap_or_default();
         for key in keys {
-            match self.cancel(key) {
+            match self.cancel(key, now) {
                 Cancel::Running(worker) => cancelling.workers.push(worker),
                 Cancel::Ended(ended) => cancelling.ended.push(ended),
                 Cancel::Gone => {}
@@ -374,6 +418,9 @@ impl Memory {
         loop {
             let key = self.queue.pop_front()?;
             let Some(run) = self.runs.get_mut(key) else { continue };
+            if run.state != State::Available {
+                continue;
+            }
             let Some(body) = run.body.take() else { continue };
             run.state = State::Running { worker, started: now };
             run.attempt = run.attempt.saturating_add(1);
@@ -415,6 +462,7 @@ impl Memory {
         &mut self,
         key: RunKey,
         outcome: Outcome,
+        trace: Option<Box<Trace>>,
         body: Body,
         wait: Duration,
         now: Timestamp,
@@ -423,7 +471,13 @@ impl Memory {
         let State::Running { started, .. } = run.state else {
             unreachable!("invariant: only the worker that executes a run ends its attempt")
         };
-        run.failures.add(AttemptRecord { number: run.attempt, started, finished: now, outcome });
+        run.details.add_failure(AttemptRecord {
+            number: run.attempt,
+            started,
+            finished: now,
+            outcome,
+            trace,
+        });
         run.state = State::Scheduled { due: now.saturating_add(wait) };
         run.body = Some(body);
         let job = run.job;
@@ -434,69 +488,112 @@ impl Memory {
     }
 
     /// A run that was claimed has come to its end. Its waiting successor becomes available in the same step.
-    /// `discarded` is the reason of a job that has given the run up.
+    /// Where the job has given it up, what it came to is that.
     pub(crate) fn finish(
         &mut self,
         key: RunKey,
         outcome: Outcome,
-        discarded: Option<String>,
+        trace: Option<Box<Trace>>,
         now: Timestamp,
     ) -> Option<Ended> {
-        let State::Running { started, .. } = self.runs.get(key)?.state else { return None };
-        let Run { id, slot, job: ix, attempt, mut failures, .. } = self.runs.remove(key)?;
-        self.running -= 1;
-        let waiters = self.waiters_of(key);
-        let success = outcome.is_success().then_some((attempt, started, now));
-        if success.is_none() {
-            failures.add(AttemptRecord { number: attempt, started, finished: now, outcome: outcome.clone() });
+        let run = self.runs.get_mut(key)?;
+        let State::Running { started, .. } = run.state else { return None };
+        let discarded = match trace.as_ref().and_then(|trace| trace.said.as_ref()) {
+            Some(Steer::Discard(reason)) => Some(reason.clone()),
+            _ => None,
+        };
+        let (id, slot, ix) = (run.id, run.slot, run.job);
+        if !outcome.is_success() {
+            let number = run.attempt;
+            let record = AttemptRecord { number, started, finished: now, outcome: outcome.clone(), trace };
+            run.details.add_failure(record);
         }
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
+        self.running -= 1;
+        let waiters = self.waiters_of(key);
         let told = if waiters.is_empty() { None } else { Some(outcome.clone()) };
-        self.history.add(Kept { key, outcome: outcome.clone(), failures, success });
-        let previous = Previous { id, slot, started, finished: now, outcome };
         let job = &mut self.jobs[ix.0 as usize];
         job.running -= 1;
-        job.ended(previous);
+        job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
+        self.end(key, started, outcome, now);
         if slot.is_some() {
-            self.slot_ended(ix);
+            self.slot_ended(ix, key);
         }
         told.map(|outcome| Ended { outcome, waiters, body: None })
     }
 
+    /// The run has ended: it stays in its place, and others are forgotten.
+    fn end(&mut self, key: RunKey, started: Timestamp, outcome: Outcome, now: Timestamp) {
+        let run = self.runs.get_mut(key).expect("invariant: a run that ends is known");
+        run.state = State::Ended { started, finished: now };
+        run.details.end(outcome);
+        let text = run.details.text();
+        let ix = run.job;
+        self.live -= 1;
+        self.text += text;
+        self.jobs[ix.0 as usize].ended.get_or_insert_default().push(key, now, text);
+        self.forget(ix, now);
+    }
+
+    /// Forgets runs of a job that are not to be kept any more: a few, for everybody waits meanwhile.
+    fn forget(&mut self, ix: JobIx, now: Timestamp) {
+        const AT_A_TIME: usize = 8;
+        let Some(ring) = &mut self.jobs[ix.0 as usize].ended else { return };
+        for _ in 0..AT_A_TIME {
+            let crowded = self.text > history::TEXT_OF_ALL;
+            let Some(key) = ring.outdated(&self.retention, crowded, now) else { return };
+            let text = self.runs.remove(key).map_or(0, |run| run.details.text());
+            self.text -= text;
+            ring.pop(text);
+            let ended = |run: &Run| match run.state {
+                State::Ended { finished, .. } => Some(finished),
+                _ => None,
+            };
+            ring.oldest_ended(ring.first().and_then(|key| self.runs.get(key)).and_then(ended));
+        }
+    }
+
     /// The attempts of a run that are over, the oldest first; none when the run is not kept any more.
     pub(crate) fn attempts(&self, key: RunKey) -> Vec<AttemptRecord> {
-        if let Some(run) = self.runs.get(key) {
-            return run.failures.all().to_vec();
+        let Some(run) = self.runs.get(key) else { return Vec::new() };
+        let mut attempts = run.details.failures().to_vec();
+        if let State::Ended { started, finished } = run.state
+            && run.details.outcome().is_success()
+        {
+            let outcome = Outcome::Succeeded;
+            let number = run.attempt;
+            attempts.push(AttemptRecord { number, started, finished, outcome, trace: None });
         }
-        self.history.get(key).map_or_else(Vec::new, Kept::attempts)
+        attempts
     }
 
     /// Ends a run that has not started, or names the worker that executes it.
-    pub(crate) fn cancel(&mut self, key: RunKey) -> Cancel {
-        let Some(run) = self.runs.get(key) else { return Cancel::Gone };
-        if let State::Running { worker, .. } = run.state {
-            return Cancel::Running(worker);
+    pub(crate) fn cancel(&mut self, key: RunKey, now: Timestamp) -> Cancel {
+        match self.runs.get(key).map(|run| run.state) {
+            None | Some(State::Ended { .. }) => Cancel::Gone,
+            Some(State::Running { worker, .. }) => Cancel::Running(worker),
+            Some(_) => self.end_unstarted(key, Outcome::Cancelled, now).map_or(Cancel::Gone, Cancel::Ended),
         }
-        self.end_unstarted(key, Outcome::Cancelled).map_or(Cancel::Gone, Cancel::Ended)
     }
 
     /// Ends every run that does not execute, at shutdown.
-    pub(crate) fn drain(&mut self) -> Vec<Ended> {
+    pub(crate) fn drain(&mut self, now: Timestamp) -> Vec<Ended> {
         // Successors of runs that are ended here must not be promoted but end as well.
         for job in &mut self.jobs {
             job.waiting = None;
         }
-        let unstarted = |run: &Run| !matches!(run.state, State::Running { .. });
+        let unstarted = |run: &Run| run.is_live() && !matches!(run.state, State::Running { .. });
         let keys: Vec<_> = self.runs.iter().filter(|(_, run)| unstarted(run)).map(|(key, _)| key).collect();
-        keys.into_iter().filter_map(|key| self.end_unstarted(key, Outcome::Lost)).collect()
+        keys.into_iter().filter_map(|key| self.end_unstarted(key, Outcome::Lost, now)).collect()
     }
 
-    fn end_unstarted(&mut self, key: RunKey, outcome: Outcome) -> Option<Ended> {
-        let Run { id, state, body, slot, job: ix, failures, .. } = self.runs.remove(key)?;
-        let job = self.job_mut(ix);
+    fn end_unstarted(&mut self, key: RunKey, outcome: Outcome, now: Timestamp) -> Option<Ended> {
+        let run = self.runs.get_mut(key)?;
+        let (id, slot, ix, state, body) = (run.id, run.slot, run.job, run.state, run.body.take());
+        let last = run.details.failures().last().map(|last| (last.started, last.finished));
+        let job = &mut self.jobs[ix.0 as usize];
         // What never started is no previous run.
-        if let Some(last) = failures.all().last() {
-            let (started, finished) = (last.started, last.finished);
+        if let Some((started, finished)) = last {
             job.ended(Previous { id, slot, started, finished, outcome: outcome.clone() });
         }
         match state {
@@ -510,18 +607,21 @@ impl Memory {
                     waiting.retain(|other| *other != key);
                 }
             }
-            State::Running { .. } => unreachable!("invariant: the run has not started"),
+            State::Running { .. } | State::Ended { .. } => {
+                unreachable!("invariant: the run waits")
+            }
         }
+        self.end(key, last.map_or(now, |(started, _)| started), outcome.clone(), now);
         if slot.is_some() {
-            self.slot_ended(ix);
+            self.slot_ended(ix, key);
         }
-        self.history.add(Kept { key, outcome: outcome.clone(), failures, success: None });
         Some(Ended { outcome, waiters: self.waiters_of(key), body })
     }
 
     /// The outcome of a run: as it was, or to be told.
     pub(crate) fn watch(&mut self, key: RunKey) -> Watch {
-        if self.runs.get(key).is_some() {
+        let Some(run) = self.runs.get(key) else { return Watch::Gone };
+        if run.is_live() {
             let (sender, receiver) = oneshot::channel();
             let waiters = self.waiters.entry(key).or_default();
             if waiters.len() == waiters.capacity() {
@@ -532,7 +632,7 @@ impl Memory {
             waiters.push(sender);
             return Watch::Pending(receiver);
         }
-        self.history.get(key).map_or(Watch::Gone, |kept| Watch::Ended(kept.outcome.clone()))
+        Watch::Ended(run.details.outcome())
     }
 
     fn waiters_of(&mut self, key: RunKey) -> Vec<oneshot::Sender<Outcome>> {
@@ -554,9 +654,19 @@ impl Memory {
             account.slot_live += 1;
         }
         let retries = account.info.attempts.retries(origin);
-        let failures = Failures::default();
-        let run = Run { id, job, slot, state, attempt: 0, retries, body: Some(body), failures };
-        (id, self.runs.insert(run))
+        let details = Details::default();
+        let run = Run { id, job, slot, state, attempt: 0, retries, body: Some(body), details };
+        let known = self.runs.len();
+        let key = self.runs.insert(run);
+        self.live += 1;
+        self.by_id.push(id, key, known, |key| self.runs.get(key).is_some());
+        if slot.is_some() {
+            let account = self.job_mut(job);
+            if account.info.overlap == Overlap::CancelOther {
+                account.cancellable.get_or_insert_default().push(key);
+            }
+        }
+        (id, key)
     }
 
     fn make_available(&mut self, job: JobIx, key: RunKey) {
@@ -566,9 +676,12 @@ impl Memory {
     }
 
     /// A run of a slot has ended: when it was the last that ran, its successor's turn has come.
-    fn slot_ended(&mut self, job: JobIx) {
+    fn slot_ended(&mut self, job: JobIx, run: RunKey) {
         let state = self.job_mut(job);
         state.slot_live -= 1;
+        if let Some(cancellable) = &mut state.cancellable {
+            cancellable.retain(|key| *key != run);
+        }
         let waiting = state.waiting();
         if waiting == 0 || state.slot_live as usize > waiting {
             return;

@@ -76,9 +76,15 @@ pub(crate) fn missed(schedules: usize, slots: u64) {
 }
 
 /// A task of ours panicked: a bug of `jobs`.
-pub(crate) fn task_died(task: &str, panic: &Panic) {
+pub(crate) fn task_died(task: &str, panic: &Panic, restart_in: Duration) {
     let location = panic.location.as_deref().unwrap_or("unknown");
-    tracing::error!(task, panic = panic.message, location, "a task of jobs died and is started again");
+    tracing::error!(
+        task,
+        panic = panic.message,
+        location,
+        ?restart_in,
+        "a task of jobs died and is started again"
+    );
 }
 
 /// Somebody has done something on the status page.
@@ -112,6 +118,16 @@ pub(crate) fn runtime_gone() {
 /// The system does not let us listen for signals.
 pub(crate) fn no_signals(error: &std::io::Error) {
     tracing::error!(%error, "cannot listen for signals: the program will not shut down by Ctrl-C or SIGTERM");
+}
+
+/// A schedule has the key of another of its job.
+pub(crate) fn key_repeated(job: &str, key: &str) {
+    tracing::warn!(
+        job,
+        key,
+        "the same schedule stands on the job more than once; each fires, and gets a number behind its key: \
+         give it a `key` of its own to tell it from the others for good"
+    );
 }
 
 /// The config speaks of the status page, which this program does not serve.

@@ -8,6 +8,9 @@ use crate::{MAX_TEXT, SyntaxError, SyntaxErrorKind as Kind};
 /// The shortest interval.
 pub const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
+/// The shortest timeout: what is below it, no attempt could keep.
+pub const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+
 /// The longest duration, as in Go: 2⁶³ − 1 nanoseconds, 292 years.
 pub const MAX_DURATION: Duration = Duration::from_nanos(i64::MAX as u64);
 
@@ -46,6 +49,23 @@ pub fn parse_duration(text: &str) -> Result<Duration, SyntaxError> {
 /// As [`parse_duration`], and for an interval that is too short.
 pub fn parse_interval(text: &str) -> Result<Duration, SyntaxError> {
     interval(Piece::whole(text))
+}
+
+/// [`parse_duration`] for the time that an attempt may take, which is at least [`MIN_TIMEOUT`].
+///
+/// # Errors
+///
+/// As [`parse_duration`], and for a timeout that is too short.
+pub fn parse_timeout(text: &str) -> Result<Duration, SyntaxError> {
+    let text = Piece::whole(text);
+    let duration = parse(text)?;
+    if duration < MIN_TIMEOUT {
+        let text = text.trim();
+        return Err(text
+            .error(Kind::DurationTooShort, format!("timeout {} is below 1ms", quoted(text.text())))
+            .with_help("the shortest timeout is `1ms`"));
+    }
+    Ok(duration)
 }
 
 pub(crate) fn interval(text: Piece<'_>) -> Result<Duration, SyntaxError> {

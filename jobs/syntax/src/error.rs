@@ -80,7 +80,8 @@ pub enum SyntaxErrorKind {
     ZeroDuration,
     /// A duration below zero.
     NegativeDuration,
-    /// An interval below [`MIN_INTERVAL`](crate::MIN_INTERVAL), or a wait below [`MIN_BACKOFF`](crate::MIN_BACKOFF).
+    /// An interval below [`MIN_INTERVAL`](crate::MIN_INTERVAL), a wait below [`MIN_BACKOFF`](crate::MIN_BACKOFF), or a
+    /// timeout below [`MIN_TIMEOUT`](crate::MIN_TIMEOUT).
     DurationTooShort,
     /// A duration above [`MAX_DURATION`](crate::MAX_DURATION).
     DurationTooLong,

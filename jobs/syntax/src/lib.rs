@@ -104,6 +104,16 @@
 //! The waits before the retries of a run: `1s..10m` begins with one second and doubles up to ten minutes, `30s` is
 //! thirty seconds each time. A wait is 10 ms at least, so that what fails at once is not tried in a busy loop.
 //!
+//! # Rates
+//!
+//! `100/1m` is a hundred attempts in a minute, and a hundred at once after a rest: the size of a token bucket and the
+//! time that fills it.
+//!
+//! # Missed slots
+//!
+//! `skip`, `once` or `all` say which of the slots that were missed are made up for; `all within 6h` only those of the
+//! last six hours.
+//!
 //! # Zones
 //!
 //! A zone is a name of the tz database (`Europe/Oslo`), `UTC`, `local`, or an offset (`+05:30`). This crate looks at
@@ -123,6 +133,7 @@
 //! | of a job | `a`–`z`, digits, `_`, `-` | [`check_job_name`] |
 //! | of a schedule | `cron.` and letters, digits, `_`, `-`, with single dots between parts | [`check_schedule_name`] |
 //! | key of a schedule | letters, digits, `_`, `-`, `.`, `:` | [`check_schedule_key`] |
+//! | of a queue | `a`–`z`, digits, `_`, `-` | [`check_queue_name`] |
 //!
 //! Each is 128 bytes long at most.
 //!
@@ -157,11 +168,13 @@ mod duration;
 mod error;
 mod field;
 mod item;
+mod missed;
 mod name;
 mod nearest;
 mod overlap;
 mod piece;
 mod print;
+mod rate;
 mod render;
 mod schedule_text;
 mod spec;
@@ -172,11 +185,17 @@ mod zone;
 pub use backoff::{Backoff, MAX_RETRIES, MIN_BACKOFF};
 pub use calendar::CivilDay;
 pub use cron::{CronSpec, Stars};
-pub use duration::{MAX_DURATION, MIN_INTERVAL, format_duration, parse_duration, parse_interval};
+pub use duration::{
+    MAX_DURATION, MIN_INTERVAL, MIN_TIMEOUT, format_duration, parse_duration, parse_interval, parse_timeout,
+};
 pub use error::{SyntaxError, SyntaxErrorKind};
-pub use name::{MAX_NAME, check_job_name, check_schedule_key, check_schedule_name};
+pub use missed::{Missed, MissedPolicy};
+pub use name::{
+    DEFAULT_QUEUE, MAX_NAME, check_job_name, check_queue_name, check_schedule_key, check_schedule_name,
+};
 pub use nearest::nearest;
 pub use overlap::Overlap;
+pub use rate::Rate;
 pub use schedule_text::ScheduleText;
 pub use spec::{MAX_TEXT, Spec, When};
 pub use zone::parse_zone_name;

@@ -5,6 +5,9 @@ use crate::{SyntaxError, SyntaxErrorKind as Kind, nearest};
 /// The longest name of a job, name of a schedule, or key.
 pub const MAX_NAME: usize = 128;
 
+/// The queue of jobs that name none.
+pub const DEFAULT_QUEUE: &str = "default";
+
 /// What the name of a schedule begins with.
 pub(crate) const PREFIX: &str = "cron.";
 
@@ -90,6 +93,21 @@ pub fn check_schedule_key(text: &str) -> Result<(), SyntaxError> {
     check_length(key, "schedule key", rule)?;
     let Some(char) = key.find_char(|char| !allowed(char)) else { return Ok(()) };
     Err(unexpected(char, "schedule key", text, rule, &fixed(text, allowed)))
+}
+
+/// Checks the name of a queue: `a` to `z`, digits, `_` and `-`, up to [`MAX_NAME`] bytes.
+///
+/// # Errors
+///
+/// Any other text, with a name that is near it.
+pub fn check_queue_name(text: &str) -> Result<(), SyntaxError> {
+    let allowed =
+        |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || matches!(char, '_' | '-');
+    let rule = "the name of a queue has `a` to `z`, digits, `_` and `-`";
+    let name = Piece::whole(text);
+    check_length(name, "queue name", rule)?;
+    let Some(char) = name.find_char(|char| !allowed(char)) else { return Ok(()) };
+    Err(unexpected(char, "queue name", text, rule, &fixed(&text.to_ascii_lowercase(), allowed)))
 }
 
 /// Whether a text is `cron` in another case, or a slip away from it.

@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 
 use jobs_syntax::{
     Backoff, Overlap, ScheduleText, Spec, SyntaxError, check_job_name, check_schedule_key,
-    check_schedule_name, parse_duration, parse_interval, parse_zone_name,
+    check_schedule_name, parse_duration, parse_interval, parse_timeout, parse_zone_name,
 };
 
 type Parser = fn(&str) -> Result<(), SyntaxError>;
 
-const FILES: [(&str, &str, Parser); 10] = [
+const FILES: [(&str, &str, Parser); 11] = [
     ("spec", include_str!("refusals/spec.txt"), |text| Spec::parse(text).map(drop)),
     ("schedule_text", include_str!("refusals/schedule_text.txt"), |text| ScheduleText::parse(text).map(drop)),
     ("duration", include_str!("refusals/duration.txt"), |text| parse_duration(text).map(drop)),
     ("interval", include_str!("refusals/interval.txt"), |text| parse_interval(text).map(drop)),
+    ("timeout", include_str!("refusals/timeout.txt"), |text| parse_timeout(text).map(drop)),
     ("zone", include_str!("refusals/zone.txt"), |text| parse_zone_name(text).map(drop)),
     ("overlap", include_str!("refusals/overlap.txt"), |text| Overlap::parse(text).map(drop)),
     ("backoff", include_str!("refusals/backoff.txt"), |text| Backoff::parse(text).map(drop)),

@@ -44,6 +44,7 @@ fn job() -> JobIx {
         descriptor: None,
         overlap,
         attempts: crate::job::options::AttemptOptions::DEFAULT,
+        limits: crate::job::options::Limits::DEFAULT,
         enabled: true,
         is_func: true,
     };

@@ -1,76 +1,76 @@
-//! What is remembered of runs: the attempts that failed, and what those came to that have ended.
+//! What is remembered of runs that have ended: which, how long, and where the next to be forgotten stands.
+//!
+//! A run stays in its place when it ends, so that whoever has its key finds it. What ends with it is the list below:
+//! one for each job, in the order in which its runs have ended, from which the oldest go when there are too many, when
+//! they are too old, or when what they have to tell takes too much room.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::RunKey;
 use crate::clock::Timestamp;
-use crate::job::run::{AttemptRecord, Outcome};
 
-/// Of how many runs the outcome is kept after their end, over all jobs.
-pub(super) const KEPT: usize = 10_000;
+/// How long runs are kept after their end. The last run of a job is kept however old it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub(crate) age: Duration,
+    /// For each job.
+    pub(crate) count: usize,
+}
 
-/// Of how many attempts of a run the account is kept: the last.
-pub(super) const KEPT_ATTEMPTS: usize = 100;
+impl Default for Retention {
+    /// A week, and ten thousand runs of each job.
+    fn default() -> Self {
+        Self { age: Duration::from_secs(7 * 86_400), count: 10_000 }
+    }
+}
 
-/// The attempts of a run that did not succeed; of most runs there is none.
+/// What the messages and backtraces of the kept runs of one job may take, in bytes.
+pub(super) const TEXT_OF_JOB: usize = 16 << 20;
+
+/// The same over all jobs. A job that adds to more than that gives up its own oldest.
+pub(super) const TEXT_OF_ALL: usize = 256 << 20;
+
+/// The runs of a job that have ended, the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Failures(
-    #[expect(clippy::box_collection, reason = "8 bytes, not 24, for what is rare")]
-    Option<Box<Vec<AttemptRecord>>>,
-);
+pub(super) struct Ring {
+    keys: VecDeque<RunKey>,
+    /// When the oldest ended, so that asking for its age does not touch it.
+    oldest: Option<Timestamp>,
+    text: usize,
+}
 
-impl Failures {
-    pub(super) fn add(&mut self, record: AttemptRecord) {
-        let records = self.0.get_or_insert_default();
-        if records.len() == KEPT_ATTEMPTS {
-            records.remove(0);
+impl Ring {
+    /// Appends a run that has just ended, with so many bytes of text.
+    pub(super) fn push(&mut self, key: RunKey, finished: Timestamp, text: usize) {
+        if self.keys.is_empty() {
+            self.oldest = Some(finished);
         }
-        records.push(record);
+        self.keys.push_back(key);
+        self.text += text;
     }
 
-    pub(super) fn all(&self) -> &[AttemptRecord] {
-        self.0.as_deref().map_or(&[], Vec::as_slice)
-    }
-}
-
-/// What is kept of a run that has ended.
-#[derive(Debug)]
-pub(super) struct Kept {
-    pub(super) key: RunKey,
-    pub(super) outcome: Outcome,
-    pub(super) failures: Failures,
-    /// Number, start and end of the attempt that succeeded.
-    pub(super) success: Option<(u32, Timestamp, Timestamp)>,
-}
-
-impl Kept {
-    /// The attempts of the run, the oldest first.
-    pub(super) fn attempts(&self) -> Vec<AttemptRecord> {
-        let success = self.success.map(|(number, started, finished)| AttemptRecord {
-            number,
-            started,
-            finished,
-            outcome: Outcome::Succeeded,
-        });
-        self.failures.all().iter().cloned().chain(success).collect()
-    }
-}
-
-/// The runs that ended last, the oldest first.
-#[derive(Debug, Default)]
-pub(super) struct History(VecDeque<Kept>);
-
-impl History {
-    /// Keeps what a run came to, and forgets the oldest of too many.
-    pub(super) fn add(&mut self, kept: Kept) {
-        if self.0.len() == KEPT {
-            self.0.pop_front();
-        }
-        self.0.push_back(kept);
+    /// The oldest run, where it is not to be kept any more.
+    pub(super) fn outdated(&self, retention: &Retention, crowded: bool, now: Timestamp) -> Option<RunKey> {
+        let too_old = || self.oldest.is_some_and(|oldest| now.since(oldest) > retention.age);
+        let count = self.keys.len();
+        let outdated = count > retention.count.max(1)
+            || count > 1 && (too_old() || self.text > TEXT_OF_JOB || crowded && self.text > 0);
+        if outdated { self.keys.front().copied() } else { None }
     }
 
-    pub(super) fn get(&self, key: RunKey) -> Option<&Kept> {
-        // Most ask soon after the end.
-        self.0.iter().rev().find(|kept| kept.key == key)
+    /// Takes out the oldest run, which has so many bytes of text.
+    pub(super) fn pop(&mut self, text: usize) {
+        self.keys.pop_front();
+        self.text -= text;
+    }
+
+    /// The run that is the oldest now, to be told when it ended.
+    pub(super) fn first(&self) -> Option<RunKey> {
+        self.keys.front().copied()
+    }
+
+    pub(super) fn oldest_ended(&mut self, finished: Option<Timestamp>) {
+        self.oldest = finished;
     }
 }

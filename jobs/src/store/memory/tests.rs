@@ -1,6 +1,6 @@
 //! The state machine against a naive model: a list of runs, searched from its beginning for everything.
 
-use super::history::{KEPT, KEPT_ATTEMPTS};
+use super::details::KEPT_ATTEMPTS;
 use super::*;
 use crate::job::body::{Erased, Template};
 use crate::job::options::AttemptOptions;
@@ -45,6 +45,8 @@ struct ModelRun {
     failed: u32,
     waiter: Option<oneshot::Receiver<Outcome>>,
     told: Option<Outcome>,
+    /// The number of the check that first saw it ended.
+    ended: Option<u32>,
 }
 
 impl ModelRun {
@@ -63,13 +65,25 @@ struct Model {
     runs: Vec<ModelRun>,
     /// How many have become available.
     order: u64,
+    checks: u32,
 }
 
 impl Model {
     fn add(&mut self, added: (RunId, RunKey), job: usize, of_slot: bool, is: Where) {
         let (id, key) = added;
         assert!(self.runs.iter().all(|run| run.key != key || !run.is_live()), "a key means one live run");
-        self.runs.push(ModelRun { key, id, job, of_slot, is, tried: 0, failed: 0, waiter: None, told: None });
+        self.runs.push(ModelRun {
+            key,
+            id,
+            job,
+            of_slot,
+            is,
+            tried: 0,
+            failed: 0,
+            waiter: None,
+            told: None,
+            ended: None,
+        });
     }
 
     fn available(&mut self) -> Where {
@@ -117,6 +131,7 @@ fn info(name: &'static str, overlap: Overlap) -> JobInfo {
         name: JobName::Static(name),
         descriptor: None,
         overlap,
+        limits: crate::job::options::Limits::DEFAULT,
         attempts: AttemptOptions { retries: Some(RETRIES), ..AttemptOptions::DEFAULT },
         enabled: true,
         is_func: true,
@@ -155,6 +170,23 @@ fn check(memory: &Memory, jobs: &[JobIx], model: &mut Model, at: &str) {
             _ => assert!(active <= 1 && waits <= 1, "{at}: {active}, {waits}"),
         }
     }
+    model.checks += 1;
+    for run in &mut model.runs {
+        if !run.is_live() && run.ended.is_none() {
+            run.ended = Some(model.checks);
+        }
+    }
+    for job in 0..jobs.len() {
+        let ended: Vec<_> = model.runs.iter().filter(|run| run.job == job && !run.is_live()).collect();
+        let (kept, gone): (Vec<&ModelRun>, Vec<&ModelRun>) =
+            ended.iter().partition(|run| is_kept(memory, run));
+        assert_eq!(kept.len(), ended.len().min(memory.retention.count), "{at}: kept of job {job}");
+        let (first, last) = (kept.iter().map(|run| run.ended).min(), gone.iter().map(|run| run.ended).max());
+        assert!(last.is_none() || last <= first, "{at}: the oldest are forgotten first");
+    }
+    assert!(model.runs.iter().filter(|run| run.is_live()).all(|run| is_kept(memory, run)), "{at}");
+    let known = model.runs.iter().filter(|run| is_kept(memory, run)).count();
+    assert_eq!(memory.runs.len(), known, "{at}: nothing else is kept");
     for run in &mut model.runs {
         if let Some(waiter) = &mut run.waiter {
             match (waiter.try_recv(), &run.is) {
@@ -170,6 +202,14 @@ fn check(memory: &Memory, jobs: &[JobIx], model: &mut Model, at: &str) {
     }
 }
 
+/// Whether the run is found, by its identity and by its key.
+fn is_kept(memory: &Memory, run: &ModelRun) -> bool {
+    let by_key = memory.runs.get(run.key).is_some_and(|kept| kept.id == run.id);
+    let by_id = memory.by_id.get(run.id).filter(|key| memory.runs.get(*key).is_some());
+    assert_eq!(by_id, by_key.then_some(run.key));
+    by_key
+}
+
 fn settle(ended: impl IntoIterator<Item = Ended>) {
     ended.into_iter().for_each(Ended::settle);
 }
@@ -178,6 +218,9 @@ fn random_walk(seed: u64, steps: usize) {
     const WORKERS: u32 = 3;
     let mut random = Random(seed);
     let mut memory = Memory::new(seed);
+    if seed % 2 == 1 {
+        memory.retain(Retention { count: 1 + seed as usize % 7, ..Retention::default() });
+    }
     let names = ["buffer_one", "buffer_all", "skip", "allow", "cancel_other"];
     let jobs: Vec<_> = names
         .iter()
@@ -263,7 +306,7 @@ fn random_walk(seed: u64, steps: usize) {
                 assert_eq!(again.map(|(_, failures)| failures), (tried <= RETRIES).then_some(tried), "{at}");
                 model.runs[run].failed += u32::from(!outcome.is_success());
                 if again.is_some() && outcome.is_failure() && random.below(4) > 0 {
-                    memory.retry(key, outcome, body(), Duration::from_secs(1), now());
+                    memory.retry(key, outcome, None, body(), Duration::from_secs(1), now());
                     assert_eq!(memory.due(key).unwrap().1, model.runs[run].id, "{at}");
                     model.runs[run].is = Where::Scheduled;
                     check(&memory, &jobs, &mut model, &at);
@@ -284,7 +327,7 @@ fn random_walk(seed: u64, steps: usize) {
             17..19 => {
                 let all: Vec<_> = (0..model.runs.len()).collect();
                 let Some(run) = random.of(&all) else { continue };
-                match (memory.cancel(model.runs[run].key), model.runs[run].is.clone()) {
+                match (memory.cancel(model.runs[run].key, now()), model.runs[run].is.clone()) {
                     (Cancel::Gone, Where::Ended(_)) => {}
                     (Cancel::Running(worker), Where::Running { worker: of_model }) => {
                         assert_eq!(worker, of_model, "{at}");
@@ -305,13 +348,14 @@ fn random_walk(seed: u64, steps: usize) {
                     (Watch::Pending(waiter), is) if !matches!(is, Where::Ended(_)) => {
                         model.runs[run].waiter = Some(waiter);
                     }
+                    (Watch::Gone, Where::Ended(_)) => assert!(!is_kept(&memory, &model.runs[run]), "{at}"),
                     (watch, is) => panic!("{at}: {watch:?} of {is:?}"),
                 }
             }
             _ if random.below(12) == 0 => {
                 let unstarted =
                     model.at_all(|is| matches!(is, Where::Scheduled | Where::Waiting | Where::Available(_)));
-                let drained = memory.drain();
+                let drained = memory.drain(now());
                 assert_eq!(drained.len(), unstarted.len(), "{at}");
                 settle(drained);
                 for run in unstarted {
@@ -344,32 +388,27 @@ fn fire(memory: &mut Memory, model: &mut Model, ix: JobIx, job: usize, at: &str)
     let waits = live.iter().any(|run| model.runs[*run].is == Where::Waiting);
     let before: Vec<_> = memory.runs.iter().map(|(key, _)| key).collect();
     let fired = memory.fire(ix, slot, body(), now());
-    let added = |memory: &Memory, ended: &[usize], model: &Model| {
-        // The key may be that of a run that has just ended.
-        let gone: Vec<_> = ended.iter().map(|run| model.runs[*run].key).collect();
-        let (key, run) = memory
-            .runs
-            .iter()
-            .find(|(key, _)| !before.contains(key) || gone.contains(key))
-            .expect("a run was made");
+    let added = |memory: &Memory| {
+        let is_new = |(key, _): &(RunKey, &Run)| !before.contains(key);
+        let (key, run) = memory.runs.iter().find(is_new).expect("a run was made");
         (run.id, key)
     };
     match (OVERLAPS[job], fired) {
         (Overlap::Allow, Fired::Queued) => {
             let is = model.available();
-            model.add(added(memory, &[], model), job, true, is);
+            model.add(added(memory), job, true, is);
         }
         (_, Fired::Queued) if live.is_empty() => {
             let is = model.available();
-            model.add(added(memory, &[], model), job, true, is);
+            model.add(added(memory), job, true, is);
         }
         (Overlap::Skip, Fired::Skipped(_)) if !live.is_empty() => {}
         (Overlap::BufferOne, Fired::Skipped(_)) if waits => {}
         (Overlap::BufferOne, Fired::Waiting) if !live.is_empty() && !waits => {
-            model.add(added(memory, &[], model), job, true, Where::Waiting);
+            model.add(added(memory), job, true, Where::Waiting);
         }
         (Overlap::BufferAll, Fired::Waiting) if !live.is_empty() => {
-            model.add(added(memory, &[], model), job, true, Where::Waiting);
+            model.add(added(memory), job, true, Where::Waiting);
         }
         (Overlap::CancelOther, Fired::Cancelling(cancelling)) if !live.is_empty() => {
             let mut workers = Vec::new();
@@ -383,7 +422,7 @@ fn fire(memory: &mut Memory, model: &mut Model, ix: JobIx, job: usize, at: &str)
             assert_eq!((&cancelling.workers, cancelling.ended.len()), (&workers, ended.len()), "{at}");
             assert!(cancelling.ended.iter().all(|ended| ended.outcome == Outcome::Cancelled), "{at}");
             settle(cancelling.ended);
-            let added = added(memory, &ended, model);
+            let added = added(memory);
             for run in ended {
                 model.runs[run].is = Where::Ended(Outcome::Cancelled);
             }
@@ -401,28 +440,86 @@ fn agrees_with_a_naive_model() {
     }
 }
 
-#[test]
-fn outcomes_of_the_last_runs_are_kept() {
-    let mut memory = Memory::new(0);
-    let job = memory.bind_job(info("a", Overlap::Skip)).unwrap();
-    let mut keys = Vec::new();
-    for i in 0..KEPT + 10 {
-        let (_, key) = memory.submit(job, body(), Origin::Submission, now());
-        let claim = memory.claim(0, now()).unwrap();
-        assert_eq!(claim.key, key);
-        memory.finish(key, Outcome::Failed(i.to_string()), None, now());
-        keys.push(key);
-    }
-    let outcome = |memory: &mut Memory, at: usize| match memory.watch(keys[at]) {
+/// Runs a job once, to its end at an instant.
+fn run_once(memory: &mut Memory, job: JobIx, outcome: Outcome, at: Timestamp) -> RunKey {
+    let (_, key) = memory.submit(job, body(), Origin::Submission, at);
+    assert_eq!(memory.claim(0, at).unwrap().key, key);
+    memory.finish(key, outcome, None, at);
+    key
+}
+
+fn outcome(memory: &mut Memory, key: RunKey) -> Option<Outcome> {
+    match memory.watch(key) {
         Watch::Ended(outcome) => Some(outcome),
         Watch::Gone => None,
-        Watch::Pending(_) => panic!("the run {at} has ended"),
-    };
-    assert_eq!(outcome(&mut memory, 9), None);
-    for at in [10, 11, KEPT / 2, KEPT + 9] {
-        assert_eq!(outcome(&mut memory, at), Some(Outcome::Failed(at.to_string())));
+        Watch::Pending(_) => panic!("the run has ended"),
     }
+}
+
+#[test]
+fn the_last_runs_of_every_job_are_kept() {
+    let mut memory = Memory::new(0);
+    let count = 50;
+    memory.retain(Retention { count, ..Retention::default() });
+    let busy = memory.bind_job(info("a", Overlap::Skip)).unwrap();
+    let quiet = memory.bind_job(info("b", Overlap::Skip)).unwrap();
+    let only = run_once(&mut memory, quiet, Outcome::Succeeded, now());
+    let failed = |i: usize| Outcome::Failed(i.to_string());
+    let keys: Vec<_> = (0..count + 10).map(|i| run_once(&mut memory, busy, failed(i), now())).collect();
+    assert_eq!(outcome(&mut memory, keys[9]), None);
+    for at in [10, 11, count / 2, count + 9] {
+        assert_eq!(outcome(&mut memory, keys[at]), Some(failed(at)));
+    }
+    assert_eq!(outcome(&mut memory, only), Some(Outcome::Succeeded), "one job does not push out another's");
     assert_eq!(memory.live(), 0);
+}
+
+#[test]
+fn old_runs_are_forgotten_but_for_the_last_of_a_job() {
+    let mut memory = Memory::new(0);
+    let age = Duration::from_secs(3600);
+    memory.retain(Retention { age, ..Retention::default() });
+    let job = memory.bind_job(info("a", Overlap::Skip)).unwrap();
+    let minute = |minute: u64| now().saturating_add(Duration::from_secs(60 * minute));
+    let mut keys: Vec<_> =
+        (0..=60).map(|at| run_once(&mut memory, job, Outcome::Succeeded, minute(at))).collect();
+    assert!(keys.iter().all(|key| outcome(&mut memory, *key).is_some()), "of one hour");
+    keys.push(run_once(&mut memory, job, Outcome::Succeeded, minute(62)));
+    let kept: Vec<_> = keys.iter().map(|key| outcome(&mut memory, *key).is_some()).collect();
+    assert_eq!(kept.iter().filter(|kept| !**kept).count(), 2, "{kept:?}");
+    assert!(!kept[0] && !kept[1]);
+    // Long after, every run that ends takes a few of them with it.
+    let late = run_once(&mut memory, job, Outcome::Succeeded, minute(1000));
+    assert!(keys.iter().any(|key| outcome(&mut memory, *key).is_some()), "not all at once");
+    for _ in 0..10 {
+        run_once(&mut memory, job, Outcome::Succeeded, minute(1000));
+    }
+    assert!(keys.iter().all(|key| outcome(&mut memory, *key).is_none()));
+    assert!(outcome(&mut memory, late).is_some());
+    let rare = memory.bind_job(info("rare", Overlap::Skip)).unwrap();
+    let last = run_once(&mut memory, rare, Outcome::Succeeded, minute(0));
+    memory.forget(rare, minute(1_000_000));
+    assert_eq!(outcome(&mut memory, last), Some(Outcome::Succeeded));
+}
+
+#[test]
+fn what_runs_have_to_tell_is_bounded() {
+    let mut memory = Memory::new(0);
+    let job = memory.bind_job(info("a", Overlap::Skip)).unwrap();
+    let text = "x".repeat(history::TEXT_OF_JOB / 20);
+    let keys: Vec<_> =
+        (0..30).map(|_| run_once(&mut memory, job, Outcome::Failed(text.clone()), now())).collect();
+    let kept = keys.iter().filter(|key| outcome(&mut memory, **key).is_some()).count();
+    // Each has it twice, of the run and of the attempt.
+    assert_eq!(kept, 10);
+    assert!(memory.text <= history::TEXT_OF_JOB);
+    memory.retain(Retention { count: 1, ..Retention::default() });
+    let last = run_once(&mut memory, job, Outcome::Failed("last".into()), now());
+    while memory.runs.len() > 1 {
+        memory.forget(job, now());
+    }
+    assert!(outcome(&mut memory, last).is_some());
+    assert_eq!(memory.text, 8, "what is forgotten is not counted");
 }
 
 #[test]
@@ -448,11 +545,11 @@ fn a_run_that_waits_to_be_tried_again_holds_back_its_successor_until_it_is_cance
     let job = memory.bind_job(info("a", Overlap::BufferOne)).unwrap();
     assert!(matches!(memory.fire(job, now(), body(), now()), Fired::Queued));
     let claim = memory.claim(0, now()).unwrap();
-    memory.retry(claim.key, Outcome::Failed("no".into()), body(), Duration::from_secs(1), now());
+    memory.retry(claim.key, Outcome::Failed("no".into()), None, body(), Duration::from_secs(1), now());
     assert!(matches!(memory.fire(job, now(), body(), now()), Fired::Waiting));
     assert!(matches!(memory.fire(job, now(), body(), now()), Fired::Skipped(_)));
     assert!(memory.claim(0, now()).is_none());
-    let Cancel::Ended(ended) = memory.cancel(claim.key) else { panic!("it does not run") };
+    let Cancel::Ended(ended) = memory.cancel(claim.key, now()) else { panic!("it does not run") };
     assert_eq!(ended.outcome, Outcome::Cancelled);
     let previous = memory.job(job).previous.as_ref().unwrap();
     assert_eq!((previous.id, &previous.outcome), (claim.id, &Outcome::Cancelled), "it had started");
@@ -468,7 +565,7 @@ fn of_many_attempts_the_last_are_kept() {
     let (_, key) = memory.submit(job, body(), Origin::BlockingStart, now());
     for _ in 0..KEPT_ATTEMPTS + 5 {
         assert!(memory.claim(0, now()).is_some());
-        memory.retry(key, Outcome::Failed(String::new()), body(), Duration::ZERO, now());
+        memory.retry(key, Outcome::Failed(String::new()), None, body(), Duration::ZERO, now());
         assert!(memory.release(key));
     }
     let numbers: Vec<_> = memory.attempts(key).iter().map(|attempt| attempt.number).collect();

@@ -1,0 +1,127 @@
+//! Whether an instance does its work, and since when it does not.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use jobs_syntax::format_duration;
+
+use super::{Jobs, Phase};
+
+/// How late the scheduler may look at its plan before it is behind. A loaded machine is late by milliseconds.
+const BEHIND: Duration = Duration::from_secs(5);
+
+/// Whether an instance does its work, at one moment: made by [`Jobs::health`]. `Display` writes `ok`, or one line for
+/// each condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// When it was asked for.
+    pub checked_at: DateTime<Utc>,
+    /// What is wrong, in no order of importance; empty when nothing is.
+    pub conditions: Vec<Condition>,
+}
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Condition {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// What.
+    pub what: Trouble,
+}
+
+/// What can be wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// The scheduler should have looked at its plan, more than 5 seconds ago, and has not: slots fire late. Its task was
+    /// not polled, since something blocks the threads of the runtime, or it has died and waits for its restart.
+    SchedulerBehind,
+    /// A task of `jobs` itself has died in the last 5 minutes, and was started again. It is a fault of `jobs`; the log
+    /// has the panic.
+    #[non_exhaustive]
+    TaskDied {
+        /// Which: `scheduler` or `worker`.
+        task: &'static str,
+        /// How often since the start.
+        times: u32,
+    },
+    /// The instance is shutting down, or has been shut down.
+    ShutDown,
+}
+
+impl Health {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.conditions.is_empty()
+    }
+}
+
+/// `ok`, or a line for each condition: `the scheduler is behind, for 12s`.
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_ok() {
+            return f.write_str("ok");
+        }
+        for (index, condition) in self.conditions.iter().enumerate() {
+            let end = if index == 0 { "" } else { "\n" };
+            let lasts = (self.checked_at - condition.since).num_seconds();
+            let lasts = Duration::from_secs(u64::try_from(lasts).unwrap_or(0));
+            write!(f, "{end}{}, for {}", condition.what, format_duration(lasts))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SchedulerBehind => f.write_str("the scheduler is behind"),
+            Self::TaskDied { task, times: 1 } => write!(f, "the task {task} died and was started again"),
+            Self::TaskDied { task, times } => {
+                write!(f, "the task {task} died {times} times and was started again")
+            }
+            Self::ShutDown => f.write_str("shut down"),
+        }
+    }
+}
+
+impl Jobs {
+    /// Whether the instance does its work, and if not, what is wrong and since when: for a readiness probe.
+    ///
+    /// It is cheap enough to be asked every second: it looks at the pool's workers and at one end of the queue, not at runs or
+    /// schedules.
+    ///
+    /// ```
+    /// # async fn example(jobs: jobs::Jobs) -> (u16, String) {
+    /// let health = jobs.health();
+    /// let status = if health.is_ok() { 200 } else { 503 };
+    /// (status, health.to_string())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let inner = &self.inner;
+        let now = inner.clock.now();
+        let mut conditions = Vec::new();
+        let mut add = |since: crate::clock::Timestamp, what| {
+            conditions.push(Condition { since: since.to_chrono(), what });
+        };
+        let ends = matches!(*inner.phase.borrow(), Phase::ShuttingDown | Phase::Ended(_));
+        if ends {
+            add(inner.shut_down_at.get().copied().unwrap_or(now.wall), Trouble::ShutDown);
+        } else {
+            let late = inner.scheduler.read(|timers| timers.late(now));
+            if late > BEHIND {
+                add(now.wall.saturating_sub(late), Trouble::SchedulerBehind);
+            }
+        }
+        for deaths in inner.tasks.died_lately() {
+            add(deaths.since, Trouble::TaskDied { task: deaths.task, times: deaths.times });
+        }
+        Health { checked_at: now.wall.to_chrono(), conditions }
+    }
+}

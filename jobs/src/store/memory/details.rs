@@ -1,0 +1,109 @@
+//! What only few runs have, apart from those that have it: a run without costs 8 bytes.
+
+use crate::job::attempt::AttemptRecord;
+use crate::job::run::Outcome;
+
+/// Of how many attempts of a run the account is kept: the last.
+pub(super) const KEPT_ATTEMPTS: usize = 100;
+
+/// What the attempts of a run may have to tell, in bytes.
+const TEXT_OF_RUN: usize = 64 << 10;
+
+/// What only few runs have.
+#[derive(Debug, Default)]
+pub(super) struct Details(Option<Box<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The attempts that did not succeed.
+    failures: Vec<AttemptRecord>,
+    /// What a run that has ended came to, unless it succeeded.
+    outcome: Option<Outcome>,
+}
+
+impl Details {
+    fn get(&self) -> Option<&Inner> {
+        self.0.as_deref()
+    }
+
+    pub(super) fn add_failure(&mut self, record: AttemptRecord) {
+        let failures = &mut self.0.get_or_insert_default().failures;
+        if failures.len() == KEPT_ATTEMPTS {
+            failures.remove(0);
+        }
+        failures.push(record);
+        let mut text: usize = failures.iter().map(AttemptRecord::text).sum();
+        // The new one is kept whole.
+        for at in 0..failures.len() - 1 {
+            if text <= TEXT_OF_RUN {
+                return;
+            }
+            let before = failures[at].text();
+            failures[at].forget_backtrace();
+            text = text - before + failures[at].text();
+        }
+        while text > TEXT_OF_RUN && failures.len() > 1 {
+            text -= failures.remove(0).text();
+        }
+    }
+
+    pub(super) fn failures(&self) -> &[AttemptRecord] {
+        self.get().map_or(&[], |details| &details.failures)
+    }
+
+    pub(super) fn end(&mut self, outcome: Outcome) {
+        if !outcome.is_success() {
+            self.0.get_or_insert_default().outcome = Some(outcome);
+        }
+    }
+
+    /// What the run came to, when it has ended.
+    pub(super) fn outcome(&self) -> Outcome {
+        self.get().and_then(|details| details.outcome.clone()).unwrap_or(Outcome::Succeeded)
+    }
+
+    /// How many bytes of text are in it.
+    pub(super) fn text(&self) -> usize {
+        let Some(details) = self.get() else { return 0 };
+        let of = |outcome: &Outcome| outcome.message().map_or(0, str::len);
+        let failures = details.failures.iter().map(AttemptRecord::text);
+        failures.sum::<usize>() + details.outcome.as_ref().map_or(0, of)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::job::attempt::Trace;
+
+    fn panicked(number: u32) -> AttemptRecord {
+        let at = Timestamp::from_nanos(0);
+        let trace = Trace::of_panic(Some("a.rs:1:1".into()), Some("x".repeat(12 << 10)));
+        let outcome = Outcome::Panicked("no".into());
+        AttemptRecord { number, started: at, finished: at, outcome, trace: Some(Box::new(trace)) }
+    }
+
+    #[test]
+    fn the_oldest_backtraces_go_first() {
+        let mut details = Details::default();
+        for number in 1..=50 {
+            details.add_failure(panicked(number));
+            assert!(details.text() <= TEXT_OF_RUN, "{number}");
+        }
+        let has_backtrace = |record: &AttemptRecord| record.trace.as_ref().unwrap().backtrace.is_some();
+        let kept: Vec<_> = details.failures().iter().map(has_backtrace).collect();
+        assert!(kept[..45].iter().all(|kept| !kept) && kept[45..].iter().all(|kept| *kept), "{kept:?}");
+    }
+
+    #[test]
+    fn of_messages_without_end_the_oldest_attempts_go() {
+        let mut details = Details::default();
+        for number in 1..=50 {
+            let outcome = Outcome::Failed("x".repeat(20 << 10));
+            details.add_failure(AttemptRecord { outcome, ..panicked(number) });
+        }
+        let numbers: Vec<_> = details.failures().iter().map(|record| record.number).collect();
+        assert_eq!(numbers, [49, 50]);
+    }
+}

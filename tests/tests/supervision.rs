@@ -1,0 +1,80 @@
+//! What dies is started again, and everybody can see that it died.
+
+mod support;
+
+use jobs::testing::kill_scheduler;
+use jobs::{Event, Jobs, Trouble};
+use support::{HOUR, Log, MINUTE, SECOND, clock, config, note};
+
+/// The task that has died, how often, and since when, if health tells of one and of nothing else.
+fn died(jobs: &Jobs) -> Option<(&'static str, u32, String)> {
+    let health = jobs.health();
+    match &*health.conditions {
+        [] => None,
+        [condition] => match condition.what {
+            Trouble::TaskDied { task, times, .. } => Some((task, times, condition.since.to_string())),
+            _ => panic!("{health}"),
+        },
+        _ => panic!("{health}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheduler_that_dies_is_started_again_and_fires_every_slot_once() {
+    let (clock, log) = (clock("2026-03-02 12:00:00"), Log::default());
+    let jobs = jobs::start(config(&clock).state(log.clone())).await.unwrap();
+    jobs.schedule("* * * * * *", note("second")).await.unwrap();
+    let mut events = jobs.events();
+    clock.advance(SECOND * 2).await;
+    assert_eq!(log.slots(), ["12:00:01", "12:00:02"]);
+    assert_eq!(died(&jobs), None);
+    // It hands the slot out and dies before it has planned the next.
+    kill_scheduler(&jobs);
+    clock.advance(SECOND).await;
+    assert_eq!(log.slots(), ["12:00:03"]);
+    let event =
+        std::iter::from_fn(|| events.try_next()).find(|event| matches!(event, Event::TaskDied { .. }));
+    assert_eq!(event.unwrap().to_string(), "task scheduler died and is started again in 100ms");
+    clock.advance(SECOND * 2).await;
+    assert_eq!(log.slots(), ["12:00:04", "12:00:05"]);
+    assert_eq!(died(&jobs), Some(("scheduler", 1, "2026-03-02 12:00:03 UTC".into())));
+    clock.advance(MINUTE * 5).await;
+    assert_eq!(died(&jobs), None, "that was long ago");
+    assert_eq!(log.slots().len(), 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_dies_again_and_again_waits_longer_and_its_slots_are_late() {
+    let (clock, log) = (clock("2026-03-02 12:00:00"), Log::default());
+    let jobs = jobs::start(config(&clock).state(log.clone())).await.unwrap();
+    jobs.schedule("* * * * * *", note("second")).await.unwrap();
+    let mut events = jobs.events();
+    for wait in ["100ms", "200ms", "400ms", "800ms", "1s600ms", "3s200ms", "6s400ms", "12s800ms"] {
+        kill_scheduler(&jobs);
+        let died = async {
+            while let Some(event) = events.next().await {
+                if matches!(event, Event::TaskDied { .. }) {
+                    return event.to_string();
+                }
+            }
+            unreachable!("it goes on")
+        };
+        assert_eq!(died.await, format!("task scheduler died and is started again in {wait}"));
+    }
+    assert!(!log.take().is_empty());
+    // It fires nothing for 12.8 seconds, and then what is late.
+    clock.advance(SECOND * 6).await;
+    let health = jobs.health();
+    assert_eq!(
+        health.to_string(),
+        "the scheduler is behind, for 6s\nthe task scheduler died 8 times and was started again, for 21s"
+    );
+    assert!(matches!(health.conditions[0].what, Trouble::SchedulerBehind));
+    assert_eq!(log.len(), 0);
+    clock.advance(SECOND * 7).await;
+    assert!(!log.take().is_empty());
+    assert_eq!(jobs.health().conditions.len(), 1, "{}", jobs.health());
+    clock.advance(HOUR).await;
+    assert!(jobs.health().is_ok());
+    assert!(log.len() > 3590);
+}
