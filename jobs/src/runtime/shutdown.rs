@@ -83,11 +83,15 @@ impl Jobs {
         let entered = self.inner.runtime.enter();
         let signal = signal();
         drop(entered);
+        #[cfg(feature = "web")]
+        let leaving = self.inner.leaving.clone();
         async move {
             tokio::select! {
                 () = signal => {}
                 _ = phase.wait_for(|phase| matches!(phase, Phase::ShuttingDown | Phase::Ended(_))) => {}
             }
+            #[cfg(feature = "web")]
+            leaving.send_replace(true);
         }
     }
 
