@@ -241,13 +241,13 @@ impl Clock {
         }
     }
 
-    /// Sixty-four bits that no other instance has; on a test's clock always the same.
+    /// Sixty-four bits that no other instance has; on a test's clock its seed.
     pub(crate) fn entropy(&self) -> u64 {
         use std::hash::{BuildHasher, Hasher, RandomState};
         match &self.source {
             Source::System { .. } => RandomState::new().build_hasher().finish(),
             #[cfg(feature = "testing")]
-            Source::Virtual(_) => 0,
+            Source::Virtual(clock) => clock.seed(),
         }
     }
 }
@@ -259,7 +259,7 @@ impl fmt::Debug for Clock {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-fn monotonic_now() -> Instant {
+pub(crate) fn monotonic_now() -> Instant {
     Instant::now()
 }
 

@@ -53,8 +53,8 @@ pub mod testing;
 pub use config::{Config, ConfigError, JobConfig};
 pub use error::{BoxError, Place, Problem};
 pub use hooks::{
-    Event, Events, Follows, JobChange, JobEvent, RunChange, RunEvent, ScheduleChange, ScheduleEvent,
-    ShutdownPhase,
+    Event, Events, Failure, Follows, JobChange, JobEvent, Next, RunChange, RunEvent, ScheduleChange,
+    ScheduleEvent, ShutdownPhase,
 };
 pub use job::{
     Attempt, Func, Job, JobContext, JobResult, Outcome, RunId, RunIdError, Steered, discard, func, retry_in,

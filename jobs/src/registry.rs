@@ -184,7 +184,7 @@ fn check_expected(names: &BTreeSet<&str>, settings: &Settings, problems: &mut Ve
 }
 
 fn check_state(descriptors: &[&'static Descriptor], settings: &Settings, problems: &mut Vec<Problem>) {
-    for descriptor in descriptors {
+    for descriptor in descriptors.iter().filter(|job| settings.takes_part(job.name)) {
         for state in descriptor.states {
             if settings.state.contains((state.type_id)()) {
                 continue;
@@ -214,8 +214,9 @@ fn register(descriptor: &'static Descriptor, settings: &Settings, found: &mut Fo
     let info = info(JobName::Static(descriptor.name), Some(descriptor), false, settings);
     let mut schedules = schedules_of(descriptor, overrides, settings, found);
     warn_of_repeats(descriptor, &schedules);
-    let startup = descriptor.startup.filter(|_| info.enabled);
-    if !info.enabled {
+    let fires = info.enabled && settings.fires(descriptor.name);
+    let startup = descriptor.startup.filter(|_| fires);
+    if !fires {
         schedules.clear();
     }
     Registered { descriptor, info, schedules, startup }

@@ -62,18 +62,17 @@ async fn the_end() {
     let clock = clock("2026-03-02 12:00:00");
     let jobs = jobs::start(config(&clock).state(Log::default())).await.unwrap();
     let mut events = jobs.events();
-    let waits = jobs.events();
-    let listener = tokio::spawn(async move {
-        let mut waits = waits;
+    let mut waits = jobs.events();
+    let listener = async {
         let mut count = 0;
         while waits.next().await.is_some() {
             count += 1;
         }
         count
-    });
+    };
     clock.advance(SECOND).await;
-    jobs.shutdown().await;
+    let (count, _) = tokio::join!(listener, jobs.shutdown());
+    assert_eq!(count, 2);
     assert_eq!(told(&mut events), ["shutdown begun", "shutdown ended"]);
     assert_eq!((events.next().await, jobs.events().next().await), (None, None));
-    assert_eq!(listener.await.unwrap(), 2);
 }

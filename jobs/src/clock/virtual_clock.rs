@@ -26,6 +26,13 @@ impl TestClock {
         Self { clock: Arc::new(VirtualClock::new(Timestamp::from_chrono(start))) }
     }
 
+    /// The seed of what is random in the instances on this clock. Default: 0.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        self.clock.seed.store(seed, Ordering::SeqCst);
+        self
+    }
+
     pub(crate) fn shared(&self) -> Arc<VirtualClock> {
         Arc::clone(&self.clock)
     }
@@ -40,6 +47,12 @@ impl TestClock {
     /// for jobs that wait for something else. It ends one millisecond after its goal.
     pub async fn advance(&self, by: Duration) {
         tokio::time::sleep(by + SETTLE).await;
+    }
+
+    /// Lets time pass until the clock on the wall shows this instant, like [`advance`](Self::advance). Where it has
+    /// passed, what is due now is done.
+    pub async fn advance_to(&self, instant: DateTime<Utc>) {
+        self.advance((instant - self.now()).to_std().unwrap_or_default()).await;
     }
 
     /// Sets the clock on the wall forward or back, as an administrator or a time daemon does. No time passes for
@@ -66,6 +79,7 @@ pub(crate) struct VirtualClock {
     origin: Instant,
     wall_at_origin: AtomicI64,
     suspended: AtomicU64,
+    seed: AtomicU64,
     /// How often it was moved by hand.
     moves: watch::Sender<u64>,
 }
@@ -77,6 +91,7 @@ impl VirtualClock {
             origin: monotonic_now(),
             wall_at_origin: AtomicI64::new(start.as_nanos()),
             suspended: AtomicU64::new(0),
+            seed: AtomicU64::new(0),
             moves: watch::Sender::new(0),
         }
     }
@@ -89,6 +104,10 @@ impl VirtualClock {
 
     pub(super) fn suspended(&self) -> u64 {
         self.suspended.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.seed.load(Ordering::SeqCst)
     }
 
     pub(super) fn moves(&self) -> u64 {

@@ -6,6 +6,7 @@ mod conf_file;
 mod conf_variables;
 mod environment;
 mod error;
+mod hooks;
 mod job_config;
 mod keys;
 mod layer;
@@ -18,6 +19,8 @@ mod shown;
 mod source;
 mod toml_file;
 mod toml_notation;
+#[cfg(feature = "testing")]
+mod trial;
 mod value;
 mod zones;
 
@@ -25,6 +28,7 @@ use std::any::TypeId;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::hooks::AttemptHooks;
 use crate::job::Job;
 use crate::job::descriptor::Descriptor;
 use crate::job::state::StateMap;
@@ -44,6 +48,8 @@ pub(crate) use settings::{
     Collision, JobOverrides, NamedSchedule, Settings, Sourced, Store, did_you_mean, folded,
 };
 use source::Source;
+#[cfg(feature = "testing")]
+pub(crate) use trial::Trial;
 use value::{Form, Raw};
 
 use crate::error::{Place, Problem};
@@ -61,10 +67,14 @@ pub struct Config {
     problems: Vec<Problem>,
     expected_jobs: Vec<Sourced<String>>,
     state: StateMap,
+    /// Functions around and after attempts.
+    hooks: AttemptHooks,
     /// Jobs implemented by hand.
     registered: Vec<Sourced<ByHand>>,
     #[cfg(feature = "testing")]
     clock: Option<std::sync::Arc<crate::clock::VirtualClock>>,
+    #[cfg(feature = "testing")]
+    trial: Option<Trial>,
 }
 
 /// A job that implements [`Job`] by hand, as the registry needs it.
@@ -288,6 +298,21 @@ impl Config {
         let (mut settings, mut problems) = self.clone().resolve();
         problems.extend(settings.check_zones());
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::new(problems)) }
+    }
+
+    /// Runs for a test. The environment of the process is that of nobody's choice, and is not looked at.
+    #[cfg(feature = "testing")]
+    pub(crate) fn trial(mut self, trial: Trial) -> Self {
+        self.trial = Some(trial);
+        if matches!(self.environment, Environment::Process) {
+            self.environment = Environment::Given(Vec::new());
+        }
+        self
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_registered(&self, job: &str) -> bool {
+        self.registered.iter().any(|by_hand| by_hand.value.name == job)
     }
 
     #[track_caller]

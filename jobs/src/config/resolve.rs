@@ -64,9 +64,12 @@ impl Config {
             overrides: all.jobs,
             expected_jobs: self.expected_jobs,
             state: self.state,
+            hooks: self.hooks,
             registered: self.registered,
             #[cfg(feature = "testing")]
             clock: self.clock,
+            #[cfg(feature = "testing")]
+            trial: self.trial,
         };
         (settings, problems)
     }

@@ -13,6 +13,7 @@ use super::meant::nearest_of;
 use super::proxies::Network;
 use crate::clock::Clock;
 use crate::error::{Place, Problem};
+use crate::hooks::AttemptHooks;
 use crate::job::state::StateMap;
 
 /// A value and where it was said.
@@ -168,13 +169,35 @@ pub(crate) struct Settings {
     pub(crate) overrides: BTreeMap<String, JobOverrides>,
     pub(crate) expected_jobs: Vec<Sourced<String>>,
     pub(crate) state: StateMap,
+    pub(crate) hooks: AttemptHooks,
     /// Jobs implemented by hand.
     pub(crate) registered: Vec<Sourced<ByHand>>,
     #[cfg(feature = "testing")]
     pub(crate) clock: Option<std::sync::Arc<crate::clock::VirtualClock>>,
+    #[cfg(feature = "testing")]
+    pub(crate) trial: Option<super::Trial>,
 }
 
 impl Settings {
+    /// Whether a job takes part: all do, but where a test has chosen some.
+    pub(crate) fn takes_part(&self, job: &str) -> bool {
+        #[cfg(feature = "testing")]
+        if let Some(trial) = &self.trial {
+            return trial.takes_part(job);
+        }
+        let _ = job;
+        true
+    }
+
+    /// Whether the schedules and the start-up of a job count.
+    pub(crate) fn fires(&self, job: &str) -> bool {
+        #[cfg(feature = "testing")]
+        if self.trial.as_ref().is_some_and(|trial| trial.quiet) {
+            return false;
+        }
+        self.takes_part(job)
+    }
+
     /// The clock to run on.
     pub(crate) fn clock(&self) -> Clock {
         #[cfg(feature = "testing")]

@@ -26,7 +26,37 @@ pub(crate) fn sync_scope<R>(host: Host, f: impl FnOnce() -> R) -> R {
 
 /// The host of the task or thread that asks.
 pub(crate) fn current() -> Option<Host> {
-    HOST.try_with(Weak::clone).ok()
+    let host = HOST.try_with(Weak::clone).ok();
+    #[cfg(feature = "testing")]
+    let host = host.or_else(of_test);
+    host
+}
+
+#[cfg(feature = "testing")]
+thread_local! {
+    /// The instances of the test that this thread runs.
+    static OF_TEST: std::cell::RefCell<Vec<Host>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// The code of the test on this thread belongs to `host` from now on, where it has no other.
+#[cfg(feature = "testing")]
+pub(crate) fn enter_test(host: Host) {
+    OF_TEST.with_borrow_mut(|hosts| hosts.push(host));
+}
+
+#[cfg(feature = "testing")]
+pub(crate) fn leave_test(host: &Host) {
+    // The thread may be going away.
+    let _ = OF_TEST.try_with(|hosts| hosts.borrow_mut().retain(|other| !Weak::ptr_eq(other, host)));
+}
+
+#[cfg(feature = "testing")]
+fn of_test() -> Option<Host> {
+    let only = |hosts: &[Host]| match hosts {
+        [only] => Some(Weak::clone(only)),
+        _ => None,
+    };
+    OF_TEST.try_with(|hosts| only(&hosts.borrow())).ok().flatten()
 }
 
 /// Runs a future whose free functions steer the attempt with these signals: one after another, those of a worker.

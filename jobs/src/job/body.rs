@@ -36,6 +36,14 @@ impl Body {
         }
     }
 
+    /// The same work once more: a submitted value is cloned. This calls code of the user, which may panic.
+    pub(crate) fn copy(&self) -> Self {
+        match self {
+            Self::Owned(job) => Self::Owned(job.copy()),
+            Self::Template(template) => Self::Template(template.clone()),
+        }
+    }
+
     /// Begins the work and keeps it for another attempt: a submitted value is cloned, in the place that the attempt
     /// needs anyway. This calls code of the user, which may panic.
     pub(crate) fn start_keeping(&self, cx: JobContext) -> Attempt {
@@ -78,6 +86,7 @@ impl Erased {
 pub trait ErasedJob: Send {
     fn start(self: Box<Self>, cx: JobContext) -> Attempt;
     fn start_clone(&self, cx: JobContext) -> Attempt;
+    fn copy(&self) -> Box<dyn ErasedJob>;
 }
 
 impl<J: Job> ErasedJob for J {
@@ -87,6 +96,10 @@ impl<J: Job> ErasedJob for J {
 
     fn start_clone(&self, cx: JobContext) -> Attempt {
         Box::pin(self.clone().run(cx))
+    }
+
+    fn copy(&self) -> Box<dyn ErasedJob> {
+        Box::new(self.clone())
     }
 }
 

@@ -15,7 +15,9 @@ use super::steer::{Steer, Steered};
 use crate::clock::Timestamp;
 use crate::telemetry::panics;
 
-/// What a running job knows about itself. A function with `#[job]` takes it as `cx: &JobContext`.
+/// What a running job knows about itself. A function with `#[job]` takes it as `cx: &JobContext`. A clone is of the
+/// same attempt.
+#[derive(Clone)]
 pub struct JobContext {
     pub(crate) id: RunId,
     pub(crate) job: JobName,
@@ -33,6 +35,8 @@ pub(crate) struct Surroundings {
     pub(crate) host: Host,
     pub(crate) state: Arc<StateMap>,
     pub(crate) signals: Arc<Signals>,
+    #[cfg(feature = "testing")]
+    pub(crate) probe: Option<Arc<super::probe::Probe>>,
 }
 
 impl fmt::Debug for Surroundings {

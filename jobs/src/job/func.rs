@@ -57,6 +57,10 @@ impl ErasedJob for Func {
     fn start_clone(&self, cx: JobContext) -> Attempt {
         self.run.start(cx)
     }
+
+    fn copy(&self) -> Box<dyn ErasedJob> {
+        Box::new(self.clone())
+    }
 }
 
 impl fmt::Debug for Func {

@@ -11,6 +11,8 @@ pub(crate) mod info;
 pub(crate) mod injected;
 pub(crate) mod name;
 pub(crate) mod options;
+#[cfg(feature = "testing")]
+pub(crate) mod probe;
 pub(crate) mod registered;
 pub(crate) mod returned;
 pub(crate) mod run;

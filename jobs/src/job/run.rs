@@ -1,6 +1,7 @@
 //! One execution of a job: its identity, its states and what it came to.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -63,39 +64,38 @@ impl fmt::Display for RunIdError {
 
 impl std::error::Error for RunIdError {}
 
-/// Makes identities that grow: milliseconds, a counter, and bits that no other instance has.
+/// Makes identities that grow: milliseconds, a counter, and bits that no other instance has. Any thread may ask.
 #[derive(Debug)]
 pub(crate) struct RunIds {
-    millis: u64,
-    /// 26 bits: 67 million identities in one millisecond before it borrows from the next.
-    count: u32,
+    /// The identity that was made last: its milliseconds, above the counter.
+    last: AtomicU64,
     node: u64,
 }
 
 impl RunIds {
-    const COUNT_BITS: u32 = 26;
+    /// A million identities in one millisecond before it borrows from the next.
+    const COUNT_BITS: u32 = 20;
 
     /// `entropy` tells this instance from every other.
     pub(crate) fn new(entropy: u64) -> Self {
-        Self { millis: 0, count: 0, node: entropy & 0xffff_ffff_ffff }
+        Self { last: AtomicU64::new(0), node: entropy & 0xffff_ffff_ffff }
     }
 
     /// The next identity; greater than all before it, also when the clock was set back.
-    pub(crate) fn next(&mut self, now: Timestamp) -> RunId {
-        let millis = u64::try_from(now.as_nanos() / 1_000_000).unwrap_or(0);
-        if millis > self.millis {
-            self.millis = millis;
-            self.count = 0;
-        } else {
-            self.count += 1;
-            if self.count >> Self::COUNT_BITS != 0 {
-                self.millis += 1;
-                self.count = 0;
+    pub(crate) fn next(&self, now: Timestamp) -> RunId {
+        // 44 bits last until the year 2527, which no timestamp reaches.
+        let millis = u64::try_from(now.as_nanos() / 1_000_000).unwrap_or(0) << Self::COUNT_BITS;
+        let mut last = self.last.load(Ordering::Relaxed);
+        let next = loop {
+            let next = millis.max(last + 1);
+            match self.last.compare_exchange_weak(last, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => break next,
+                Err(other) => last = other,
             }
-        }
-        let high = u128::from(self.count >> 14);
-        let low = u128::from(self.count & 0x3fff);
-        let id = u128::from(self.millis) << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low << 48;
+        };
+        let millis = u128::from(next >> Self::COUNT_BITS);
+        let (high, low) = (u128::from(next >> 8 & 0xfff), u128::from(next & 0xff));
+        let id = millis << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low << 54;
         RunId(id | u128::from(self.node))
     }
 }
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn identities_grow_even_when_the_clock_goes_back() {
-        let mut ids = RunIds::new(7);
+        let ids = RunIds::new(7);
         let times = [5_000_000, 5_000_001, 5_900_000, 1_000_000, 6_000_000, 0];
         let made: Vec<_> = times.map(|nanos| ids.next(Timestamp::from_nanos(nanos))).to_vec();
         assert!(made.is_sorted_by(|a, b| a < b), "{made:?}");
@@ -204,10 +204,10 @@ mod tests {
 
     #[test]
     fn a_full_millisecond_borrows_from_the_next() {
-        let mut ids = RunIds::new(0);
+        let ids = RunIds::new(0);
         let now = Timestamp::from_nanos(3_000_000);
         let before = ids.next(now);
-        ids.count = (1 << RunIds::COUNT_BITS) - 1;
+        ids.last.fetch_or((1 << RunIds::COUNT_BITS) - 1, Ordering::Relaxed);
         let after = ids.next(now);
         assert_eq!((before.as_u128() >> 80, after.as_u128() >> 80), (3, 4));
     }

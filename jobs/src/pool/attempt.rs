@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::task::coop;
 
+use crate::clock::Timestamp;
+use crate::hooks::{self, AttemptHooks, Next};
 use crate::job::attempt::{MESSAGE, Trace};
 use crate::job::body::{Attempt, Body};
 use crate::job::context::{JobContext, Surroundings};
@@ -32,6 +34,8 @@ pub(super) struct Over {
 pub(super) struct Failure {
     job: JobName,
     id: RunId,
+    slot: Option<Timestamp>,
+    started: Timestamp,
     attempt: u32,
     of: u32,
     what: What,
@@ -44,13 +48,14 @@ pub(super) struct Failure {
 /// What follows a failure.
 pub(super) enum Follows {
     Retry(Duration),
-    Discarded,
+    Discarded(String),
     Nothing,
 }
 
 #[derive(Debug)]
 enum What {
-    Error(String),
+    /// The error itself only where somebody is to be told of it.
+    Error(String, Option<BoxError>),
     Panic(Panic),
     TimedOut(Duration),
 }
@@ -62,18 +67,56 @@ impl Failure {
         let retry_in = if let Follows::Retry(wait) = follows { Some(*wait) } else { None };
         let attempt = telemetry::Attempt { job, run: id, attempt: *attempt, of: *of, retry_in };
         match what {
-            What::Error(message) if matches!(follows, Follows::Discarded) => {
+            What::Error(message, _) if matches!(follows, Follows::Discarded(_)) => {
                 telemetry::discarded(&attempt, message)
             }
-            What::Error(message) => telemetry::failed(&attempt, message),
+            What::Error(message, _) => telemetry::failed(&attempt, message),
             What::Panic(panic) => telemetry::panicked(&attempt, panic),
             What::TimedOut(after) => telemetry::timed_out(&attempt, *after),
         }
     }
+
+    /// Tells the program of the failure.
+    pub(super) fn report(mut self, hooks: &AttemptHooks, follows: &Follows, now: Timestamp) {
+        // What is not tried again, and dropping it, are the user's.
+        let _ = panics::catch(|| drop(self.body.take()));
+        let Self { job, id, slot, started, attempt, of, what, .. } = self;
+        let (outcome, error, panic) = match what {
+            What::Error(message, error) => (Outcome::Failed(message), error, None),
+            What::Panic(panic) => (Outcome::Panicked(panic.message.clone()), None, Some(panic)),
+            What::TimedOut(after) => (Outcome::TimedOut(after), None, None),
+        };
+        let follows = match follows {
+            Follows::Retry(wait) => hooks::Follows::Retry { at: now.saturating_add(*wait).to_chrono() },
+            Follows::Discarded(reason) => hooks::Follows::Discarded { reason: reason.clone() },
+            Follows::Nothing => hooks::Follows::Dead,
+        };
+        let run = id;
+        let failure = hooks::Failure {
+            job,
+            run,
+            slot,
+            attempt,
+            of,
+            started,
+            failed: now,
+            outcome,
+            error,
+            panic,
+            follows,
+        };
+        for on_failure in hooks.on_failure.iter() {
+            if let Err(panic) = panics::catch(|| on_failure(&failure)) {
+                let _ = panics::catch(|| telemetry::hook_panicked("on_failure", &failure.job, &panic));
+            }
+        }
+        // The error is a value of the user's.
+        let _ = panics::catch(|| drop(failure));
+    }
 }
 
 /// Makes one attempt of a claimed run.
-pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> Over {
+pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hooks: &AttemptHooks) -> Over {
     let Claim { key, id, job, slot, started, body, blocking, attempt, retries, timeout } = claim;
     let cx = JobContext {
         id,
@@ -87,10 +130,18 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> O
     let mut kept = None;
     let begun = if attempt <= retries {
         let body = kept.insert(body);
-        panics::catch(|| body.start_keeping(cx))
+        panics::catch(|| match &hooks.middleware {
+            none if none.is_empty() => body.start_keeping(cx),
+            layers => Next::new(layers, body.copy()).start(cx),
+        })
     } else {
-        panics::catch(|| body.start(cx))
+        panics::catch(|| match &hooks.middleware {
+            none if none.is_empty() => body.start(cx),
+            layers => Next::new(layers, body).start(cx),
+        })
     };
+    #[cfg(feature = "testing")]
+    let begun = begun.map(|attempt| with_fault(attempt, &job, surroundings));
     let end = match begun {
         Ok(attempt) => drive(attempt, &surroundings.signals, blocking, timeout).await,
         Err(panic) => End::Panicked(panic),
@@ -99,10 +150,10 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> O
     let (outcome, what) = match end {
         End::Returned(Ok(())) => (Outcome::Succeeded, None),
         End::Returned(Err(error)) => {
-            let (message, errors) = chain(error);
+            let (message, errors, error) = chain(error, !hooks.on_failure.is_empty());
             trace = Trace::of_errors(errors);
             trace.said = surroundings.signals.steering.take(surroundings.signals.turn());
-            (Outcome::Failed(message.clone()), Some(What::Error(message)))
+            (Outcome::Failed(message.clone()), Some(What::Error(message, error)))
         }
         End::Panicked(mut panic) => {
             panic.message = cut(panic.message, MESSAGE);
@@ -121,9 +172,18 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>) -> O
     let of = retries.saturating_add(1);
     let failure = what.map(|what| {
         let trace = Some(Box::new(trace));
-        Box::new(Failure { job, id, attempt, of, what, trace, body: kept })
+        Box::new(Failure { job, id, slot, started, attempt, of, what, trace, body: kept })
     });
     Over { key, outcome, failure }
+}
+
+/// The attempt with the fault that a test has ordered for it.
+#[cfg(feature = "testing")]
+fn with_fault(attempt: Attempt, job: &JobName, surroundings: &Surroundings) -> Attempt {
+    match surroundings.probe.as_ref().and_then(|probe| probe.fault_of(job)) {
+        Some(fault) => fault.strike(attempt),
+        None => attempt,
+    }
 }
 
 enum End {
@@ -180,9 +240,9 @@ async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Opt
     }
 }
 
-/// The message of an error and of its sources, together and one by one. Uses the error up, for its drop is code of the
-/// user as well.
-fn chain(error: BoxError) -> (String, Vec<String>) {
+/// The message of an error and of its sources, together and one by one. The error is used up unless it is to be kept,
+/// for its drop is code of the user as well.
+fn chain(error: BoxError, keep: bool) -> (String, Vec<String>, Option<BoxError>) {
     // An endless chain is somebody's bug, and so is one that nobody reads.
     const MOST: usize = 100;
     // An error type's own code may panic too; it must not take the worker with it.
@@ -200,10 +260,10 @@ fn chain(error: BoxError) -> (String, Vec<String>) {
             errors.push(cause_text);
             source = cause.source();
         }
-        (cut(text, MESSAGE), errors)
+        (cut(text, MESSAGE), errors, keep.then_some(error))
     });
     texts.unwrap_or_else(|_| {
         let text = "an error that panics when it is shown or dropped".to_owned();
-        (text.clone(), vec![text])
+        (text.clone(), vec![text], None)
     })
 }

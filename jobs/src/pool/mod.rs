@@ -15,27 +15,34 @@
 
 mod attempt;
 mod backoff;
+mod inbox;
+mod lock;
 mod worker;
 
 use std::any::TypeId;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Reading, Timestamp};
+use crate::hooks::Hooks;
 use crate::job::attempt::AttemptRecord;
 use crate::job::body::Body;
 use crate::job::context::Surroundings;
 use crate::job::info::JobInfo;
 use crate::job::options::Origin;
-use crate::job::run::RunId;
+use crate::job::run::{RunId, RunIds};
 use crate::job::signals::{Cancellation, Signals};
-use crate::store::memory::{Cancel, Ended, Fired, JobIx, Memory, NameTaken, RunKey, Watch};
+use crate::store::memory::{Arrival, Cancel, Ended, Fired, JobIx, Memory, NameTaken, RunKey, Watch};
 
 use backoff::Jitter;
+pub(crate) use inbox::Directory;
+use inbox::{Inbox, SUPPLY};
+use lock::Apart;
 pub(crate) use worker::Worker;
 use worker::{Told, Workers};
 
@@ -45,10 +52,15 @@ pub(crate) type Spawn = Box<dyn Fn(Worker) + Send + Sync>;
 /// Calls [`Pool::release`] for a run when a duration has passed: it waits to be tried again.
 pub(crate) type ReleaseAfter = Box<dyn Fn(RunKey, Duration) + Send + Sync>;
 
-/// The queue, the accounts of the jobs and the workers, behind one lock.
+/// The queue, the accounts of the jobs and the workers, behind one lock, and what has just been submitted behind another.
 pub(crate) struct Pool {
-    shared: Mutex<Shared>,
+    shared: Apart<Mutex<Shared>>,
+    inbox: Apart<Mutex<Inbox>>,
+    /// Whether there is a worker to call. Who submits looks here; it is written under the lock of the workers.
+    idle: Arc<Apart<AtomicBool>>,
+    ids: Arc<RunIds>,
     clock: Arc<Clock>,
+    hooks: Arc<Hooks>,
     surroundings: OnceLock<Surroundings>,
     spawn: OnceLock<Spawn>,
     release_after: OnceLock<ReleaseAfter>,
@@ -59,6 +71,10 @@ pub(crate) struct Pool {
 struct Shared {
     memory: Memory,
     workers: Workers,
+    /// Empty, to be exchanged for what has arrived.
+    arrivals: Vec<Arrival>,
+    /// Keys for the inbox.
+    keys: Vec<RunKey>,
     jitter: Jitter,
     /// No run is accepted or claimed any more.
     closed: bool,
@@ -98,14 +114,25 @@ pub(crate) struct Gauge {
 
 impl Pool {
     /// A pool that executes at most `size` runs at the same time; `None` is no limit.
-    pub(crate) fn new(size: Option<NonZeroUsize>, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(size: Option<NonZeroUsize>, clock: Arc<Clock>, hooks: Arc<Hooks>) -> Self {
         let memory = Memory::new(clock.entropy());
-        let jitter = Jitter::new(clock.entropy());
-        let workers = Workers::new(size);
-        let shared = Shared { memory, workers, jitter, closed: false, drained: false };
+        let (ids, idle) = (memory.ids(), Arc::default());
+        let shared = Shared {
+            memory,
+            workers: Workers::new(size, Arc::clone(&idle)),
+            arrivals: Vec::new(),
+            keys: Vec::new(),
+            jitter: Jitter::new(clock.entropy()),
+            closed: false,
+            drained: false,
+        };
         Self {
-            shared: Mutex::new(shared),
+            shared: Apart(Mutex::new(shared)),
+            inbox: Apart::default(),
+            idle,
+            ids,
             clock,
+            hooks,
             surroundings: OnceLock::new(),
             spawn: OnceLock::new(),
             release_after: OnceLock::new(),
@@ -122,9 +149,37 @@ impl Pool {
         self.call_workers(usize::MAX);
     }
 
+    /// The lock, with everything taken in that was submitted before.
     fn lock(&self) -> MutexGuard<'_, Shared> {
+        let mut shared = self.lock_claims();
+        self.take_in(&mut shared);
+        shared
+    }
+
+    /// The lock alone: what was submitted last may still lie in the inbox.
+    fn lock_claims(&self) -> MutexGuard<'_, Shared> {
         // Nothing under the lock calls code of the user, and the state machine is whole between its steps.
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        lock::take(&self.shared.0)
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        lock::take(&self.inbox.0)
+    }
+
+    /// Takes in what was submitted, and answers whether there was anything.
+    fn take_in(&self, shared: &mut Shared) -> bool {
+        let mut inbox = self.inbox();
+        if inbox.arrivals.is_empty() {
+            return false;
+        }
+        std::mem::swap(&mut inbox.arrivals, &mut shared.arrivals);
+        inbox.keys.append(&mut shared.keys);
+        drop(inbox);
+        let Shared { memory, arrivals, keys, .. } = shared;
+        // As many keys as were used, for the next time.
+        keys.extend(arrivals.iter().map(|_| memory.reserve()));
+        arrivals.drain(..).for_each(|arrival| memory.accept(arrival));
+        true
     }
 
     // Jobs.
@@ -134,14 +189,24 @@ impl Pool {
     pub(crate) fn bind_job(&self, info: JobInfo, type_id: Option<TypeId>) -> Result<JobIx, NameTaken> {
         let mut shared = self.lock();
         // Another thread may have been faster.
-        if let Some(ix) = type_id.and_then(|type_id| shared.memory.job_of_type(type_id)) {
+        if let Some(ix) = type_id.and_then(|type_id| self.find(|directory| directory.of_type(type_id))) {
             return Ok(ix);
         }
+        let func = info.is_func.then(|| info.name.clone());
         let ix = shared.memory.bind_job(info)?;
+        let directory = &mut self.inbox().directory;
         if let Some(type_id) = type_id {
-            shared.memory.bind_type(type_id, ix);
+            directory.add_type(type_id, ix);
+        }
+        if let Some(name) = func {
+            directory.add_func(name, ix);
         }
         Ok(ix)
+    }
+
+    /// Finds a job by what a submission says.
+    pub(crate) fn find(&self, job: impl FnOnce(&Directory) -> Option<JobIx>) -> Option<JobIx> {
+        job(&self.inbox().directory)
     }
 
     /// Reads the accounts of the jobs. Keep it short: the lock is the one that claims take.
@@ -170,21 +235,42 @@ impl Pool {
     /// Queues a run. `job` finds the job under the same lock.
     pub(crate) fn submit(
         &self,
-        job: impl FnOnce(&Memory) -> Option<JobIx>,
+        job: impl Fn(&Directory) -> Option<JobIx>,
         body: Body,
         origin: Origin,
     ) -> Result<Result<(RunId, RunKey), Body>, Closed> {
         let now = self.clock.now().wall;
+        let (id, key) = loop {
+            let mut inbox = self.inbox();
+            if inbox.closed {
+                return Err(Closed);
+            }
+            let Some(job) = job(&inbox.directory) else { return Ok(Err(body)) };
+            if let Some(key) = inbox.keys.pop() {
+                let id = self.ids.next(now);
+                inbox.arrivals.push(Arrival { id, key, job, body, origin });
+                break (id, key);
+            }
+            drop(inbox);
+            self.supply();
+        };
+        // A worker that finds nothing says that it is idle before it looks here for the last time. So either it has found
+        // this run, or it is seen here.
+        if self.idle.0.load(Ordering::Relaxed) {
+            let shared = self.lock();
+            if shared.workers.called() < shared.memory.queued() {
+                self.wake_one(shared);
+            }
+        }
+        Ok(Ok((id, key)))
+    }
+
+    /// Gives the inbox keys for submissions.
+    fn supply(&self) {
         let mut shared = self.lock();
-        if shared.closed {
-            return Err(Closed);
-        }
-        let Some(job) = job(&shared.memory) else { return Ok(Err(body)) };
-        let submitted = shared.memory.submit(job, body, origin, now);
-        if shared.workers.called() < shared.memory.queued() {
-            self.wake_one(shared);
-        }
-        Ok(Ok(submitted))
+        let Shared { memory, keys, .. } = &mut *shared;
+        keys.resize_with(SUPPLY, || memory.reserve());
+        self.inbox().keys.append(keys);
     }
 
     /// Keeps a run until [`release`](Self::release).
@@ -292,6 +378,12 @@ impl Pool {
         self.lock().memory.attempts(key)
     }
 
+    /// Makes a delayed run pretend to be another attempt, or one for a slot.
+    #[cfg(feature = "testing")]
+    pub(crate) fn preset(&self, key: RunKey, attempt: u32, slot: Option<Timestamp>) {
+        self.lock().memory.preset(key, attempt, slot);
+    }
+
     // Workers.
 
     /// Lets go of the lock and calls one worker, for one run that was queued under it.
@@ -329,6 +421,8 @@ impl Pool {
 
     /// Accepts and claims nothing any more. What runs goes on.
     pub(crate) fn close(&self) {
+        // First, so that nothing arrives after what is taken in here.
+        self.inbox().closed = true;
         let mut shared = self.lock();
         shared.closed = true;
         let parked = shared.workers.unpark_all();

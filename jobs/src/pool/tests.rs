@@ -58,9 +58,10 @@ static BLOCKING: Descriptor = Descriptor {
 
 /// A pool of one, whose timers are tokio's.
 fn opened() -> Arc<Pool> {
-    let pool = Arc::new(Pool::new(NonZeroUsize::new(1), Arc::new(Clock::system())));
+    let pool = Arc::new(Pool::new(NonZeroUsize::new(1), Arc::new(Clock::system()), Arc::default()));
     let host: std::sync::Weak<()> = std::sync::Weak::new();
-    let surroundings = Surroundings { host, state: Arc::new(StateMap::default()), signals: Arc::default() };
+    let state = Arc::new(StateMap::default());
+    let surroundings = Surroundings { host, state, signals: Arc::default(), probe: None };
     let (releasing, working) = (Arc::downgrade(&pool), Arc::downgrade(&pool));
     let release_after = move |run, wait| {
         let pool = releasing.clone();

@@ -9,6 +9,7 @@ use std::task::{Poll, Waker};
 use tokio::task::coop;
 
 use super::attempt::{self, Failure, Follows, Over};
+use super::lock::Apart;
 use super::{Pool, Shared, backoff};
 use crate::clock::Timestamp;
 use crate::job::ambient;
@@ -31,6 +32,8 @@ pub(super) struct Workers {
     parked: Vec<u32>,
     /// Woken or hired, and not yet at their first claim since.
     called: usize,
+    /// Whether [`can_call`](Self::can_call), for those who do not hold the lock.
+    idle: Arc<Apart<AtomicBool>>,
 }
 
 struct Place {
@@ -77,8 +80,21 @@ impl Place {
 }
 
 impl Workers {
-    pub(super) fn new(limit: Option<NonZeroUsize>) -> Self {
-        Self { limit, places: Vec::new(), vacant: Vec::new(), parked: Vec::new(), called: 0 }
+    pub(super) fn new(limit: Option<NonZeroUsize>, idle: Arc<Apart<AtomicBool>>) -> Self {
+        let workers =
+            Self { limit, places: Vec::new(), vacant: Vec::new(), parked: Vec::new(), called: 0, idle };
+        workers.show();
+        workers
+    }
+
+    /// Shows whether there is anybody to call.
+    fn show(&self) {
+        self.idle.0.store(self.can_call(), Ordering::Relaxed);
+    }
+
+    /// A worker has found nothing to do. To be said before it looks into the inbox for the last time.
+    fn is_idle(&self) {
+        self.idle.0.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn limit(&self) -> Option<NonZeroUsize> {
@@ -102,10 +118,11 @@ impl Workers {
     /// Calls a parked worker. Its waker is to be woken outside the lock.
     pub(super) fn unpark(&mut self) -> Option<Waker> {
         let index = self.parked.pop()?;
+        self.called += 1;
+        self.show();
         let place = &mut self.places[index as usize];
         place.state = WorkerState::Called;
         place.unpark.store(true, Ordering::Release);
-        self.called += 1;
         place.waker.clone()
     }
 
@@ -126,12 +143,15 @@ impl Workers {
             state: WorkerState::Called,
         };
         self.called += 1;
-        if let Some(index) = self.vacant.pop() {
+        let index = if let Some(index) = self.vacant.pop() {
             self.places[index as usize] = place;
-            return Some((index, signals));
-        }
-        self.places.push(place);
-        Some((self.places.len() as u32 - 1, signals))
+            index
+        } else {
+            self.places.push(place);
+            self.places.len() as u32 - 1
+        };
+        self.show();
+        Some((index, signals))
     }
 
     /// The worker has come to claim, and whatever it has executed is over. Answers whether its signals are to be told.
@@ -158,6 +178,7 @@ impl Workers {
         }
         self.places[index as usize].state = WorkerState::Parked;
         self.parked.push(index);
+        self.show();
         true
     }
 
@@ -171,6 +192,7 @@ impl Workers {
         let waited = place.signals.end_turn();
         self.parked.retain(|parked| *parked != index);
         self.vacant.push(index);
+        self.show();
         waited
     }
 
@@ -240,7 +262,8 @@ impl Worker {
                 Next::Execute(claim) => {
                     let key = claim.key;
                     leave.executing = Some(key);
-                    leave.over = Some(attempt::execute(claim, &self.surroundings).await);
+                    leave.over =
+                        Some(attempt::execute(claim, &self.surroundings, &pool.hooks.attempts).await);
                     leave.executing = None;
                     // A chain of jobs that never wait must not keep the thread to itself.
                     coop::consume_budget().await;
@@ -260,16 +283,20 @@ impl Worker {
     /// Ends the attempt that was made and claims the next run, in one step.
     fn next(&self, pool: &Pool, finished: Option<Over>) -> Next {
         let now = pool.clock.now().wall;
-        let mut guard = pool.lock();
+        let mut guard = pool.lock_claims();
         let shared: &mut Shared = &mut guard;
         let had_run = finished.is_some();
+        if finished.as_ref().is_some_and(|over| shared.memory.has_successor(over.key)) {
+            // What was submitted before its successor becomes available is before it.
+            pool.take_in(shared);
+        }
         let after = finished.map(|over| shared.end(self.index, over, now));
         let waited = shared.workers.arrived(self.index);
         let next = if shared.closed {
             // Its turn has ended already.
             let _ = shared.workers.leave(self.index);
             Next::Leave
-        } else if let Some(claim) = shared.memory.claim(self.index, now) {
+        } else if let Some(claim) = shared.claim(pool, self.index, now) {
             shared.workers.begin(self.index, claim.blocking);
             Next::Execute(claim)
         } else if shared.workers.park(self.index) {
@@ -293,14 +320,28 @@ impl Worker {
 }
 
 impl Shared {
+    /// Claims a run for a worker, which parks when there is none.
+    fn claim(&mut self, pool: &Pool, worker: u32, now: Timestamp) -> Option<Claim> {
+        if let Some(claim) = self.memory.claim(worker, now) {
+            return Some(claim);
+        }
+        self.workers.is_idle();
+        if !pool.take_in(self) {
+            return None;
+        }
+        self.workers.show();
+        self.memory.claim(worker, now)
+    }
+
     /// Ends the attempt that a worker has made: with its run, or so that the run is tried again.
     fn end(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
         let Over { key, outcome, mut failure } = over;
         let trace = failure.as_mut().and_then(|failed| failed.trace.take());
         let said = trace.as_ref().and_then(|trace| trace.said.as_ref());
-        if let Some(Steer::Discard(_)) = said {
+        if let Some(Steer::Discard(reason)) = said {
+            let follows = Follows::Discarded(reason.clone());
             let ended = self.memory.finish(key, outcome, trace, now);
-            return After { key, failure, follows: Follows::Discarded, ended };
+            return After { key, failure, follows, ended, now };
         }
         // What somebody has cancelled is not tried again, also where the cancellation came too late for the attempt.
         let cancelled = self.workers.is_cancelled(worker);
@@ -318,10 +359,10 @@ impl Shared {
             self.memory.retry(key, outcome, trace, body, wait, now);
             // At shutdown the run waits to be counted as lost: the log must not promise what does not come.
             let follows = if self.closed { Follows::Nothing } else { Follows::Retry(wait) };
-            return After { key, failure, follows, ended: None };
+            return After { key, failure, follows, ended: None, now };
         }
         let ended = self.memory.finish(key, outcome, trace, now);
-        After { key, failure, follows: Follows::Nothing, ended }
+        After { key, failure, follows: Follows::Nothing, ended, now }
     }
 }
 
@@ -331,6 +372,7 @@ struct After {
     failure: Option<Box<Failure>>,
     follows: Follows,
     ended: Option<Ended>,
+    now: Timestamp,
 }
 
 impl After {
@@ -339,7 +381,12 @@ impl After {
             // The log is code of the program's, and so is dropping a value. Neither may take the worker with it: the run
             // that it has claimed in the same step, and the retry below, would be lost.
             let _ = panics::catch(|| failure.log(&self.follows));
-            let _ = panics::catch(|| drop(failure));
+            let hooks = &pool.hooks.attempts;
+            if hooks.on_failure.is_empty() {
+                let _ = panics::catch(|| drop(failure));
+            } else {
+                failure.report(hooks, &self.follows, self.now);
+            }
         }
         if let Follows::Retry(wait) = self.follows
             && let Some(release_after) = pool.release_after.get()
@@ -371,6 +418,7 @@ impl Drop for Leave<'_> {
             failure: None,
             follows: Follows::Nothing,
             ended: shared.memory.finish(key, Outcome::Interrupted, None, now),
+            now,
         };
         let after = match self.over.take() {
             Some(over) => Some(shared.end(self.worker.index, over, now)),
@@ -384,6 +432,8 @@ impl Drop for Leave<'_> {
         if let Some(after) = after {
             after.settle(self.pool);
         }
+        // What waits for a place is not to wait for a submission that calls the next worker.
+        self.pool.call_workers(usize::MAX);
         self.pool.drained.notify_waiters();
     }
 }

@@ -13,6 +13,8 @@ mod snapshot;
 mod start;
 mod submission;
 mod supervisor;
+#[cfg(feature = "testing")]
+mod trial;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -35,6 +37,8 @@ pub use snapshot::{
 };
 pub use start::start;
 pub use submission::{RunHandle, Submission, Submit, Submitting, after, at, now};
+#[cfg(feature = "testing")]
+pub(crate) use trial::Preset;
 
 /// The handle to a running instance of `jobs`, made by [`start`](start()).
 ///
@@ -71,6 +75,9 @@ struct Inner {
     scheduler_task: OnceLock<supervisor::Supervised>,
     /// Told when a shutdown is to wait no longer for what runs.
     cut_off: Notify,
+    /// Runs that a test holds, and when they were to start.
+    #[cfg(feature = "testing")]
+    held: std::sync::Mutex<Vec<trial::Held>>,
 }
 
 /// How far an instance has come.

@@ -107,10 +107,10 @@ fn assemble(
     runtime: Handle,
 ) -> (Jobs, Vec<(JobIx, Registered)>) {
     let clock = Arc::new(settings.clock());
+    let hooks = Arc::new(Hooks::new(settings.hooks.clone()));
     let pool = match settings.store.value {
-        Store::Memory => Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock))),
+        Store::Memory => Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock), Arc::clone(&hooks))),
     };
-    let hooks = Arc::<Hooks>::default();
     let scheduler = Arc::new(Scheduler::new(Arc::clone(&clock), Arc::clone(&pool), Arc::clone(&hooks)));
     let add = |job: Registered| {
         let ix = pool.bind_job(job.info.clone(), None);
@@ -138,6 +138,8 @@ fn assemble(
         shut_down_at: OnceLock::new(),
         scheduler_task: OnceLock::new(),
         cut_off: Notify::new(),
+        #[cfg(feature = "testing")]
+        held: std::sync::Mutex::default(),
     };
     (Jobs { inner: Arc::new(inner) }, registered)
 }
@@ -148,7 +150,13 @@ impl Jobs {
         let inner = &self.inner;
         let state = Arc::new(inner.settings.state.clone());
         // Every worker gets signals of its own.
-        let surroundings = Surroundings { host: self.host(), state, signals: Arc::default() };
+        let surroundings = Surroundings {
+            host: self.host(),
+            state,
+            signals: Arc::default(),
+            #[cfg(feature = "testing")]
+            probe: self.probe(),
+        };
         let (pool, runtime) = (Arc::clone(&inner.pool), inner.runtime.clone());
         let host = self.host();
         let pool = Arc::downgrade(&pool);

@@ -21,7 +21,7 @@ use crate::job::func::Func;
 use crate::job::name::JobName;
 use crate::job::options::Origin;
 use crate::job::run::{Outcome, RunId};
-use crate::pool::Closed;
+use crate::pool::{Closed, Directory};
 use crate::registry;
 use crate::scheduler::timers::Delay;
 use crate::store::memory::{JobIx, Memory, RunKey, Watch};
@@ -94,6 +94,9 @@ pub trait Submit: Send + 'static {
     fn __body(self) -> Body;
     #[doc(hidden)]
     fn __template(self) -> Template;
+    #[doc(hidden)]
+    #[cfg(feature = "testing")]
+    fn __args(&self) -> serde_json::Value;
 }
 
 impl<J: Job> Submit for J {
@@ -108,6 +111,11 @@ impl<J: Job> Submit for J {
     fn __template(self) -> Template {
         Cloned::template(self)
     }
+
+    #[cfg(feature = "testing")]
+    fn __args(&self) -> serde_json::Value {
+        super::trial::args_of(self)
+    }
 }
 
 impl Submit for Func {
@@ -121,6 +129,11 @@ impl Submit for Func {
 
     fn __template(self) -> Template {
         self.into_template()
+    }
+
+    #[cfg(feature = "testing")]
+    fn __args(&self) -> serde_json::Value {
+        serde_json::Value::Null
     }
 }
 
@@ -142,10 +155,10 @@ pub enum Who {
 
 impl Who {
     /// Finds the job where it is known already.
-    fn find(&self, memory: &Memory) -> Option<JobIx> {
+    fn find(&self, directory: &Directory) -> Option<JobIx> {
         match self {
-            Self::Typed { type_id, .. } => memory.job_of_type(*type_id),
-            Self::Func(name) => memory.job_named(name).filter(|ix| memory.job(*ix).info.is_func),
+            Self::Typed { type_id, .. } => directory.of_type(*type_id),
+            Self::Func(name) => directory.of_func(name),
         }
     }
 }
@@ -153,12 +166,18 @@ impl Who {
 /// A submission in the making: awaiting it submits.
 #[must_use = "nothing is submitted until this is awaited, or `submit` or `blocking` is called"]
 pub struct Submission<J> {
-    jobs: Result<Jobs, SubmitError>,
-    job: J,
-    delay: Option<Delay>,
+    pub(super) jobs: Result<Jobs, SubmitError>,
+    pub(super) job: J,
+    pub(super) delay: Option<Delay>,
 }
 
 impl<J: Submit> Submission<J> {
+    /// One that is not to start before it is released.
+    #[cfg(feature = "testing")]
+    pub(super) fn held(jobs: Jobs, job: J) -> Self {
+        Self { jobs: Ok(jobs), job, delay: Some(Delay::At(Timestamp::MAX)) }
+    }
+
     /// Submits without awaiting, which the store in memory can do. The run is queued when this returns.
     ///
     /// # Errors
@@ -166,6 +185,16 @@ impl<J: Submit> Submission<J> {
     /// No instance, or several, and the call does not say which; an instance that has been shut down; a closure or
     /// a hand-written job whose name cannot be one or belongs to another job.
     pub fn submit(self) -> Result<RunHandle, SubmitError> {
+        #[cfg(feature = "testing")]
+        if let Ok(jobs) = &self.jobs
+            && let Some(probe) = jobs.probe()
+        {
+            return self.submit_noted(&probe);
+        }
+        self.submit_unseen()
+    }
+
+    pub(super) fn submit_unseen(self) -> Result<RunHandle, SubmitError> {
         let jobs = self.jobs?;
         let who = self.job.__who();
         match self.delay {
@@ -243,6 +272,11 @@ impl RunHandle {
         self.id
     }
 
+    #[cfg(feature = "testing")]
+    pub(super) fn key(&self) -> RunKey {
+        self.key
+    }
+
     /// Waits until the run has ended, and says what it came to: after the last attempt, where it is tried again.
     ///
     /// The last 10 000 runs of each job are kept for a week after their end, and its very last for longer; asked for
@@ -286,7 +320,7 @@ impl fmt::Debug for RunHandle {
 impl Jobs {
     /// The handle to the instance goes on into the handle to the run, which spares a count of references.
     fn submit_now(self, who: &Who, body: Body) -> Result<RunHandle, SubmitError> {
-        let (id, key) = match self.inner.pool.submit(|memory| who.find(memory), body, Origin::Submission) {
+        let (id, key) = match self.inner.pool.submit(|jobs| who.find(jobs), body, Origin::Submission) {
             Ok(Ok(submitted)) => submitted,
             // The job is not known yet.
             Ok(Err(body)) => {
@@ -329,7 +363,7 @@ impl Jobs {
     /// The job of a value, made known where it is not yet: a closure, a hand-written job, or a linked job that
     /// is submitted for the first time.
     pub(super) fn register(&self, who: &Who) -> Result<JobIx, SubmitError> {
-        if let Some(ix) = self.inner.pool.read(|memory| who.find(memory)) {
+        if let Some(ix) = self.inner.pool.find(|jobs| who.find(jobs)) {
             return Ok(ix);
         }
         let (name, type_id, descriptor, is_func) = match who {

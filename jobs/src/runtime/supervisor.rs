@@ -150,6 +150,7 @@ mod tests {
         assert_eq!(pause(0), Duration::ZERO);
     }
 
+    #[cfg(feature = "testing")]
     #[tokio::test(start_paused = true)]
     async fn a_task_that_dies_at_once_waits_longer_and_one_that_lived_begins_anew() {
         let tasks = Tasks::new(Arc::new(Clock::system()), Arc::default());

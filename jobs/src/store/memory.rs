@@ -17,9 +17,8 @@ mod by_id;
 mod details;
 mod history;
 
-use std::any::TypeId;
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jobs_syntax::{Backoff, Overlap};
@@ -129,6 +128,16 @@ enum State {
     },
 }
 
+/// A run that was submitted and has still to be accepted.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) id: RunId,
+    pub(crate) key: RunKey,
+    pub(crate) job: JobIx,
+    pub(crate) body: Body,
+    pub(crate) origin: Origin,
+}
+
 /// A run that a worker may now execute.
 #[derive(Debug)]
 pub(crate) struct Claim {
@@ -218,7 +227,6 @@ pub(crate) struct NameTaken;
 pub(crate) struct Memory {
     jobs: Vec<JobState>,
     by_name: HashMap<JobName, JobIx>,
-    by_type: HashMap<TypeId, JobIx, BuildHasherDefault<TypeIdHasher>>,
     /// Those that are live and those that are kept.
     runs: Slab<Run>,
     live: usize,
@@ -231,7 +239,7 @@ pub(crate) struct Memory {
     queued: usize,
     running: usize,
     waiters: HashMap<RunKey, Vec<oneshot::Sender<Outcome>>>,
-    ids: RunIds,
+    ids: Arc<RunIds>,
 }
 
 impl Memory {
@@ -239,7 +247,6 @@ impl Memory {
         Self {
             jobs: Vec::new(),
             by_name: HashMap::new(),
-            by_type: HashMap::default(),
             runs: Slab::new(),
             live: 0,
             by_id: ById::default(),
@@ -249,8 +256,13 @@ impl Memory {
             queued: 0,
             running: 0,
             waiters: HashMap::new(),
-            ids: RunIds::new(entropy),
+            ids: Arc::new(RunIds::new(entropy)),
         }
+    }
+
+    /// Where the identities of runs come from, for those that are made before they are accepted.
+    pub(crate) fn ids(&self) -> Arc<RunIds> {
+        Arc::clone(&self.ids)
     }
 
     /// How long runs are kept from now on.
@@ -282,15 +294,6 @@ impl Memory {
             cancellable: None,
         });
         Ok(ix)
-    }
-
-    /// Makes a type known as the one behind a job, so that submissions of it find the job without its name.
-    pub(crate) fn bind_type(&mut self, type_id: TypeId, job: JobIx) {
-        self.by_type.insert(type_id, job);
-    }
-
-    pub(crate) fn job_of_type(&self, type_id: TypeId) -> Option<JobIx> {
-        self.by_type.get(&type_id).copied()
     }
 
     pub(crate) fn job_named(&self, name: &str) -> Option<JobIx> {
@@ -327,16 +330,23 @@ impl Memory {
     // Runs.
 
     /// A run that may start at once.
-    pub(crate) fn submit(
-        &mut self,
-        job: JobIx,
-        body: Body,
-        origin: Origin,
-        now: Timestamp,
-    ) -> (RunId, RunKey) {
-        let added = self.add_run(job, None, origin, State::Available, body, now);
-        self.make_available(job, added.1);
-        added
+    #[cfg(test)]
+    fn submit(&mut self, job: JobIx, body: Body, origin: Origin, now: Timestamp) -> (RunId, RunKey) {
+        let (id, key) = (self.ids.next(now), self.reserve());
+        self.accept(Arrival { id, key, job, body, origin });
+        (id, key)
+    }
+
+    /// Keys for runs that are accepted later.
+    pub(crate) fn reserve(&mut self) -> RunKey {
+        self.runs.reserve()
+    }
+
+    /// A run that may start at once, and that has its identity and key already.
+    pub(crate) fn accept(&mut self, arrival: Arrival) {
+        let Arrival { id, key, job, body, origin } = arrival;
+        self.add_run_as(id, key, job, None, origin, State::Available, body);
+        self.make_available(job, key);
     }
 
     /// A run that may start at `due`.
@@ -370,6 +380,18 @@ impl Memory {
         self.job_mut(job).scheduled -= 1;
         self.make_available(job, key);
         true
+    }
+
+    /// Makes a run that has not started pretend to be another attempt than its first, or one for a slot.
+    #[cfg(feature = "testing")]
+    pub(crate) fn preset(&mut self, key: RunKey, attempt: u32, slot: Option<Timestamp>) {
+        let Some(run) = self.runs.get_mut(key) else { return };
+        run.attempt = attempt.saturating_sub(1);
+        if slot.is_some() && run.slot.is_none() {
+            run.slot = slot;
+            let job = run.job;
+            self.job_mut(job).slot_live += 1;
+        }
     }
 
     /// A slot has come: makes its run, as the overlap policy of its job says.
@@ -447,6 +469,11 @@ impl Memory {
                 timeout,
             });
         }
+    }
+
+    /// Whether the end of a run may make another available.
+    pub(crate) fn has_successor(&self, key: RunKey) -> bool {
+        self.runs.get(key).is_some_and(|run| run.slot.is_some() && self.job(run.job).waiting() > 0)
     }
 
     /// By which backoff, and after how many failures, a run that executes may be tried again; none when this is its
@@ -648,25 +675,36 @@ impl Memory {
         body: Body,
         now: Timestamp,
     ) -> (RunId, RunKey) {
-        let id = self.ids.next(now);
+        let (id, key) = (self.ids.next(now), self.reserve());
+        self.add_run_as(id, key, job, slot, origin, state, body);
+        (id, key)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the run")]
+    fn add_run_as(
+        &mut self,
+        id: RunId,
+        key: RunKey,
+        job: JobIx,
+        slot: Option<Timestamp>,
+        origin: Origin,
+        state: State,
+        body: Body,
+    ) {
         let account = self.job_mut(job);
+        let retries = account.info.attempts.retries(origin);
         if slot.is_some() {
             account.slot_live += 1;
-        }
-        let retries = account.info.attempts.retries(origin);
-        let details = Details::default();
-        let run = Run { id, job, slot, state, attempt: 0, retries, body: Some(body), details };
-        let known = self.runs.len();
-        let key = self.runs.insert(run);
-        self.live += 1;
-        self.by_id.push(id, key, known, |key| self.runs.get(key).is_some());
-        if slot.is_some() {
-            let account = self.job_mut(job);
             if account.info.overlap == Overlap::CancelOther {
                 account.cancellable.get_or_insert_default().push(key);
             }
         }
-        (id, key)
+        let details = Details::default();
+        let run = Run { id, job, slot, state, attempt: 0, retries, body: Some(body), details };
+        let known = self.runs.len();
+        self.runs.fill(key, run);
+        self.live += 1;
+        self.by_id.push(id, key, known, |key| self.runs.get(key).is_some());
     }
 
     fn make_available(&mut self, job: JobIx, key: RunKey) {
@@ -691,26 +729,6 @@ impl Memory {
             run.state = State::Available;
             self.make_available(job, next);
         }
-    }
-}
-
-/// A [`TypeId`] is a hash already.
-#[derive(Debug, Default)]
-struct TypeIdHasher(u64);
-
-impl Hasher for TypeIdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 ^= value;
     }
 }
 

@@ -11,6 +11,8 @@ pub(crate) struct Key {
 pub(crate) struct Slab<T> {
     places: Vec<Place<T>>,
     free: Vec<u32>,
+    /// How many places have a value.
+    len: usize,
 }
 
 #[derive(Debug)]
@@ -21,23 +23,36 @@ struct Place<T> {
 
 impl<T> Slab<T> {
     pub(crate) fn new() -> Self {
-        Self { places: Vec::new(), free: Vec::new() }
+        Self { places: Vec::new(), free: Vec::new(), len: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.len
     }
 
     pub(crate) fn insert(&mut self, value: T) -> Key {
+        let key = self.reserve();
+        self.fill(key, value);
+        key
+    }
+
+    /// A key whose value is given later, by [`fill`](Self::fill).
+    pub(crate) fn reserve(&mut self) -> Key {
         if let Some(index) = self.free.pop() {
-            let place = &mut self.places[index as usize];
-            place.value = Some(value);
-            return Key { index, generation: place.generation };
+            return Key { index, generation: self.places[index as usize].generation };
         }
         let index =
             u32::try_from(self.places.len()).expect("invariant: memory ends before four billion values");
-        self.places.push(Place { generation: 0, value: Some(value) });
+        self.places.push(Place { generation: 0, value: None });
         Key { index, generation: 0 }
+    }
+
+    /// Gives a reserved key its value.
+    pub(crate) fn fill(&mut self, key: Key, value: T) {
+        let place = &mut self.places[key.index as usize];
+        debug_assert!(place.generation == key.generation && place.value.is_none(), "the key is reserved");
+        place.value = Some(value);
+        self.len += 1;
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
@@ -58,6 +73,7 @@ impl<T> Slab<T> {
         let value = place.value.take()?;
         place.generation = place.generation.wrapping_add(1);
         self.free.push(key.index);
+        self.len -= 1;
         Some(value)
     }
 
@@ -82,5 +98,19 @@ mod tests {
         assert_eq!(slab.get(first), None);
         assert_eq!(slab.remove(first), None);
         assert_eq!((slab.get(second), slab.len()), (Some(&"b"), 1));
+    }
+
+    #[test]
+    fn a_reserved_key_has_no_value_until_it_is_given_one() {
+        let mut slab = Slab::new();
+        let reserved = slab.reserve();
+        let other = slab.insert("other");
+        assert_ne!(reserved, other);
+        assert_eq!((slab.get(reserved), slab.len(), slab.iter().count()), (None, 1, 1));
+        assert_eq!(slab.remove(reserved), None);
+        slab.fill(reserved, "late");
+        assert_eq!((slab.get(reserved), slab.len()), (Some(&"late"), 2));
+        assert_eq!(slab.remove(reserved), Some("late"));
+        assert_eq!((slab.get(reserved), slab.len()), (None, 1));
     }
 }

@@ -60,6 +60,12 @@ pub(crate) fn discarded(attempt: &Attempt<'_>, error: &str) {
     tracing::warn!(job, %run, attempt, of, error, "job failed and is discarded");
 }
 
+/// A function that the program has given panicked.
+pub(crate) fn hook_panicked(hook: &str, job: &str, panic: &Panic) {
+    let location = panic.location.as_deref().unwrap_or("unknown");
+    tracing::error!(hook, job, panic = panic.message, location, "a function given to the config panicked");
+}
+
 /// The wall clock moved on its own.
 pub(crate) fn clock_moved(nanos: i64, suspended: bool) {
     let seconds = nanos as f64 / 1e9;

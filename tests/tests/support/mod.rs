@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "every test takes what it needs of it")]
 
+pub mod seeds;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Finds runs by their identity, which is what a page, a log or a request knows of them.
 //!
-//! Identities grow with every run, so the list of all of them is sorted as it is written, and a look-up is a binary
-//! search. What is forgotten stays in the list until its turn: at the front, or when more than half of the list is stale.
+//! Identities grow with every run, so the list of all of them is nearly sorted as it is written (a submission has its
+//! identity some moments before it is taken in), and a look-up is a binary search. What is forgotten stays in the list until its turn: at the front, or when more than half of the list is stale.
 //! Then the list is written anew, a few entries with every run that is added, so that nobody ever waits for all of it.
 
 use std::collections::VecDeque;
@@ -39,10 +39,17 @@ impl ById {
     /// So many stale entries are not worth a sweep.
     const SLACK: usize = 1024;
 
-    /// Adds a run, later than all before it. `is_known` answers for runs added earlier, of which `known` are.
+    /// Adds a run, later than nearly all before it. `is_known` answers for runs added earlier, of which `known` are.
     pub(super) fn push(&mut self, id: RunId, key: RunKey, known: usize, is_known: impl Fn(RunKey) -> bool) {
-        let id = id.as_u128();
-        self.rest.push_back(Entry { high: (id >> 64) as u64, low: id as u64, key });
+        let entry = Entry { high: (id.as_u128() >> 64) as u64, low: id.as_u128() as u64, key };
+        let later = |entries: &VecDeque<Entry>| entries.iter().rev().take_while(|one| one.id() > id).count();
+        let at = self.rest.len() - later(&self.rest);
+        let swept = if at == 0 { later(&self.swept) } else { 0 };
+        if swept == 0 {
+            self.rest.insert(at, entry);
+        } else {
+            self.swept.insert(self.swept.len() - swept, entry);
+        }
         let front = if self.swept.is_empty() { &mut self.rest } else { &mut self.swept };
         if front.front().is_some_and(|first| !is_known(first.key)) {
             front.pop_front();
@@ -112,12 +119,18 @@ mod tests {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 ((random >> 33) % bound as u64) as usize
             };
-            let (mut index, mut ids, mut runs) = (ById::default(), RunIds::new(seed), Slab::new());
+            let (mut index, ids, mut runs) = (ById::default(), RunIds::new(seed), Slab::new());
             let mut model: BTreeMap<RunId, RunKey> = BTreeMap::new();
             let mut gone = HashSet::new();
             let most = [3, 300, 2500][below(3)];
+            // Some have their identity before others that are added first.
+            let mut made = Vec::new();
             for step in 0..6000 {
-                let id = ids.next(Timestamp::from_nanos(step * 100_000));
+                made.push(ids.next(Timestamp::from_nanos(step * 100_000)));
+                if made.len() < 8 && below(4) == 0 {
+                    continue;
+                }
+                let id = made.swap_remove(below(made.len()));
                 let known = runs.len();
                 let key = runs.insert(());
                 index.push(id, key, known, |key| runs.get(key).is_some());

@@ -532,11 +532,6 @@ fn a_name_belongs_to_one_job() {
     let other = memory.bind_job(info("b", Overlap::Skip)).unwrap();
     assert_ne!(func, other);
     assert_eq!((memory.job_named("a"), memory.job_named("c")), (Some(func), None));
-    memory.bind_type(TypeId::of::<u8>(), other);
-    assert_eq!(
-        (memory.job_of_type(TypeId::of::<u8>()), memory.job_of_type(TypeId::of::<u16>())),
-        (Some(other), None)
-    );
 }
 
 #[test]

@@ -1,0 +1,106 @@
+//! Where submissions arrive: behind a lock of its own, so that those who submit and the workers do not wait for each
+//! other.
+//!
+//! A submission needs nothing of what the workers change: it finds its job, takes a key out of a supply, and lies
+//! here until somebody takes in what has arrived. A worker does when it finds nothing else to claim; everybody
+//! else who looks at the runs does first of all, so that no run is ever seen to be missing.
+//!
+//! Nobody who holds this lock takes another.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::job::name::JobName;
+use crate::store::memory::{Arrival, JobIx, RunKey};
+
+/// How many keys are held ready for submissions.
+pub(super) const SUPPLY: usize = 128;
+
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    /// What was submitted since somebody last took it in, in the order of submission.
+    pub(super) arrivals: Vec<Arrival>,
+    /// Keys that submissions take.
+    pub(super) keys: Vec<RunKey>,
+    pub(super) directory: Directory,
+    /// No run is accepted any more.
+    pub(super) closed: bool,
+}
+
+/// What a submission finds its job by.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    types: HashMap<TypeId, JobIx, BuildHasherDefault<TypeIdHasher>>,
+    funcs: HashMap<JobName, JobIx>,
+}
+
+impl Directory {
+    /// Makes a type known as the one behind a job.
+    pub(super) fn add_type(&mut self, type_id: TypeId, job: JobIx) {
+        self.types.insert(type_id, job);
+    }
+
+    /// Makes a job known that is a closure.
+    pub(super) fn add_func(&mut self, name: JobName, job: JobIx) {
+        self.funcs.insert(name, job);
+    }
+
+    pub(crate) fn of_type(&self, type_id: TypeId) -> Option<JobIx> {
+        self.types.get(&type_id).copied()
+    }
+
+    pub(crate) fn of_func(&self, name: &str) -> Option<JobIx> {
+        self.funcs.get(name).copied()
+    }
+}
+
+/// A [`TypeId`] is a hash already.
+#[derive(Debug, Default)]
+struct TypeIdHasher(u64);
+
+impl Hasher for TypeIdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 ^= value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::info::JobInfo;
+    use crate::job::options::{AttemptOptions, Limits};
+    use crate::store::memory::Memory;
+
+    #[test]
+    fn a_job_is_found_by_its_type_or_as_a_closure_by_its_name() {
+        let info = JobInfo {
+            name: JobName::Static("a"),
+            descriptor: None,
+            overlap: jobs_syntax::Overlap::default(),
+            attempts: AttemptOptions::DEFAULT,
+            limits: Limits::DEFAULT,
+            enabled: true,
+            is_func: true,
+        };
+        let job = Memory::new(0).bind_job(info).unwrap();
+        let mut directory = Directory::default();
+        directory.add_type(TypeId::of::<u8>(), job);
+        directory.add_func(JobName::Static("a"), job);
+        let types = [TypeId::of::<u8>(), TypeId::of::<u16>()].map(|of| directory.of_type(of));
+        assert_eq!(
+            (types, ["a", "b"].map(|of| directory.of_func(of))),
+            ([Some(job), None], [Some(job), None])
+        );
+    }
+}

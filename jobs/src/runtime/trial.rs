@@ -1,0 +1,135 @@
+//! What a test does to an instance beyond what a program may.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Jobs;
+use super::error::SubmitError;
+use super::submission::{RunHandle, Submission, Submit, Who};
+use crate::clock::Timestamp;
+use crate::job::ambient;
+use crate::job::probe::{Noted, Probe};
+use crate::scheduler::timers::Delay;
+use crate::store::memory::RunKey;
+use crate::telemetry::panics;
+
+/// A run that a test holds: it waits until it is let go.
+#[derive(Debug)]
+pub(super) struct Held {
+    key: RunKey,
+    due: Timestamp,
+}
+
+/// What a run in isolation pretends to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Preset {
+    pub(crate) attempt: u32,
+    pub(crate) slot: Option<Timestamp>,
+}
+
+/// The arguments of a job as a test compares them.
+pub(super) fn args_of<J: Serialize>(job: &J) -> serde_json::Value {
+    // Code of the user. What cannot be written down is not to fail the submission, which needs no such thing on memory.
+    let written = panics::catch(|| serde_json::to_value(job).map_err(|error| error.to_string()));
+    let written = written.unwrap_or_else(|panic| Err(panic.message));
+    written.unwrap_or_else(|error| {
+        serde_json::Value::String(format!("arguments that cannot be written: {error}"))
+    })
+}
+
+impl<J: Submit> Submission<J> {
+    /// Submits, and lets the test know.
+    pub(super) fn submit_noted(mut self, probe: &Probe) -> Result<RunHandle, SubmitError> {
+        let jobs = self.jobs.clone()?;
+        let job = match self.job.__who() {
+            Who::Typed { name, .. } => name.to_owned(),
+            Who::Func(name) => name.to_string(),
+        };
+        let args = self.job.__args();
+        let now = jobs.inner.clock.now().wall;
+        let due = match self.delay {
+            None => now,
+            Some(Delay::For(by)) => now.saturating_add(by),
+            Some(Delay::At(at)) => at,
+        };
+        let holds = probe.holds();
+        if holds {
+            self.delay = Some(Delay::At(Timestamp::MAX));
+        }
+        let handle = self.submit_unseen()?;
+        if holds {
+            jobs.held(|held| held.push(Held { key: handle.key(), due }));
+        }
+        probe.note(Noted { job, args, id: handle.id(), submitted: now, due });
+        Ok(handle)
+    }
+}
+
+impl Jobs {
+    pub(crate) fn probe(&self) -> Option<Arc<Probe>> {
+        self.inner.settings.trial.as_ref().map(|trial| Arc::clone(&trial.probe))
+    }
+
+    fn held<R>(&self, f: impl FnOnce(&mut Vec<Held>) -> R) -> R {
+        f(&mut self.inner.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets go of the runs that are held: each starts when it was to, or at once where that has passed. Says how many.
+    pub(crate) fn let_go(&self) -> usize {
+        let now = self.inner.clock.now().wall;
+        let held = self.held(std::mem::take);
+        let count = held.len();
+        let (mut ready, later): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| held.due <= now);
+        let mut ready: Vec<_> = ready.drain(..).map(|held| held.key).collect();
+        self.inner.pool.release(&mut ready);
+        for Held { key, due } in later {
+            self.inner.scheduler.delay(key, Delay::At(due));
+        }
+        count
+    }
+
+    /// Submits a run that pretends to be something else than a first attempt of a submission.
+    pub(crate) fn submit_preset<J: Submit>(&self, job: J, preset: Preset) -> Result<RunHandle, SubmitError> {
+        let held = Submission::held(self.clone(), job).submit_unseen()?;
+        self.inner.pool.preset(held.key(), preset.attempt, preset.slot);
+        self.inner.pool.release(&mut vec![held.key()]);
+        Ok(held)
+    }
+
+    /// Nothing comes due any more: no slot, no delayed run, no retry.
+    pub(crate) fn stop_firing(&self) {
+        self.inner.scheduler.close();
+        if let Some(task) = self.inner.scheduler_task.get() {
+            task.abort();
+        }
+    }
+
+    /// The code of the test on this thread means this instance.
+    pub(crate) fn enter_test(&self) {
+        ambient::enter_test(self.host());
+    }
+
+    pub(crate) fn leave_test(&self) {
+        ambient::leave_test(&self.host());
+    }
+
+    /// Whether a job of this name is known, linked or not.
+    pub(crate) fn knows(&self, job: &str) -> bool {
+        self.inner.pool.read(|memory| memory.job_named(job).is_some())
+    }
+
+    /// How long a run waits from the end of its last attempt until it is tried again; none where it does not.
+    pub(crate) fn waits_for(&self, run: &RunHandle) -> Option<Duration> {
+        let due = self.inner.pool.read(|memory| memory.due(run.key()))?.0;
+        let ended = run.attempts().last()?.finished_at;
+        Some(due.since(Timestamp::from_chrono(ended)))
+    }
+
+    /// Whether nothing is queued and nothing runs.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let gauge = self.inner.pool.gauge();
+        gauge.running == 0 && gauge.queued == 0
+    }
+}

@@ -1,0 +1,452 @@
+//! One walk: a program that does everything at random, and what is checked after every step.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use jobs::testing::{self, Fault, TestClock, TestJobs};
+use jobs::{BoxError, Config, JobContext, Outcome, RunHandle, ScheduleHandle, job};
+use serde::{Deserialize, Serialize};
+
+use crate::book::{Book, End};
+use crate::support::seeds::Rng;
+use crate::support::utc;
+
+/// What an attempt does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Script {
+    /// So many attempts fail.
+    fails: u32,
+    how: How,
+    takes: Duration,
+    /// The tag of its schedule, where that is of cron.
+    cron: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum How {
+    Error,
+    Panic,
+    RetryIn,
+    Discard,
+}
+
+/// So that `run_now` finds a value.
+impl Default for Script {
+    fn default() -> Self {
+        Self { fails: 0, how: How::Error, takes: Duration::from_secs(2), cron: None }
+    }
+}
+
+async fn work(book: &Book, cx: &JobContext, script: Script) -> Result<(), BoxError> {
+    let page = book.begin(cx, script.cron);
+    tokio::time::sleep(script.takes).await;
+    if cx.attempt() > script.fails {
+        page.end(End::Ok);
+        return Ok(());
+    }
+    if script.how == How::Panic {
+        page.end(End::Panic);
+        panic!("attempt {}", cx.attempt());
+    }
+    page.end(End::Err);
+    match script.how {
+        How::RetryIn => Err(cx.retry_in(Duration::from_millis(700)).into()),
+        How::Discard => Err(cx.discard("given up").into()),
+        _ => Err("failed".into()),
+    }
+}
+
+const RETRIES: u32 = 2;
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+#[job(overlap = "buffer_one", retries = 2, backoff = "1s..3s", timeout = "15s")]
+async fn buffer_one(
+    #[state] book: &Book,
+    cx: &JobContext,
+    #[default] script: Script,
+) -> Result<(), BoxError> {
+    work(book, cx, script).await
+}
+
+#[job(overlap = "buffer_all", retries = 2, backoff = "1s..3s", timeout = "15s")]
+async fn buffer_all(
+    #[state] book: &Book,
+    cx: &JobContext,
+    #[default] script: Script,
+) -> Result<(), BoxError> {
+    work(book, cx, script).await
+}
+
+#[job(overlap = "skip", retries = 2, backoff = "1s..3s", timeout = "15s")]
+async fn skip(#[state] book: &Book, cx: &JobContext, #[default] script: Script) -> Result<(), BoxError> {
+    work(book, cx, script).await
+}
+
+#[job(overlap = "allow", retries = 2, backoff = "1s..3s", timeout = "15s")]
+async fn allow(#[state] book: &Book, cx: &JobContext, #[default] script: Script) -> Result<(), BoxError> {
+    work(book, cx, script).await
+}
+
+#[job(overlap = "cancel_other", retries = 2, backoff = "1s..3s", timeout = "15s")]
+async fn cancel_other(
+    #[state] book: &Book,
+    cx: &JobContext,
+    #[default] script: Script,
+) -> Result<(), BoxError> {
+    work(book, cx, script).await
+}
+
+const JOBS: [&str; 5] = ["allow", "buffer_all", "buffer_one", "cancel_other", "skip"];
+
+/// How often runs came to what, over all walks.
+pub(crate) static SEEN: Mutex<BTreeMap<&str, usize>> = Mutex::new(BTreeMap::new());
+
+/// What may happen around the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Surroundings {
+    Kind,
+    Hostile,
+}
+
+/// A run that the walk has submitted.
+struct Submitted {
+    handle: RunHandle,
+    /// None where it has the arguments of some schedule.
+    script: Option<Script>,
+    /// When it may start, by the clock that nobody sets; none where it follows the one on the wall.
+    not_before: Option<DateTime<Utc>>,
+    at_once: bool,
+    cancelled: bool,
+}
+
+struct Walk {
+    rng: Rng,
+    test: TestJobs,
+    book: Book,
+    elapsed: TestClock,
+    suspended: Duration,
+    submitted: Vec<Submitted>,
+    schedules: Vec<ScheduleHandle>,
+    tags: u64,
+    pool: usize,
+    surroundings: Surroundings,
+    workers_died: bool,
+}
+
+pub(crate) async fn walk(seed: u64, surroundings: Surroundings) {
+    let mut rng = Rng::new(seed);
+    let pool = 1 + rng.below(4) as usize;
+    let elapsed = TestClock::at(utc("2000-01-01 00:00:00"));
+    let book = Book::new(pool, elapsed.clone());
+    let shutdown_timeout = rng.up_to(Duration::from_secs(20));
+    let config = Config::default().pool(pool as i64).state(book.clone()).shutdown_timeout(shutdown_timeout);
+    let test = testing::start(config).at(utc("2026-03-02 12:00:00")).seed(seed).await;
+    let mut walk = Walk {
+        rng,
+        test,
+        book,
+        elapsed,
+        suspended: Duration::ZERO,
+        submitted: Vec::new(),
+        schedules: Vec::new(),
+        tags: 0,
+        pool,
+        surroundings,
+        workers_died: false,
+    };
+    for _ in 0..80 {
+        walk.step().await;
+        walk.check().await;
+    }
+    walk.end().await;
+}
+
+impl Walk {
+    async fn step(&mut self) {
+        match self.rng.below(20) {
+            0..6 => self.submit(0).await,
+            6..8 => {
+                let delay = self.rng.up_to(Duration::from_secs(30));
+                self.submit(delay.as_millis() as i64).await;
+            }
+            8 => self.submit(-1).await,
+            9 => {
+                let job = *self.rng.pick(&JOBS);
+                let handle = self.test.run_now(job).await.unwrap();
+                self.keep(handle, None, None, true);
+            }
+            10..12 => self.schedule().await,
+            12 => self.unschedule().await,
+            13 => self.cancel().await,
+            14 => {
+                let job = *self.rng.pick(&JOBS);
+                if self.rng.one_in(2) {
+                    self.test.pause(job).await.unwrap();
+                } else {
+                    self.test.resume(job).await.unwrap();
+                }
+            }
+            15 if self.surroundings == Surroundings::Hostile => self.break_something().await,
+            _ => {
+                let by = self.rng.up_to(Duration::from_secs(12));
+                self.test.advance(by).await;
+            }
+        }
+    }
+
+    fn script(&mut self) -> Script {
+        let fails = if self.rng.one_in(2) { 0 } else { self.rng.below(u64::from(RETRIES) + 3) as u32 };
+        let how =
+            *self.rng.pick(&[How::Error, How::Error, How::RetryIn, How::RetryIn, How::Panic, How::Discard]);
+        let takes = match self.rng.below(6) {
+            0 => Duration::ZERO,
+            1 => self.rng.up_to(Duration::from_secs(20)),
+            _ => self.rng.up_to(Duration::from_secs(3)),
+        };
+        Script { fails, how, takes, cron: None }
+    }
+
+    fn keep(
+        &mut self,
+        handle: RunHandle,
+        script: Option<Script>,
+        not_before: Option<DateTime<Utc>>,
+        at_once: bool,
+    ) {
+        self.submitted.push(Submitted { handle, script, not_before, at_once, cancelled: false });
+    }
+
+    /// At once, after so many milliseconds, or, where that is negative, at an instant.
+    async fn submit(&mut self, millis: i64) {
+        let script = self.script();
+        let delay = Duration::from_millis(millis.unsigned_abs());
+        let at = (millis < 0).then(|| self.test.now_utc() + TimeDelta::seconds(self.rng.within(-5, 30)));
+        macro_rules! submit {
+            ($job:ident) => {{
+                let value = $job { script: script.clone() };
+                match at {
+                    Some(at) => self.test.jobs().at(at, value).await,
+                    None if millis == 0 => self.test.jobs().now(value).await,
+                    None => self.test.jobs().after(delay, value).await,
+                }
+            }};
+        }
+        let handle = match *self.rng.pick(&JOBS) {
+            "allow" => submit!(allow),
+            "buffer_all" => submit!(buffer_all),
+            "buffer_one" => submit!(buffer_one),
+            "cancel_other" => submit!(cancel_other),
+            _ => submit!(skip),
+        };
+        let now = self.elapsed.now();
+        // What was suspended before does not count.
+        let not_before = at.is_none().then(|| now + delay + self.suspended);
+        self.keep(handle.unwrap(), Some(script), not_before, millis == 0);
+    }
+
+    async fn schedule(&mut self) {
+        let mut script = self.script();
+        let cron = self.rng.one_in(2);
+        if cron {
+            self.tags += 1;
+            script.cron = Some(self.tags);
+        }
+        let seconds = self.rng.within(1, 9);
+        macro_rules! schedule {
+            ($job:ident) => {{
+                let value = $job { script };
+                match cron {
+                    true => self.test.schedule(&format!("*/{seconds} * * * * *"), value).await,
+                    false => self.test.every(Duration::from_millis(seconds as u64 * 700), value).await,
+                }
+            }};
+        }
+        let schedule = match *self.rng.pick(&JOBS) {
+            "allow" => schedule!(allow),
+            "buffer_all" => schedule!(buffer_all),
+            "buffer_one" => schedule!(buffer_one),
+            "cancel_other" => schedule!(cancel_other),
+            _ => schedule!(skip),
+        };
+        self.schedules.push(schedule.unwrap());
+        // More than a few and nothing but slots would run.
+        if self.schedules.len() > 3 {
+            self.schedules.remove(0).remove().await;
+        }
+    }
+
+    async fn unschedule(&mut self) {
+        if !self.schedules.is_empty() {
+            let index = self.rng.below(self.schedules.len() as u64) as usize;
+            assert!(self.schedules.swap_remove(index).remove().await);
+        }
+    }
+
+    async fn cancel(&mut self) {
+        if self.submitted.is_empty() {
+            return;
+        }
+        // Those of late: others have ended.
+        let recent = (self.submitted.len() as u64).min(8);
+        let index = self.submitted.len() - 1 - self.rng.below(recent) as usize;
+        let told = self.submitted[index].handle.cancel().await;
+        self.submitted[index].cancelled |= told;
+        // Cancelled twice is cancelled once, and a run that has ended is told to have.
+        if !told {
+            let outcome = tokio::time::timeout(Duration::ZERO, self.submitted[index].handle.wait()).await;
+            assert!(outcome.is_ok(), "a run that cannot be cancelled has no outcome");
+        }
+    }
+
+    async fn break_something(&mut self) {
+        match self.rng.below(5) {
+            0 => {
+                let by = TimeDelta::milliseconds(self.rng.within(-90_000, 90_000));
+                self.test.step(by).await;
+            }
+            1 => {
+                let by = self.rng.up_to(Duration::from_secs(100));
+                self.suspended += by;
+                self.test.suspend(by).await;
+            }
+            2 => self.test.kill_scheduler(),
+            3 => {
+                let job = *self.rng.pick(&JOBS);
+                self.workers_died = true;
+                self.test.inject(job, Fault::WorkerDies);
+            }
+            _ => {
+                let job = *self.rng.pick(&JOBS);
+                let fault =
+                    self.rng.pick(&[Fault::Hang, Fault::Slow(TIMEOUT / 2), Fault::Slow(TIMEOUT)]).clone();
+                self.test.inject(job, fault);
+            }
+        }
+    }
+
+    /// What must hold at every moment.
+    async fn check(&mut self) {
+        self.test.settle().await;
+        let wrong = self.book.wrong();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        let snapshot = self.test.snapshot();
+        let mut sums = (0, 0);
+        for job in JOBS.iter().map(|name| snapshot.job(name).expect("every job is there")) {
+            let name = job.name.as_str();
+            sums.0 += job.running;
+            sums.1 += job.queued;
+            if self.surroundings == Surroundings::Kind {
+                assert_eq!(job.running, self.book.running(name), "running of {name}:\n{snapshot}");
+            } else {
+                // An attempt that hangs by a fault is not in the book.
+                assert!(job.running >= self.book.running(name), "running of {name}:\n{snapshot}");
+            }
+            let most = match name {
+                "allow" | "skip" => 0,
+                "buffer_one" => 1,
+                // The newest waits for the end of the one before.
+                "cancel_other" => 1,
+                _ => usize::MAX,
+            };
+            assert!(job.waiting <= most, "{} of {name} wait:\n{snapshot}", job.waiting);
+        }
+        assert_eq!((snapshot.pool.running, snapshot.pool.queued), sums, "{snapshot}");
+        assert!(snapshot.pool.running <= self.pool, "{snapshot}");
+        let free = snapshot.pool.running < self.pool;
+        assert!(!free || snapshot.pool.queued == 0, "a place is free, and runs are queued:\n{snapshot}");
+    }
+
+    async fn end(mut self) {
+        let settles = self.rng.one_in(2);
+        if settles {
+            // Everything comes to its end by itself.
+            for job in JOBS {
+                self.test.remove(job).await.unwrap();
+            }
+            self.test.advance(Duration::from_secs(3600)).await;
+            self.test.idle().await;
+            self.check().await;
+            let snapshot = self.test.snapshot();
+            for job in &snapshot.jobs {
+                let counts = (job.running, job.queued, job.waiting, job.delayed);
+                // An instant may have been set out of reach.
+                let at_rest = counts == (0, 0, 0, 0) || self.surroundings == Surroundings::Hostile;
+                assert!(at_rest, "does not come to rest:\n{snapshot}");
+            }
+            self.outcomes(true).await;
+        }
+        let report = self.test.shutdown().await;
+        self.outcomes(false).await;
+        assert_eq!(report.still_running, 0);
+        assert!(!settles || report.is_clean() || self.surroundings == Surroundings::Hostile, "{report}");
+        self.test.settle().await;
+        for name in JOBS {
+            assert_eq!(self.book.running(name), 0, "executes after the shutdown");
+        }
+        let wrong = self.book.wrong();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        self.order();
+    }
+
+    /// Every run has an outcome, which fits what its attempts did.
+    async fn outcomes(&mut self, alive: bool) {
+        for submitted in &self.submitted {
+            let Submitted { handle, script, not_before, cancelled, .. } = submitted;
+            let outcome = tokio::time::timeout(Duration::from_millis(1), handle.wait()).await;
+            if alive && self.surroundings == Surroundings::Hostile && outcome.is_err() {
+                continue;
+            }
+            let outcome = outcome.unwrap_or_else(|_| panic!("{} has no outcome: {script:?}", handle.id()));
+            let tries = self.book.tries(handle.id());
+            let of = || format!("{outcome} of {} with {script:?}, after {tries:?}", handle.id());
+            self.book.ended(handle.id());
+            let last = tries.last().and_then(|last| last.end);
+            let fits = match &outcome {
+                Outcome::Succeeded => last == Some(End::Ok),
+                Outcome::Failed(_) => last == Some(End::Err),
+                Outcome::Panicked(_) => last == Some(End::Panic),
+                Outcome::Discarded(_) => {
+                    last == Some(End::Err) && script.as_ref().is_none_or(|script| script.how == How::Discard)
+                }
+                Outcome::TimedOut(after) => {
+                    *after == TIMEOUT
+                        && (last == Some(End::Dropped) || self.surroundings == Surroundings::Hostile)
+                }
+                Outcome::Cancelled => *cancelled && last != Some(End::Ok),
+                Outcome::Interrupted => {
+                    let dropped = last == Some(End::Dropped) || self.surroundings == Surroundings::Hostile;
+                    !alive && dropped || self.workers_died
+                }
+                Outcome::Lost => !alive && last != Some(End::Ok),
+                _ => false,
+            };
+            assert!(fits, "{}", of());
+            *SEEN.lock().unwrap().entry(outcome.as_str()).or_default() += 1;
+            if self.surroundings == Surroundings::Kind {
+                let numbers = tries.iter().map(|attempt| attempt.attempt);
+                assert!(numbers.eq(1..=tries.len() as u32), "{}", of());
+                let gave_up =
+                    matches!(outcome, Outcome::Failed(_) | Outcome::Panicked(_) | Outcome::TimedOut(_));
+                // One that was cancelled when its attempt had failed already is not tried again.
+                assert!(!gave_up || *cancelled || tries.len() as u32 == RETRIES + 1, "{}", of());
+                let told: Vec<_> = handle.attempts().iter().map(|attempt| attempt.number).collect();
+                assert!(told.len() == tries.len(), "{told:?} were told, {}", of());
+            }
+            if let (Some(not_before), Some(first)) = (not_before, tries.first()) {
+                let began = first.began + self.suspended;
+                assert!(began >= *not_before, "too early, {not_before}: {}", of());
+            }
+        }
+    }
+
+    /// What is submitted first starts first.
+    fn order(&self) {
+        let place: std::collections::HashMap<_, _> =
+            self.book.order().into_iter().enumerate().map(|(place, id)| (id, place)).collect();
+        let at_once = self.submitted.iter().filter(|submitted| submitted.at_once);
+        let places: Vec<_> = at_once.filter_map(|submitted| place.get(&submitted.handle.id())).collect();
+        assert!(self.surroundings == Surroundings::Hostile || places.is_sorted(), "{places:?}");
+    }
+}
