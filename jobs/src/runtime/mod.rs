@@ -71,6 +71,9 @@ struct Inner {
     scheduler: Arc<Scheduler>,
     runtime: Handle,
     phase: watch::Sender<Phase>,
+    /// Whether a signal to end has come that somebody waited for.
+    #[cfg(feature = "web")]
+    leaving: watch::Sender<bool>,
     /// When the shutdown began.
     shut_down_at: OnceLock<Timestamp>,
     scheduler_task: OnceLock<supervisor::Supervised>,

@@ -133,6 +133,8 @@ fn assemble(
         scheduler,
         runtime,
         phase: watch::Sender::new(Phase::Starting),
+        #[cfg(feature = "web")]
+        leaving: watch::Sender::new(false),
         shut_down_at: OnceLock::new(),
         scheduler_task: OnceLock::new(),
         signals: OnceLock::new(),
