@@ -267,6 +267,23 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
         let returned = Ident::new("returned", span);
         let at = names.private_at(span);
         let result = quote_spanned!(span=> #at::Returned::into_result(#returned));
+        let result = match &function.item.sig.output {
+            ReturnType::Default => result,
+            ReturnType::Type(..) => {
+                let local = |name| Ident::new(name, span.resolved_at(Span::mixed_site()));
+                let (output, error) = (local("output"), local("error"));
+                let context = if is_async { quote!(&#cx) } else { quote!(#cx) };
+                quote_spanned! {span=>
+                    match #result {
+                        ::core::result::Result::Ok(#output) => {
+                            #at::OutputOf::at(&#output).keep(&#output, #context);
+                            ::core::result::Result::Ok(())
+                        }
+                        ::core::result::Result::Err(#error) => ::core::result::Result::Err(#error),
+                    }
+                }
+            }
+        };
         (returned, result)
     };
     let body = if is_async {
@@ -276,12 +293,14 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
             #result
         }
     } else {
-        let context =
-            if states.is_empty() && !function.params.iter().any(|param| matches!(param, Param::Context)) {
-                quote!(_)
-            } else {
-                quote!(#cx)
-            };
+        let context = if states.is_empty()
+            && matches!(function.item.sig.output, ReturnType::Default)
+            && !function.params.iter().any(|param| matches!(param, Param::Context))
+        {
+            quote!(_)
+        } else {
+            quote!(#cx)
+        };
         quote! {
             #cx.__blocking(move |#context| {
                 #(#states)*
