@@ -5,19 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::ambient::{self, Host};
 use super::name::JobName;
+use super::notes::Progress;
+use super::output::Output;
+use super::report;
 use super::run::RunId;
 use super::signals::{Signals, Turn};
 use super::slot::Slot;
 use super::state::StateMap;
 use super::steer::{Steer, Steered};
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::telemetry::panics;
 
-/// What a running job knows about itself. A function with `#[job]` takes it as `cx: &JobContext`. A clone is of the
-/// same attempt.
+/// What a running job knows about itself. A function with `#[job]` takes it as `cx: &JobContext`. A clone is the same
+/// attempt's, for a task that it spawns; when the attempt is over, what is said to it is for nobody.
 #[derive(Clone)]
 pub struct JobContext {
     pub(crate) id: RunId,
@@ -36,6 +40,7 @@ pub(crate) struct Surroundings {
     pub(crate) host: Host,
     pub(crate) state: Arc<StateMap>,
     pub(crate) signals: Arc<Signals>,
+    pub(crate) clock: Arc<Clock>,
     #[cfg(feature = "testing")]
     pub(crate) probe: Option<Arc<super::probe::Probe>>,
 }
@@ -145,6 +150,25 @@ impl JobContext {
         self.steer(Steer::discard(reason.into()))
     }
 
+    /// Says how far the run is: [`jobs::progress`](crate::progress()), which has the rules, for this attempt.
+    pub fn progress(&self, done: u64, total: u64) {
+        self.surroundings.signals.lay(self.turn, |laid| laid.notes.progress = Some(Progress { done, total }));
+    }
+
+    /// Writes a line to the log of the run: [`jobs::log`](crate::log()), which has the rules, for this attempt.
+    pub fn log(&self, text: impl Into<String>) {
+        let Surroundings { signals, clock, .. } = &*self.surroundings;
+        report::log_line(signals, clock, self.turn, text.into());
+    }
+
+    /// Keeps a value as what the run gives, for [`RunHandle::output`](crate::RunHandle::output), should the attempt
+    /// succeed. A function with `#[job]` returns its value instead; this is for jobs that implement [`Job`](crate::Job) by
+    /// hand. Said again, the last counts.
+    pub fn output<T: Serialize + ?Sized>(&self, value: &T) {
+        let output = Output::of(value);
+        self.surroundings.signals.lay(self.turn, |laid| laid.notes.output = Some(output));
+    }
+
     fn steer(&self, steer: Steer) -> Steered {
         self.surroundings.signals.steering.say(self.turn, steer.clone());
         Steered::said(steer)
@@ -171,9 +195,9 @@ impl JobContext {
     pub async fn __blocking<R: Send + 'static>(self, f: impl FnOnce(&Self) -> R + Send + 'static) -> R {
         let task = tokio::task::spawn_blocking(move || {
             let host = self.surroundings.host.clone();
-            let signals = Arc::clone(&self.surroundings.signals);
+            let surroundings = Arc::clone(&self.surroundings);
             let catch = || panics::catch(|| f(&self));
-            ambient::sync_scope(host, || ambient::sync_attempt_scope(signals, catch))
+            ambient::sync_scope(host, || ambient::sync_attempt_scope(surroundings, catch))
         });
         match task.await {
             Ok(Ok(value)) => value,

@@ -20,6 +20,7 @@ mod lock;
 mod worker;
 
 use std::any::TypeId;
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -34,7 +35,9 @@ use crate::job::attempt::AttemptRecord;
 use crate::job::body::Body;
 use crate::job::context::Surroundings;
 use crate::job::info::JobInfo;
+use crate::job::notes::{Notes, Progress};
 use crate::job::options::Origin;
+use crate::job::output::Output;
 use crate::job::run::{RunId, RunIds};
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{
@@ -81,7 +84,7 @@ struct Shared {
     /// Empty, to be exchanged for what has arrived.
     arrivals: Vec<Arrival>,
     /// Keys for the inbox.
-    keys: Vec<RunKey>,
+    keys: VecDeque<RunKey>,
     jitter: Jitter,
     /// No run is accepted or claimed any more.
     closed: bool,
@@ -128,7 +131,7 @@ impl Pool {
             memory,
             workers: Workers::new(size, Arc::clone(&idle)),
             arrivals: Vec::new(),
-            keys: Vec::new(),
+            keys: VecDeque::new(),
             jitter: Jitter::new(clock.entropy()),
             closed: false,
             drained: false,
@@ -266,7 +269,7 @@ impl Pool {
                 return Err(Closed);
             }
             let Some(job) = job(&inbox.directory) else { return Ok(Err(body)) };
-            if let Some(key) = inbox.keys.pop() {
+            if let Some(key) = inbox.keys.pop_front() {
                 let id = self.ids.next(now);
                 inbox.arrivals.push(Arrival { id, key, job, body, origin });
                 break (id, key);
@@ -405,6 +408,31 @@ impl Pool {
     /// The attempts of a run that are over.
     pub(crate) fn attempts(&self, key: RunKey) -> Vec<AttemptRecord> {
         self.lock().memory.attempts(key)
+    }
+
+    /// How far a run is, or was at its end.
+    pub(crate) fn progress(&self, key: RunKey) -> Option<Progress> {
+        let shared = self.lock();
+        let said = |(worker, _)| shared.workers.laid(worker, |laid| laid.notes.progress).flatten();
+        let now = shared.memory.worker(key).and_then(said);
+        now.or_else(|| shared.memory.notes(key).and_then(|notes| notes.progress))
+    }
+
+    /// What the attempts of a run have left for others to read.
+    pub(crate) fn notes(&self, key: RunKey) -> Notes {
+        let shared = self.lock();
+        let mut notes = shared.memory.notes(key).cloned().unwrap_or_default();
+        if let Some((worker, attempt)) = shared.memory.worker(key)
+            && let Some(laid) = shared.workers.laid(worker, |laid| laid.notes.clone())
+        {
+            notes.append(laid, attempt);
+        }
+        notes
+    }
+
+    /// What a run has given.
+    pub(crate) fn output(&self, key: RunKey) -> Option<Output> {
+        self.lock().memory.notes(key).and_then(|notes| notes.output.clone())
     }
 
     /// Makes a delayed run pretend to be another attempt, or one for a slot.

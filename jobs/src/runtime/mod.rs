@@ -11,6 +11,7 @@ mod ledger;
 mod page;
 mod scheduling;
 mod shutdown;
+mod signals;
 mod snapshot;
 mod start;
 mod submission;
@@ -72,9 +73,14 @@ struct Inner {
     scheduler: Arc<Scheduler>,
     runtime: Handle,
     phase: watch::Sender<Phase>,
+    /// Whether a signal to end has come that somebody waited for.
+    #[cfg(feature = "web")]
+    leaving: watch::Sender<bool>,
     /// When the shutdown began.
     shut_down_at: OnceLock<Timestamp>,
     scheduler_task: OnceLock<supervisor::Supervised>,
+    /// The count of signals, once somebody has asked for it; none where none can be heard.
+    signals: OnceLock<Option<watch::Receiver<u32>>>,
     /// Told when a shutdown is to wait no longer for what runs.
     cut_off: Notify,
     /// Runs that a test holds, and when they were to start.

@@ -133,8 +133,11 @@ fn assemble(
         scheduler,
         runtime,
         phase: watch::Sender::new(Phase::Starting),
+        #[cfg(feature = "web")]
+        leaving: watch::Sender::new(false),
         shut_down_at: OnceLock::new(),
         scheduler_task: OnceLock::new(),
+        signals: OnceLock::new(),
         cut_off: Notify::new(),
         #[cfg(feature = "testing")]
         held: std::sync::Mutex::default(),
@@ -152,6 +155,7 @@ impl Jobs {
             host: self.host(),
             state,
             signals: Arc::default(),
+            clock: Arc::clone(&inner.clock),
             #[cfg(feature = "testing")]
             probe: self.probe(),
         };

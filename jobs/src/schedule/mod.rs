@@ -242,6 +242,13 @@ impl Schedule {
         }
     }
 
+    /// What the wall clock that it is read on is ahead of UTC at an instant, in seconds.
+    #[cfg(feature = "web")]
+    pub(crate) fn offset_at(&self, at: DateTime<Utc>) -> i32 {
+        let zone = self.inner.zone.as_ref().unwrap_or(&UTC);
+        i32::try_from(zone.span_at(at.timestamp()).offset).unwrap_or(0)
+    }
+
     /// The schedule in plain English, with its zone if it has been given one:
     /// `every 15 minutes from 9:00 to 17:45, Monday to Friday (Europe/Oslo)`.
     #[must_use]

@@ -31,6 +31,7 @@ use crate::job::attempt::{AttemptRecord, Trace};
 use crate::job::body::Body;
 use crate::job::info::JobInfo;
 use crate::job::name::JobName;
+use crate::job::notes::Notes;
 use crate::job::options::Origin;
 use crate::job::run::{Outcome, RunId, RunIds};
 use crate::job::slot::Slot;
@@ -593,6 +594,27 @@ impl Memory {
                 _ => None,
             };
             ring.oldest_ended(ring.first().and_then(|key| self.runs.get(key)).and_then(ended));
+        }
+    }
+
+    /// An attempt of a run that executes has left something.
+    pub(crate) fn note(&mut self, key: RunKey, notes: Notes) {
+        if let Some(run) = self.runs.get_mut(key) {
+            run.details.add_notes(notes, run.attempt);
+        }
+    }
+
+    /// What the attempts of a run have left that are over.
+    pub(crate) fn notes(&self, key: RunKey) -> Option<&Notes> {
+        self.runs.get(key)?.details.notes()
+    }
+
+    /// Which worker executes a run, and which attempt of it.
+    pub(crate) fn worker(&self, key: RunKey) -> Option<(u32, u32)> {
+        let run = self.runs.get(key)?;
+        match run.state {
+            State::Running { worker, .. } => Some((worker, run.attempt)),
+            _ => None,
         }
     }
 

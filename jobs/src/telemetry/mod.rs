@@ -141,6 +141,11 @@ pub(crate) fn key_repeated(job: &str, key: &str) {
     );
 }
 
+/// The process ends at once.
+pub(crate) fn last_signal() {
+    tracing::error!("a third signal: the process ends without waiting for anything");
+}
+
 /// The config speaks of the status page, which this program does not serve.
 #[cfg(not(feature = "web"))]
 pub(crate) fn no_page(place: &dyn Display) {
