@@ -120,7 +120,7 @@ impl Failure {
 pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hooks: &AttemptHooks) -> Over {
     let Claim { key, id, job, slot, started, available, body, blocking, attempt, retries, timeout } = claim;
     let of = retries.saturating_add(1);
-    let span = span_of(&job, id, attempt, of, slot, started, available);
+    let span = span_of(&job, id, attempt, of, slot.map(|slot| slot.at), started, available);
     let cx = JobContext {
         id,
         job: job.clone(),
@@ -178,6 +178,7 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
     }
     let failure = what.map(|what| {
         let trace = Some(Box::new(trace));
+        let slot = slot.map(|slot| slot.at);
         Box::new(Failure { job, id, slot, started, attempt, of, what, trace, body: kept })
     });
     Over { key, outcome, failure }
@@ -266,10 +267,14 @@ async fn drive(
         Poll::Pending
     })
     .await;
-    // Dropping what the job holds runs its code once more.
-    match catch_in(span, || drop(attempt.take())) {
-        Ok(()) => end,
-        Err(panic) => End::Panicked(panic),
+    // Dropping what the job holds runs its code once more. Where the attempt was stopped, that is what happened to it,
+    // whatever its drop does.
+    match (catch_in(span, || drop(attempt.take())), end) {
+        (Err(panic), End::Returned(result)) => {
+            let _ = panics::catch(|| drop(result));
+            End::Panicked(panic)
+        }
+        (_, end) => end,
     }
 }
 

@@ -82,6 +82,8 @@ impl Jobs {
     pub fn shutdown_signal(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut phase = self.inner.phase.subscribe();
         let mut signals = self.signals();
+        #[cfg(feature = "web")]
+        let leaving = self.inner.leaving.clone();
         async move {
             let signal = async {
                 match &mut signals {
@@ -93,6 +95,8 @@ impl Jobs {
                 () = signal => {}
                 _ = phase.wait_for(|phase| matches!(phase, Phase::ShuttingDown | Phase::Ended(_))) => {}
             }
+            #[cfg(feature = "web")]
+            leaving.send_replace(true);
         }
     }
 

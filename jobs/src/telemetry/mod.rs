@@ -78,8 +78,13 @@ pub(crate) fn clock_moved(nanos: i64, suspended: bool) {
 }
 
 /// Slots were noticed too late to fire.
-pub(crate) fn missed(schedules: usize, slots: u64) {
-    tracing::warn!(schedules, slots, "slots were missed: the machine slept, or the clock was set forward");
+pub(crate) fn missed(schedules: usize, slots: u64, made_up: u64) {
+    tracing::warn!(
+        schedules,
+        slots,
+        made_up,
+        "slots were missed: the machine slept, or the clock was set forward"
+    );
 }
 
 /// A task of ours panicked: a bug of `jobs`.
