@@ -16,6 +16,7 @@
 mod by_id;
 mod details;
 mod history;
+mod live;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use by_id::ById;
 use details::Details;
 pub(crate) use history::Retention;
 use history::Ring;
+pub(crate) use live::{Life, LiveRun};
 
 /// The place of a job among those of its instance. Jobs are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
