@@ -172,6 +172,7 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
     let of = retries.saturating_add(1);
     let failure = what.map(|what| {
         let trace = Some(Box::new(trace));
+        let slot = slot.map(|slot| slot.at);
         Box::new(Failure { job, id, slot, started, attempt, of, what, trace, body: kept })
     });
     Over { key, outcome, failure }
@@ -233,10 +234,14 @@ async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Opt
         Poll::Pending
     })
     .await;
-    // Dropping what the job holds runs its code once more.
-    match panics::catch(|| drop(attempt.take())) {
-        Ok(()) => end,
-        Err(panic) => End::Panicked(panic),
+    // Dropping what the job holds runs its code once more. Where the attempt was stopped, that is what happened to it,
+    // whatever its drop does.
+    match (panics::catch(|| drop(attempt.take())), end) {
+        (Err(panic), End::Returned(result)) => {
+            let _ = panics::catch(|| drop(result));
+            End::Panicked(panic)
+        }
+        (_, end) => end,
     }
 }
 

@@ -81,6 +81,11 @@ impl Jobs {
         if matches!(*self.inner.phase.borrow(), Phase::ShuttingDown | Phase::Ended(_)) {
             return Err(SubmitError::shut_down());
         }
+        self.find_job(name)
+    }
+
+    /// The job of that name or alias, to look at.
+    pub(super) fn find_job(&self, name: &str) -> Result<JobIx, SubmitError> {
         self.inner.pool.read(|memory| {
             let has_alias = |descriptor: &Descriptor| descriptor.aliases.contains(&name);
             let by_alias = || {

@@ -30,8 +30,10 @@ use crate::job::attempt::{AttemptRecord, Trace};
 use crate::job::body::Body;
 use crate::job::info::JobInfo;
 use crate::job::name::JobName;
+use crate::job::notes::Notes;
 use crate::job::options::Origin;
 use crate::job::run::{Outcome, RunId, RunIds};
+use crate::job::slot::Slot;
 use crate::job::steer::Steer;
 use crate::telemetry::panics;
 use by_id::ById;
@@ -50,7 +52,8 @@ pub(crate) type RunKey = Key;
 #[derive(Debug)]
 pub(crate) struct JobState {
     pub(crate) info: JobInfo,
-    pub(crate) paused: bool,
+    /// Since when its slots pass without a run.
+    pub(crate) paused_since: Option<Timestamp>,
     pub(crate) running: u32,
     pub(crate) available: u32,
     pub(crate) scheduled: u32,
@@ -89,11 +92,21 @@ pub(crate) struct Previous {
     pub(crate) outcome: Outcome,
 }
 
+/// What a run of a slot is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Occasion {
+    pub(crate) slot: Slot,
+    /// The schedule that waits for the end of the run, since that is where its next slot is counted from.
+    pub(crate) awaited_by: Option<Key>,
+}
+
 #[derive(Debug)]
 struct Run {
     id: RunId,
     job: JobIx,
-    slot: Option<Timestamp>,
+    slot: Option<Slot>,
+    /// The schedule that waits for the end of the run.
+    awaited_by: Option<Key>,
     state: State,
     /// How many attempts have begun.
     attempt: u32,
@@ -144,7 +157,7 @@ pub(crate) struct Claim {
     pub(crate) key: RunKey,
     pub(crate) id: RunId,
     pub(crate) job: JobName,
-    pub(crate) slot: Option<Timestamp>,
+    pub(crate) slot: Option<Slot>,
     pub(crate) started: Timestamp,
     pub(crate) body: Body,
     /// The job is a plain `fn`, which cannot be stopped.
@@ -185,6 +198,8 @@ pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     pub(crate) waiters: Vec<oneshot::Sender<Outcome>>,
     pub(crate) body: Option<Body>,
+    /// The schedule that waits for it.
+    pub(crate) awaited_by: Option<Key>,
 }
 
 impl Ended {
@@ -283,7 +298,7 @@ impl Memory {
         self.by_name.insert(info.name.clone(), ix);
         self.jobs.push(JobState {
             info,
-            paused: false,
+            paused_since: None,
             running: 0,
             available: 0,
             scheduled: 0,
@@ -388,19 +403,19 @@ impl Memory {
         let Some(run) = self.runs.get_mut(key) else { return };
         run.attempt = attempt.saturating_sub(1);
         if slot.is_some() && run.slot.is_none() {
-            run.slot = slot;
+            run.slot = slot.map(Slot::at);
             let job = run.job;
             self.job_mut(job).slot_live += 1;
         }
     }
 
     /// A slot has come: makes its run, as the overlap policy of its job says.
-    pub(crate) fn fire(&mut self, job: JobIx, slot: Timestamp, body: Body, now: Timestamp) -> Fired {
+    pub(crate) fn fire(&mut self, job: JobIx, occasion: Occasion, body: Body, now: Timestamp) -> Fired {
         let state = self.job(job);
         let overlap = state.info.overlap;
         let busy = state.slot_live > 0;
         if !busy || overlap == Overlap::Allow {
-            let (_, key) = self.add_run(job, Some(slot), Origin::Slot, State::Available, body, now);
+            let (_, key) = self.add_run(job, Some(occasion), Origin::Slot, State::Available, body, now);
             self.make_available(job, key);
             return Fired::Queued;
         }
@@ -412,7 +427,7 @@ impl Memory {
         };
         let idle_now = self.job(job).slot_live == 0;
         let state = if idle_now { State::Available } else { State::Waiting };
-        let (_, key) = self.add_run(job, Some(slot), Origin::Slot, state, body, now);
+        let (_, key) = self.add_run(job, Some(occasion), Origin::Slot, state, body, now);
         if idle_now {
             self.make_available(job, key);
         } else {
@@ -529,7 +544,7 @@ impl Memory {
             Some(Steer::Discard(reason)) => Some(reason.clone()),
             _ => None,
         };
-        let (id, slot, ix) = (run.id, run.slot, run.job);
+        let (id, slot, awaited_by, ix) = (run.id, run.slot.map(|slot| slot.at), run.awaited_by, run.job);
         if !outcome.is_success() {
             let number = run.attempt;
             let record = AttemptRecord { number, started, finished: now, outcome: outcome.clone(), trace };
@@ -538,7 +553,7 @@ impl Memory {
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
         self.running -= 1;
         let waiters = self.waiters_of(key);
-        let told = if waiters.is_empty() { None } else { Some(outcome.clone()) };
+        let told = if waiters.is_empty() && awaited_by.is_none() { None } else { Some(outcome.clone()) };
         let job = &mut self.jobs[ix.0 as usize];
         job.running -= 1;
         job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
@@ -546,7 +561,7 @@ impl Memory {
         if slot.is_some() {
             self.slot_ended(ix, key);
         }
-        told.map(|outcome| Ended { outcome, waiters, body: None })
+        told.map(|outcome| Ended { outcome, waiters, body: None, awaited_by })
     }
 
     /// The run has ended: it stays in its place, and others are forgotten.
@@ -577,6 +592,27 @@ impl Memory {
                 _ => None,
             };
             ring.oldest_ended(ring.first().and_then(|key| self.runs.get(key)).and_then(ended));
+        }
+    }
+
+    /// An attempt of a run that executes has left something.
+    pub(crate) fn note(&mut self, key: RunKey, notes: Notes) {
+        if let Some(run) = self.runs.get_mut(key) {
+            run.details.add_notes(notes, run.attempt);
+        }
+    }
+
+    /// What the attempts of a run have left that are over.
+    pub(crate) fn notes(&self, key: RunKey) -> Option<&Notes> {
+        self.runs.get(key)?.details.notes()
+    }
+
+    /// Which worker executes a run, and which attempt of it.
+    pub(crate) fn worker(&self, key: RunKey) -> Option<(u32, u32)> {
+        let run = self.runs.get(key)?;
+        match run.state {
+            State::Running { worker, .. } => Some((worker, run.attempt)),
+            _ => None,
         }
     }
 
@@ -616,7 +652,9 @@ impl Memory {
 
     fn end_unstarted(&mut self, key: RunKey, outcome: Outcome, now: Timestamp) -> Option<Ended> {
         let run = self.runs.get_mut(key)?;
-        let (id, slot, ix, state, body) = (run.id, run.slot, run.job, run.state, run.body.take());
+        let (id, slot, ix, state, body) =
+            (run.id, run.slot.map(|slot| slot.at), run.job, run.state, run.body.take());
+        let awaited_by = run.awaited_by;
         let last = run.details.failures().last().map(|last| (last.started, last.finished));
         let job = &mut self.jobs[ix.0 as usize];
         // What never started is no previous run.
@@ -642,7 +680,7 @@ impl Memory {
         if slot.is_some() {
             self.slot_ended(ix, key);
         }
-        Some(Ended { outcome, waiters: self.waiters_of(key), body })
+        Some(Ended { outcome, waiters: self.waiters_of(key), body, awaited_by })
     }
 
     /// The outcome of a run: as it was, or to be told.
@@ -669,14 +707,14 @@ impl Memory {
     fn add_run(
         &mut self,
         job: JobIx,
-        slot: Option<Timestamp>,
+        occasion: Option<Occasion>,
         origin: Origin,
         state: State,
         body: Body,
         now: Timestamp,
     ) -> (RunId, RunKey) {
         let (id, key) = (self.ids.next(now), self.reserve());
-        self.add_run_as(id, key, job, slot, origin, state, body);
+        self.add_run_as(id, key, job, occasion, origin, state, body);
         (id, key)
     }
 
@@ -686,11 +724,13 @@ impl Memory {
         id: RunId,
         key: RunKey,
         job: JobIx,
-        slot: Option<Timestamp>,
+        occasion: Option<Occasion>,
         origin: Origin,
         state: State,
         body: Body,
     ) {
+        let (slot, awaited_by) =
+            occasion.map_or((None, None), |occasion| (Some(occasion.slot), occasion.awaited_by));
         let account = self.job_mut(job);
         let retries = account.info.attempts.retries(origin);
         if slot.is_some() {
@@ -700,7 +740,7 @@ impl Memory {
             }
         }
         let details = Details::default();
-        let run = Run { id, job, slot, state, attempt: 0, retries, body: Some(body), details };
+        let run = Run { id, job, slot, awaited_by, state, attempt: 0, retries, body: Some(body), details };
         let known = self.runs.len();
         self.runs.fill(key, run);
         self.live += 1;
