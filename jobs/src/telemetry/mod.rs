@@ -1,6 +1,7 @@
 //! What the program says about itself while it runs.
 
 pub(crate) mod panics;
+pub(crate) mod span;
 
 use std::fmt::Display;
 use std::time::Duration;
