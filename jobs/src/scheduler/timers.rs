@@ -8,17 +8,27 @@
 //! from the time at which it was fired. When the clock is set back, a schedule goes on at once, and passes over the
 //! slots that it has been through ([`history`](super::history)). Slots that were only missed come again.
 //!
-//! **Late or missed.** A slot that is noticed up to [`LATE`](crate::job::slot::LATE) after its time is late and fires all the same: a short
-//! stall loses nothing. One that is noticed later was missed: the machine slept or the clock was set forward. Then, of
-//! all slots of the schedule that have come, the last fires if it is only late, and the others are missed, however
-//! late they are: a schedule of seconds must not fire sixty times at once when a laptop is opened. On memory, missed
-//! slots are skipped.
+//! **Late or missed.** A slot that is noticed up to [`LATE`](crate::job::slot::LATE) after its time is late and fires
+//! all the same: a short stall loses nothing. One that is noticed later was missed: the machine slept or the clock was set
+//! forward. Then, of all slots of the schedule that have come, the last fires if it is only late, and the others are
+//! missed, however late they are: a schedule of seconds must not fire sixty times at once when a laptop is opened. Which of
+//! them are made up for is the policy of the schedule ([`missed`](super::missed)), and what became of each stands in its
+//! [`ledger`](super::ledger).
 //!
 //! ```text
 //!                 LATE                                   LATE
 //!            ├───────────┤ now                      ├───────────┤ now
 //! ───────────┼──┬──┬──┬──┼─────          ──┬──┬──┬──┼──┬──┬──┬──┼─────
 //!               f  f  f                    m  m  m     m  m  f           f fires, m is missed
+//! ```
+//!
+//! **A fixed delay** has one slot at a time. When that is given out there is no next, until the pool says that the run has
+//! ended; a slot that makes no run is followed by the next one delay later.
+//!
+//! ```text
+//!      take_due                       the run has ended
+//! due ──────────▶ given out ─ ran ──▶ awaited ──▶ due, a delay from then
+//!                      └─ skipped, paused ──────▶ due, a delay from now
 //! ```
 //!
 //! One look at the plan passes over any number of missed slots without visiting them: they are counted by arithmetic.
