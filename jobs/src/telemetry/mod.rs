@@ -132,6 +132,16 @@ pub(crate) fn no_signals(error: &std::io::Error) {
     tracing::error!(%error, "cannot listen for signals: the program will not shut down by Ctrl-C or SIGTERM");
 }
 
+/// The config says the size of a queue that no job is in.
+pub(crate) fn unused_queue(queue: &str, place: &dyn Display, near: Option<&str>) {
+    match near {
+        Some(near) => {
+            tracing::warn!(queue, %place, near, "no job is in a queue of the config; another has nearly its name")
+        }
+        None => tracing::warn!(queue, %place, "no job is in a queue of the config"),
+    }
+}
+
 /// A schedule has the key of another of its job.
 pub(crate) fn key_repeated(job: &str, key: &str) {
     tracing::warn!(
