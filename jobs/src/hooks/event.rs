@@ -33,14 +33,15 @@ pub enum Event {
         /// Whether the machine was suspended. Else somebody has set the clock.
         suspended: bool,
     },
-    /// A task of `jobs` itself died and is started again. It is a fault of `jobs`; the log has the panic.
+    /// A task of `jobs` itself died. It is a fault of `jobs`; the log has the panic. The scheduler is started again; another
+    /// worker takes the place of one, and the run that it has executed is interrupted.
     #[non_exhaustive]
     TaskDied {
         /// When.
         at: DateTime<Utc>,
         /// Which: `scheduler` or `worker`.
         task: &'static str,
-        /// How long until it is started again.
+        /// How long until it is started again; zero where another is there already.
         restart_in: Duration,
     },
     /// The shutdown has come so far.
@@ -259,6 +260,9 @@ impl fmt::Display for Event {
                 let how = if *suspended { "moved by a suspension of" } else { "set by" };
                 let sign = if *by < TimeDelta::zero() { "-" } else { "" };
                 write!(f, "clock {how} {sign}{}", format_duration(by.abs().to_std().unwrap_or_default()))
+            }
+            Self::TaskDied { task, restart_in: Duration::ZERO, .. } => {
+                write!(f, "task {task} died and is replaced")
             }
             Self::TaskDied { task, restart_in, .. } => {
                 write!(f, "task {task} died and is started again in {}", format_duration(*restart_in))
