@@ -61,9 +61,9 @@ pub use job::{
 };
 pub use jobs_macros::job;
 pub use runtime::{
-    Condition, Health, JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle,
-    ScheduleSnapshot, Scheduling, ShutdownReport, Snapshot, SourcePlace, StartError, Submission, Submit,
-    SubmitError, Submitting, Trouble, after, at, now, start,
+    Condition, Health, JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, QueueSnapshot, RunHandle,
+    ScheduleHandle, ScheduleSnapshot, Scheduling, ShutdownReport, Snapshot, SourcePlace, StartError,
+    Submission, Submit, SubmitError, Submitting, Trouble, after, at, now, start,
 };
 pub use schedule::{Schedule, ScheduleError};
 #[cfg(feature = "web")]

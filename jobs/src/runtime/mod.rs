@@ -7,6 +7,7 @@ mod health;
 mod instances;
 #[cfg(feature = "web")]
 mod page;
+mod queues;
 mod scheduling;
 mod shutdown;
 mod snapshot;
@@ -30,6 +31,7 @@ use crate::scheduler::task::Scheduler;
 
 pub use error::{StartError, SubmitError};
 pub use health::{Condition, Health, Trouble};
+pub use queues::QueueSnapshot;
 pub use scheduling::{ScheduleHandle, Scheduling};
 pub use shutdown::ShutdownReport;
 pub use snapshot::{
@@ -48,6 +50,7 @@ pub(crate) use trial::Preset;
 /// | schedule | [`schedule`](Self::schedule), [`every`](Self::every) |
 /// | look | [`snapshot`](Self::snapshot), [`events`](Self::events), [`health`](Self::health) |
 /// | steer a job by its name | [`run_now`](Self::run_now), [`pause`](Self::pause), [`resume`](Self::resume), [`remove`](Self::remove) |
+/// | steer a queue | [`pause_queue`](Self::pause_queue), [`resume_queue`](Self::resume_queue) |
 /// | end | [`run_until_signal`](Self::run_until_signal), [`shutdown_signal`](Self::shutdown_signal), [`shutdown`](Self::shutdown) |
 /// | say which of several instances is meant | [`scope`](Self::scope) |
 ///

@@ -89,7 +89,7 @@ impl Scheduler {
 
     fn sweep_if_crowded(&self, mut timers: MutexGuard<'_, Timers>) {
         if timers.is_crowded() {
-            self.pool.read(|memory| timers.sweep(|run| memory.due(run).is_some()));
+            self.pool.read(|memory| timers.sweep(|run| memory.is_ticket(run) || memory.due(run).is_some()));
         }
     }
 

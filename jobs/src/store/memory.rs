@@ -16,6 +16,10 @@
 mod by_id;
 mod details;
 mod history;
+mod lanes;
+mod limits;
+mod order;
+mod queues;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -38,6 +42,11 @@ use by_id::ById;
 use details::Details;
 pub(crate) use history::Retention;
 use history::Ring;
+use lanes::{LaneId, Lanes, Seq};
+use limits::Limits;
+pub(crate) use order::Refill;
+use queues::Queues;
+pub(crate) use queues::{QueueIx, TooManyQueues};
 
 /// The place of a job among those of its instance. Jobs are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,6 +63,11 @@ pub(crate) struct JobState {
     pub(crate) running: u32,
     pub(crate) available: u32,
     pub(crate) scheduled: u32,
+    /// Those of them that wait to be tried again.
+    pub(crate) retrying: u32,
+    /// Where its runs wait, unless their submission says otherwise.
+    lane: LaneId,
+    limits: Option<Box<Limits>>,
     /// Runs of slots that have not ended; what the overlap policy counts.
     slot_live: u32,
     #[expect(clippy::box_collection, reason = "a job of which no run ever waits pays 8 bytes, not 32")]
@@ -99,6 +113,9 @@ struct Run {
     attempt: u32,
     /// How many attempts may follow the first.
     retries: u32,
+    lane: LaneId,
+    /// Its place among those that are available.
+    seq: Seq,
     /// The work, while it waits.
     body: Option<Body>,
     details: Details,
@@ -116,7 +133,9 @@ enum State {
         due: Timestamp,
     },
     Waiting,
-    Available,
+    Available {
+        since: Timestamp,
+    },
     Running {
         worker: u32,
         started: Timestamp,
@@ -136,6 +155,27 @@ pub(crate) struct Arrival {
     pub(crate) job: JobIx,
     pub(crate) body: Body,
     pub(crate) origin: Origin,
+    pub(crate) options: RunOptions,
+    pub(crate) at: Timestamp,
+}
+
+/// A run in the making.
+#[derive(Debug)]
+struct NewRun {
+    job: JobIx,
+    slot: Option<Timestamp>,
+    origin: Origin,
+    state: State,
+    body: Body,
+    options: RunOptions,
+}
+
+/// What a submission says of its run, each thing only where it says it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RunOptions {
+    pub(crate) queue: Option<QueueIx>,
+    pub(crate) priority: Option<i8>,
+    pub(crate) retries: Option<u32>,
 }
 
 /// A run that a worker may now execute.
@@ -234,8 +274,14 @@ pub(crate) struct Memory {
     retention: Retention,
     /// Bytes of text in runs that are kept.
     text: usize,
-    /// Available runs, in the order in which they became so. A key whose run was cancelled is passed over.
-    queue: VecDeque<RunKey>,
+    queues: Queues,
+    /// Available runs.
+    lanes: Lanes,
+    /// How many jobs have limits.
+    limited: usize,
+    /// Jobs by what the timers of their rates are known by.
+    tickets: HashMap<RunKey, JobIx>,
+    refills: Vec<Refill>,
     queued: usize,
     running: usize,
     waiters: HashMap<RunKey, Vec<oneshot::Sender<Outcome>>>,
@@ -252,7 +298,11 @@ impl Memory {
             by_id: ById::default(),
             retention: Retention::default(),
             text: 0,
-            queue: VecDeque::new(),
+            queues: Queues::default(),
+            lanes: Lanes::default(),
+            limited: 0,
+            tickets: HashMap::new(),
+            refills: Vec::new(),
             queued: 0,
             running: 0,
             waiters: HashMap::new(),
@@ -281,12 +331,27 @@ impl Memory {
         let ix =
             JobIx(u32::try_from(self.jobs.len()).expect("invariant: memory ends before four billion jobs"));
         self.by_name.insert(info.name.clone(), ix);
+        let queue = self.queues.named(&info.limits.queue);
+        let queue = queue.expect("invariant: no 65 000 jobs with a queue each are linked");
+        let lane = LaneId::new(queue, info.limits.priority);
+        let mut limits = Limits::new(&info.limits).map(Box::new);
+        if let Some(limits) = &mut limits {
+            self.limited += 1;
+            if limits.has_rate() {
+                let ticket = self.runs.reserve();
+                limits.ticket = Some(ticket);
+                self.tickets.insert(ticket, ix);
+            }
+        }
         self.jobs.push(JobState {
             info,
             paused: false,
             running: 0,
             available: 0,
             scheduled: 0,
+            retrying: 0,
+            lane,
+            limits,
             slot_live: 0,
             waiting: None,
             previous: None,
@@ -333,7 +398,7 @@ impl Memory {
     #[cfg(test)]
     fn submit(&mut self, job: JobIx, body: Body, origin: Origin, now: Timestamp) -> (RunId, RunKey) {
         let (id, key) = (self.ids.next(now), self.reserve());
-        self.accept(Arrival { id, key, job, body, origin });
+        self.accept(Arrival { id, key, job, body, origin, options: RunOptions::default(), at: now });
         (id, key)
     }
 
@@ -344,9 +409,9 @@ impl Memory {
 
     /// A run that may start at once, and that has its identity and key already.
     pub(crate) fn accept(&mut self, arrival: Arrival) {
-        let Arrival { id, key, job, body, origin } = arrival;
-        self.add_run_as(id, key, job, None, origin, State::Available, body);
-        self.make_available(job, key);
+        let Arrival { id, key, job, body, origin, options, at } = arrival;
+        self.add_run_as(id, key, NewRun { job, slot: None, origin, state: State::Waiting, body, options });
+        self.make_available(key, at);
     }
 
     /// A run that may start at `due`.
@@ -354,11 +419,13 @@ impl Memory {
         &mut self,
         job: JobIx,
         body: Body,
+        options: RunOptions,
         due: Timestamp,
         now: Timestamp,
     ) -> (RunId, RunKey) {
         self.job_mut(job).scheduled += 1;
-        self.add_run(job, None, Origin::Submission, State::Scheduled { due }, body, now)
+        let (origin, state) = (Origin::Submission, State::Scheduled { due });
+        self.add_run(NewRun { job, slot: None, origin, state, body, options }, now)
     }
 
     /// When a delayed run is due; none when it is not delayed any more.
@@ -370,15 +437,16 @@ impl Memory {
     }
 
     /// Makes a delayed run available. `false` when it has been cancelled meanwhile.
-    pub(crate) fn release(&mut self, key: RunKey) -> bool {
+    pub(crate) fn release(&mut self, key: RunKey, now: Timestamp) -> bool {
         let Some(run) = self.runs.get_mut(key) else { return false };
         if !matches!(run.state, State::Scheduled { .. }) {
             return false;
         }
-        run.state = State::Available;
-        let job = run.job;
-        self.job_mut(job).scheduled -= 1;
-        self.make_available(job, key);
+        let (ix, retrying) = (run.job, run.attempt > 0);
+        let job = self.job_mut(ix);
+        job.scheduled -= 1;
+        job.retrying -= u32::from(retrying);
+        self.make_available(key, now);
         true
     }
 
@@ -400,8 +468,8 @@ impl Memory {
         let overlap = state.info.overlap;
         let busy = state.slot_live > 0;
         if !busy || overlap == Overlap::Allow {
-            let (_, key) = self.add_run(job, Some(slot), Origin::Slot, State::Available, body, now);
-            self.make_available(job, key);
+            let key = self.add_slot(job, slot, body, now);
+            self.make_available(key, now);
             return Fired::Queued;
         }
         let cancelling = match overlap {
@@ -411,10 +479,9 @@ impl Memory {
             _ => None,
         };
         let idle_now = self.job(job).slot_live == 0;
-        let state = if idle_now { State::Available } else { State::Waiting };
-        let (_, key) = self.add_run(job, Some(slot), Origin::Slot, state, body, now);
+        let key = self.add_slot(job, slot, body, now);
         if idle_now {
-            self.make_available(job, key);
+            self.make_available(key, now);
         } else {
             self.job_mut(job).waiting.get_or_insert_default().push_back(key);
         }
@@ -433,42 +500,6 @@ impl Memory {
             }
         }
         cancelling
-    }
-
-    /// Gives the first available run to a worker.
-    pub(crate) fn claim(&mut self, worker: u32, now: Timestamp) -> Option<Claim> {
-        loop {
-            let key = self.queue.pop_front()?;
-            let Some(run) = self.runs.get_mut(key) else { continue };
-            if run.state != State::Available {
-                continue;
-            }
-            let Some(body) = run.body.take() else { continue };
-            run.state = State::Running { worker, started: now };
-            run.attempt = run.attempt.saturating_add(1);
-            let (id, slot, job) = (run.id, run.slot, run.job);
-            let (attempt, retries) = (run.attempt, run.retries);
-            let state = &mut self.jobs[job.0 as usize];
-            state.available -= 1;
-            state.running += 1;
-            self.queued -= 1;
-            self.running += 1;
-            let blocking = state.info.descriptor.is_some_and(|descriptor| descriptor.blocking);
-            let timeout = state.info.attempts.timeout;
-            let job = state.info.name.clone();
-            return Some(Claim {
-                key,
-                id,
-                job,
-                slot,
-                started: now,
-                body,
-                blocking,
-                attempt,
-                retries,
-                timeout,
-            });
-        }
     }
 
     /// Whether the end of a run may make another available.
@@ -507,11 +538,11 @@ impl Memory {
         });
         run.state = State::Scheduled { due: now.saturating_add(wait) };
         run.body = Some(body);
-        let job = run.job;
-        self.running -= 1;
-        let job = self.job_mut(job);
-        job.running -= 1;
+        let ix = run.job;
+        let job = self.job_mut(ix);
         job.scheduled += 1;
+        job.retrying += 1;
+        self.attempt_ended(key);
     }
 
     /// A run that was claimed has come to its end. Its waiting successor becomes available in the same step.
@@ -536,15 +567,14 @@ impl Memory {
             run.details.add_failure(record);
         }
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
-        self.running -= 1;
+        self.attempt_ended(key);
         let waiters = self.waiters_of(key);
         let told = if waiters.is_empty() { None } else { Some(outcome.clone()) };
         let job = &mut self.jobs[ix.0 as usize];
-        job.running -= 1;
         job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
         self.end(key, started, outcome, now);
         if slot.is_some() {
-            self.slot_ended(ix, key);
+            self.slot_ended(ix, key, now);
         }
         told.map(|outcome| Ended { outcome, waiters, body: None })
     }
@@ -624,11 +654,11 @@ impl Memory {
             job.ended(Previous { id, slot, started, finished, outcome: outcome.clone() });
         }
         match state {
-            State::Scheduled { .. } => job.scheduled -= 1,
-            State::Available => {
-                job.available -= 1;
-                self.queued -= 1;
+            State::Scheduled { .. } => {
+                job.scheduled -= 1;
+                job.retrying -= u32::from(last.is_some());
             }
+            State::Available { .. } => self.withdraw(key),
             State::Waiting => {
                 if let Some(waiting) = &mut job.waiting {
                     waiting.retain(|other| *other != key);
@@ -640,7 +670,7 @@ impl Memory {
         }
         self.end(key, last.map_or(now, |(started, _)| started), outcome.clone(), now);
         if slot.is_some() {
-            self.slot_ended(ix, key);
+            self.slot_ended(ix, key, now);
         }
         Some(Ended { outcome, waiters: self.waiters_of(key), body })
     }
@@ -666,33 +696,30 @@ impl Memory {
         if self.waiters.is_empty() { Vec::new() } else { self.waiters.remove(&key).unwrap_or_default() }
     }
 
-    fn add_run(
-        &mut self,
-        job: JobIx,
-        slot: Option<Timestamp>,
-        origin: Origin,
-        state: State,
-        body: Body,
-        now: Timestamp,
-    ) -> (RunId, RunKey) {
+    /// A run for a slot, which waits.
+    fn add_slot(&mut self, job: JobIx, slot: Timestamp, body: Body, now: Timestamp) -> RunKey {
+        let (slot, options) = (Some(slot), RunOptions::default());
+        let run = NewRun { job, slot, origin: Origin::Slot, state: State::Waiting, body, options };
+        self.add_run(run, now).1
+    }
+
+    fn add_run(&mut self, run: NewRun, now: Timestamp) -> (RunId, RunKey) {
         let (id, key) = (self.ids.next(now), self.reserve());
-        self.add_run_as(id, key, job, slot, origin, state, body);
+        self.add_run_as(id, key, run);
         (id, key)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are the run")]
-    fn add_run_as(
-        &mut self,
-        id: RunId,
-        key: RunKey,
-        job: JobIx,
-        slot: Option<Timestamp>,
-        origin: Origin,
-        state: State,
-        body: Body,
-    ) {
+    fn add_run_as(&mut self, id: RunId, key: RunKey, run: NewRun) {
+        let NewRun { job, slot, origin, state, body, options } = run;
         let account = self.job_mut(job);
-        let retries = account.info.attempts.retries(origin);
+        let retries = options.retries.unwrap_or_else(|| account.info.attempts.retries(origin));
+        let lane = match options {
+            RunOptions { queue: None, priority: None, .. } => account.lane,
+            RunOptions { queue, priority, .. } => LaneId::new(
+                queue.unwrap_or(account.lane.queue()),
+                priority.unwrap_or(account.lane.priority()),
+            ),
+        };
         if slot.is_some() {
             account.slot_live += 1;
             if account.info.overlap == Overlap::CancelOther {
@@ -700,21 +727,15 @@ impl Memory {
             }
         }
         let details = Details::default();
-        let run = Run { id, job, slot, state, attempt: 0, retries, body: Some(body), details };
+        let run = Run { id, job, slot, state, attempt: 0, retries, lane, seq: 0, body: Some(body), details };
         let known = self.runs.len();
         self.runs.fill(key, run);
         self.live += 1;
         self.by_id.push(id, key, known, |key| self.runs.get(key).is_some());
     }
 
-    fn make_available(&mut self, job: JobIx, key: RunKey) {
-        self.job_mut(job).available += 1;
-        self.queued += 1;
-        self.queue.push_back(key);
-    }
-
     /// A run of a slot has ended: when it was the last that ran, its successor's turn has come.
-    fn slot_ended(&mut self, job: JobIx, run: RunKey) {
+    fn slot_ended(&mut self, job: JobIx, run: RunKey, now: Timestamp) {
         let state = self.job_mut(job);
         state.slot_live -= 1;
         if let Some(cancellable) = &mut state.cancellable {
@@ -725,10 +746,7 @@ impl Memory {
             return;
         }
         let Some(next) = state.waiting.as_mut().and_then(|waiting| waiting.pop_front()) else { return };
-        if let Some(run) = self.runs.get_mut(next) {
-            run.state = State::Available;
-            self.make_available(job, next);
-        }
+        self.make_available(next, now);
     }
 }
 
