@@ -14,12 +14,13 @@ use crate::ty::{
 
 /// An argument, which becomes a field of the job.
 pub(crate) fn parse(cx: &Ctxt, helpers: Helpers, typed: &mut PatType, ty: Type) -> Param {
+    let redacted = helpers.redacts();
     let Helpers { default, docs, .. } = helpers;
     let Some(ident) = binding(typed) else {
         refuse_pattern(cx, typed, "an argument needs a plain name: it becomes a field of the job");
         return Param::Refused(None);
     };
-    let field = |ty| Argument { ident: ident.clone(), ty, default: None, docs: Vec::new() };
+    let field = |ty| Argument { ident: ident.clone(), ty, default: None, redacted, docs: Vec::new() };
     match &ty {
         Type::ImplTrait(_) => {
             refuse_impl(cx, &ty);
@@ -81,5 +82,5 @@ pub(crate) fn parse(cx: &Ctxt, helpers: Helpers, typed: &mut PatType, ty: Type) 
         );
         return Param::Refused((what != RAW_POINTER).then(|| field(sendable(&ty))));
     }
-    Param::Argument(Argument { ident, ty, default, docs })
+    Param::Argument(Argument { ident, ty, default, redacted, docs })
 }

@@ -40,6 +40,8 @@ pub(crate) struct Argument {
     pub(crate) ident: Ident,
     pub(crate) ty: Type,
     pub(crate) default: Option<DefaultValue>,
+    /// Kept off pages and logs.
+    pub(crate) redacted: bool,
     pub(crate) docs: Vec<Attribute>,
 }
 

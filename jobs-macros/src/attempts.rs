@@ -5,8 +5,6 @@ use std::time::Duration;
 use jobs_syntax::{Backoff, MAX_RETRIES};
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
-use syn::parse::{ParseStream, Parser as _};
-use syn::{LitInt, Token};
 
 use crate::attr::JobKeys;
 use crate::ctxt::Ctxt;
@@ -42,36 +40,13 @@ pub(crate) fn backoff(cx: &Ctxt, entry: &Entry) -> Option<Backoff> {
 
 /// `retries = 5`.
 pub(crate) fn retries(cx: &Ctxt, entry: &Entry) -> Option<u32> {
-    let takes = "a whole number";
-    let tokens = entry.equals(cx, takes)?;
-    let signed = |input: ParseStream<'_>| {
-        let minus: Option<Token![-]> = input.parse()?;
-        Ok((minus.is_some(), input.parse::<LitInt>()?))
-    };
-    let Some((minus, digits)) =
-        signed.parse2(tokens.clone()).ok().filter(|(_, digits)| matches!(digits.suffix(), "" | "u32"))
-    else {
-        entry.wrong(cx, tokens, takes);
-        return None;
-    };
-    let number = digits.base10_parse::<u32>().ok().filter(|&number| number <= MAX_RETRIES);
-    match number.filter(|&number| !minus || number == 0) {
-        Some(number) => Some(number),
-        None => {
-            cx.error(
-                tokens,
-                format_args!(
-                    "`retries` is outside 0 to {MAX_RETRIES}\n\
-                     help: it counts the attempts after the first; what is to go on for ever is a schedule"
-                ),
-            );
-            None
-        }
-    }
+    let help = "it counts the attempts after the first; what is to go on for ever is a schedule";
+    let number = value::number(cx, entry, "u32", 0..=MAX_RETRIES.into(), help)?;
+    u32::try_from(number).ok()
 }
 
 /// Reports a text that only lacks its quotes, or a number that only lacks its unit.
-fn without_quotes(cx: &Ctxt, entry: &Entry, parses: fn(&str) -> bool) -> bool {
+pub(crate) fn without_quotes(cx: &Ctxt, entry: &Entry, parses: fn(&str) -> bool) -> bool {
     let Value::Equals(tokens) = &entry.value else { return false };
     let name = &entry.name;
     let text = tokens.to_string().replace(' ', "");
@@ -117,7 +92,8 @@ impl Attempts {
     }
 }
 
-fn duration(duration: Duration) -> TokenStream {
+/// A duration as an expression of the generated code.
+pub(crate) fn duration(duration: Duration) -> TokenStream {
     let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
     quote!(::core::time::Duration::new(#secs, #nanos))
 }

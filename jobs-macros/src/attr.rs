@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use jobs_syntax::{Backoff, Overlap};
+use jobs_syntax::{Backoff, Missed, Overlap, Rate};
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::{LitStr, Path};
 
-use crate::attempts;
+use crate::attempts::{self, without_quotes};
 use crate::ctxt::Ctxt;
 use crate::entry::{self, Entry};
 use crate::key;
+use crate::limits::{self, Unique};
 use crate::literal::{self, When};
 use crate::value::{self, Arg, Startup};
 
@@ -21,6 +22,11 @@ pub(crate) struct JobKeys {
     pub(crate) timeout: Slot<Duration>,
     pub(crate) retries: Slot<u32>,
     pub(crate) backoff: Slot<Backoff>,
+    pub(crate) queue: Slot<LitStr>,
+    pub(crate) priority: Slot<i8>,
+    pub(crate) concurrency: Slot<u32>,
+    pub(crate) rate: Slot<Rate>,
+    pub(crate) unique: Slot<Unique>,
     pub(crate) name: Slot<LitStr>,
     pub(crate) aliases: Slot<Vec<LitStr>>,
     pub(crate) enabled: Slot<bool>,
@@ -37,13 +43,23 @@ pub(crate) struct ScheduleKeys {
     pub(crate) span: Span,
     pub(crate) schedule: Slot<Vec<(LitStr, When)>>,
     pub(crate) every: Slot<(LitStr, When)>,
+    pub(crate) fixed_delay: Slot<(LitStr, When)>,
     pub(crate) tz: Slot<LitStr>,
+    pub(crate) jitter: Slot<(LitStr, Duration)>,
+    pub(crate) missed: Slot<Missed>,
     pub(crate) key: Slot<LitStr>,
     pub(crate) args: Slot<Vec<Arg>>,
     /// As that of [`JobKeys`], for this attribute.
     pub(crate) incomplete: bool,
     /// A `;` stands between its keys, so that they may be meant for several attributes.
     pub(crate) has_semicolon: bool,
+}
+
+impl ScheduleKeys {
+    /// Whether it says when something fires.
+    pub(crate) fn has_schedule(&self) -> bool {
+        self.schedule.is_given() || self.every.is_given() || self.fixed_delay.is_given()
+    }
 }
 
 /// A key and its value. A key whose value is wrong counts as given, so that no rule complains of its absence.
@@ -105,6 +121,11 @@ impl JobKeys {
             timeout: Slot::empty(),
             retries: Slot::empty(),
             backoff: Slot::empty(),
+            queue: Slot::empty(),
+            priority: Slot::empty(),
+            concurrency: Slot::empty(),
+            rate: Slot::empty(),
+            unique: Slot::empty(),
             name: Slot::empty(),
             aliases: Slot::empty(),
             enabled: Slot::empty(),
@@ -122,7 +143,10 @@ impl JobKeys {
             span,
             schedule: Slot::empty(),
             every: Slot::empty(),
+            fixed_delay: Slot::empty(),
             tz: Slot::empty(),
+            jitter: Slot::empty(),
+            missed: Slot::empty(),
             key: Slot::empty(),
             args: Slot::empty(),
             incomplete: false,
@@ -149,6 +173,22 @@ impl JobKeys {
                 let when = literal::every(cx, &text)?;
                 Some((text, when))
             }),
+            "fixed_delay" => schedules.fixed_delay.set(cx, entry, |cx, entry| {
+                let text = value::string(cx, entry)?;
+                let when = literal::fixed_delay(cx, &text)?;
+                Some((text, when))
+            }),
+            "jitter" => schedules.jitter.set(cx, entry, |cx, entry| {
+                if without_quotes(cx, entry, |text| jobs_syntax::parse_duration(text).is_ok()) {
+                    return None;
+                }
+                let text = value::string(cx, entry)?;
+                let jitter = literal::jitter(cx, &text)?;
+                Some((text, jitter))
+            }),
+            "missed" => schedules.missed.set(cx, entry, |cx, entry| {
+                value::string(cx, entry).and_then(|text| literal::missed(cx, &text))
+            }),
             "tz" => schedules.tz.set(cx, entry, |cx, entry| {
                 value::string(cx, entry).filter(|text| literal::zone(cx, text).is_some())
             }),
@@ -164,6 +204,11 @@ impl JobKeys {
             "timeout" => self.timeout.set(cx, entry, attempts::timeout),
             "retries" => self.retries.set(cx, entry, attempts::retries),
             "backoff" => self.backoff.set(cx, entry, attempts::backoff),
+            "queue" => self.queue.set(cx, entry, limits::queue),
+            "priority" => self.priority.set(cx, entry, limits::priority),
+            "concurrency" => self.concurrency.set(cx, entry, limits::concurrency),
+            "rate" => self.rate.set(cx, entry, limits::rate),
+            "unique" => self.unique.set(cx, entry, limits::unique),
             "name" => self.name.set(cx, entry, |cx, entry| {
                 value::string(cx, entry).filter(|text| literal::job_name(cx, text).is_some())
             }),

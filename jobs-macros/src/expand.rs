@@ -1,5 +1,6 @@
 //! Generates the job: the struct of its arguments, what makes it a `Job`, and what the program finds at start.
 
+use jobs_syntax::Missed;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
@@ -7,9 +8,11 @@ use syn::spanned::Spanned as _;
 use syn::{Path, ReturnType};
 
 use crate::ast::{Argument, Function, Param};
+use crate::attempts::duration;
 use crate::given::{default_value, defaults, value};
 use crate::literal::When;
-use crate::valid::{self, Job, Schedule};
+use crate::schedules::{Schedule, args_text};
+use crate::valid::Job;
 
 /// What all generated code needs.
 pub(crate) struct Names {
@@ -264,6 +267,23 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
         let returned = Ident::new("returned", span);
         let at = names.private_at(span);
         let result = quote_spanned!(span=> #at::Returned::into_result(#returned));
+        let result = match &function.item.sig.output {
+            ReturnType::Default => result,
+            ReturnType::Type(..) => {
+                let local = |name| Ident::new(name, span.resolved_at(Span::mixed_site()));
+                let (output, error) = (local("output"), local("error"));
+                let context = if is_async { quote!(&#cx) } else { quote!(#cx) };
+                quote_spanned! {span=>
+                    match #result {
+                        ::core::result::Result::Ok(#output) => {
+                            #at::OutputOf::at(&#output).keep(&#output, #context);
+                            ::core::result::Result::Ok(())
+                        }
+                        ::core::result::Result::Err(#error) => ::core::result::Result::Err(#error),
+                    }
+                }
+            }
+        };
         (returned, result)
     };
     let body = if is_async {
@@ -273,12 +293,14 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
             #result
         }
     } else {
-        let context =
-            if states.is_empty() && !function.params.iter().any(|param| matches!(param, Param::Context)) {
-                quote!(_)
-            } else {
-                quote!(#cx)
-            };
+        let context = if states.is_empty()
+            && matches!(function.item.sig.output, ReturnType::Default)
+            && !function.params.iter().any(|param| matches!(param, Param::Context))
+        {
+            quote!(_)
+        } else {
+            quote!(#cx)
+        };
         quote! {
             #cx.__blocking(move |#context| {
                 #(#states)*
@@ -311,7 +333,7 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
 fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
     let (krate, alias) = (&names.krate, names.alias());
     let private = quote!(#krate::__private);
-    let Job { name, aliases, enabled, overlap, attempts, schedules, .. } = job;
+    let Job { name, aliases, enabled, overlap, attempts, limits, schedules, .. } = job;
     let description = &function.description;
     let blocking = function.item.sig.asyncness.is_none();
     let startup = option(job.startup.map(|(startup, order)| {
@@ -323,8 +345,21 @@ fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
         quote!(#private::Overlap::#variant)
     }));
     let attempts = attempts.expand(&private);
+    let limits = limits.expand(&private);
     let default = option(value(names, function, &[]).map(|value| quote!(|| #private::Erased::new(#value))));
     let schedules = schedules.iter().map(|schedule| schedule_decl(names, function, schedule));
+    let arguments = function.arguments().map(|argument| {
+        let (ty, name, redacted) = (&argument.ty, argument.name(), argument.redacted);
+        let has_default = argument.default.is_some();
+        quote! {
+            #private::ArgumentDecl {
+                name: #name,
+                type_name: ::core::any::type_name::<#ty>,
+                has_default: #has_default,
+                redacted: #redacted,
+            }
+        }
+    });
     let states = function.params.iter().filter_map(|param| match param {
         Param::State { name, ty } => Some(quote! {
             #private::StateDecl {
@@ -348,10 +383,12 @@ fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
             startup: #startup,
             overlap: #overlap,
             attempts: #attempts,
-            limits: #private::LimitOptions::DEFAULT,
+            limits: #limits,
+            arguments: &[#(#arguments),*],
             schedules: &[#(#schedules),*],
             states: &[#(#states),*],
             default: #default,
+            read: #private::read::<#alias>,
         };
 
         #private::inventory::submit! { #private::registered::<#alias>(&__DESCRIPTOR) }
@@ -361,16 +398,19 @@ fn register(names: &Names, function: &Function, job: &Job) -> TokenStream {
 fn schedule_decl(names: &Names, function: &Function, schedule: &Schedule) -> TokenStream {
     let krate = &names.krate;
     let private = quote!(#krate::__private);
-    let Schedule { when, text, tz, key, args, lines_below } = schedule;
+    let Schedule { when, text, tz, key, jitter, missed, args, lines_below } = schedule;
     let variant = match when {
         When::Cron { .. } => quote!(Spec),
         When::Named => quote!(Named),
         When::Every if text.trim_start().starts_with('@') => quote!(Spec),
         When::Every => quote!(Every),
+        When::Delay => quote!(FixedDelay),
     };
     let tz = option(tz.as_ref().map(ToTokens::to_token_stream));
     let key = option(key.as_ref().map(ToTokens::to_token_stream));
-    let args_text = valid::args_text(args);
+    let jitter = option(jitter.map(duration));
+    let missed = option(missed.map(|missed| self::missed(&private, missed)));
+    let args_text = args_text(args);
     let value = value(names, function, args);
     // A macro of the user's may hold the whole of it: then its call is the line, and the distance still fits.
     let line = match u32::try_from(*lines_below) {
@@ -382,12 +422,23 @@ fn schedule_decl(names: &Names, function: &Function, schedule: &Schedule) -> Tok
             when: #private::WhenDecl::#variant(#text),
             tz: #tz,
             key: #key,
-            jitter: ::core::option::Option::None,
-            missed: ::core::option::Option::None,
+            jitter: #jitter,
+            missed: #missed,
             job: || #private::Erased::new(#value),
             args: #args_text,
             line: #line,
         }
+    }
+}
+
+fn missed(private: &TokenStream, missed: Missed) -> TokenStream {
+    let policy = format_ident!("{}", missed.policy().as_str().to_uppercase());
+    match missed.window() {
+        Some(window) => {
+            let window = duration(window);
+            quote!(#private::Missed::#policy.within(#window))
+        }
+        None => quote!(#private::Missed::#policy),
     }
 }
 

@@ -3,10 +3,13 @@
 use jobs_syntax::nearest;
 
 /// Every key, in the order of the documentation, with how it is written.
-pub(crate) const KEYS: [(&str, &str); 16] = [
+pub(crate) const KEYS: [(&str, &str); 24] = [
     ("schedule", "schedule = \"0 0 3 * * *\""),
     ("every", "every = \"24h\""),
+    ("fixed_delay", "fixed_delay = \"5m\""),
     ("tz", "tz = \"Europe/Oslo\""),
+    ("jitter", "jitter = \"30s\""),
+    ("missed", "missed = \"once\""),
     ("args", "args(to = \"ops\")"),
     ("key", "key = \"nightly\""),
     ("startup", "startup"),
@@ -15,6 +18,11 @@ pub(crate) const KEYS: [(&str, &str); 16] = [
     ("timeout", "timeout = \"30s\""),
     ("retries", "retries = 5"),
     ("backoff", "backoff = \"1s..10m\""),
+    ("queue", "queue = \"mail\""),
+    ("priority", "priority = 10"),
+    ("concurrency", "concurrency = 2"),
+    ("rate", "rate = \"100/1m\""),
+    ("unique", "unique"),
     ("name", "name = \"mail_reminders\""),
     ("aliases", "aliases = [\"old_name\"]"),
     ("enabled", "enabled = false"),
@@ -22,12 +30,8 @@ pub(crate) const KEYS: [(&str, &str); 16] = [
     ("crate", "crate = background"),
 ];
 
-/// Keys that the design has and this version does not.
-pub(crate) const LATER: [&str; 9] =
-    ["queue", "priority", "concurrency", "rate", "unique", "missed", "jitter", "fixed_delay", "redact"];
-
 /// What others call it, where the nearest spelling would not find it.
-const ELSEWHERE: [(&str, &str); 15] = [
+const ELSEWHERE: [(&str, &str); 29] = [
     ("cron", "schedule"),
     ("spec", "schedule"),
     ("at", "schedule"),
@@ -43,6 +47,20 @@ const ELSEWHERE: [(&str, &str); 15] = [
     ("max_retries", "retries"),
     ("time_limit", "timeout"),
     ("deadline", "timeout"),
+    ("delay", "fixed_delay"),
+    ("fixed_rate", "every"),
+    ("splay", "jitter"),
+    ("misfire", "missed"),
+    ("catch_up", "missed"),
+    ("catchup", "missed"),
+    ("queue_name", "queue"),
+    ("prio", "priority"),
+    ("max_concurrency", "concurrency"),
+    ("max_running", "concurrency"),
+    ("throttle", "rate"),
+    ("rate_limit", "rate"),
+    ("dedup", "unique"),
+    ("singleton", "unique"),
 ];
 
 /// How a key is written.
@@ -52,11 +70,8 @@ pub(crate) fn example(key: &str) -> &'static str {
 
 /// Why `word` is no key, and what was meant.
 pub(crate) fn unknown(word: &str) -> String {
-    if LATER.contains(&word) {
-        return format!(
-            "the key `{word}` is not supported yet: this version of `jobs` does not have it\n{}",
-            all()
-        );
+    if word == "redact" {
+        return "`redact` is no key\nhelp: it stands on a parameter: `#[redact] token: String`".to_owned();
     }
     let names = || KEYS.iter().map(|(name, _)| *name);
     let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == word).map(|(_, ours)| *ours);
@@ -64,13 +79,7 @@ pub(crate) fn unknown(word: &str) -> String {
         Some(near) => {
             format!("unknown key `{word}`\nhelp: did you mean `{near}`? it is written `{}`", example(near))
         }
-        None => match nearest(word, LATER) {
-            Some(later) => format!(
-                "unknown key `{word}`\nhelp: `{later}` is near, but this version of `jobs` does not support it yet\n{}",
-                all()
-            ),
-            None => format!("unknown key `{word}`\n{}", all()),
-        },
+        None => format!("unknown key `{word}`\n{}", all()),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The user's texts, read by the parser that the runtime has. Every mistake shows the place in the text, which
 //! the compiler cannot point at.
 
-use jobs_syntax::{Overlap, ScheduleText, Spec, SyntaxError, When as SyntaxWhen};
+use std::time::Duration;
+
+use jobs_syntax::{Missed, Overlap, ScheduleText, Spec, SyntaxError, When as SyntaxWhen};
 use syn::LitStr;
 
 use crate::ctxt::Ctxt;
@@ -13,6 +15,8 @@ pub(crate) enum When {
     Cron { zoned: bool },
     /// Whenever a time has passed.
     Every,
+    /// Whenever a time has passed since the end of the last run.
+    Delay,
     /// As a schedule in the config says.
     Named,
 }
@@ -41,37 +45,53 @@ pub(crate) fn schedule(cx: &Ctxt, literal: &LitStr) -> Option<When> {
 
 /// `every = "…"`.
 pub(crate) fn every(cx: &Ctxt, literal: &LitStr) -> Option<When> {
+    interval(cx, literal, "every").map(|_| When::Every)
+}
+
+/// `fixed_delay = "…"`.
+pub(crate) fn fixed_delay(cx: &Ctxt, literal: &LitStr) -> Option<When> {
+    interval(cx, literal, "fixed_delay").map(|_| When::Delay)
+}
+
+fn interval(cx: &Ctxt, literal: &LitStr, key: &str) -> Option<Duration> {
     let text = literal.value();
-    match jobs_syntax::parse_interval(&text) {
-        Ok(_) => Some(When::Every),
-        Err(error) => {
-            match (ScheduleText::parse(&text), text.trim().strip_prefix("@every ")) {
-                (Ok(_), Some(interval)) => {
-                    let interval = interval.trim();
-                    cx.error(
-                        literal,
-                        format_args!(
-                            "`@every` stands in a `schedule` only\nhelp: write `every = \"{interval}\"`"
-                        ),
-                    );
-                }
-                (Ok(schedule), None) => {
-                    let what = match schedule {
-                        ScheduleText::Named(_) => "the name of a schedule",
-                        ScheduleText::Spec(_) => "a cron spec",
-                    };
-                    cx.error(
-                        literal,
-                        format_args!(
-                            "`{text}` is {what}, not an interval\nhelp: write `schedule = \"{text}\"`"
-                        ),
-                    );
-                }
-                (Err(_), _) => report(cx, literal, "interval", &error),
-            }
-            None
+    let error = match jobs_syntax::parse_interval(&text) {
+        Ok(interval) => return Some(interval),
+        Err(error) => error,
+    };
+    match (ScheduleText::parse(&text), text.trim().strip_prefix("@every ")) {
+        (Ok(_), Some(interval)) => {
+            let interval = interval.trim();
+            cx.error(
+                literal,
+                format_args!("`@every` stands in a `schedule` only\nhelp: write `{key} = \"{interval}\"`"),
+            );
         }
+        (Ok(schedule), None) => {
+            let what = match schedule {
+                ScheduleText::Named(_) => "the name of a schedule",
+                ScheduleText::Spec(_) => "a cron spec",
+            };
+            cx.error(
+                literal,
+                format_args!("`{text}` is {what}, not an interval\nhelp: write `schedule = \"{text}\"`"),
+            );
+        }
+        (Err(_), _) if key == "every" => report(cx, literal, "interval", &error),
+        (Err(_), _) => report(cx, literal, "delay", &error),
     }
+    None
+}
+
+/// `jitter = "…"`.
+pub(crate) fn jitter(cx: &Ctxt, literal: &LitStr) -> Option<Duration> {
+    parsed(cx, literal, "jitter", jobs_syntax::parse_duration(&literal.value()))
+}
+
+/// `missed = "…"`.
+pub(crate) fn missed(cx: &Ctxt, literal: &LitStr) -> Option<Missed> {
+    let parsed = Missed::parse(&literal.value());
+    parsed.map_err(|error| cx.error(literal, error.render(&literal.value()))).ok()
 }
 
 /// `tz = "…"`.
@@ -87,6 +107,11 @@ pub(crate) fn schedule_key(cx: &Ctxt, literal: &LitStr) -> Option<()> {
 /// `name = "…"` and `aliases = ["…"]`.
 pub(crate) fn job_name(cx: &Ctxt, literal: &LitStr) -> Option<()> {
     accept(cx, literal, "name of a job", jobs_syntax::check_job_name(&literal.value()))
+}
+
+/// `queue = "…"`.
+pub(crate) fn queue_name(cx: &Ctxt, literal: &LitStr) -> Option<()> {
+    accept(cx, literal, "name of a queue", jobs_syntax::check_queue_name(&literal.value()))
 }
 
 /// `overlap = "…"`.

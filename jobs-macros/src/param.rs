@@ -10,6 +10,12 @@ use crate::ast::{DefaultValue, Param, binding};
 use crate::ctxt::Ctxt;
 use crate::ty::{borrow_in, rc_in, reference, shown};
 
+/// The attributes of ours that a parameter may have.
+const ATTRIBUTES: [&str; 3] = ["state", "default", "redact"];
+
+/// What others call `#[redact]`.
+const OTHER_WORDS_FOR_REDACT: [&str; 4] = ["secret", "sensitive", "hidden", "skip"];
+
 /// Reads a parameter and takes our attributes off it.
 pub(crate) fn parse(cx: &Ctxt, typed: &mut PatType) -> Param {
     let helpers = Helpers::take(cx, &mut typed.attrs);
@@ -18,6 +24,7 @@ pub(crate) fn parse(cx: &Ctxt, typed: &mut PatType) -> Param {
         if let Some(default) = &helpers.default_attribute {
             cx.error(default, "a state has no default: it is given to `Config::state`");
         }
+        refuse_redact(cx, &helpers, "a state");
         return parse_state(cx, state, typed, &ty);
     }
     if is_context(&ty) {
@@ -35,6 +42,7 @@ pub(crate) fn parse(cx: &Ctxt, typed: &mut PatType) -> Param {
 pub(crate) struct Helpers {
     state: Option<Attribute>,
     default_attribute: Option<Attribute>,
+    redact: Option<Attribute>,
     pub(crate) default: Option<DefaultValue>,
     pub(crate) docs: Vec<Attribute>,
     refused: bool,
@@ -49,12 +57,13 @@ impl Helpers {
             match name.as_str() {
                 "state" => helpers.set_state(cx, attribute),
                 "default" => helpers.set_default(cx, attribute),
+                "redact" => helpers.set_redact(cx, attribute),
                 "doc" => helpers.docs.push(attribute),
                 name if LINTS.contains(&name) => attrs.push(attribute),
                 name => {
                     refuse_helper(cx, &attribute, name);
                     helpers.refused = true;
-                    if jobs_syntax::nearest(name, ["state", "default"]) == Some("default") {
+                    if jobs_syntax::nearest(name, ATTRIBUTES) == Some("default") {
                         helpers.default = Some(DefaultValue::OfType(attribute.pound_token.span));
                     }
                 }
@@ -73,6 +82,23 @@ impl Helpers {
             );
         }
         self.state.get_or_insert(attribute);
+    }
+
+    fn set_redact(&mut self, cx: &Ctxt, attribute: Attribute) {
+        if self.redact.is_some() {
+            cx.error(&attribute, "`#[redact]` is given twice; keep one");
+        } else if !matches!(attribute.meta, Meta::Path(_)) {
+            cx.error(
+                &attribute,
+                "`#[redact]` stands alone\nhelp: the whole argument is kept off pages and logs",
+            );
+        }
+        self.redact.get_or_insert(attribute);
+    }
+
+    /// Whether the argument is kept off pages and logs.
+    pub(crate) fn redacts(&self) -> bool {
+        self.redact.is_some()
     }
 
     fn set_default(&mut self, cx: &Ctxt, attribute: Attribute) {
@@ -102,13 +128,16 @@ impl Helpers {
 
 fn refuse_helper(cx: &Ctxt, attribute: &Attribute, name: &str) {
     let message = match name {
-        "redact" => "`#[redact]` is not supported yet: this version of `jobs` does not have it".to_owned(),
         "cfg" | "cfg_attr" => format!(
             "`#[{name}]` cannot stand on a parameter of a job: the job's struct would change its fields\n\
              help: put it on the function, and write one function for each case"
         ),
         "job" => "`#[job]` stands on the function, not on a parameter".to_owned(),
-        _ => match jobs_syntax::nearest(name, ["state", "default"]) {
+        _ if OTHER_WORDS_FOR_REDACT.contains(&name) => format!(
+            "unknown attribute `#[{name}]` on a parameter of a job\n\
+             help: did you mean `#[redact]`? it keeps the argument off pages and logs"
+        ),
+        _ => match jobs_syntax::nearest(name, ATTRIBUTES) {
             Some(near) => format!(
                 "unknown attribute `#[{name}]` on a parameter of a job\nhelp: did you mean `#[{near}]`?"
             ),
@@ -116,7 +145,7 @@ fn refuse_helper(cx: &Ctxt, attribute: &Attribute, name: &str) {
                 let path = attribute.path().to_token_stream().to_string().replace(' ', "");
                 format!(
                     "unknown attribute `#[{path}]` on a parameter of a job\n\
-                     help: there are `#[state]`, `#[default]` and `#[default = value]`"
+                     help: there are `#[state]`, `#[default]`, `#[default = value]` and `#[redact]`"
                 )
             }
         },
@@ -238,7 +267,18 @@ fn context(typed: &PatType) -> String {
     format!("{name}: &JobContext")
 }
 
+/// What is no argument is shown nowhere.
+fn refuse_redact(cx: &Ctxt, helpers: &Helpers, what: &str) {
+    if let Some(redact) = &helpers.redact {
+        cx.error(
+            redact,
+            format_args!("{what} is shown nowhere, so it cannot be redacted\nhelp: remove `#[redact]`"),
+        );
+    }
+}
+
 fn parse_context(cx: &Ctxt, helpers: &Helpers, typed: &PatType, ty: &Type) -> Param {
+    refuse_redact(cx, helpers, "the context");
     if let Some(default) = &helpers.default_attribute {
         cx.error(default, "the context has no default: it is that of the run");
     }

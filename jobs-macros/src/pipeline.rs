@@ -28,7 +28,7 @@ pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
         return quote!(#errors #item);
     };
 
-    let job = valid::job(&cx, &keys, &function);
+    let job = valid::job(&cx, &mut keys, &function);
     let names = Names::new(&keys, &function);
     let generated = match cx.check() {
         Ok(()) if !function.has_refused() => expand::job(&names, &function, &job),

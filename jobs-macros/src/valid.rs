@@ -1,16 +1,14 @@
 //! The rules that no single key can check: between keys, between attributes, and between keys and parameters.
 
 use jobs_syntax::Overlap;
-use proc_macro2::Ident;
-use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
-use syn::{Expr, LitStr};
 
 use crate::ast::{Argument, Function};
 use crate::attempts::{self, Attempts};
 use crate::attr::{JobKeys, ScheduleKeys, line};
 use crate::ctxt::Ctxt;
-use crate::literal::When;
+use crate::limits::{self, Limits, Unique};
+use crate::schedules::{Schedule, schedules, unknown_argument};
 use crate::ty;
 use crate::value::{Arg, Startup};
 
@@ -22,21 +20,15 @@ pub(crate) struct Job {
     pub(crate) startup: Option<(Startup, i32)>,
     pub(crate) overlap: Option<Overlap>,
     pub(crate) attempts: Attempts,
+    pub(crate) limits: Limits,
     pub(crate) schedules: Vec<Schedule>,
 }
 
-pub(crate) struct Schedule {
-    pub(crate) when: When,
-    pub(crate) text: String,
-    pub(crate) tz: Option<String>,
-    pub(crate) key: Option<String>,
-    /// In the order of the parameters.
-    pub(crate) args: Vec<(Ident, Expr)>,
-    /// How many lines its attribute is below the first.
-    pub(crate) lines_below: usize,
-}
-
-pub(crate) fn job(cx: &Ctxt, keys: &JobKeys, function: &Function) -> Job {
+pub(crate) fn job(cx: &Ctxt, keys: &mut JobKeys, function: &Function) -> Job {
+    overlap(cx, keys);
+    unique(cx, keys, function);
+    let limits = limits::taken(keys);
+    let keys = &*keys;
     let schedules = keys.attributes.iter().flat_map(|attribute| schedules(cx, keys, attribute, function));
     let schedules: Vec<Schedule> = schedules.collect();
     let startup = startup(cx, keys);
@@ -49,148 +41,42 @@ pub(crate) fn job(cx: &Ctxt, keys: &JobKeys, function: &Function) -> Job {
         startup,
         overlap: keys.overlap.value,
         attempts: attempts::checked(cx, keys),
+        limits,
         schedules,
     }
 }
 
-/// What an attribute gives to a schedule; none where it has no schedule.
-fn schedules(cx: &Ctxt, keys: &JobKeys, attribute: &ScheduleKeys, function: &Function) -> Vec<Schedule> {
-    let ScheduleKeys { schedule, every, tz, key, args, .. } = attribute;
-    if let (Some(_), Some(every), false) = (schedule.key(), every.key(), attribute.has_semicolon) {
-        cx.error(
-            every,
-            "`schedule` and `every` exclude each other\n\
-             help: keep one; for both, write a second `#[job(…)]` on the function",
-        );
-    }
-    if !schedule.is_given() && !every.is_given() && !attribute.incomplete {
-        for (given, why) in [
-            (tz.key(), "`tz` is the zone of a `schedule`"),
-            (key.key(), "`key` names a `schedule` or an `every`"),
-            (args.key(), "`args` are the arguments of a `schedule` or an `every`"),
-        ] {
-            if let Some(given) = given {
-                cx.error(
-                    given,
-                    format_args!(
-                        "{why}, and this attribute has none\n\
-                         help: add one, such as `schedule = \"0 0 3 * * *\"`, or remove `{given}`"
-                    ),
-                );
-            }
-        }
-    }
-    let texts: Vec<(&LitStr, When)> = schedule
-        .value
-        .iter()
-        .flatten()
-        .chain(every.value.as_ref())
-        .map(|(text, when)| (text, *when))
-        .collect();
-    if let Some(given) = tz.key() {
-        zone(cx, given, attribute, &texts);
-    }
-    if let (Some(key), 2..) = (key.key(), texts.len()) {
-        cx.error(
-            key,
-            "`key` names one schedule, and this attribute has several\n\
-             help: give each its own `#[job(schedule = \"…\", key = \"…\")]`",
-        );
-    }
-    let args = ordered_args(cx, attribute, function);
-    let first_line = keys.attributes.first().map_or(0, |first| line(first.span));
-    let lines_below = line(attribute.span).saturating_sub(first_line);
-    texts
-        .into_iter()
-        .map(|(text, when)| Schedule {
-            when,
-            text: text.value().trim().to_owned(),
-            tz: tz.value.as_ref().map(|tz| tz.value().trim().to_owned()).filter(|_| when != When::Every),
-            key: key.value.as_ref().map(LitStr::value),
-            args: args.clone(),
-            lines_below,
-        })
-        .collect()
-}
-
-fn zone(cx: &Ctxt, tz: &Ident, attribute: &ScheduleKeys, texts: &[(&LitStr, When)]) {
-    if let Some(every) = attribute.every.key() {
-        if !attribute.schedule.is_given() {
-            cx.error(
-                tz,
-                format_args!(
-                    "`tz` has no meaning beside `{every}`: an interval is the same in every zone\n\
-                     help: remove `tz`; for a time of the day write `schedule = \"0 0 3 * * *\"`"
-                ),
-            );
-        }
+/// A job whose schedules are all counted from the end of the last run has no run that a slot could meet.
+fn overlap(cx: &Ctxt, keys: &JobKeys) {
+    let mut attributes = keys.attributes.iter();
+    let delay = keys.attributes.iter().find_map(|attribute| attribute.fixed_delay.key());
+    let (Some(overlap), Some(delay)) = (keys.overlap.key(), delay) else { return };
+    if attributes.any(|attribute| attribute.schedule.is_given() || attribute.every.is_given()) {
         return;
     }
-    if let Some((text, _)) = texts.iter().find(|(_, when)| *when == When::Cron { zoned: true }) {
-        cx.error(
-            tz,
-            format_args!(
-                "the zone is given twice: by `tz` and in `{}`\nhelp: keep one of them",
-                text.value()
-            ),
-        );
-    }
-    if let Some((text, _)) = texts.iter().find(|(_, when)| *when == When::Every) {
-        cx.error(
-            tz,
-            format_args!(
-                "`tz` has no meaning for `{}`: an interval is the same in every zone\n\
-                 help: remove `tz`, or give the interval a `#[job(every = \"…\")]` of its own",
-                text.value()
-            ),
-        );
-    }
+    cx.error(
+        overlap,
+        format_args!(
+            "`overlap` has no meaning beside `{delay}`: its next slot is counted from the end of the last run, so that \
+             it meets none\n\
+             help: remove `overlap`"
+        ),
+    );
 }
 
-/// The arguments of an attribute in the order of the parameters, so that the order in the source has no say in
-/// the identity of the schedule.
-fn ordered_args(cx: &Ctxt, attribute: &ScheduleKeys, function: &Function) -> Vec<(Ident, Expr)> {
-    let Some(args) = &attribute.args.value else {
-        return Vec::new();
-    };
+/// The arguments that `unique` names must be there.
+fn unique(cx: &Ctxt, keys: &JobKeys, function: &Function) {
+    let Some(Unique::Fields(fields)) = &keys.unique.value else { return };
     let names: Vec<String> = function.arguments().map(Argument::name).collect();
     let mut seen: Vec<String> = Vec::new();
-    for Arg { name, .. } in args {
-        let plain = name.unraw().to_string();
+    for field in fields {
+        let plain = field.unraw().to_string();
         if seen.contains(&plain) {
-            cx.error(name, format_args!("the argument `{plain}` is given twice; keep one"));
+            cx.error(field, format_args!("the argument `{plain}` is named twice; keep one"));
         } else if !names.contains(&plain) && !function.has_refused() {
-            cx.error(name, unknown_argument(&plain, &names, function));
+            cx.error(field, unknown_argument(&plain, &names, function, "unique"));
         }
         seen.push(plain);
-    }
-    function
-        .arguments()
-        .filter_map(|argument| {
-            let given = args.iter().find(|arg| arg.name.unraw() == argument.name())?;
-            Some((argument.ident.clone(), given.value.clone()))
-        })
-        .collect()
-}
-
-fn unknown_argument(name: &str, names: &[String], function: &Function) -> String {
-    let job = function.item.sig.ident.unraw();
-    if function.is_injected(name) {
-        return format!(
-            "`{name}` is no argument of `{job}`: it comes from the program\nhelp: remove it here"
-        );
-    }
-    match jobs_syntax::nearest(name, names.iter().map(String::as_str)) {
-        Some(near) => format!("`{job}` has no argument `{name}`\nhelp: did you mean `{near}`?"),
-        None if names.is_empty() => {
-            format!(
-                "`{job}` has no argument `{name}`: it takes none\nhelp: remove `args`, or add the parameter"
-            )
-        }
-        None => {
-            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-            format!("`{job}` has no argument `{name}`\nhelp: it takes {}", names.join(", "))
-        }
     }
 }
 
@@ -210,7 +96,7 @@ fn require_values(cx: &Ctxt, keys: &JobKeys, function: &Function) {
     for argument in function.arguments().filter(|argument| argument.default.is_none()) {
         let name = argument.name();
         let bare = |attribute: &&ScheduleKeys| {
-            (attribute.schedule.is_given() || attribute.every.is_given())
+            attribute.has_schedule()
                 && !attribute.incomplete
                 && (attribute.args.value.is_some() || !attribute.args.is_given())
                 && !attribute.args.value.iter().flatten().any(|arg| may_mean(arg, &name, function))
@@ -322,10 +208,4 @@ fn aliases(cx: &Ctxt, keys: &JobKeys, name: &str) -> Vec<String> {
         }
     }
     aliases
-}
-
-/// The arguments of a schedule as the source has them.
-pub(crate) fn args_text(args: &[(Ident, Expr)]) -> String {
-    let shown = |(name, value): &(Ident, Expr)| format!("{} = {}", name.unraw(), value.to_token_stream());
-    args.iter().map(shown).collect::<Vec<_>>().join(", ")
 }

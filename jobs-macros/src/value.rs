@@ -1,11 +1,13 @@
 //! What stands behind a key, read as what the key takes.
 
+use std::ops::RangeInclusive;
+
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Expr, Lit, LitStr, Path, Token};
+use syn::{Expr, Lit, LitInt, LitStr, Path, Token};
 
 use crate::ctxt::Ctxt;
 use crate::entry::{Entry, Value};
@@ -129,7 +131,11 @@ fn not_a_string(cx: &Ctxt, entry: &Entry, tokens: TokenStream, takes: &str, fix:
     }
     let source = tokens.to_string().replace(' ', "");
     let help = match syn::parse2::<Expr>(tokens.clone()) {
-        _ if name == "every" && jobs_syntax::parse_interval(&source).is_ok() => fix.of(name, &source),
+        _ if matches!(name.as_str(), "every" | "fixed_delay")
+            && jobs_syntax::parse_interval(&source).is_ok() =>
+        {
+            fix.of(name, &source)
+        }
         Err(_) if name == "schedule" && jobs_syntax::Spec::parse(&tokens.to_string()).is_ok() => {
             fix.of(name, &tokens.to_string())
         }
@@ -138,9 +144,10 @@ fn not_a_string(cx: &Ctxt, entry: &Entry, tokens: TokenStream, takes: &str, fix:
             "it is one text; for several, write several `#[job(…)]` on the function".to_owned()
         }
         Ok(Expr::Lit(number))
-            if name == "every" && matches!(&number.lit, Lit::Int(int) if int.suffix().is_empty()) =>
+            if matches!(name.as_str(), "every" | "fixed_delay")
+                && matches!(&number.lit, Lit::Int(int) if int.suffix().is_empty()) =>
         {
-            format!("write `every = \"{}s\"` if it is in seconds", number.to_token_stream())
+            format!("write `{name} = \"{}s\"` if it is in seconds", number.to_token_stream())
         }
         Ok(Expr::Lit(_) | Expr::Unary(_)) | Err(_) => format!("it is written `{}`", key::example(name)),
         Ok(_) => {
@@ -238,6 +245,39 @@ pub(crate) fn integer(cx: &Ctxt, entry: &Entry) -> Option<i32> {
             None
         }
     }
+}
+
+/// A whole number in a range, with the suffix of a type of integers or without one.
+pub(crate) fn number(
+    cx: &Ctxt,
+    entry: &Entry,
+    suffix: &str,
+    range: RangeInclusive<i64>,
+    help: &str,
+) -> Option<i64> {
+    let takes = "a whole number";
+    let tokens = entry.equals(cx, takes)?;
+    let signed = |input: ParseStream<'_>| {
+        let minus: Option<Token![-]> = input.parse()?;
+        Ok((minus.is_some(), input.parse::<LitInt>()?))
+    };
+    // `syn` takes a sign for a part of the number, so that a second one has got through.
+    let is_plain = |digits: &LitInt| {
+        (digits.suffix().is_empty() || digits.suffix() == suffix) && !digits.base10_digits().starts_with('-')
+    };
+    let parsed = signed.parse2(tokens.clone()).ok();
+    let Some((minus, digits)) = parsed.filter(|(_, digits)| is_plain(digits)) else {
+        entry.wrong(cx, tokens, takes);
+        return None;
+    };
+    let number =
+        digits.base10_digits().parse::<i64>().ok().map(|number| if minus { -number } else { number });
+    let within = number.filter(|number| range.contains(number));
+    if within.is_none() {
+        let (name, least, most) = (&entry.name, range.start(), range.end());
+        cx.error(tokens, format_args!("`{name}` is outside {least} to {most}\nhelp: {help}"));
+    }
+    within
 }
 
 pub(crate) fn boolean(cx: &Ctxt, entry: &Entry) -> Option<bool> {

@@ -57,13 +57,15 @@ pub use hooks::{
     ScheduleEvent, ShutdownPhase,
 };
 pub use job::{
-    Attempt, Func, Job, JobContext, JobResult, Outcome, RunId, RunIdError, Steered, discard, func, retry_in,
+    Attempt, Func, Job, JobContext, JobResult, LogLine, Outcome, OutputError, Progress, RunId, RunIdError,
+    Steered, discard, func, log, progress, retry_in,
 };
 pub use jobs_macros::job;
 pub use runtime::{
-    Condition, Health, JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, QueueSnapshot, RunHandle,
-    ScheduleHandle, ScheduleSnapshot, Scheduling, ShutdownReport, Snapshot, SourcePlace, StartError,
-    Submission, Submit, SubmitError, Submitting, Trouble, after, at, now, start,
+    Condition, Fate, Health, JobSnapshot, JobStatus, Jobs, LedgerEntry, LedgerQuery, PoolSnapshot,
+    PreviousRun, QueueSnapshot, RunHandle, ScheduleHandle, ScheduleSnapshot, Scheduling, ShutdownReport,
+    Snapshot, SourcePlace, StartError, Submission, Submit, SubmitError, Submitting, Tally, Trouble, after,
+    at, now, start,
 };
 pub use schedule::{Schedule, ScheduleError};
 #[cfg(feature = "web")]
@@ -78,11 +80,13 @@ pub mod __private {
 
     pub use crate::job::argument::{Argument, ArgumentOf, Arguments, DefaultOf, FieldSource, FromText};
     pub use crate::job::body::Erased;
-    pub use crate::job::descriptor::{Default_, Descriptor, ScheduleDecl, Startup, StateDecl, WhenDecl};
+    pub use crate::job::descriptor::{
+        ArgumentDecl, Default_, Descriptor, Read, ScheduleDecl, Startup, StateDecl, WhenDecl,
+    };
     pub use crate::job::injected::State;
     pub use crate::job::options::{AttemptOptions, LimitOptions, Unique};
-    pub use crate::job::registered::registered;
-    pub use crate::job::returned::Returned;
+    pub use crate::job::registered::{read, registered};
+    pub use crate::job::returned::{OutputOf, Returned};
     pub use jobs_macros::{__implement, __stacked};
     pub use jobs_syntax::{Backoff, Missed, Overlap, Rate};
 }

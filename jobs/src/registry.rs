@@ -41,7 +41,6 @@ pub(crate) struct Resolved {
     pub(crate) timing: Timing,
     pub(crate) template: Template,
     pub(crate) identity: Identity,
-    #[allow(dead_code, reason = "the plan will ask")]
     pub(crate) options: SlotOptions,
 }
 

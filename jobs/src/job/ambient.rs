@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::{Arc, Weak};
 
-use super::signals::Signals;
+use super::context::Surroundings;
 
 /// What runs jobs, seen from below, which alone knows its type. It is not kept alive: what runs jobs holds the
 /// state that they are given, and lets go of it when it has ended.
@@ -11,7 +11,7 @@ pub(crate) type Host = Weak<dyn Any + Send + Sync>;
 
 tokio::task_local! {
     static HOST: Host;
-    static SIGNALS: Arc<Signals>;
+    static SURROUNDINGS: Arc<Surroundings>;
 }
 
 /// Runs a future whose free functions find `host`.
@@ -59,17 +59,18 @@ fn of_test() -> Option<Host> {
     OF_TEST.try_with(|hosts| only(&hosts.borrow())).ok().flatten()
 }
 
-/// Runs a future whose free functions steer the attempt with these signals: one after another, those of a worker.
-pub(crate) async fn attempt_scope<F: Future>(signals: Arc<Signals>, future: F) -> F::Output {
-    SIGNALS.scope(signals, future).await
+/// Runs a future whose free functions find the attempt that these surroundings are for: one after another, those of a
+/// worker.
+pub(crate) async fn attempt_scope<F: Future>(surroundings: Arc<Surroundings>, future: F) -> F::Output {
+    SURROUNDINGS.scope(surroundings, future).await
 }
 
-/// Runs a function whose free functions steer the attempt with these signals.
-pub(crate) fn sync_attempt_scope<R>(signals: Arc<Signals>, f: impl FnOnce() -> R) -> R {
-    SIGNALS.sync_scope(signals, f)
+/// Runs a function whose free functions find the attempt that these surroundings are for.
+pub(crate) fn sync_attempt_scope<R>(surroundings: Arc<Surroundings>, f: impl FnOnce() -> R) -> R {
+    SURROUNDINGS.sync_scope(surroundings, f)
 }
 
-/// The signals of the attempt that asks.
-pub(crate) fn signals() -> Option<Arc<Signals>> {
-    SIGNALS.try_with(Arc::clone).ok()
+/// Calls a function with the surroundings of the attempt that asks, if there is one.
+pub(crate) fn in_attempt<R>(f: impl FnOnce(&Surroundings) -> R) -> Option<R> {
+    SURROUNDINGS.try_with(|surroundings| f(surroundings)).ok()
 }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::context::JobContext;
+use super::json::WrittenArguments;
 use super::{Job, JobResult};
 
 pub(crate) type Attempt = Pin<Box<dyn Future<Output = JobResult> + Send>>;
@@ -54,7 +55,28 @@ impl Body {
     }
 }
 
+impl Body {
+    /// The arguments as JSON; none for a closure, and where one cannot be written. This calls code of the user, which
+    /// may panic.
+    #[allow(dead_code, reason = "pages and `unique` will ask")]
+    pub(crate) fn arguments(&self) -> Option<WrittenArguments> {
+        match self {
+            Self::Owned(job) => job.arguments(),
+            Self::Template(template) => template.arguments(),
+        }
+    }
+}
+
 impl Template {
+    /// As [`Body::arguments`].
+    #[allow(dead_code, reason = "pages and `unique` will ask")]
+    pub(crate) fn arguments(&self) -> Option<WrittenArguments> {
+        match self {
+            Self::Make(make) => make().0.arguments(),
+            Self::Shared(job) => job.arguments(),
+        }
+    }
+
     fn start(&self, cx: JobContext) -> Attempt {
         match self {
             Self::Make(make) => make().0.start(cx),
@@ -87,6 +109,11 @@ pub trait ErasedJob: Send {
     fn start(self: Box<Self>, cx: JobContext) -> Attempt;
     fn start_clone(&self, cx: JobContext) -> Attempt;
     fn copy(&self) -> Box<dyn ErasedJob>;
+
+    /// What there is to write down; none for a closure.
+    fn arguments(&self) -> Option<WrittenArguments> {
+        None
+    }
 }
 
 impl<J: Job> ErasedJob for J {
@@ -101,11 +128,20 @@ impl<J: Job> ErasedJob for J {
     fn copy(&self) -> Box<dyn ErasedJob> {
         Box::new(self.clone())
     }
+
+    fn arguments(&self) -> Option<WrittenArguments> {
+        WrittenArguments::of(self)
+    }
 }
 
 /// [`Job`] without its type, for any number of runs.
 pub trait SharedJob: Send + Sync {
     fn start(&self, cx: JobContext) -> Attempt;
+
+    /// What there is to write down; none for a closure.
+    fn arguments(&self) -> Option<WrittenArguments> {
+        None
+    }
 }
 
 /// A value that is cloned for every run. The lock spares the user a `Sync` bound.
@@ -117,15 +153,22 @@ impl<J: Job> Cloned<J> {
     }
 }
 
+impl<J: Job> Cloned<J> {
+    fn value(&self) -> J {
+        let original = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clone that panics fails its own run; it must not hold the lock while it unwinds.
+        let clone = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| original.clone()));
+        drop(original);
+        clone.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}
+
 impl<J: Job> SharedJob for Cloned<J> {
     fn start(&self, cx: JobContext) -> Attempt {
-        let job = {
-            let original = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            // A clone that panics fails its own run; it must not hold the lock while it unwinds.
-            let clone = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| original.clone()));
-            drop(original);
-            clone.unwrap_or_else(|panic| resume_unwind(panic))
-        };
-        Box::pin(job.run(cx))
+        Box::pin(self.value().run(cx))
+    }
+
+    fn arguments(&self) -> Option<WrittenArguments> {
+        WrittenArguments::of(&self.value())
     }
 }

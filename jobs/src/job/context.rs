@@ -5,24 +5,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::ambient::{self, Host};
 use super::name::JobName;
+use super::notes::Progress;
+use super::output::Output;
+use super::report;
 use super::run::RunId;
 use super::signals::{Signals, Turn};
+use super::slot::Slot;
 use super::state::StateMap;
 use super::steer::{Steer, Steered};
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::telemetry::panics;
 
-/// What a running job knows about itself. A function with `#[job]` takes it as `cx: &JobContext`. A clone is of the
-/// same attempt.
+/// What a running job knows about itself. A function with `#[job]` takes it as `cx: &JobContext`. A clone is the same
+/// attempt's, for a task that it spawns; when the attempt is over, what is said to it is for nobody.
 #[derive(Clone)]
 pub struct JobContext {
     pub(crate) id: RunId,
     pub(crate) job: JobName,
     pub(crate) attempt: u32,
-    pub(crate) slot: Option<Timestamp>,
+    pub(crate) slot: Option<Slot>,
     pub(crate) started: Timestamp,
     pub(crate) turn: Turn,
     pub(crate) surroundings: Arc<Surroundings>,
@@ -35,6 +40,7 @@ pub(crate) struct Surroundings {
     pub(crate) host: Host,
     pub(crate) state: Arc<StateMap>,
     pub(crate) signals: Arc<Signals>,
+    pub(crate) clock: Arc<Clock>,
     #[cfg(feature = "testing")]
     pub(crate) probe: Option<Arc<super::probe::Probe>>,
 }
@@ -70,7 +76,25 @@ impl JobContext {
     /// "the hour that has just passed" takes its hour from here.
     #[must_use]
     pub fn slot(&self) -> Option<DateTime<Utc>> {
-        self.slot.map(Timestamp::to_chrono)
+        self.slot.map(|slot| slot.at.to_chrono())
+    }
+
+    /// Whether the attempt started more than a minute after its slot was to fire: the slot was missed and is
+    /// [made up for](Self::is_catch_up), the run waited for the pool or its predecessor, or it is tried again. Never of a
+    /// run that was submitted.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.slot.is_some_and(|slot| slot.is_late(self.started))
+    }
+
+    /// Whether the slot passed while the machine slept or when the clock was set forward, and is made up for, as
+    /// `missed` of its schedule says.
+    ///
+    /// A job that works through a time of its own takes it from [`slot`](Self::slot) and need not ask; one that reports
+    /// the state of now may leave such a run out.
+    #[must_use]
+    pub fn is_catch_up(&self) -> bool {
+        self.slot.is_some_and(|slot| slot.caught_up)
     }
 
     /// When the attempt started.
@@ -126,6 +150,25 @@ impl JobContext {
         self.steer(Steer::discard(reason.into()))
     }
 
+    /// Says how far the run is: [`jobs::progress`](crate::progress()), which has the rules, for this attempt.
+    pub fn progress(&self, done: u64, total: u64) {
+        self.surroundings.signals.lay(self.turn, |laid| laid.notes.progress = Some(Progress { done, total }));
+    }
+
+    /// Writes a line to the log of the run: [`jobs::log`](crate::log()), which has the rules, for this attempt.
+    pub fn log(&self, text: impl Into<String>) {
+        let Surroundings { signals, clock, .. } = &*self.surroundings;
+        report::log_line(signals, clock, self.turn, text.into());
+    }
+
+    /// Keeps a value as what the run gives, for [`RunHandle::output`](crate::RunHandle::output), should the attempt
+    /// succeed. A function with `#[job]` returns its value instead; this is for jobs that implement [`Job`](crate::Job) by
+    /// hand. Said again, the last counts.
+    pub fn output<T: Serialize + ?Sized>(&self, value: &T) {
+        let output = Output::of(value);
+        self.surroundings.signals.lay(self.turn, |laid| laid.notes.output = Some(output));
+    }
+
     fn steer(&self, steer: Steer) -> Steered {
         self.surroundings.signals.steering.say(self.turn, steer.clone());
         Steered::said(steer)
@@ -152,9 +195,9 @@ impl JobContext {
     pub async fn __blocking<R: Send + 'static>(self, f: impl FnOnce(&Self) -> R + Send + 'static) -> R {
         let task = tokio::task::spawn_blocking(move || {
             let host = self.surroundings.host.clone();
-            let signals = Arc::clone(&self.surroundings.signals);
+            let surroundings = Arc::clone(&self.surroundings);
             let catch = || panics::catch(|| f(&self));
-            ambient::sync_scope(host, || ambient::sync_attempt_scope(signals, catch))
+            ambient::sync_scope(host, || ambient::sync_attempt_scope(surroundings, catch))
         });
         match task.await {
             Ok(Ok(value)) => value,

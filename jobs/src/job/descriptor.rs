@@ -27,13 +27,20 @@ pub struct Descriptor {
     pub overlap: Option<Overlap>,
     pub attempts: AttemptOptions,
     pub limits: LimitOptions,
+    /// In the order of the parameters.
+    pub arguments: &'static [ArgumentDecl],
     pub schedules: &'static [ScheduleDecl],
     pub states: &'static [StateDecl],
     /// The job with its default arguments, for start-up and "run now"; none where an argument has no default.
     pub default: Option<Default_>,
+    /// Makes a value of the job of arguments in JSON; a field that is missing takes its default.
+    pub read: Read,
 }
 
 inventory::collect!(&'static Descriptor);
+
+/// Makes a value of the job of JSON.
+pub type Read = fn(&str) -> Result<Erased, serde_json::Error>;
 
 /// Makes a value of the job.
 pub type Default_ = fn() -> Erased;
@@ -73,6 +80,17 @@ pub enum WhenDecl {
     Every(&'static str),
     /// `fixed_delay = "5m"`.
     FixedDelay(&'static str),
+}
+
+/// An argument, a field of the job.
+#[derive(Debug)]
+pub struct ArgumentDecl {
+    pub name: &'static str,
+    pub type_name: fn() -> &'static str,
+    /// Whether it has a `#[default]`.
+    pub has_default: bool,
+    /// Kept off pages and logs.
+    pub redacted: bool,
 }
 
 /// A `#[state]` parameter.

@@ -78,6 +78,6 @@ where
 {
     fn start(&self, _cx: JobContext) -> Attempt {
         let future = (self.0)();
-        Box::pin(async move { future.await.into_result() })
+        Box::pin(async move { future.await.into_result().map(drop) })
     }
 }

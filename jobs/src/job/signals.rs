@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
+use super::desk::{Desk, Laid};
 use super::steer::Steering;
 
 const CANCEL: u64 = 1;
@@ -16,7 +17,9 @@ const INTERRUPT: u64 = 2;
 const TIME_OUT: u64 = 4;
 /// Somebody waits to be told.
 const WAITED: u64 = 8;
-const TURN: u64 = 16;
+/// Something lies on the desk.
+const LAID: u64 = 16;
+const TURN: u64 = 32;
 
 /// Why an attempt is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub(crate) struct Signals {
     told: OnceLock<Box<Notify>>,
     /// What the attempt says in return.
     pub(crate) steering: Steering,
+    /// What it lays out for others to read.
+    desk: Desk,
 }
 
 /// One turn of a worker.
@@ -72,6 +77,25 @@ impl Signals {
     pub(crate) fn end_turn(&self) -> bool {
         let Turn(turn) = self.turn();
         self.word.swap(turn.wrapping_add(1).wrapping_mul(TURN), Ordering::AcqRel) & WAITED != 0
+    }
+
+    /// Lays something out for others to read, if the turn is still the attempt's.
+    pub(crate) fn lay(&self, turn: Turn, f: impl FnOnce(&mut Laid)) {
+        if self.turn() == turn {
+            self.desk.lay(turn, f);
+            self.word.fetch_or(LAID, Ordering::AcqRel);
+        }
+    }
+
+    /// Reads or takes what the attempt whose turn it is has laid out; none where it has laid out nothing.
+    pub(crate) fn laid<R>(&self, f: impl FnOnce(&mut Laid) -> R) -> Option<R> {
+        let word = self.word.load(Ordering::Acquire);
+        (word & LAID != 0).then(|| self.desk.look(Turn(word / TURN), f))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     /// Wakes those who wait. It calls wakers, so not under a lock.

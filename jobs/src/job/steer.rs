@@ -100,13 +100,10 @@ pub fn discard(reason: impl Into<String>) -> Steered {
 }
 
 fn ambient_steer(function: &'static str, steer: Steer) -> Steered {
-    match ambient::signals() {
-        Some(signals) => {
-            signals.steering.say(signals.turn(), steer.clone());
-            Steered::said(steer)
-        }
-        None => Steered(Kind::OutsideOfJob(function)),
-    }
+    let said = ambient::in_attempt(|attempt| {
+        attempt.signals.steering.say(attempt.signals.turn(), steer.clone());
+    });
+    Steered(said.map_or(Kind::OutsideOfJob(function), |()| Kind::Said(steer)))
 }
 
 /// What [`retry_in`] and [`discard`] give: an error for the job to end with. What was said is recorded already, so any

@@ -172,6 +172,7 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
     let of = retries.saturating_add(1);
     let failure = what.map(|what| {
         let trace = Some(Box::new(trace));
+        let slot = slot.map(|slot| slot.at);
         Box::new(Failure { job, id, slot, started, attempt, of, what, trace, body: kept })
     });
     Over { key, outcome, failure }

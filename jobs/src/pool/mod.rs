@@ -36,13 +36,16 @@ use crate::job::attempt::AttemptRecord;
 use crate::job::body::Body;
 use crate::job::context::Surroundings;
 use crate::job::info::JobInfo;
+use crate::job::notes::{Notes, Progress};
 use crate::job::options::Origin;
+use crate::job::output::Output;
 use crate::job::run::{RunId, RunIds};
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{
-    Arrival, Cancel, Ended, Fired, JobIx, Memory, NameTaken, QueueIx, Refill, RunKey, RunOptions,
+    Arrival, Cancel, Ended, Fired, JobIx, Memory, NameTaken, Occasion, QueueIx, Refill, RunKey, RunOptions,
     TooManyQueues, Watch,
 };
+use crate::store::slab::Key;
 
 use backoff::Jitter;
 pub(crate) use inbox::Directory;
@@ -56,6 +59,9 @@ pub(crate) type Spawn = Box<dyn Fn(Worker) + Send + Sync>;
 
 /// Calls [`Pool::release`] for a run when a duration has passed: it waits to be tried again.
 pub(crate) type ReleaseAfter = Box<dyn Fn(RunKey, Duration) + Send + Sync>;
+
+/// Told of a schedule that waited for the end of a run.
+pub(crate) type RunEnded = Box<dyn Fn(Key) + Send + Sync>;
 
 /// The queue, the accounts of the jobs and the workers, behind one lock, and what has just been submitted behind another.
 pub(crate) struct Pool {
@@ -71,6 +77,7 @@ pub(crate) struct Pool {
     surroundings: OnceLock<Surroundings>,
     spawn: OnceLock<Spawn>,
     release_after: OnceLock<ReleaseAfter>,
+    run_ended: OnceLock<RunEnded>,
     /// Told when the last run has ended after the pool was closed.
     drained: Notify,
 }
@@ -97,7 +104,7 @@ pub(crate) struct Closed;
 #[derive(Debug)]
 pub(crate) struct Firing {
     pub(crate) job: JobIx,
-    pub(crate) slot: Timestamp,
+    pub(crate) occasion: Occasion,
     pub(crate) body: Body,
 }
 
@@ -144,14 +151,22 @@ impl Pool {
             surroundings: OnceLock::new(),
             spawn: OnceLock::new(),
             release_after: OnceLock::new(),
+            run_ended: OnceLock::new(),
             drained: Notify::new(),
         }
     }
 
     /// Gives the pool what its workers need. Until then it accepts runs and executes none.
-    pub(crate) fn open(&self, surroundings: Surroundings, release_after: ReleaseAfter, spawn: Spawn) {
+    pub(crate) fn open(
+        &self,
+        surroundings: Surroundings,
+        release_after: ReleaseAfter,
+        run_ended: RunEnded,
+        spawn: Spawn,
+    ) {
         let first = self.surroundings.set(surroundings).is_ok()
             && self.release_after.set(release_after).is_ok()
+            && self.run_ended.set(run_ended).is_ok()
             && self.spawn.set(spawn).is_ok();
         assert!(first, "invariant: an instance opens its pool once");
         self.call_workers(usize::MAX);
@@ -229,9 +244,14 @@ impl Pool {
         f(&self.lock().memory)
     }
 
+    /// Pauses a job or lets it go on, and answers whether it was paused before.
     pub(crate) fn set_paused(&self, job: JobIx, paused: bool) -> bool {
+        let now = self.clock.now().wall;
         let mut shared = self.lock();
-        std::mem::replace(&mut shared.memory.job_mut(job).paused, paused)
+        let since = &mut shared.memory.job_mut(job).paused_since;
+        let before = *since;
+        *since = paused.then(|| before.unwrap_or(now));
+        before.is_some()
     }
 
     pub(crate) fn gauge(&self) -> Gauge {
@@ -378,12 +398,12 @@ impl Pool {
                     continue;
                 }
                 let job = shared.memory.job(firing.job);
-                if job.paused || !job.info.enabled {
+                if job.paused_since.is_some() || !job.info.enabled {
                     fates.push(SlotFate::Paused);
                     unused.push(firing.body);
                     continue;
                 }
-                fates.push(match shared.memory.fire(firing.job, firing.slot, firing.body, now.wall) {
+                fates.push(match shared.memory.fire(firing.job, firing.occasion, firing.body, now.wall) {
                     Fired::Queued | Fired::Waiting => SlotFate::Ran,
                     Fired::Skipped(body) => {
                         unused.push(body);
@@ -402,7 +422,7 @@ impl Pool {
             self.call_workers(AT_A_TIME);
         }
         stop.into_iter().for_each(Told::wake);
-        ended.into_iter().for_each(Ended::settle);
+        ended.into_iter().for_each(|ended| self.settle(ended));
     }
 
     /// Cancels a run, in whatever state. `false` when it has already ended.
@@ -415,7 +435,7 @@ impl Pool {
             Cancel::Gone => false,
             Cancel::Ended(ended) => {
                 drop(shared);
-                ended.settle();
+                self.settle(ended);
                 // Its successor may have become available.
                 self.call_workers(1);
                 true
@@ -429,6 +449,15 @@ impl Pool {
         }
     }
 
+    /// Tells whoever waits for the end of a run: a schedule that counts from there, and those who asked. Not under the
+    /// lock.
+    fn settle(&self, ended: Ended) {
+        if let (Some(schedule), Some(run_ended)) = (ended.awaited_by, self.run_ended.get()) {
+            run_ended(schedule);
+        }
+        ended.settle();
+    }
+
     /// The outcome of a run, now or later.
     pub(crate) fn watch(&self, key: RunKey) -> Watch {
         self.lock().memory.watch(key)
@@ -437,6 +466,31 @@ impl Pool {
     /// The attempts of a run that are over.
     pub(crate) fn attempts(&self, key: RunKey) -> Vec<AttemptRecord> {
         self.lock().memory.attempts(key)
+    }
+
+    /// How far a run is, or was at its end.
+    pub(crate) fn progress(&self, key: RunKey) -> Option<Progress> {
+        let shared = self.lock();
+        let said = |(worker, _)| shared.workers.laid(worker, |laid| laid.notes.progress).flatten();
+        let now = shared.memory.worker(key).and_then(said);
+        now.or_else(|| shared.memory.notes(key).and_then(|notes| notes.progress))
+    }
+
+    /// What the attempts of a run have left for others to read.
+    pub(crate) fn notes(&self, key: RunKey) -> Notes {
+        let shared = self.lock();
+        let mut notes = shared.memory.notes(key).cloned().unwrap_or_default();
+        if let Some((worker, attempt)) = shared.memory.worker(key)
+            && let Some(laid) = shared.workers.laid(worker, |laid| laid.notes.clone())
+        {
+            notes.append(laid, attempt);
+        }
+        notes
+    }
+
+    /// What a run has given.
+    pub(crate) fn output(&self, key: RunKey) -> Option<Output> {
+        self.lock().memory.notes(key).and_then(|notes| notes.output.clone())
     }
 
     /// Makes a delayed run pretend to be another attempt, or one for a slot.
@@ -524,7 +578,7 @@ impl Pool {
             shared.memory.drain(now)
         };
         let count = ended.len();
-        ended.into_iter().for_each(Ended::settle);
+        ended.into_iter().for_each(|ended| self.settle(ended));
         count
     }
 }

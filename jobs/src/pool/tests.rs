@@ -13,6 +13,7 @@ use crate::job::descriptor::Descriptor;
 use crate::job::name::JobName;
 use crate::job::options::AttemptOptions;
 use crate::job::run::Outcome;
+use crate::job::slot::Slot;
 use crate::job::state::StateMap;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -51,17 +52,20 @@ static BLOCKING: Descriptor = Descriptor {
     overlap: None,
     attempts: AttemptOptions::DEFAULT,
     limits: crate::job::options::LimitOptions::DEFAULT,
+    arguments: &[],
     schedules: &[],
     states: &[],
     default: None,
+    read: |_| unreachable!("nothing is read here"),
 };
 
 /// A pool of one, whose timers are tokio's.
 fn opened() -> Arc<Pool> {
-    let pool = Arc::new(Pool::new(NonZeroUsize::new(1), Arc::new(Clock::system()), Arc::default()));
+    let clock = Arc::new(Clock::system());
+    let pool = Arc::new(Pool::new(NonZeroUsize::new(1), Arc::clone(&clock), Arc::default()));
     let host: std::sync::Weak<()> = std::sync::Weak::new();
     let state = Arc::new(StateMap::default());
-    let surroundings = Surroundings { host, state, signals: Arc::default(), probe: None };
+    let surroundings = Surroundings { host, state, signals: Arc::default(), clock, probe: None };
     let (releasing, working) = (Arc::downgrade(&pool), Arc::downgrade(&pool));
     let release_after = move |run, wait| {
         let pool = releasing.clone();
@@ -76,7 +80,7 @@ fn opened() -> Arc<Pool> {
         let pool = working.upgrade().expect("the test holds it");
         Handle::current().spawn(async move { worker.run(&pool).await });
     };
-    pool.open(surroundings, Box::new(release_after), Box::new(spawn));
+    pool.open(surroundings, Box::new(release_after), Box::new(|_| {}), Box::new(spawn));
     pool
 }
 
@@ -490,12 +494,13 @@ async fn a_slot_that_waits_for_its_retry_is_live() {
         let fails = || body(|cx| async move { Err(cx.retry_in(SECOND * 10).into()) });
         let succeeds = || body(|_| async { Ok(()) });
         let mut fates = Vec::new();
-        let slot = |n: i64| Timestamp::from_nanos(n * 1_000_000_000);
+        let occasion =
+            |n: i64| Occasion { slot: Slot::at(Timestamp::from_nanos(n * 1_000_000_000)), awaited_by: None };
         let now = clock.now();
-        pool.fire(&mut vec![Firing { job, slot: slot(1), body: fails() }], now, &mut fates);
+        pool.fire(&mut vec![Firing { job, occasion: occasion(1), body: fails() }], now, &mut fates);
         tokio::time::sleep(SECOND).await;
-        pool.fire(&mut vec![Firing { job, slot: slot(2), body: succeeds() }], now, &mut fates);
-        pool.fire(&mut vec![Firing { job, slot: slot(3), body: succeeds() }], now, &mut fates);
+        pool.fire(&mut vec![Firing { job, occasion: occasion(2), body: succeeds() }], now, &mut fates);
+        pool.fire(&mut vec![Firing { job, occasion: occasion(3), body: succeeds() }], now, &mut fates);
         assert_eq!(fates, [SlotFate::Ran, SlotFate::Ran, SlotFate::Skipped]);
         let counts = |pool: &Pool| {
             pool.read(|m| {

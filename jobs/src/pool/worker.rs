@@ -14,6 +14,8 @@ use super::{Pool, Shared, backoff};
 use crate::clock::{Reading, Timestamp};
 use crate::job::ambient;
 use crate::job::context::Surroundings;
+use crate::job::desk::Laid;
+use crate::job::notes::Notes;
 use crate::job::run::Outcome;
 use crate::job::signals::{Cancellation, Signals};
 use crate::job::steer::Steer;
@@ -214,6 +216,16 @@ impl Workers {
         self.places[index as usize].signals.cancellation() == Some(Cancellation::Cancelled)
     }
 
+    /// What the attempt of a worker has left, when it is over; nearly always nothing.
+    fn take_notes(&self, index: u32) -> Option<Notes> {
+        self.places[index as usize].signals.laid(|laid| std::mem::take(&mut laid.notes))
+    }
+
+    /// What lies on the desk of a worker.
+    pub(super) fn laid<R>(&self, index: u32, f: impl FnOnce(&mut Laid) -> R) -> Option<R> {
+        self.places.get(index as usize)?.signals.laid(f)
+    }
+
     pub(super) fn executing(&self, but_blocking: bool) -> usize {
         let counts = |place: &&Place| match place.state {
             WorkerState::Executing { blocking } => !(blocking && but_blocking),
@@ -244,8 +256,8 @@ impl Worker {
     /// Executes runs until the pool is closed or the worker is one too many.
     pub(crate) async fn run(self, pool: &Pool) {
         // Once for all attempts: entering a scope for each would cost each.
-        let signals = Arc::clone(&self.surroundings.signals);
-        ambient::attempt_scope(signals, self.execute(pool)).await;
+        let surroundings = Arc::clone(&self.surroundings);
+        ambient::attempt_scope(surroundings, self.execute(pool)).await;
     }
 
     async fn execute(self, pool: &Pool) {
@@ -360,6 +372,9 @@ impl Shared {
     /// Ends the attempt that a worker has made: with its run, or so that the run is tried again.
     fn end(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
         let Over { key, outcome, mut failure } = over;
+        if let Some(notes) = self.workers.take_notes(worker) {
+            self.memory.note(key, notes);
+        }
         let trace = failure.as_mut().and_then(|failed| failed.trace.take());
         let said = trace.as_ref().and_then(|trace| trace.said.as_ref());
         if let Some(Steer::Discard(reason)) = said {
@@ -418,7 +433,7 @@ impl After {
             release_after(self.key, wait);
         }
         if let Some(ended) = self.ended {
-            ended.settle();
+            pool.settle(ended);
         }
     }
 }

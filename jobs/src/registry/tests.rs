@@ -28,9 +28,11 @@ fn job(name: &'static str, line: u32, schedules: Vec<ScheduleDecl>) -> Descripto
         overlap: None,
         attempts: AttemptOptions::DEFAULT,
         limits: crate::job::options::LimitOptions::DEFAULT,
+        arguments: &[],
         schedules: Box::leak(schedules.into_boxed_slice()),
         states: &[],
         default: Some(never),
+        read: |_| unreachable!("nothing is read here"),
     }
 }
 

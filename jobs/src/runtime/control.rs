@@ -85,6 +85,11 @@ impl Jobs {
         if self.is_shut_down() {
             return Err(SubmitError::shut_down());
         }
+        self.find_job(name)
+    }
+
+    /// The job of that name or alias, to look at.
+    pub(super) fn find_job(&self, name: &str) -> Result<JobIx, SubmitError> {
         self.inner.pool.read(|memory| {
             let has_alias = |descriptor: &Descriptor| descriptor.aliases.contains(&name);
             let by_alias = || {

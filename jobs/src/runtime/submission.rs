@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
 use tokio::task::coop;
 
 use super::error::SubmitError;
@@ -19,7 +20,9 @@ use crate::job::body::{Body, Cloned, Template};
 use crate::job::descriptor::Descriptor;
 use crate::job::func::Func;
 use crate::job::name::JobName;
+use crate::job::notes::{LogLine, Progress};
 use crate::job::options::{MAX_PRIORITY, Origin};
+use crate::job::output::{Output, OutputError};
 use crate::job::run::{Outcome, RunId};
 use crate::pool::{Closed, Directory};
 use crate::registry;
@@ -382,6 +385,52 @@ impl RunHandle {
     #[must_use]
     pub fn attempts(&self) -> Vec<Attempt> {
         self.jobs.inner.pool.attempts(self.key).iter().map(Attempt::from).collect()
+    }
+
+    /// Waits until the run has ended, and gives the value that its job returned in `Ok`, as a `T` that reads its JSON: the type
+    /// itself, or one with some of its fields.
+    ///
+    /// Values are kept as JSON of 64 KiB at most, as long as the run: [`wait`](Self::wait) says how long. A function with
+    /// `#[job]` returns `Result<T, E>`; where `T` is not `Serialize` its value is not kept. A job by hand
+    /// says [`JobContext::output`](crate::JobContext::output). Closures give nothing.
+    ///
+    /// ```
+    /// # use jobs::job;
+    /// #[job]
+    /// async fn add(a: u32, b: u32) -> Result<u32, std::num::TryFromIntError> {
+    ///     Ok(a + b)
+    /// }
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sum: u32 = jobs::now(add { a: 3, b: 4 }).await?.output().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A run that did not succeed, with what it came to; one whose value was not kept, with the reason; a value that is no `T`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the waiting and nothing else.
+    pub async fn output<T: DeserializeOwned>(&self) -> Result<T, OutputError> {
+        match self.wait().await {
+            Outcome::Succeeded => Output::read(self.jobs.inner.pool.output(self.key).as_ref()),
+            outcome => Err(OutputError::unsuccessful(outcome)),
+        }
+    }
+
+    /// How far the run is, as it said last by [`progress`](crate::progress()); none when it has not.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        self.jobs.inner.pool.progress(self.key)
+    }
+
+    /// The lines that the run has written by [`log`](crate::log()), the oldest first.
+    #[must_use]
+    pub fn log(&self) -> Vec<LogLine> {
+        self.jobs.inner.pool.notes(self.key).lines().collect()
     }
 
     /// Cancels the run. One that has not started never will, and one that waits to be tried again is not; a running

@@ -34,8 +34,10 @@ use crate::job::attempt::{AttemptRecord, Trace};
 use crate::job::body::Body;
 use crate::job::info::JobInfo;
 use crate::job::name::JobName;
+use crate::job::notes::Notes;
 use crate::job::options::Origin;
 use crate::job::run::{Outcome, RunId, RunIds};
+use crate::job::slot::Slot;
 use crate::job::steer::Steer;
 use crate::telemetry::panics;
 use by_id::ById;
@@ -59,7 +61,8 @@ pub(crate) type RunKey = Key;
 #[derive(Debug)]
 pub(crate) struct JobState {
     pub(crate) info: JobInfo,
-    pub(crate) paused: bool,
+    /// Since when its slots pass without a run.
+    pub(crate) paused_since: Option<Timestamp>,
     pub(crate) running: u32,
     pub(crate) available: u32,
     pub(crate) scheduled: u32,
@@ -103,11 +106,21 @@ pub(crate) struct Previous {
     pub(crate) outcome: Outcome,
 }
 
+/// What a run of a slot is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Occasion {
+    pub(crate) slot: Slot,
+    /// The schedule that waits for the end of the run, since that is where its next slot is counted from.
+    pub(crate) awaited_by: Option<Key>,
+}
+
 #[derive(Debug)]
 struct Run {
     id: RunId,
     job: JobIx,
-    slot: Option<Timestamp>,
+    slot: Option<Slot>,
+    /// The schedule that waits for the end of the run.
+    awaited_by: Option<Key>,
     state: State,
     /// How many attempts have begun.
     attempt: u32,
@@ -163,7 +176,7 @@ pub(crate) struct Arrival {
 #[derive(Debug)]
 struct NewRun {
     job: JobIx,
-    slot: Option<Timestamp>,
+    occasion: Option<Occasion>,
     origin: Origin,
     state: State,
     body: Body,
@@ -184,7 +197,7 @@ pub(crate) struct Claim {
     pub(crate) key: RunKey,
     pub(crate) id: RunId,
     pub(crate) job: JobName,
-    pub(crate) slot: Option<Timestamp>,
+    pub(crate) slot: Option<Slot>,
     pub(crate) started: Timestamp,
     pub(crate) body: Body,
     /// The job is a plain `fn`, which cannot be stopped.
@@ -225,6 +238,8 @@ pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     pub(crate) waiters: Vec<oneshot::Sender<Outcome>>,
     pub(crate) body: Option<Body>,
+    /// The schedule that waits for it.
+    pub(crate) awaited_by: Option<Key>,
 }
 
 impl Ended {
@@ -345,7 +360,7 @@ impl Memory {
         }
         self.jobs.push(JobState {
             info,
-            paused: false,
+            paused_since: None,
             running: 0,
             available: 0,
             scheduled: 0,
@@ -410,7 +425,11 @@ impl Memory {
     /// A run that may start at once, and that has its identity and key already.
     pub(crate) fn accept(&mut self, arrival: Arrival) {
         let Arrival { id, key, job, body, origin, options, at } = arrival;
-        self.add_run_as(id, key, NewRun { job, slot: None, origin, state: State::Waiting, body, options });
+        self.add_run_as(
+            id,
+            key,
+            NewRun { job, occasion: None, origin, state: State::Waiting, body, options },
+        );
         self.make_available(key, at);
     }
 
@@ -425,7 +444,7 @@ impl Memory {
     ) -> (RunId, RunKey) {
         self.job_mut(job).scheduled += 1;
         let (origin, state) = (Origin::Submission, State::Scheduled { due });
-        self.add_run(NewRun { job, slot: None, origin, state, body, options }, now)
+        self.add_run(NewRun { job, occasion: None, origin, state, body, options }, now)
     }
 
     /// When a delayed run is due; none when it is not delayed any more.
@@ -456,19 +475,19 @@ impl Memory {
         let Some(run) = self.runs.get_mut(key) else { return };
         run.attempt = attempt.saturating_sub(1);
         if slot.is_some() && run.slot.is_none() {
-            run.slot = slot;
+            run.slot = slot.map(Slot::at);
             let job = run.job;
             self.job_mut(job).slot_live += 1;
         }
     }
 
     /// A slot has come: makes its run, as the overlap policy of its job says.
-    pub(crate) fn fire(&mut self, job: JobIx, slot: Timestamp, body: Body, now: Timestamp) -> Fired {
+    pub(crate) fn fire(&mut self, job: JobIx, occasion: Occasion, body: Body, now: Timestamp) -> Fired {
         let state = self.job(job);
         let overlap = state.info.overlap;
         let busy = state.slot_live > 0;
         if !busy || overlap == Overlap::Allow {
-            let key = self.add_slot(job, slot, body, now);
+            let key = self.add_slot(job, occasion, body, now);
             self.make_available(key, now);
             return Fired::Queued;
         }
@@ -479,7 +498,7 @@ impl Memory {
             _ => None,
         };
         let idle_now = self.job(job).slot_live == 0;
-        let key = self.add_slot(job, slot, body, now);
+        let key = self.add_slot(job, occasion, body, now);
         if idle_now {
             self.make_available(key, now);
         } else {
@@ -560,7 +579,7 @@ impl Memory {
             Some(Steer::Discard(reason)) => Some(reason.clone()),
             _ => None,
         };
-        let (id, slot, ix) = (run.id, run.slot, run.job);
+        let (id, slot, awaited_by, ix) = (run.id, run.slot.map(|slot| slot.at), run.awaited_by, run.job);
         if !outcome.is_success() {
             let number = run.attempt;
             let record = AttemptRecord { number, started, finished: now, outcome: outcome.clone(), trace };
@@ -569,14 +588,14 @@ impl Memory {
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
         self.attempt_ended(key);
         let waiters = self.waiters_of(key);
-        let told = if waiters.is_empty() { None } else { Some(outcome.clone()) };
+        let told = if waiters.is_empty() && awaited_by.is_none() { None } else { Some(outcome.clone()) };
         let job = &mut self.jobs[ix.0 as usize];
         job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
         self.end(key, started, outcome, now);
         if slot.is_some() {
             self.slot_ended(ix, key, now);
         }
-        told.map(|outcome| Ended { outcome, waiters, body: None })
+        told.map(|outcome| Ended { outcome, waiters, body: None, awaited_by })
     }
 
     /// The run has ended: it stays in its place, and others are forgotten.
@@ -607,6 +626,27 @@ impl Memory {
                 _ => None,
             };
             ring.oldest_ended(ring.first().and_then(|key| self.runs.get(key)).and_then(ended));
+        }
+    }
+
+    /// An attempt of a run that executes has left something.
+    pub(crate) fn note(&mut self, key: RunKey, notes: Notes) {
+        if let Some(run) = self.runs.get_mut(key) {
+            run.details.add_notes(notes, run.attempt);
+        }
+    }
+
+    /// What the attempts of a run have left that are over.
+    pub(crate) fn notes(&self, key: RunKey) -> Option<&Notes> {
+        self.runs.get(key)?.details.notes()
+    }
+
+    /// Which worker executes a run, and which attempt of it.
+    pub(crate) fn worker(&self, key: RunKey) -> Option<(u32, u32)> {
+        let run = self.runs.get(key)?;
+        match run.state {
+            State::Running { worker, .. } => Some((worker, run.attempt)),
+            _ => None,
         }
     }
 
@@ -646,7 +686,9 @@ impl Memory {
 
     fn end_unstarted(&mut self, key: RunKey, outcome: Outcome, now: Timestamp) -> Option<Ended> {
         let run = self.runs.get_mut(key)?;
-        let (id, slot, ix, state, body) = (run.id, run.slot, run.job, run.state, run.body.take());
+        let (id, slot, ix, state, body) =
+            (run.id, run.slot.map(|slot| slot.at), run.job, run.state, run.body.take());
+        let awaited_by = run.awaited_by;
         let last = run.details.failures().last().map(|last| (last.started, last.finished));
         let job = &mut self.jobs[ix.0 as usize];
         // What never started is no previous run.
@@ -672,7 +714,7 @@ impl Memory {
         if slot.is_some() {
             self.slot_ended(ix, key, now);
         }
-        Some(Ended { outcome, waiters: self.waiters_of(key), body })
+        Some(Ended { outcome, waiters: self.waiters_of(key), body, awaited_by })
     }
 
     /// The outcome of a run: as it was, or to be told.
@@ -697,9 +739,9 @@ impl Memory {
     }
 
     /// A run for a slot, which waits.
-    fn add_slot(&mut self, job: JobIx, slot: Timestamp, body: Body, now: Timestamp) -> RunKey {
-        let (slot, options) = (Some(slot), RunOptions::default());
-        let run = NewRun { job, slot, origin: Origin::Slot, state: State::Waiting, body, options };
+    fn add_slot(&mut self, job: JobIx, occasion: Occasion, body: Body, now: Timestamp) -> RunKey {
+        let (occasion, options) = (Some(occasion), RunOptions::default());
+        let run = NewRun { job, occasion, origin: Origin::Slot, state: State::Waiting, body, options };
         self.add_run(run, now).1
     }
 
@@ -710,7 +752,9 @@ impl Memory {
     }
 
     fn add_run_as(&mut self, id: RunId, key: RunKey, run: NewRun) {
-        let NewRun { job, slot, origin, state, body, options } = run;
+        let NewRun { job, occasion, origin, state, body, options } = run;
+        let (slot, awaited_by) =
+            occasion.map_or((None, None), |occasion| (Some(occasion.slot), occasion.awaited_by));
         let account = self.job_mut(job);
         let retries = options.retries.unwrap_or_else(|| account.info.attempts.retries(origin));
         let lane = match options {
@@ -727,7 +771,19 @@ impl Memory {
             }
         }
         let details = Details::default();
-        let run = Run { id, job, slot, state, attempt: 0, retries, lane, seq: 0, body: Some(body), details };
+        let run = Run {
+            id,
+            job,
+            slot,
+            awaited_by,
+            state,
+            attempt: 0,
+            retries,
+            lane,
+            seq: 0,
+            body: Some(body),
+            details,
+        };
         let known = self.runs.len();
         self.runs.fill(key, run);
         self.live += 1;

@@ -77,8 +77,13 @@ pub(crate) fn clock_moved(nanos: i64, suspended: bool) {
 }
 
 /// Slots were noticed too late to fire.
-pub(crate) fn missed(schedules: usize, slots: u64) {
-    tracing::warn!(schedules, slots, "slots were missed: the machine slept, or the clock was set forward");
+pub(crate) fn missed(schedules: usize, slots: u64, made_up: u64) {
+    tracing::warn!(
+        schedules,
+        slots,
+        made_up,
+        "slots were missed: the machine slept, or the clock was set forward"
+    );
 }
 
 /// A task of ours panicked: a bug of `jobs`.
@@ -134,6 +139,11 @@ pub(crate) fn key_repeated(job: &str, key: &str) {
         "the same schedule stands on the job more than once; each fires, and gets a number behind its key: \
          give it a `key` of its own to tell it from the others for good"
     );
+}
+
+/// The process ends at once.
+pub(crate) fn last_signal() {
+    tracing::error!("a third signal: the process ends without waiting for anything");
 }
 
 /// The config speaks of the status page, which this program does not serve.

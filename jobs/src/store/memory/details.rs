@@ -1,6 +1,7 @@
 //! What only few runs have, apart from those that have it: a run without costs 8 bytes.
 
 use crate::job::attempt::AttemptRecord;
+use crate::job::notes::Notes;
 use crate::job::run::Outcome;
 
 /// Of how many attempts of a run the account is kept: the last.
@@ -19,6 +20,8 @@ struct Inner {
     failures: Vec<AttemptRecord>,
     /// What a run that has ended came to, unless it succeeded.
     outcome: Option<Outcome>,
+    /// What its attempts have left.
+    notes: Notes,
 }
 
 impl Details {
@@ -51,6 +54,15 @@ impl Details {
         self.get().map_or(&[], |details| &details.failures)
     }
 
+    /// Adds what an attempt has left.
+    pub(super) fn add_notes(&mut self, notes: Notes, attempt: u32) {
+        self.0.get_or_insert_default().notes.append(notes, attempt);
+    }
+
+    pub(super) fn notes(&self) -> Option<&Notes> {
+        self.get().map(|details| &details.notes)
+    }
+
     pub(super) fn end(&mut self, outcome: Outcome) {
         if !outcome.is_success() {
             self.0.get_or_insert_default().outcome = Some(outcome);
@@ -67,7 +79,7 @@ impl Details {
         let Some(details) = self.get() else { return 0 };
         let of = |outcome: &Outcome| outcome.message().map_or(0, str::len);
         let failures = details.failures.iter().map(AttemptRecord::text);
-        failures.sum::<usize>() + details.outcome.as_ref().map_or(0, of)
+        failures.sum::<usize>() + details.notes.text() + details.outcome.as_ref().map_or(0, of)
     }
 }
 

@@ -1,6 +1,6 @@
 use jobs::job;
 
-#[job(unique)]
+#[job(fixed_delay = 5)]
 async fn sweep() {}
 
 fn main() {

@@ -1,6 +1,6 @@
 use jobs::job;
 
-#[job(every = "1h", priority = 5)]
+#[job(fixed_delay = "5m", every = "1h")]
 async fn sweep() {}
 
 fn main() {

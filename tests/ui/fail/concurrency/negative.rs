@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(concurrency = -1)]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(missed = "once")]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}

@@ -1,6 +1,0 @@
-use jobs::job;
-
-#[job]
-async fn sweep(#[redact] _password: String) {}
-
-fn main() {}

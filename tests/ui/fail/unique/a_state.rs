@@ -1,0 +1,10 @@
+use jobs::job;
+
+#[job(unique(db))]
+async fn sweep(#[state] db: &String) {
+    let _ = db;
+}
+
+fn main() {
+    let _ = sweep {};
+}

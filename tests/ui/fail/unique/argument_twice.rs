@@ -1,0 +1,10 @@
+use jobs::job;
+
+#[job(unique(to, to))]
+async fn send(to: String, order: u64) {
+    drop((to, order));
+}
+
+fn main() {
+    let _ = send { to: String::new(), order: 7 };
+}

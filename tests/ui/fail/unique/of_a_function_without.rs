@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(unique(to))]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}
