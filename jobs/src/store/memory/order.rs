@@ -219,3 +219,6 @@ impl Memory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,15 +9,15 @@ use crate::job::options::AttemptOptions;
 const RETRIES: u32 = 2;
 
 /// A small generator of our own: the same numbers on every machine.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) % bound as u64) as usize
     }
 
-    fn of<T: Copy>(&mut self, list: &[T]) -> Option<T> {
+    pub(super) fn of<T: Copy>(&mut self, list: &[T]) -> Option<T> {
         if list.is_empty() { None } else { Some(list[self.below(list.len())]) }
     }
 }
@@ -120,7 +120,7 @@ impl Model {
 
 const OVERLAPS: [Overlap; 5] = Overlap::ALL;
 
-fn body() -> Body {
+pub(super) fn body() -> Body {
     fn never() -> Erased {
         unreachable!("nothing is executed here")
     }
@@ -131,7 +131,7 @@ fn occasion(at: Timestamp) -> Occasion {
     Occasion { slot: Slot::at(at), awaited_by: None }
 }
 
-fn info(name: &'static str, overlap: Overlap) -> JobInfo {
+pub(super) fn info(name: &'static str, overlap: Overlap) -> JobInfo {
     JobInfo {
         name: JobName::Static(name),
         descriptor: None,
@@ -143,7 +143,7 @@ fn info(name: &'static str, overlap: Overlap) -> JobInfo {
     }
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::from_nanos(1_800_000_000_000_000_000)
 }
 
@@ -219,7 +219,7 @@ fn is_kept(memory: &Memory, run: &ModelRun) -> bool {
     by_key
 }
 
-fn settle(ended: impl IntoIterator<Item = Ended>) {
+pub(super) fn settle(ended: impl IntoIterator<Item = Ended>) {
     ended.into_iter().for_each(Ended::settle);
 }
 
