@@ -300,9 +300,9 @@ impl Walk {
 #[test]
 fn claims_agree_with_a_naive_model() {
     let mut claims = 0;
-    for seed in 0..200 {
+    for seed in 0..60 {
         let mut walk = Walk::new(seed);
-        for step in 0..1500 {
+        for step in 0..1000 {
             walk.step(&format!("seed {seed}, step {step}"));
             if walk.runs.len() > 60 {
                 walk.runs.retain(|run| run.is != Is::Ended);
@@ -312,7 +312,7 @@ fn claims_agree_with_a_naive_model() {
         settle(walk.memory.drain(now()));
         assert_eq!((walk.memory.queued(), walk.memory.claimable()), (0, 0), "seed {seed}");
     }
-    assert!(claims > 30_000, "{claims} claims");
+    assert!(claims > 6_000, "{claims} claims");
 }
 
 /// Ten thousand runs of a job that may not start hold nobody up, and cost a claim nothing.
