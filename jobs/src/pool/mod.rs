@@ -17,6 +17,7 @@ mod attempt;
 mod backoff;
 mod inbox;
 mod lock;
+mod trouble;
 mod worker;
 
 use std::any::TypeId;
@@ -50,7 +51,7 @@ use crate::store::slab::Key;
 use backoff::Jitter;
 pub(crate) use inbox::Directory;
 use inbox::{Inbox, SUPPLY};
-use lock::Apart;
+use lock::{Apart, Locked};
 pub(crate) use worker::Worker;
 use worker::{Told, Workers};
 
@@ -129,7 +130,8 @@ pub(crate) struct Gauge {
 impl Pool {
     /// A pool that executes at most `size` runs at the same time; `None` is no limit.
     pub(crate) fn new(size: Option<NonZeroUsize>, clock: Arc<Clock>, hooks: Arc<Hooks>) -> Self {
-        let memory = Memory::new(clock.entropy());
+        let mut memory = Memory::new(clock.entropy());
+        memory.tell_to(hooks.bus.clone());
         let (ids, idle) = (memory.ids(), Arc::default());
         let shared = Shared {
             memory,
@@ -173,16 +175,16 @@ impl Pool {
     }
 
     /// The lock, with everything taken in that was submitted before.
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    fn lock(&self) -> Locked<'_> {
         let mut shared = self.lock_claims();
         self.take_in(&mut shared);
         shared
     }
 
     /// The lock alone: what was submitted last may still lie in the inbox.
-    fn lock_claims(&self) -> MutexGuard<'_, Shared> {
+    fn lock_claims(&self) -> Locked<'_> {
         // Nothing under the lock calls code of the user, and the state machine is whole between its steps.
-        lock::take(&self.shared.0)
+        Locked::new(lock::take(&self.shared.0), &self.hooks.bus)
     }
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
@@ -242,6 +244,13 @@ impl Pool {
     /// Reads the accounts of the jobs. Keep it short: the lock is the one that claims take.
     pub(crate) fn read<R>(&self, f: impl FnOnce(&Memory) -> R) -> R {
         f(&self.lock().memory)
+    }
+
+    /// The same for who holds a lock of their own: listeners are woken by whoever comes next.
+    pub(crate) fn read_inside<R>(&self, f: impl FnOnce(&Memory) -> R) -> R {
+        let mut shared = lock::take(&self.shared.0);
+        self.take_in(&mut shared);
+        f(&shared.memory)
     }
 
     /// Pauses a job or lets it go on, and answers whether it was paused before.
@@ -308,7 +317,7 @@ impl Pool {
                 if !inbox.directory.is_plain(job, &options) {
                     self.urgent.0.store(true, Ordering::Relaxed);
                 }
-                inbox.arrivals.push(Arrival { id, key, job, body, origin, options, at: now });
+                inbox.arrivals.push(Arrival { id, key, job, body, origin, options, now });
                 break (id, key);
             }
             drop(inbox);
@@ -316,7 +325,8 @@ impl Pool {
         };
         // A worker that finds nothing says that it is idle before it looks here for the last time. So either it has found
         // this run, or it is seen here.
-        if self.idle.0.load(Ordering::Relaxed) {
+        // Who listens does not wait for a worker to look.
+        if self.idle.0.load(Ordering::Relaxed) || self.hooks.bus.is_heard() {
             let shared = self.lock();
             if shared.wants_worker() {
                 self.wake_one(shared);
@@ -365,7 +375,7 @@ impl Pool {
         });
         keys.sort_by_key(|key| shared.memory.due(*key));
         for key in keys.drain(..) {
-            shared.memory.release(key, now.wall);
+            shared.memory.release(key);
         }
         let refills = shared.memory.take_refills();
         drop(shared);
@@ -412,7 +422,7 @@ impl Pool {
                     Fired::Cancelling(cancelling) => {
                         ended.extend(cancelling.ended);
                         for worker in cancelling.workers {
-                            stop.push(shared.workers.stop(worker, Cancellation::Cancelled));
+                            stop.push(shared.workers.stop(worker, Cancellation::Cancelled, now.wall));
                         }
                         SlotFate::Ran
                     }
@@ -441,7 +451,7 @@ impl Pool {
                 true
             }
             Cancel::Running(worker) => {
-                let told = shared.workers.stop(worker, Cancellation::Cancelled);
+                let told = shared.workers.stop(worker, Cancellation::Cancelled, now);
                 drop(shared);
                 told.wake();
                 true
@@ -502,7 +512,7 @@ impl Pool {
     // Workers.
 
     /// Lets go of the lock and calls one worker, for one run that was queued under it.
-    fn wake_one(&self, mut shared: MutexGuard<'_, Shared>) {
+    fn wake_one(&self, mut shared: Locked<'_>) {
         let Some(spawn) = self.spawn.get() else { return };
         if let Some(waker) = shared.workers.unpark() {
             drop(shared);
@@ -559,7 +569,8 @@ impl Pool {
     /// Stops every async run where it awaits and answers how many; plain functions are asked to return. To be followed
     /// by [`drained`](Self::drained).
     pub(crate) fn interrupt(&self) -> usize {
-        let (count, told) = self.lock().workers.stop_all(Cancellation::Interrupted);
+        let now = self.clock.now().wall;
+        let (count, told) = self.lock().workers.stop_all(Cancellation::Interrupted, now);
         told.into_iter().for_each(Told::wake);
         count
     }

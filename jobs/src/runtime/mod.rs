@@ -3,6 +3,7 @@
 mod control;
 mod error;
 mod events;
+mod explain;
 mod health;
 mod instances;
 mod ledger;
@@ -33,6 +34,7 @@ use crate::scheduler::task::Scheduler;
 
 pub use crate::scheduler::ledger::{Fate, Tally};
 pub use error::{StartError, SubmitError};
+pub use explain::{Explanation, Why};
 pub use health::{Condition, Health, Trouble};
 pub use ledger::{LedgerEntry, LedgerQuery};
 pub use queues::QueueSnapshot;
@@ -52,7 +54,7 @@ pub(crate) use trial::Preset;
 /// |---|---|
 /// | submit | [`now`](Self::now), [`after`](Self::after), [`at`](Self::at) |
 /// | schedule | [`schedule`](Self::schedule), [`every`](Self::every) |
-/// | look | [`snapshot`](Self::snapshot), [`ledger`](Self::ledger), [`events`](Self::events), [`health`](Self::health) |
+/// | look | [`snapshot`](Self::snapshot), [`ledger`](Self::ledger), [`explain`](Self::explain), [`events`](Self::events), [`health`](Self::health) |
 /// | steer a job by its name | [`run_now`](Self::run_now), [`pause`](Self::pause), [`resume`](Self::resume), [`remove`](Self::remove) |
 /// | steer a queue | [`pause_queue`](Self::pause_queue), [`resume_queue`](Self::resume_queue) |
 /// | end | [`run_until_signal`](Self::run_until_signal), [`shutdown_signal`](Self::shutdown_signal), [`shutdown`](Self::shutdown) |

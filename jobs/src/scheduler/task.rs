@@ -11,7 +11,6 @@ use super::ledger::Cause;
 use super::planned::ScheduleKey;
 use super::timers::{Come, Delay, Timers};
 use crate::clock::{Clock, Reading, Shift};
-use crate::hooks::bus::Telling;
 use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent};
 use crate::pool::{Pool, SlotFate};
 use crate::registry::Resolved;
@@ -55,16 +54,19 @@ impl Scheduler {
         let now = self.clock.now();
         // That does not change while the program runs.
         let enabled = self.pool.read(|memory| memory.job(job).info.enabled);
-        let telling = self.hooks.bus.telling();
+        let bus = &self.hooks.bus;
+        let name = bus.is_heard().then(|| self.name_of(job));
         let mut timers = self.lock();
         let (key, wake) = timers.add(job, schedule, enabled, now)?;
-        if telling.is_heard()
+        if let Some(job) = name
             && let Some(planned) = timers.get(key)
         {
+            let at = now.wall.to_chrono();
             let schedule = planned.identity.key(&planned.timing);
-            self.tell(&telling, job, schedule, ScheduleChange::Added);
+            bus.put(|| Event::Schedule(ScheduleEvent { at, job, schedule, what: ScheduleChange::Added }));
         }
         self.sweep_if_crowded(timers);
+        bus.wake();
         if wake {
             self.earlier.notify_one();
         }
@@ -92,7 +94,8 @@ impl Scheduler {
 
     fn sweep_if_crowded(&self, mut timers: MutexGuard<'_, Timers>) {
         if timers.is_crowded() {
-            self.pool.read(|memory| timers.sweep(|run| memory.is_ticket(run) || memory.due(run).is_some()));
+            self.pool
+                .read_inside(|memory| timers.sweep(|run| memory.is_ticket(run) || memory.due(run).is_some()));
         }
     }
 
@@ -102,20 +105,21 @@ impl Scheduler {
             let mut timers = self.lock();
             keys.iter().filter_map(|key| timers.remove(*key)).collect()
         };
-        let telling = self.hooks.bus.telling();
-        if telling.is_heard() {
+        let bus = &self.hooks.bus;
+        if bus.is_heard() {
+            let at = self.clock.now().wall.to_chrono();
             for planned in &removed {
-                let schedule = planned.identity.key(&planned.timing);
-                self.tell(&telling, planned.job, schedule, ScheduleChange::Removed);
+                let (job, schedule) = (self.name_of(planned.job), planned.identity.key(&planned.timing));
+                bus.tell(|| {
+                    Event::Schedule(ScheduleEvent { at, job, schedule, what: ScheduleChange::Removed })
+                });
             }
         }
         removed.len()
     }
 
-    fn tell(&self, telling: &Telling<'_>, job: JobIx, schedule: String, what: ScheduleChange) {
-        let at = self.clock.now().wall.to_chrono();
-        let job = self.pool.read(|memory| memory.job(job).info.name.to_string());
-        telling.put(|| Event::Schedule(ScheduleEvent { at, job, schedule, what }));
+    fn name_of(&self, job: JobIx) -> String {
+        self.pool.read(|memory| memory.job(job).info.name.to_string())
     }
 
     /// Fires nothing any more.

@@ -18,6 +18,7 @@ mod details;
 mod history;
 mod lanes;
 mod limits;
+mod live;
 mod order;
 mod queues;
 
@@ -30,6 +31,8 @@ use tokio::sync::oneshot;
 
 use super::slab::{Key, Slab};
 use crate::clock::Timestamp;
+use crate::hooks::bus::Bus;
+use crate::hooks::{Event, Follows, RunChange, RunEvent};
 use crate::job::attempt::{AttemptRecord, Trace};
 use crate::job::body::Body;
 use crate::job::info::JobInfo;
@@ -46,6 +49,7 @@ pub(crate) use history::Retention;
 use history::Ring;
 use lanes::{LaneId, Lanes, Seq};
 use limits::Limits;
+pub(crate) use live::{Life, LiveRun};
 pub(crate) use order::Refill;
 use queues::Queues;
 pub(crate) use queues::{QueueIx, TooManyQueues};
@@ -147,6 +151,7 @@ enum State {
     },
     Waiting,
     Available {
+        /// When it became so.
         since: Timestamp,
     },
     Running {
@@ -169,7 +174,8 @@ pub(crate) struct Arrival {
     pub(crate) body: Body,
     pub(crate) origin: Origin,
     pub(crate) options: RunOptions,
-    pub(crate) at: Timestamp,
+    /// When it was submitted.
+    pub(crate) now: Timestamp,
 }
 
 /// A run in the making.
@@ -199,6 +205,8 @@ pub(crate) struct Claim {
     pub(crate) job: JobName,
     pub(crate) slot: Option<Slot>,
     pub(crate) started: Timestamp,
+    /// When it became available.
+    pub(crate) available: Timestamp,
     pub(crate) body: Body,
     /// The job is a plain `fn`, which cannot be stopped.
     pub(crate) blocking: bool,
@@ -301,6 +309,8 @@ pub(crate) struct Memory {
     running: usize,
     waiters: HashMap<RunKey, Vec<oneshot::Sender<Outcome>>>,
     ids: Arc<RunIds>,
+    /// What becomes of runs is told here.
+    bus: Bus,
 }
 
 impl Memory {
@@ -322,6 +332,7 @@ impl Memory {
             running: 0,
             waiters: HashMap::new(),
             ids: Arc::new(RunIds::new(entropy)),
+            bus: Bus::default(),
         }
     }
 
@@ -334,6 +345,11 @@ impl Memory {
     #[allow(dead_code, reason = "the config will have it")]
     pub(crate) fn retain(&mut self, retention: Retention) {
         self.retention = retention;
+    }
+
+    /// Tells what becomes of runs there.
+    pub(crate) fn tell_to(&mut self, bus: Bus) {
+        self.bus = bus;
     }
 
     // Jobs.
@@ -413,7 +429,7 @@ impl Memory {
     #[cfg(test)]
     fn submit(&mut self, job: JobIx, body: Body, origin: Origin, now: Timestamp) -> (RunId, RunKey) {
         let (id, key) = (self.ids.next(now), self.reserve());
-        self.accept(Arrival { id, key, job, body, origin, options: RunOptions::default(), at: now });
+        self.accept(Arrival { id, key, job, body, origin, options: RunOptions::default(), now });
         (id, key)
     }
 
@@ -424,13 +440,14 @@ impl Memory {
 
     /// A run that may start at once, and that has its identity and key already.
     pub(crate) fn accept(&mut self, arrival: Arrival) {
-        let Arrival { id, key, job, body, origin, options, at } = arrival;
+        let Arrival { id, key, job, body, origin, options, now } = arrival;
         self.add_run_as(
             id,
             key,
             NewRun { job, occasion: None, origin, state: State::Waiting, body, options },
+            now,
         );
-        self.make_available(key, at);
+        self.make_available(key, now);
     }
 
     /// A run that may start at `due`.
@@ -456,16 +473,14 @@ impl Memory {
     }
 
     /// Makes a delayed run available. `false` when it has been cancelled meanwhile.
-    pub(crate) fn release(&mut self, key: RunKey, now: Timestamp) -> bool {
+    pub(crate) fn release(&mut self, key: RunKey) -> bool {
         let Some(run) = self.runs.get_mut(key) else { return false };
-        if !matches!(run.state, State::Scheduled { .. }) {
-            return false;
-        }
+        let State::Scheduled { due } = run.state else { return false };
         let (ix, retrying) = (run.job, run.attempt > 0);
         let job = self.job_mut(ix);
         job.scheduled -= 1;
         job.retrying -= u32::from(retrying);
-        self.make_available(key, now);
+        self.make_available(key, due);
         true
     }
 
@@ -526,6 +541,19 @@ impl Memory {
         self.runs.get(key).is_some_and(|run| run.slot.is_some() && self.job(run.job).waiting() > 0)
     }
 
+    /// Which run executes, and when its time is up.
+    pub(crate) fn deadline(&self, key: RunKey) -> Option<(&JobName, RunId, Option<Timestamp>)> {
+        let run = self.runs.get(key)?;
+        let info = &self.job(run.job).info;
+        let deadline = match run.state {
+            State::Running { started, .. } => {
+                info.attempts.timeout.map(|timeout| started.saturating_add(timeout))
+            }
+            _ => None,
+        };
+        Some((&info.name, run.id, deadline))
+    }
+
     /// By which backoff, and after how many failures, a run that executes may be tried again; none when this is its
     /// last attempt.
     pub(crate) fn may_retry(&self, key: RunKey) -> Option<(Backoff, u32)> {
@@ -555,9 +583,15 @@ impl Memory {
             outcome,
             trace,
         });
-        run.state = State::Scheduled { due: now.saturating_add(wait) };
+        let due = now.saturating_add(wait);
+        run.state = State::Scheduled { due };
         run.body = Some(body);
         let ix = run.job;
+        self.tell(key, now, |run| RunChange::Failed {
+            outcome: run.details.failures().last().map_or(Outcome::Unknown, |last| last.outcome.clone()),
+            took: now.since(started),
+            follows: Follows::Retry { at: due.to_chrono() },
+        });
         let job = self.job_mut(ix);
         job.scheduled += 1;
         job.retrying += 1;
@@ -585,6 +619,18 @@ impl Memory {
             let record = AttemptRecord { number, started, finished: now, outcome: outcome.clone(), trace };
             run.details.add_failure(record);
         }
+        self.tell(key, now, |_| {
+            let took = now.since(started);
+            let follows = match &discarded {
+                Some(reason) => Follows::Discarded { reason: reason.clone() },
+                None => Follows::Dead,
+            };
+            match outcome.clone() {
+                Outcome::Succeeded => RunChange::Succeeded { took },
+                outcome if outcome.is_failure() => RunChange::Failed { outcome, took, follows },
+                outcome => RunChange::Ended { outcome },
+            }
+        });
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
         self.attempt_ended(key);
         let waiters = self.waiters_of(key);
@@ -689,6 +735,8 @@ impl Memory {
         let (id, slot, ix, state, body) =
             (run.id, run.slot.map(|slot| slot.at), run.job, run.state, run.body.take());
         let awaited_by = run.awaited_by;
+        self.tell(key, now, |_| RunChange::Ended { outcome: outcome.clone() });
+        let run = self.runs.get_mut(key)?;
         let last = run.details.failures().last().map(|last| (last.started, last.finished));
         let job = &mut self.jobs[ix.0 as usize];
         // What never started is no previous run.
@@ -747,11 +795,11 @@ impl Memory {
 
     fn add_run(&mut self, run: NewRun, now: Timestamp) -> (RunId, RunKey) {
         let (id, key) = (self.ids.next(now), self.reserve());
-        self.add_run_as(id, key, run);
+        self.add_run_as(id, key, run, now);
         (id, key)
     }
 
-    fn add_run_as(&mut self, id: RunId, key: RunKey, run: NewRun) {
+    fn add_run_as(&mut self, id: RunId, key: RunKey, run: NewRun, now: Timestamp) {
         let NewRun { job, occasion, origin, state, body, options } = run;
         let (slot, awaited_by) =
             occasion.map_or((None, None), |occasion| (Some(occasion.slot), occasion.awaited_by));
@@ -788,6 +836,25 @@ impl Memory {
         self.runs.fill(key, run);
         self.live += 1;
         self.by_id.push(id, key, known, |key| self.runs.get(key).is_some());
+        self.tell(key, now, |_| {
+            let due = if let State::Scheduled { due } = state { Some(due.to_chrono()) } else { None };
+            RunChange::Submitted { due }
+        });
+    }
+
+    /// Tells what happened to a run, where somebody listens.
+    fn tell(&self, key: RunKey, now: Timestamp, what: impl FnOnce(&Run) -> RunChange) {
+        self.bus.put(|| {
+            let run = self.runs.get(key).expect("invariant: what is told of is there");
+            Event::Run(RunEvent {
+                at: now.to_chrono(),
+                job: self.job(run.job).info.name.to_string(),
+                run: run.id,
+                slot: run.slot.map(|slot| slot.at.to_chrono()),
+                attempt: run.attempt,
+                what: what(run),
+            })
+        });
     }
 
     /// A run of a slot has ended: when it was the last that ran, its successor's turn has come.

@@ -140,14 +140,15 @@ impl Lanes {
         self.lanes[lane].pop(head)
     }
 
-    /// The first run of each lane, of those that were [put](Self::push) there.
+    /// The first run of each lane.
     pub(super) fn heads(
         &self,
         is_available: impl Fn(RunKey) -> bool,
-    ) -> impl Iterator<Item = (LaneId, Seq, RunKey)> {
+    ) -> impl Iterator<Item = (LaneId, RunKey)> {
         self.lanes.iter().filter_map(move |lane| {
-            let (seq, key) = lane.line.iter().find(|(_, key)| is_available(*key))?;
-            Some((lane.id, *seq, *key))
+            let line = lane.line.iter().find(|(_, key)| is_available(*key)).copied();
+            let shown = lane.shown.first_key_value().map(|(seq, key)| (*seq, *key));
+            line.into_iter().chain(shown).min_by_key(|(seq, _)| *seq).map(|(_, key)| (lane.id, key))
         })
     }
 

@@ -149,14 +149,13 @@ impl Limits {
         }
     }
 
-    /// The first run of each lane, shown or not.
-    pub(super) fn heads(&self) -> impl Iterator<Item = (LaneId, Seq, RunKey)> {
+    /// The first of the runs of each lane that are not shown.
+    pub(super) fn heads(&self) -> impl Iterator<Item = (LaneId, RunKey)> {
         let mut from = Bound::Unbounded;
-        let held = std::iter::from_fn(move || {
-            let (&(lane, seq), &key) = self.held.range((from, Bound::Unbounded)).next()?;
+        std::iter::from_fn(move || {
+            let (&(lane, _), &key) = self.held.range((from, Bound::Unbounded)).next()?;
             from = Bound::Excluded((lane, Seq::MAX));
-            Some((lane, seq, key))
-        });
-        held.chain(self.shown.iter().map(|(lane, (seq, key))| (*lane, *seq, *key)))
+            Some((lane, key))
+        })
     }
 }

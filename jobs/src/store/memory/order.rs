@@ -7,6 +7,7 @@ use super::lanes::Claimable;
 use super::queues::{Queue, QueueIx, TooManyQueues};
 use super::{Claim, JobIx, Memory, RunKey, State};
 use crate::clock::{Elapsed, Reading, Timestamp};
+use crate::hooks::RunChange;
 
 /// A job whose rate is used up: [`Memory::refill`] is to be called with the ticket when so much time has passed.
 #[derive(Debug)]
@@ -49,10 +50,10 @@ impl Memory {
     /// Every queue, in the order in which they became known.
     pub(crate) fn queues(&self) -> impl Iterator<Item = QueueState<'_>> {
         let mut oldest: Vec<Option<Timestamp>> = self.queues.iter().map(|_| None).collect();
-        let heads = self.lanes.heads(|key| self.is_available(key));
+        let heads = self.lanes.heads(|key| self.available_since(key).is_some());
         let held = self.jobs.iter().filter_map(|job| job.limits.as_ref()).flat_map(|limits| limits.heads());
-        for (lane, _, key) in heads.chain(held) {
-            if let Some(State::Available { since }) = self.runs.get(key).map(|run| run.state) {
+        for (lane, key) in heads.chain(held) {
+            if let Some(since) = self.available_since(key) {
                 let oldest = &mut oldest[lane.queue().index()];
                 *oldest = Some(oldest.map_or(since, |other| other.min(since)));
             }
@@ -91,6 +92,9 @@ impl Memory {
         self.queued -= 1;
         self.running += 1;
         let run = self.runs.get_mut(key).expect("invariant: an available run is kept");
+        let State::Available { since } = run.state else {
+            unreachable!("invariant: only what is available is shown")
+        };
         let body = run.body.take().expect("invariant: an available run has its work");
         run.state = State::Running { worker, started: now.wall };
         run.attempt = run.attempt.saturating_add(1);
@@ -102,6 +106,7 @@ impl Memory {
         if limited {
             self.limited_started(job, lane, now.elapsed);
         }
+        self.tell(key, now.wall, |_| RunChange::Started { of: retries.saturating_add(1) });
         let info = &self.jobs[job.0 as usize].info;
         Some(Claim {
             key,
@@ -109,6 +114,7 @@ impl Memory {
             job: info.name.clone(),
             slot,
             started: now.wall,
+            available: since,
             body,
             blocking: info.descriptor.is_some_and(|descriptor| descriptor.blocking),
             attempt,
@@ -117,15 +123,25 @@ impl Memory {
         })
     }
 
-    fn is_available(&self, key: RunKey) -> bool {
-        self.runs.get(key).is_some_and(|run| matches!(run.state, State::Available { .. }))
+    fn available_since(&self, key: RunKey) -> Option<Timestamp> {
+        match self.runs.get(key)?.state {
+            State::Available { since } => Some(since),
+            _ => None,
+        }
+    }
+
+    /// Since when the run waits that lacks nothing but room, and has done so for longest.
+    pub(crate) fn longest_wait(&self) -> Option<Timestamp> {
+        let heads = self.lanes.heads(|key| self.available_since(key).is_some());
+        let heads = heads.filter(|(lane, _)| !self.queues.is_paused(lane.queue()));
+        heads.filter_map(|(_, key)| self.available_since(key)).min()
     }
 
     /// The turn of a run has come to wait for its turn.
-    pub(super) fn make_available(&mut self, key: RunKey, now: Timestamp) {
+    pub(super) fn make_available(&mut self, key: RunKey, since: Timestamp) {
         let seq = self.lanes.next();
         let Some(run) = self.runs.get_mut(key) else { return };
-        run.state = State::Available { since: now };
+        run.state = State::Available { since };
         run.seq = seq;
         let (ix, lane) = (run.job, run.lane);
         self.queued += 1;

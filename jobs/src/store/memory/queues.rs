@@ -112,6 +112,10 @@ impl Queues {
         !self.restricted || self.queues[ix.index()].room() > 0
     }
 
+    pub(super) fn is_paused(&self, ix: QueueIx) -> bool {
+        self.queues[ix.index()].paused
+    }
+
     pub(super) fn is_restricted(&self) -> bool {
         self.restricted
     }

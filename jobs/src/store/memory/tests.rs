@@ -261,7 +261,7 @@ fn random_walk(seed: u64, steps: usize) {
                 let from = if random.below(3) == 0 { &all } else { &scheduled };
                 let Some(run) = random.of(from) else { continue };
                 let is_scheduled = model.runs[run].is == Where::Scheduled;
-                assert_eq!(memory.release(model.runs[run].key, now()), is_scheduled, "{at}");
+                assert_eq!(memory.release(model.runs[run].key), is_scheduled, "{at}");
                 if is_scheduled {
                     model.runs[run].is = model.available();
                 }
@@ -570,7 +570,7 @@ fn of_many_attempts_the_last_are_kept() {
     for _ in 0..KEPT_ATTEMPTS + 5 {
         assert!(memory.claim(0, reading(now())).is_some());
         memory.retry(key, Outcome::Failed(String::new()), None, body(), Duration::ZERO, now());
-        assert!(memory.release(key, now()));
+        assert!(memory.release(key));
     }
     let numbers: Vec<_> = memory.attempts(key).iter().map(|attempt| attempt.number).collect();
     assert!(numbers.into_iter().eq(6..=KEPT_ATTEMPTS as u32 + 5));

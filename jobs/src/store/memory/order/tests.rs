@@ -159,7 +159,7 @@ impl Walk {
         } else {
             let (id, key) = (self.memory.ids().next(at), self.memory.reserve());
             let origin = Origin::Submission;
-            self.memory.accept(Arrival { id, key, job: ix, body: body(), origin, options, at });
+            self.memory.accept(Arrival { id, key, job: ix, body: body(), origin, options, now: at });
             (key, self.next())
         };
         self.runs.push(ModelRun { key, job, queue, priority, is });
@@ -252,7 +252,7 @@ impl Walk {
             9..12 => self.end(),
             12 => {
                 if let Some(run) = self.any(|run| run.is == Is::Delayed) {
-                    assert!(self.memory.release(self.runs[run].key, now()), "{at}");
+                    assert!(self.memory.release(self.runs[run].key), "{at}");
                     self.runs[run].is = self.next();
                 }
             }
