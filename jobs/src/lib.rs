@@ -57,14 +57,14 @@ pub use hooks::{
     ScheduleEvent, ShutdownPhase,
 };
 pub use job::{
-    Attempt, Func, Job, JobContext, JobResult, LogLine, Outcome, OutputError, Progress, RunId, RunIdError,
-    Steered, discard, func, log, progress, retry_in,
+    Attempt, Func, Job, JobContext, JobResult, LogLine, MadeBy, Outcome, OutputError, Progress, RunId,
+    RunIdError, RunSnapshot, RunState, Steered, discard, func, log, progress, retry_in,
 };
 pub use jobs_macros::job;
 pub use runtime::{
-    Condition, Health, JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle,
-    ScheduleSnapshot, Scheduling, ShutdownReport, Snapshot, SourcePlace, StartError, Submission, Submit,
-    SubmitError, Submitting, Trouble, after, at, now, start,
+    Condition, Health, JobSnapshot, JobStatus, Jobs, PoolSnapshot, PreviousRun, RunHandle, RunQuery,
+    ScheduleHandle, ScheduleSnapshot, Scheduling, ShutdownReport, Snapshot, SourcePlace, StartError,
+    Submission, Submit, SubmitError, Submitting, Trouble, after, at, now, start,
 };
 pub use schedule::{Schedule, ScheduleError};
 #[cfg(feature = "web")]

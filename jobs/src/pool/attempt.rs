@@ -27,6 +27,8 @@ pub(super) struct Over {
     pub(super) key: RunKey,
     pub(super) outcome: Outcome,
     pub(super) failure: Option<Box<Failure>>,
+    /// The work, where it was kept and does not lie on the desk.
+    pub(super) body: Option<Body>,
 }
 
 /// What there is to say and to do about an attempt that failed.
@@ -41,8 +43,6 @@ pub(super) struct Failure {
     what: What,
     /// What is kept of it, with what the job said is to follow.
     pub(super) trace: Option<Box<Trace>>,
-    /// The work, where it may be tried again.
-    pub(super) body: Option<Body>,
 }
 
 /// What follows a failure.
@@ -77,9 +77,7 @@ impl Failure {
     }
 
     /// Tells the program of the failure.
-    pub(super) fn report(mut self, hooks: &AttemptHooks, follows: &Follows, now: Timestamp) {
-        // What is not tried again, and dropping it, are the user's.
-        let _ = panics::catch(|| drop(self.body.take()));
+    pub(super) fn report(self, hooks: &AttemptHooks, follows: &Follows, now: Timestamp) {
         let Self { job, id, slot, started, attempt, of, what, .. } = self;
         let (outcome, error, panic) = match what {
             What::Error(message, error) => (Outcome::Failed(message), error, None),
@@ -128,7 +126,8 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
         surroundings: Arc::clone(surroundings),
     };
     let mut kept = None;
-    let begun = if attempt <= retries {
+    // Of what is tried once a submitted value is used up, and not cloned.
+    let begun = if retries > 0 || matches!(body, Body::Template(_)) {
         let body = kept.insert(body);
         panics::catch(|| match &hooks.middleware {
             none if none.is_empty() => body.start_keeping(cx),
@@ -143,7 +142,7 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
     #[cfg(feature = "testing")]
     let begun = begun.map(|attempt| with_fault(attempt, &job, surroundings));
     let end = match begun {
-        Ok(attempt) => drive(attempt, &surroundings.signals, blocking, timeout).await,
+        Ok(attempt) => drive(attempt, &surroundings.signals, blocking, timeout, &mut kept).await,
         Err(panic) => End::Panicked(panic),
     };
     let mut trace = Trace::default();
@@ -165,16 +164,12 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
         End::Stopped(Cancellation::Interrupted) => (Outcome::Interrupted, None),
         End::Stopped(_) => (Outcome::Cancelled, None),
     };
-    if what.is_none() && kept.is_some() {
-        // Dropping a value is code of the user. The attempt is over, whatever it does.
-        let _ = panics::catch(|| drop(kept.take()));
-    }
     let of = retries.saturating_add(1);
     let failure = what.map(|what| {
         let trace = Some(Box::new(trace));
-        Box::new(Failure { job, id, slot, started, attempt, of, what, trace, body: kept })
+        Box::new(Failure { job, id, slot, started, attempt, of, what, trace })
     });
-    Over { key, outcome, failure }
+    Over { key, outcome, failure, body: kept }
 }
 
 /// The attempt with the fault that a test has ordered for it.
@@ -193,7 +188,14 @@ enum End {
     Stopped(Cancellation),
 }
 
-async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Option<Duration>) -> End {
+async fn drive(
+    attempt: Attempt,
+    signals: &Signals,
+    blocking: bool,
+    timeout: Option<Duration>,
+    kept: &mut Option<Body>,
+) -> End {
+    let turn = signals.turn();
     let mut attempt = Some(attempt);
     // Most attempts have no timer, and none of its size. It asks for no share of what tokio lets a task do at a time: a
     // job that always finds something to do leaves nothing of that.
@@ -229,6 +231,10 @@ async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Opt
             }
             timed_out = Some(*timeout);
             timer = None;
+        }
+        if let Some(body) = kept.take() {
+            // It takes its time, and somebody may want to know what it was given.
+            signals.lay(turn, |laid| laid.body = Some(body));
         }
         Poll::Pending
     })

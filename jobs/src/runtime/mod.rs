@@ -3,10 +3,12 @@
 mod control;
 mod error;
 mod events;
+mod handle;
 mod health;
 mod instances;
 #[cfg(feature = "web")]
 mod page;
+mod runs;
 mod scheduling;
 mod shutdown;
 mod snapshot;
@@ -29,14 +31,16 @@ use crate::pool::Pool;
 use crate::scheduler::task::Scheduler;
 
 pub use error::{StartError, SubmitError};
+pub use handle::RunHandle;
 pub use health::{Condition, Health, Trouble};
+pub use runs::RunQuery;
 pub use scheduling::{ScheduleHandle, Scheduling};
 pub use shutdown::ShutdownReport;
 pub use snapshot::{
     JobSnapshot, JobStatus, PoolSnapshot, PreviousRun, ScheduleSnapshot, Snapshot, SourcePlace,
 };
 pub use start::start;
-pub use submission::{RunHandle, Submission, Submit, Submitting, after, at, now};
+pub use submission::{Submission, Submit, Submitting, after, at, now};
 #[cfg(feature = "testing")]
 pub(crate) use trial::Preset;
 

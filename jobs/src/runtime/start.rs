@@ -229,7 +229,7 @@ impl Jobs {
         begun.sort_by_key(|(order, name, ..)| (*order, *name));
         for (_, _, ix, job) in begun {
             // Refused only when the program is shutting down already.
-            let _ = self.submit_startup(ix, &job, Origin::Submission);
+            let _ = self.submit_startup(ix, &job, Origin::Startup);
         }
     }
 }

@@ -16,6 +16,7 @@
 mod by_id;
 mod details;
 mod history;
+mod records;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use by_id::ById;
 use details::Details;
 pub(crate) use history::Retention;
 use history::Ring;
+pub(crate) use records::{Filter, Found};
 
 /// The place of a job among those of its instance. Jobs are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,6 +97,7 @@ struct Run {
     id: RunId,
     job: JobIx,
     slot: Option<Timestamp>,
+    origin: Origin,
     state: State,
     /// How many attempts have begun.
     attempt: u32,
@@ -185,14 +188,42 @@ pub(crate) struct Cancelling {
 pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     pub(crate) waiters: Vec<oneshot::Sender<Outcome>>,
-    pub(crate) body: Option<Body>,
+    pub(crate) litter: Litter,
+}
+
+/// Values of the user's that nobody keeps any more. Dropping them calls code of the user.
+#[derive(Debug, Default)]
+pub(crate) struct Litter {
+    one: Option<Body>,
+    more: Vec<Body>,
+}
+
+impl Litter {
+    fn add(&mut self, body: Option<Body>) {
+        let Some(body) = body else { return };
+        match &self.one {
+            None => self.one = Some(body),
+            Some(_) => self.more.push(body),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.one.is_none()
+    }
+
+    /// Drops the values. Not under a lock.
+    fn drop(self) {
+        // It may panic, and that is nobody's business here.
+        for body in self.one.into_iter().chain(self.more) {
+            let _ = panics::catch(|| drop(body));
+        }
+    }
 }
 
 impl Ended {
     /// Tells those who wait, and drops what is left. Not under a lock.
     pub(crate) fn settle(self) {
-        // The values of the job are dropped, which may panic. That is nobody's business here: the run has ended.
-        let _ = panics::catch(|| drop(self.body));
+        self.litter.drop();
         for waiter in self.waiters {
             // A receiver that is gone has stopped waiting.
             let _ = waiter.send(self.outcome.clone());
@@ -348,6 +379,22 @@ impl Memory {
         let Arrival { id, key, job, body, origin } = arrival;
         self.add_run_as(id, key, job, None, origin, State::Available, body);
         self.make_available(job, key);
+    }
+
+    /// A run with the work of one that has ended.
+    pub(crate) fn submit_again(
+        &mut self,
+        job: JobIx,
+        body: Body,
+        of: RunId,
+        now: Timestamp,
+    ) -> (RunId, RunKey) {
+        let (id, key) = (self.ids.next(now), self.reserve());
+        self.accept(Arrival { id, key, job, body, origin: Origin::Submission });
+        if let Some(run) = self.runs.get_mut(key) {
+            run.details.set_retry_of(of);
+        }
+        (id, key)
     }
 
     /// A run that may start at `due`.
@@ -522,6 +569,7 @@ impl Memory {
         key: RunKey,
         outcome: Outcome,
         trace: Option<Box<Trace>>,
+        body: Option<Body>,
         now: Timestamp,
     ) -> Option<Ended> {
         let run = self.runs.get_mut(key)?;
@@ -538,39 +586,59 @@ impl Memory {
         }
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
         self.running -= 1;
-        let waiters = self.waiters_of(key);
-        let told = if waiters.is_empty() { None } else { Some(outcome.clone()) };
         let job = &mut self.jobs[ix.0 as usize];
         job.running -= 1;
         job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
-        self.end(key, started, outcome, now);
+        let waiters = self.waiters_of(key);
+        let told = if waiters.is_empty() { Outcome::Succeeded } else { outcome.clone() };
+        let litter = self.end(key, started, outcome, body, now);
         if slot.is_some() {
             self.slot_ended(ix, key);
         }
-        told.map(|outcome| Ended { outcome, waiters, body: None })
+        let is_told = !waiters.is_empty() || !litter.is_empty();
+        is_told.then_some(Ended { outcome: told, waiters, litter })
     }
 
     /// The run has ended: it stays in its place, and others are forgotten.
-    fn end(&mut self, key: RunKey, started: Timestamp, outcome: Outcome, now: Timestamp) {
+    fn end(
+        &mut self,
+        key: RunKey,
+        started: Timestamp,
+        outcome: Outcome,
+        mut body: Option<Body>,
+        now: Timestamp,
+    ) -> Litter {
         let run = self.runs.get_mut(key).expect("invariant: a run that ends is known");
         run.state = State::Ended { started, finished: now };
         run.details.end(outcome);
+        run.body = body.take_if(|body| body.is_data());
         let text = run.details.text();
         let ix = run.job;
         self.live -= 1;
         self.text += text;
-        self.jobs[ix.0 as usize].ended.get_or_insert_default().push(key, now, text);
-        self.forget(ix, now);
+        let mut litter = Litter { one: body, more: Vec::new() };
+        let ring = self.jobs[ix.0 as usize].ended.get_or_insert_default();
+        ring.push(key, now, text);
+        if let Some(before) = ring.before_last(history::WITH_ARGUMENTS)
+            && let Some(run) = self.runs.get_mut(before)
+            && run.details.has_succeeded()
+        {
+            litter.add(run.body.take());
+        }
+        self.forget(ix, now, &mut litter);
+        litter
     }
 
     /// Forgets runs of a job that are not to be kept any more: a few, for everybody waits meanwhile.
-    fn forget(&mut self, ix: JobIx, now: Timestamp) {
+    fn forget(&mut self, ix: JobIx, now: Timestamp, litter: &mut Litter) {
         const AT_A_TIME: usize = 8;
         let Some(ring) = &mut self.jobs[ix.0 as usize].ended else { return };
         for _ in 0..AT_A_TIME {
             let crowded = self.text > history::TEXT_OF_ALL;
             let Some(key) = ring.outdated(&self.retention, crowded, now) else { return };
-            let text = self.runs.remove(key).map_or(0, |run| run.details.text());
+            let run = self.runs.remove(key);
+            let text = run.as_ref().map_or(0, |run| run.details.text());
+            litter.add(run.and_then(|run| run.body));
             self.text -= text;
             ring.pop(text);
             let ended = |run: &Run| match run.state {
@@ -638,7 +706,8 @@ impl Memory {
 
     fn end_unstarted(&mut self, key: RunKey, outcome: Outcome, now: Timestamp) -> Option<Ended> {
         let run = self.runs.get_mut(key)?;
-        let (id, slot, ix, state, body) = (run.id, run.slot, run.job, run.state, run.body.take());
+        let (id, slot, ix, state) = (run.id, run.slot, run.job, run.state);
+        let body = run.body.take();
         let last = run.details.failures().last().map(|last| (last.started, last.finished));
         let job = &mut self.jobs[ix.0 as usize];
         // What never started is no previous run.
@@ -660,11 +729,12 @@ impl Memory {
                 unreachable!("invariant: the run waits")
             }
         }
-        self.end(key, last.map_or(now, |(started, _)| started), outcome.clone(), now);
+        let started = last.map_or(now, |(started, _)| started);
+        let litter = self.end(key, started, outcome.clone(), body, now);
         if slot.is_some() {
             self.slot_ended(ix, key);
         }
-        Some(Ended { outcome, waiters: self.waiters_of(key), body })
+        Some(Ended { outcome, waiters: self.waiters_of(key), litter })
     }
 
     /// The outcome of a run: as it was, or to be told.
@@ -722,7 +792,7 @@ impl Memory {
             }
         }
         let details = Details::default();
-        let run = Run { id, job, slot, state, attempt: 0, retries, body: Some(body), details };
+        let run = Run { id, job, slot, origin, state, attempt: 0, retries, body: Some(body), details };
         let known = self.runs.len();
         self.runs.fill(key, run);
         self.live += 1;
@@ -750,6 +820,15 @@ impl Memory {
         if let Some(run) = self.runs.get_mut(next) {
             run.state = State::Available;
             self.make_available(job, next);
+        }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // Values of the user's are kept with their runs, and one that panics must not take the program with it.
+        for body in self.runs.values_mut().filter_map(|run| run.body.take()) {
+            let _ = panics::catch(|| drop(body));
         }
     }
 }

@@ -77,6 +77,11 @@ impl<T> Slab<T> {
         Some(value)
     }
 
+    /// All values, without their keys.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.places.iter_mut().filter_map(|place| place.value.as_mut())
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         self.places.iter().enumerate().filter_map(|(index, place)| {
             let key = Key { index: index as u32, generation: place.generation };
