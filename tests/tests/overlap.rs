@@ -45,7 +45,7 @@ fn lines(log: &Log) -> Vec<String> {
     log.take().into_iter().map(line).collect()
 }
 
-fn tally(jobs: &Jobs) -> (u32, u32) {
+fn tally(jobs: &Jobs) -> (u64, u64) {
     let schedule = &jobs.snapshot().job("work").unwrap().schedules[0].clone();
     (schedule.ran, schedule.skipped)
 }

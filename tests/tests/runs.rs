@@ -126,7 +126,7 @@ async fn what_made_a_run_is_told() {
         told,
         [
             "warm_up: the start".to_owned(),
-            "tick: the slot of 2026-03-02 13:00:00 UTC".to_owned(),
+            "tick: the slot of 2026-03-02 13:00:00 UTC of hourly".to_owned(),
             "tick: run now".to_owned(),
             "charge: a submission".to_owned(),
             format!("charge: a retry of {}", made.id()),

@@ -23,6 +23,22 @@ async fn nap(for_ever: bool) {
     println!("napped");
 }
 
+/// Says when the first signal was received.
+#[job]
+async fn first() {
+    JOBS.get().unwrap().shutdown_signal().await;
+    println!("the first");
+}
+
+/// Cannot be stopped, and never returns.
+#[job]
+fn stuck() {
+    println!("stuck");
+    loop {
+        std::thread::park();
+    }
+}
+
 const MODE: &str = "JOBS_TESTS_SIGNALS";
 
 /// The program. Without its variable it is no test of anything.
@@ -47,6 +63,10 @@ fn program() {
             println!("{:?}", jobs.now(nap { for_ever }).await.unwrap_err().is_shut_down());
             return;
         }
+        if mode == "stuck" {
+            drop(jobs.shutdown_signal());
+            jobs.now(stuck {}).await.unwrap();
+        }
         let (report, ()) = tokio::join!(biased; jobs.run_until_signal(), submit(&jobs, for_ever));
         println!("report: {report}");
     });
@@ -54,6 +74,9 @@ fn program() {
 
 async fn submit(jobs: &Jobs, for_ever: bool) {
     jobs.after(Duration::from_secs(3600), nap { for_ever }).await.unwrap();
+    if for_ever {
+        jobs.now(first {}).await.unwrap();
+    }
     jobs.now(nap { for_ever }).await.unwrap();
 }
 
@@ -87,13 +110,30 @@ impl Program {
         panic!("no `{wanted}` in {seen:?}")
     }
 
+    /// In whatever order they come.
+    fn until_both(&mut self, one: &str, other: &str) {
+        let mut wanted = vec![one, other];
+        for line in self.lines.by_ref() {
+            let line = line.unwrap();
+            wanted.retain(|wanted| !line.contains(wanted));
+            if wanted.is_empty() {
+                return;
+            }
+        }
+        panic!("no {wanted:?}")
+    }
+
     fn signal(&self, name: &str) {
         let kill = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
         assert!(kill.success());
     }
 
-    fn ended(mut self) {
-        assert!(self.child.wait().unwrap().success());
+    fn ended(self) {
+        assert_eq!(self.status(), Some(0));
+    }
+
+    fn status(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
     }
 }
 
@@ -126,10 +166,8 @@ fn a_second_signal_cuts_off_what_runs() {
     let mut program = Program::start("slow");
     program.until("napping");
     program.signal("-TERM");
-    // The second may come before the program listens for it, and is then the first once more.
-    while program.child.try_wait().unwrap().is_none() {
-        program.signal("-INT");
-    }
+    program.until("the first");
+    program.signal("-INT");
     let report = program.until("report");
     assert!(report.ends_with("report: 1 interrupted, 0 still running, 1 lost while they waited"), "{report}");
     program.ended();
@@ -143,4 +181,23 @@ fn a_server_is_told_and_jobs_ends_after_it() {
     program.until("the server is down");
     program.until("true");
     program.ended();
+}
+
+/// Also when nothing is left of the program but a plain function that its runtime waits for.
+#[test]
+fn a_third_signal_ends_the_process_on_the_spot() {
+    for (signal, status) in [("-INT", 130), ("-TERM", 143)] {
+        let mut program = Program::start("stuck");
+        program.until_both("stuck", "napping");
+        program.signal("-TERM");
+        program.until("the first");
+        program.signal("-INT");
+        let report = program.until("report");
+        assert!(
+            report.ends_with("report: 1 interrupted, 1 still running, 1 lost while they waited"),
+            "{report}"
+        );
+        program.signal(signal);
+        assert_eq!(program.status(), Some(status));
+    }
 }

@@ -201,7 +201,7 @@ const READS: &[Row] = &[
     ("an encoded zero", Setup::Open, LOCAL, "GET /@jobs/assets/style.css%00\nhost: localhost", 404),
     ("two slashes", Setup::Open, LOCAL, "GET /@jobs//jobs/sweep\nhost: localhost", 404),
     ("encoded health", Setup::Open, FAR, "GET /@jobs/%68ealth\nhost: localhost", 403),
-    ("what is not UTF-8 in the path", Setup::Open, LOCAL, "GET /@jobs/jobs/%ff%fe\nhost: localhost", 404),
+    ("what is not UTF-8 in the path", Setup::Open, LOCAL, "GET /@jobs/jobs/%ff%fe\nhost: localhost", 400),
     ("a job that is a script", Setup::Open, LOCAL, "GET /@jobs/jobs/%3Cscript%3Ealert(1)%3C%2Fscript%3E\nhost: localhost", 404),
     ("a job that is a path", Setup::Open, LOCAL, "GET /@jobs/jobs/..%2F..%2Fetc\nhost: localhost", 404),
     ("a run that is none", Setup::Open, LOCAL, "GET /@jobs/runs/'%20or%201=1--\nhost: localhost", 404),

@@ -70,6 +70,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = std::env::args().nth(1).unwrap_or(concat!(env!("CARGO_MANIFEST_DIR"), "/jobs.toml").into());
     let jobs = jobs::start(Config::from_file(config)?.state(Shop::default())).await?;
 
+    // Any free port, where another program has this one.
+    let page = match jobs.serve_status("127.0.0.1:9090").await {
+        Ok(address) => address,
+        Err(_) => jobs.serve_status("127.0.0.1:0").await?,
+    };
+    println!("\nstatus page: http://{page}/@jobs\n");
+
     jobs::now(confirm_order { to: "grace@example.org".into(), order: 2 }).await?;
     jobs::after(Duration::from_secs(4), confirm_order { to: "alan@example.org".into(), order: 3 }).await?;
 

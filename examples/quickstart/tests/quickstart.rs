@@ -34,6 +34,7 @@ async fn every_kind_of_job_fires_and_sigterm_ends_it_in_good_order() {
         "take_stock: an interval job",
         "a plain function found 17984",
         r#"job failed job="ask_supplier""#,
+        "status page: http://127.0.0.1:",
         "STATUS",
         "cron.rush: every 3 seconds",
     ];

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jobs_syntax::{Backoff, MAX_RETRIES};
 
-use super::value::{Form, Mistake, Raw, unquoted};
+use super::number::{Whole, whole};
+use super::value::{Form, Mistake, Raw};
 
 /// Takes away what the attribute of a job says.
 pub(super) const OFF: &str = "off";
@@ -32,7 +33,8 @@ pub(super) fn backoff(raw: &Raw, name: &str) -> Result<Backoff, Mistake> {
     Backoff::parse(text).map_err(|e| Mistake::syntax(text, &e))
 }
 
-fn needs_unit(raw: &Raw, what: &str, name: &str) -> Result<(), Mistake> {
+/// A number alone does not say of what.
+pub(super) fn needs_unit(raw: &Raw, what: &str, name: &str) -> Result<(), Mistake> {
     match raw {
         Raw::Integer(n) => Err(Mistake::new(
             format!("must be {what}, not {}", raw.described()),
@@ -44,32 +46,10 @@ fn needs_unit(raw: &Raw, what: &str, name: &str) -> Result<(), Mistake> {
 
 /// How often a run is tried again.
 pub(super) fn retries(raw: &Raw, form: Form, name: &str) -> Result<u32, Mistake> {
-    let wrong = |help: String| Mistake::new(format!("must be a whole number, not {}", raw.described()), help);
-    let number = match raw {
-        Raw::Integer(n) => Some(*n),
-        Raw::HugeInteger(_) => None,
-        Raw::Text(text) => match whole_number(text.trim()) {
-            Some(_) if form == Form::Toml => {
-                return Err(wrong(format!("write the number without quotes: `{name} = {}`", text.trim())));
-            }
-            Some(n) => n,
-            None if form == Form::Conf && whole_number(unquoted(text)).is_some() => {
-                return Err(wrong(format!("write the number without quotes: `{name} = {}`", unquoted(text))));
-            }
-            None => return Err(wrong("write a number such as `5`; 0 is no retries".to_owned())),
-        },
-        _ => return Err(wrong("write a number such as `5`; 0 is no retries".to_owned())),
+    let retries = Whole {
+        range: 0..=MAX_RETRIES.into(),
+        example: "write a number such as `5`; 0 is no retries",
+        outside: "it counts the attempts after the first; what is to go on for ever is a schedule",
     };
-    number.and_then(|n| u32::try_from(n).ok()).filter(|&n| n <= MAX_RETRIES).ok_or_else(|| {
-        Mistake::new(
-            format!("is outside 0 to {MAX_RETRIES}"),
-            "it counts the attempts after the first; what is to go on for ever is a schedule",
-        )
-    })
-}
-
-/// A text that is a whole number; its value where 64 bits hold it.
-fn whole_number(text: &str) -> Option<Option<i64>> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())
+    Ok(u32::try_from(whole(raw, form, name, &retries)?).unwrap_or(MAX_RETRIES))
 }

@@ -14,6 +14,7 @@ use super::output::Output;
 use super::report;
 use super::run::RunId;
 use super::signals::{Signals, Turn};
+use super::slot::Slot;
 use super::state::StateMap;
 use super::steer::{Steer, Steered};
 use crate::clock::{Clock, Timestamp};
@@ -26,7 +27,7 @@ pub struct JobContext {
     pub(crate) id: RunId,
     pub(crate) job: JobName,
     pub(crate) attempt: u32,
-    pub(crate) slot: Option<Timestamp>,
+    pub(crate) slot: Option<Slot>,
     pub(crate) started: Timestamp,
     pub(crate) turn: Turn,
     pub(crate) surroundings: Arc<Surroundings>,
@@ -75,7 +76,25 @@ impl JobContext {
     /// "the hour that has just passed" takes its hour from here.
     #[must_use]
     pub fn slot(&self) -> Option<DateTime<Utc>> {
-        self.slot.map(Timestamp::to_chrono)
+        self.slot.map(|slot| slot.at.to_chrono())
+    }
+
+    /// Whether the attempt started more than a minute after its slot was to fire: the slot was missed and is
+    /// [made up for](Self::is_catch_up), the run waited for the pool or its predecessor, or it is tried again. Never of a
+    /// run that was submitted.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.slot.is_some_and(|slot| slot.is_late(self.started))
+    }
+
+    /// Whether the slot passed while the machine slept or when the clock was set forward, and is made up for, as
+    /// `missed` of its schedule says.
+    ///
+    /// A job that works through a time of its own takes it from [`slot`](Self::slot) and need not ask; one that reports
+    /// the state of now may leave such a run out.
+    #[must_use]
+    pub fn is_catch_up(&self) -> bool {
+        self.slot.is_some_and(|slot| slot.caught_up)
     }
 
     /// When the attempt started.
@@ -174,10 +193,11 @@ impl JobContext {
     /// Runs `f` on a thread that may block, as a part of this run.
     #[doc(hidden)]
     pub async fn __blocking<R: Send + 'static>(self, f: impl FnOnce(&Self) -> R + Send + 'static) -> R {
+        let span = tracing::Span::current();
         let task = tokio::task::spawn_blocking(move || {
             let host = self.surroundings.host.clone();
             let surroundings = Arc::clone(&self.surroundings);
-            let catch = || panics::catch(|| f(&self));
+            let catch = || panics::catch(|| span.in_scope(|| f(&self)));
             ambient::sync_scope(host, || ambient::sync_attempt_scope(surroundings, catch))
         });
         match task.await {

@@ -8,7 +8,7 @@
 //! Nobody who holds this lock takes another.
 
 use std::any::TypeId;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::job::name::JobName;
@@ -22,7 +22,7 @@ pub(super) struct Inbox {
     /// What was submitted since somebody last took it in, in the order of submission.
     pub(super) arrivals: Vec<Arrival>,
     /// Keys that submissions take.
-    pub(super) keys: Vec<RunKey>,
+    pub(super) keys: VecDeque<RunKey>,
     pub(super) directory: Directory,
     /// No run is accepted any more.
     pub(super) closed: bool,

@@ -17,9 +17,11 @@ mod attempt;
 mod backoff;
 mod inbox;
 mod lock;
+mod trouble;
 mod worker;
 
 use std::any::TypeId;
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -40,13 +42,14 @@ use crate::job::output::Output;
 use crate::job::run::{RunId, RunIds};
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{
-    Arrival, Cancel, Ended, Filter, Fired, Found, JobIx, Memory, NameTaken, RunKey, Watch,
+    Arrival, Cancel, Ended, Filter, Fired, Found, JobIx, Memory, NameTaken, Occasion, RunKey, Watch,
 };
+use crate::store::slab::Key;
 
 use backoff::Jitter;
 pub(crate) use inbox::Directory;
 use inbox::{Inbox, SUPPLY};
-use lock::Apart;
+use lock::{Apart, Locked};
 pub(crate) use worker::Worker;
 use worker::{Told, Workers};
 
@@ -55,6 +58,9 @@ pub(crate) type Spawn = Box<dyn Fn(Worker) + Send + Sync>;
 
 /// Calls [`Pool::release`] for a run when a duration has passed: it waits to be tried again.
 pub(crate) type ReleaseAfter = Box<dyn Fn(RunKey, Duration) + Send + Sync>;
+
+/// Told of a schedule that waited for the end of a run.
+pub(crate) type RunEnded = Box<dyn Fn(Key) + Send + Sync>;
 
 /// The queue, the accounts of the jobs and the workers, behind one lock, and what has just been submitted behind another.
 pub(crate) struct Pool {
@@ -68,6 +74,7 @@ pub(crate) struct Pool {
     surroundings: OnceLock<Surroundings>,
     spawn: OnceLock<Spawn>,
     release_after: OnceLock<ReleaseAfter>,
+    run_ended: OnceLock<RunEnded>,
     /// Told when the last run has ended after the pool was closed.
     drained: Notify,
 }
@@ -78,7 +85,7 @@ struct Shared {
     /// Empty, to be exchanged for what has arrived.
     arrivals: Vec<Arrival>,
     /// Keys for the inbox.
-    keys: Vec<RunKey>,
+    keys: VecDeque<RunKey>,
     jitter: Jitter,
     /// No run is accepted or claimed any more.
     closed: bool,
@@ -94,7 +101,7 @@ pub(crate) struct Closed;
 #[derive(Debug)]
 pub(crate) struct Firing {
     pub(crate) job: JobIx,
-    pub(crate) slot: Timestamp,
+    pub(crate) occasion: Occasion,
     pub(crate) body: Body,
 }
 
@@ -119,13 +126,14 @@ pub(crate) struct Gauge {
 impl Pool {
     /// A pool that executes at most `size` runs at the same time; `None` is no limit.
     pub(crate) fn new(size: Option<NonZeroUsize>, clock: Arc<Clock>, hooks: Arc<Hooks>) -> Self {
-        let memory = Memory::new(clock.entropy());
+        let mut memory = Memory::new(clock.entropy());
+        memory.tell_to(hooks.bus.clone());
         let (ids, idle) = (memory.ids(), Arc::default());
         let shared = Shared {
             memory,
             workers: Workers::new(size, Arc::clone(&idle)),
             arrivals: Vec::new(),
-            keys: Vec::new(),
+            keys: VecDeque::new(),
             jitter: Jitter::new(clock.entropy()),
             closed: false,
             drained: false,
@@ -140,30 +148,38 @@ impl Pool {
             surroundings: OnceLock::new(),
             spawn: OnceLock::new(),
             release_after: OnceLock::new(),
+            run_ended: OnceLock::new(),
             drained: Notify::new(),
         }
     }
 
     /// Gives the pool what its workers need. Until then it accepts runs and executes none.
-    pub(crate) fn open(&self, surroundings: Surroundings, release_after: ReleaseAfter, spawn: Spawn) {
+    pub(crate) fn open(
+        &self,
+        surroundings: Surroundings,
+        release_after: ReleaseAfter,
+        run_ended: RunEnded,
+        spawn: Spawn,
+    ) {
         let first = self.surroundings.set(surroundings).is_ok()
             && self.release_after.set(release_after).is_ok()
+            && self.run_ended.set(run_ended).is_ok()
             && self.spawn.set(spawn).is_ok();
         assert!(first, "invariant: an instance opens its pool once");
         self.call_workers(usize::MAX);
     }
 
     /// The lock, with everything taken in that was submitted before.
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    fn lock(&self) -> Locked<'_> {
         let mut shared = self.lock_claims();
         self.take_in(&mut shared);
         shared
     }
 
     /// The lock alone: what was submitted last may still lie in the inbox.
-    fn lock_claims(&self) -> MutexGuard<'_, Shared> {
+    fn lock_claims(&self) -> Locked<'_> {
         // Nothing under the lock calls code of the user, and the state machine is whole between its steps.
-        lock::take(&self.shared.0)
+        Locked::new(lock::take(&self.shared.0), &self.hooks.bus)
     }
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
@@ -218,9 +234,21 @@ impl Pool {
         f(&self.lock().memory)
     }
 
+    /// The same for who holds a lock of their own: listeners are woken by whoever comes next.
+    pub(crate) fn read_inside<R>(&self, f: impl FnOnce(&Memory) -> R) -> R {
+        let mut shared = lock::take(&self.shared.0);
+        self.take_in(&mut shared);
+        f(&shared.memory)
+    }
+
+    /// Pauses a job or lets it go on, and answers whether it was paused before.
     pub(crate) fn set_paused(&self, job: JobIx, paused: bool) -> bool {
+        let now = self.clock.now().wall;
         let mut shared = self.lock();
-        std::mem::replace(&mut shared.memory.job_mut(job).paused, paused)
+        let since = &mut shared.memory.job_mut(job).paused_since;
+        let before = *since;
+        *since = paused.then(|| before.unwrap_or(now));
+        before.is_some()
     }
 
     pub(crate) fn gauge(&self) -> Gauge {
@@ -250,9 +278,9 @@ impl Pool {
                 return Err(Closed);
             }
             let Some(job) = job(&inbox.directory) else { return Ok(Err(body)) };
-            if let Some(key) = inbox.keys.pop() {
+            if let Some(key) = inbox.keys.pop_front() {
                 let id = self.ids.next(now);
-                inbox.arrivals.push(Arrival { id, key, job, body, origin });
+                inbox.arrivals.push(Arrival { id, key, job, body, origin, now });
                 break (id, key);
             }
             drop(inbox);
@@ -260,7 +288,8 @@ impl Pool {
         };
         // A worker that finds nothing says that it is idle before it looks here for the last time. So either it has found
         // this run, or it is seen here.
-        if self.idle.0.load(Ordering::Relaxed) {
+        // Who listens does not wait for a worker to look.
+        if self.idle.0.load(Ordering::Relaxed) || self.hooks.bus.is_heard() {
             let shared = self.lock();
             if shared.workers.called() < shared.memory.queued() {
                 self.wake_one(shared);
@@ -335,12 +364,12 @@ impl Pool {
                     continue;
                 }
                 let job = shared.memory.job(firing.job);
-                if job.paused || !job.info.enabled {
+                if job.paused_since.is_some() || !job.info.enabled {
                     fates.push(SlotFate::Paused);
                     unused.push(firing.body);
                     continue;
                 }
-                fates.push(match shared.memory.fire(firing.job, firing.slot, firing.body, now.wall) {
+                fates.push(match shared.memory.fire(firing.job, firing.occasion, firing.body, now.wall) {
                     Fired::Queued | Fired::Waiting => SlotFate::Ran,
                     Fired::Skipped(body) => {
                         unused.push(body);
@@ -349,7 +378,7 @@ impl Pool {
                     Fired::Cancelling(cancelling) => {
                         ended.extend(cancelling.ended);
                         for worker in cancelling.workers {
-                            stop.push(shared.workers.stop(worker, Cancellation::Cancelled));
+                            stop.push(shared.workers.stop(worker, Cancellation::Cancelled, now.wall));
                         }
                         SlotFate::Ran
                     }
@@ -359,7 +388,7 @@ impl Pool {
             self.call_workers(AT_A_TIME);
         }
         stop.into_iter().for_each(Told::wake);
-        ended.into_iter().for_each(Ended::settle);
+        ended.into_iter().for_each(|ended| self.settle(ended));
     }
 
     /// Cancels a run, in whatever state. `false` when it has already ended.
@@ -372,18 +401,27 @@ impl Pool {
             Cancel::Gone => false,
             Cancel::Ended(ended) => {
                 drop(shared);
-                ended.settle();
+                self.settle(ended);
                 // Its successor may have become available.
                 self.call_workers(1);
                 true
             }
             Cancel::Running(worker) => {
-                let told = shared.workers.stop(worker, Cancellation::Cancelled);
+                let told = shared.workers.stop(worker, Cancellation::Cancelled, now);
                 drop(shared);
                 told.wake();
                 true
             }
         }
+    }
+
+    /// Tells whoever waits for the end of a run: a schedule that counts from there, and those who asked. Not under the
+    /// lock.
+    fn settle(&self, ended: Ended) {
+        if let (Some(schedule), Some(run_ended)) = (ended.awaited_by, self.run_ended.get()) {
+            run_ended(schedule);
+        }
+        ended.settle();
     }
 
     /// The outcome of a run, now or later.
@@ -456,7 +494,7 @@ impl Pool {
     // Workers.
 
     /// Lets go of the lock and calls one worker, for one run that was queued under it.
-    fn wake_one(&self, mut shared: MutexGuard<'_, Shared>) {
+    fn wake_one(&self, mut shared: Locked<'_>) {
         let Some(spawn) = self.spawn.get() else { return };
         if let Some(waker) = shared.workers.unpark() {
             drop(shared);
@@ -516,7 +554,8 @@ impl Pool {
     /// Stops every async run where it awaits and answers how many; plain functions are asked to return. To be followed
     /// by [`drained`](Self::drained).
     pub(crate) fn interrupt(&self) -> usize {
-        let (count, told) = self.lock().workers.stop_all(Cancellation::Interrupted);
+        let now = self.clock.now().wall;
+        let (count, told) = self.lock().workers.stop_all(Cancellation::Interrupted, now);
         told.into_iter().for_each(Told::wake);
         count
     }
@@ -535,7 +574,7 @@ impl Pool {
             shared.memory.drain(now)
         };
         let count = ended.len();
-        ended.into_iter().for_each(Ended::settle);
+        ended.into_iter().for_each(|ended| self.settle(ended));
         count
     }
 }

@@ -13,6 +13,7 @@ use crate::job::descriptor::Descriptor;
 use crate::job::name::JobName;
 use crate::job::options::AttemptOptions;
 use crate::job::run::Outcome;
+use crate::job::slot::Slot;
 use crate::job::state::StateMap;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -79,7 +80,7 @@ fn opened() -> Arc<Pool> {
         let pool = working.upgrade().expect("the test holds it");
         Handle::current().spawn(async move { worker.run(&pool).await });
     };
-    pool.open(surroundings, Box::new(release_after), Box::new(spawn));
+    pool.open(surroundings, Box::new(release_after), Box::new(|_| {}), Box::new(spawn));
     pool
 }
 
@@ -490,12 +491,16 @@ async fn a_slot_that_waits_for_its_retry_is_live() {
         let fails = || body(|cx| async move { Err(cx.retry_in(SECOND * 10).into()) });
         let succeeds = || body(|_| async { Ok(()) });
         let mut fates = Vec::new();
-        let slot = |n: i64| Timestamp::from_nanos(n * 1_000_000_000);
+        let occasion = |n: i64| Occasion {
+            slot: Slot::at(Timestamp::from_nanos(n * 1_000_000_000)),
+            schedule: None,
+            is_awaited: false,
+        };
         let now = clock.now();
-        pool.fire(&mut vec![Firing { job, slot: slot(1), body: fails() }], now, &mut fates);
+        pool.fire(&mut vec![Firing { job, occasion: occasion(1), body: fails() }], now, &mut fates);
         tokio::time::sleep(SECOND).await;
-        pool.fire(&mut vec![Firing { job, slot: slot(2), body: succeeds() }], now, &mut fates);
-        pool.fire(&mut vec![Firing { job, slot: slot(3), body: succeeds() }], now, &mut fates);
+        pool.fire(&mut vec![Firing { job, occasion: occasion(2), body: succeeds() }], now, &mut fates);
+        pool.fire(&mut vec![Firing { job, occasion: occasion(3), body: succeeds() }], now, &mut fates);
         assert_eq!(fates, [SlotFate::Ran, SlotFate::Ran, SlotFate::Skipped]);
         let counts = |pool: &Pool| {
             pool.read(|m| {
@@ -520,4 +525,31 @@ async fn a_slot_that_waits_for_its_retry_is_live() {
         tokio::time::sleep(SECOND * 20).await;
         assert_eq!(counts(&pool), (0, 0, 0, 0));
     }
+}
+
+/// Whatever it does when it is dropped, an attempt that was stopped was stopped.
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_drop_does_not_hide_why_an_attempt_was_stopped() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    let pool = opened();
+    let job = job(&pool, options(Some(SECOND * 5), 0), None);
+    let holds = |returns: bool| {
+        body(move |_| async move {
+            let _bomb = Bomb;
+            if returns { Ok(()) } else { pending().await }
+        })
+    };
+    let run = submit(&pool, job, holds(false));
+    assert_eq!(outcome(&pool, run).await, Outcome::TimedOut(SECOND * 5));
+    let run = submit(&pool, job, holds(false));
+    tokio::task::yield_now().await;
+    assert!(pool.cancel(run));
+    assert_eq!(outcome(&pool, run).await, Outcome::Cancelled);
+    let run = submit(&pool, job, holds(true));
+    assert_eq!(outcome(&pool, run).await, Outcome::Panicked("dropped".into()));
 }

@@ -54,11 +54,10 @@ impl Jobs {
 
     fn set_paused(&self, ix: JobIx, paused: bool) {
         let Inner { pool, hooks, clock, .. } = &*self.inner;
-        let telling = hooks.bus.telling();
         if pool.set_paused(ix, paused) != paused {
             let what = if paused { JobChange::Paused } else { JobChange::Resumed };
             let job = || pool.read(|memory| memory.job(ix).info.name.to_string());
-            telling.put(|| Event::Job(JobEvent { at: clock.now().wall.to_chrono(), job: job(), what }));
+            hooks.bus.tell(|| Event::Job(JobEvent { at: clock.now().wall.to_chrono(), job: job(), what }));
         }
     }
 
@@ -81,6 +80,11 @@ impl Jobs {
         if matches!(*self.inner.phase.borrow(), Phase::ShuttingDown | Phase::Ended(_)) {
             return Err(SubmitError::shut_down());
         }
+        self.find_job(name)
+    }
+
+    /// The job of that name or alias, to look at.
+    pub(super) fn find_job(&self, name: &str) -> Result<JobIx, SubmitError> {
         self.inner.pool.read(|memory| {
             find_job(memory, name).ok_or_else(|| {
                 let aliases = |job: &'static Descriptor| job.aliases.iter().copied();
@@ -95,11 +99,6 @@ impl Jobs {
                 SubmitError::unknown_job(name, &known)
             })
         })
-    }
-
-    /// The job of a name or an alias.
-    pub(super) fn find_job(&self, name: &str) -> Option<JobIx> {
-        self.inner.pool.read(|memory| find_job(memory, name))
     }
 
     fn template_of(&self, ix: JobIx) -> Option<Template> {

@@ -3,14 +3,17 @@
 mod control;
 mod error;
 mod events;
+mod explain;
 mod handle;
 mod health;
 mod instances;
+mod ledger;
 #[cfg(feature = "web")]
 mod page;
 mod runs;
 mod scheduling;
 mod shutdown;
+mod signals;
 mod snapshot;
 mod start;
 mod submission;
@@ -30,9 +33,12 @@ use crate::hooks::Hooks;
 use crate::pool::Pool;
 use crate::scheduler::task::Scheduler;
 
+pub use crate::scheduler::ledger::{Fate, Tally};
 pub use error::{StartError, SubmitError};
+pub use explain::{Explanation, Why};
 pub use handle::RunHandle;
 pub use health::{Condition, Health, Trouble};
+pub use ledger::{LedgerEntry, LedgerQuery};
 pub use runs::RunQuery;
 pub use scheduling::{ScheduleHandle, Scheduling};
 pub use shutdown::ShutdownReport;
@@ -50,7 +56,7 @@ pub(crate) use trial::Preset;
 /// |---|---|
 /// | submit | [`now`](Self::now), [`after`](Self::after), [`at`](Self::at) |
 /// | schedule | [`schedule`](Self::schedule), [`every`](Self::every) |
-/// | look | [`snapshot`](Self::snapshot), [`events`](Self::events), [`health`](Self::health) |
+/// | look | [`snapshot`](Self::snapshot), [`ledger`](Self::ledger), [`explain`](Self::explain), [`events`](Self::events), [`health`](Self::health) |
 /// | steer a job by its name | [`run_now`](Self::run_now), [`pause`](Self::pause), [`resume`](Self::resume), [`remove`](Self::remove) |
 /// | end | [`run_until_signal`](Self::run_until_signal), [`shutdown_signal`](Self::shutdown_signal), [`shutdown`](Self::shutdown) |
 /// | say which of several instances is meant | [`scope`](Self::scope) |
@@ -71,9 +77,14 @@ struct Inner {
     scheduler: Arc<Scheduler>,
     runtime: Handle,
     phase: watch::Sender<Phase>,
+    /// Whether a signal to end has come that somebody waited for.
+    #[cfg(feature = "web")]
+    leaving: watch::Sender<bool>,
     /// When the shutdown began.
     shut_down_at: OnceLock<Timestamp>,
     scheduler_task: OnceLock<supervisor::Supervised>,
+    /// The count of signals, once somebody has asked for it; none where none can be heard.
+    signals: OnceLock<Option<watch::Receiver<u32>>>,
     /// Told when a shutdown is to wait no longer for what runs.
     cut_off: Notify,
     /// Runs that a test holds, and when they were to start.

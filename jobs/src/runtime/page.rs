@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::{Jobs, Phase};
 use crate::clock::Elapsed;
-use crate::config::{Network, Page};
+use crate::config::{NamedSchedule, Network, Page, Sourced};
+use crate::error::Place;
+use crate::schedule::Schedule;
 use crate::telemetry;
 
 /// Whom the config lets see the page.
@@ -13,6 +15,29 @@ pub(crate) struct PageAccess {
     pub(crate) page: Page,
     /// The peers whose `X-Forwarded-For` is believed; none where nobody's is.
     pub(crate) proxies: Vec<Network>,
+}
+
+/// A named schedule of the config.
+#[derive(Debug, Clone)]
+pub(crate) struct NamedSnapshot {
+    /// As it was written; none where it is `off`.
+    pub(crate) spec: Option<String>,
+    /// In words.
+    pub(crate) words: Option<String>,
+    /// Where it is written.
+    pub(crate) place: Place,
+}
+
+impl NamedSnapshot {
+    fn of(said: &Sourced<NamedSchedule>) -> Self {
+        let spec = match &said.value {
+            NamedSchedule::Spec(spec) => Some(spec.clone()),
+            NamedSchedule::Off => None,
+        };
+        let words =
+            spec.as_deref().and_then(|spec| Schedule::parse(spec).ok()).map(|parsed| parsed.describe());
+        Self { spec, words, place: said.place.clone() }
+    }
 }
 
 impl Jobs {
@@ -25,6 +50,12 @@ impl Jobs {
         PageAccess { page: settings.page.clone(), proxies }
     }
 
+    /// The named schedules of the config, by name with `cron.`.
+    pub(crate) fn named_schedules(&self) -> Vec<(String, NamedSnapshot)> {
+        let named = self.inner.settings.named.iter();
+        named.map(|(name, said)| (name.clone(), NamedSnapshot::of(said))).collect()
+    }
+
     /// The time that waits are counted by.
     pub(crate) fn elapsed(&self) -> Elapsed {
         self.inner.clock.now().elapsed
@@ -35,9 +66,15 @@ impl Jobs {
         self.inner.clock.now().wall.to_chrono()
     }
 
-    /// Whether it fires and runs what it should.
-    pub(crate) fn is_well(&self) -> bool {
-        matches!(*self.inner.phase.borrow(), Phase::Starting | Phase::Running)
+    /// Completes when the program has been told to end, by a signal that somebody waits for or by a shutdown that is
+    /// done: a server that waits for its connections must not wait for ours.
+    pub(crate) async fn leaving(&self) {
+        let mut leaving = self.inner.leaving.subscribe();
+        let mut phase = self.inner.phase.subscribe();
+        tokio::select! {
+            _ = leaving.wait_for(|leaving| *leaving) => {}
+            _ = phase.wait_for(|phase| matches!(phase, Phase::Ended(_))) => {}
+        }
     }
 
     /// Runs a server until the shutdown is done.

@@ -8,7 +8,7 @@ use super::{Jobs, RunHandle};
 use crate::clock::Timestamp;
 use crate::job::attempt::MESSAGE;
 use crate::job::run::{Outcome, RunId};
-use crate::job::snapshot::{RunSnapshot, RunState};
+use crate::job::snapshot::{MadeBy, RunSnapshot, RunState};
 use crate::job::text::cut;
 use crate::pool::Closed;
 use crate::store::memory::{Filter, Found};
@@ -48,7 +48,7 @@ impl Jobs {
     /// One run; none when it is not known here, or not kept any more.
     pub async fn run(&self, id: RunId) -> Option<RunSnapshot> {
         let key = self.inner.pool.key_of(id)?;
-        self.inner.pool.found(key).map(complete)
+        self.inner.pool.found(key).map(|found| self.complete(found))
     }
 
     /// The handle of a run, as its submission gave it; none when it is not known here, or not kept any more.
@@ -72,8 +72,6 @@ impl Jobs {
     ///
     /// A run that is not known here, or not kept any more; one that has not ended; one whose arguments are not kept, as
     /// [`RunSnapshot::arguments`] says; an instance that has been shut down.
-    ///
-    /// [`MadeBy::Retry`]: crate::MadeBy::Retry
     pub async fn retry(&self, id: RunId) -> Result<RunHandle, SubmitError> {
         let pool = &self.inner.pool;
         let found = pool.key_of(id).and_then(|key| pool.found(key));
@@ -91,7 +89,7 @@ impl RunHandle {
     /// What is known of the run; none when it is not kept any more, as [`wait`](Self::wait) says.
     #[must_use]
     pub fn snapshot(&self) -> Option<RunSnapshot> {
-        self.jobs.inner.pool.found(self.key).map(complete)
+        self.jobs.inner.pool.found(self.key).map(|found| self.jobs.complete(found))
     }
 }
 
@@ -158,13 +156,16 @@ impl RunQuery {
         let Self { jobs, job, mut filter, text, mut before, limit } = self;
         let mut runs = Vec::new();
         if let Some(name) = job {
-            let Some(ix) = jobs.find_job(&name) else { return runs };
+            let Ok(ix) = jobs.find_job(&name) else { return runs };
             filter.job = Some(ix);
         }
         while runs.len() < limit {
             let most = if text.is_some() { AT_A_TIME } else { AT_A_TIME.min(limit - runs.len()) };
             let (found, next) = jobs.inner.pool.look_through(&filter, before, most);
-            let wanted = found.into_iter().map(complete).filter(|run| contains(run, text.as_deref()));
+            let wanted = found
+                .into_iter()
+                .map(|found| jobs.complete(found))
+                .filter(|run| contains(run, text.as_deref()));
             runs.extend(wanted.take(limit - runs.len()));
             before = next;
             if before.is_none() {
@@ -176,12 +177,22 @@ impl RunQuery {
     }
 }
 
-/// Adds the arguments, which are written by code of the user.
-fn complete(found: Found) -> RunSnapshot {
-    let Found { mut run, reader, .. } = found;
-    let arguments = reader.and_then(|reader| reader.arguments());
-    run.arguments = arguments.map(|arguments| cut(arguments.shown().to_string(), ARGUMENTS));
-    run
+impl Jobs {
+    /// Adds what is known elsewhere: the key of the schedule, and the arguments, which are written by code of the user.
+    fn complete(&self, found: Found) -> RunSnapshot {
+        let Found { mut run, reader, schedule: of, .. } = found;
+        let arguments = reader.and_then(|reader| reader.arguments());
+        run.arguments = arguments.map(|arguments| cut(arguments.shown().to_string(), ARGUMENTS));
+        if let MadeBy::Slot { schedule, .. } = &mut run.made_by {
+            let key = |key| {
+                self.inner
+                    .scheduler
+                    .read(|timers| timers.get(key).map(|planned| planned.identity.key(&planned.timing)))
+            };
+            *schedule = of.and_then(key);
+        }
+        run
+    }
 }
 
 fn contains(run: &RunSnapshot, text: Option<&str>) -> bool {

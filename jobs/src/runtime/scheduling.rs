@@ -3,16 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
-use jobs_syntax::ScheduleText;
+use jobs_syntax::{Missed, ScheduleText, SyntaxError};
 
 use super::Jobs;
 use super::error::SubmitError;
 use super::submission::Submit;
-use crate::config::Sourced;
+use crate::config::{Settings, Sourced};
 use crate::error::{Place, Problem};
-use crate::registry::{self, Identity, Timing};
+use crate::job::options::SlotOptions;
+use crate::registry::{self, Identity, Resolved, Timing};
 use crate::schedule::{Schedule, ScheduleError};
-use crate::scheduler::timers::ScheduleKey;
+use crate::scheduler::planned::ScheduleKey;
 use crate::telemetry;
 
 impl Jobs {
@@ -30,13 +31,56 @@ impl Jobs {
     /// # }
     /// ```
     pub fn schedule<J: Submit>(&self, schedule: &str, job: J) -> Scheduling<J> {
-        Scheduling { jobs: self.clone(), when: When::Text(schedule.to_owned()), tz: None, key: None, job }
+        Scheduling {
+            jobs: self.clone(),
+            when: When::Text(schedule.to_owned()),
+            tz: None,
+            key: None,
+            jitter: None,
+            missed: None,
+            job,
+        }
     }
 
     /// Schedules a job whenever this much time has passed, start to start, the first time one interval from now.
     /// At least 10 ms. Nothing happens until it is awaited.
     pub fn every<J: Submit>(&self, interval: Duration, job: J) -> Scheduling<J> {
-        Scheduling { jobs: self.clone(), when: When::Every(interval), tz: None, key: None, job }
+        Scheduling {
+            jobs: self.clone(),
+            when: When::Every(interval),
+            tz: None,
+            key: None,
+            jitter: None,
+            missed: None,
+            job,
+        }
+    }
+
+    /// Schedules a job end to start: its first slot comes one delay from now, every other when so much time has passed
+    /// since the run of the slot before has ended, however it ended. So one of its runs is live at most. At least 10 ms.
+    /// Nothing happens until it is awaited.
+    ///
+    /// A slot that makes no run, since the job is paused, is followed by the next one delay later. Retries are a part of
+    /// their run: the delay begins after the last.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # async fn example(jobs: jobs::Jobs) -> Result<(), Box<dyn std::error::Error>> {
+    /// let poll = jobs::func("poll", || async { println!("polling, for as long as it takes") });
+    /// jobs.fixed_delay(Duration::from_secs(30), poll).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn fixed_delay<J: Submit>(&self, delay: Duration, job: J) -> Scheduling<J> {
+        Scheduling {
+            jobs: self.clone(),
+            when: When::Delay(delay),
+            tz: None,
+            key: None,
+            jitter: None,
+            missed: None,
+            job,
+        }
     }
 }
 
@@ -47,6 +91,8 @@ pub struct Scheduling<J> {
     when: When,
     tz: Option<Sourced<String>>,
     key: Option<String>,
+    jitter: Option<Duration>,
+    missed: Option<Sourced<String>>,
     job: J,
 }
 
@@ -54,6 +100,7 @@ pub struct Scheduling<J> {
 enum When {
     Text(String),
     Every(Duration),
+    Delay(Duration),
 }
 
 impl<J: Submit> Scheduling<J> {
@@ -74,58 +121,112 @@ impl<J: Submit> Scheduling<J> {
         self
     }
 
+    /// Lets every slot fire later than its time by a part of this, so that what is due at one time does not start at once.
+    /// The part is as good as random and always the same for a slot; a slot never fires after the time of the next. What is
+    /// shown, kept and given to the job is the time of the slot itself.
+    pub fn jitter(mut self, jitter: Duration) -> Self {
+        self.jitter = Some(jitter);
+        self
+    }
+
+    /// What becomes of slots that pass while the machine sleeps or when the clock is set forward: `skip`, `once`, `all`,
+    /// or one of the latter two with a window, `all within 6h`. Default: `skip`.
+    ///
+    /// `once` makes up for the last of them, `all` for every one, a thousand at most. The overlap policy of the job holds for
+    /// what is made up as for other slots: `all` is for jobs that buffer or allow.
+    /// [`JobContext::is_catch_up`](crate::JobContext::is_catch_up) tells the job.
+    #[track_caller]
+    pub fn missed(mut self, policy: impl Into<String>) -> Self {
+        self.missed = Some(Sourced { value: policy.into(), place: Place::caller() });
+        self
+    }
+
     /// Adds the schedule from code that is not async.
     ///
     /// # Errors
     ///
-    /// A mistake in the schedule, its zone or its key; a zone that has no effect; a name that the config does not have; a closure or a
+    /// A mistake in the schedule, its zone, its key or its policy for missed slots; a zone or a policy that has no effect; a name that the config does not have; a closure or a
     /// hand-written job whose name cannot be one or belongs to another job; an instance that has been shut down.
     pub fn blocking(self) -> Result<ScheduleHandle, SubmitError> {
-        let Self { jobs, when, tz, key, job } = self;
+        let Self { jobs, when, tz, key, jitter, missed, job } = self;
         let settings = &jobs.inner.settings;
         if let Some(key) = &key {
             jobs_syntax::check_schedule_key(key).map_err(|error| SubmitError::bad_name(error.render(key)))?;
         }
-        let zone = tz.as_ref().map(|tz| tz.value.as_str());
-        if let Some(zone) = zone {
-            // It must be one, also where nothing asks for it.
-            Schedule::parse("@daily").and_then(|any| any.in_zone(zone)).map_err(SubmitError::schedule)?;
+        if let Some(missed) = &missed
+            && let When::Delay(delay) = &when
+        {
+            return Err(refuse_missed(missed, *delay));
         }
-        // Nearly every text is no name, and this is the parser that remembers.
-        let parsed = match &when {
-            When::Every(interval) => Schedule::every(*interval).map_err(|error| (error, None)),
-            When::Text(text) => {
-                Schedule::parse(text).map_err(|error| (error, Some((text, ScheduleText::parse(text)))))
-            }
+        let parse = |missed: Sourced<String>| {
+            let text = missed.value;
+            let refused = |error: SyntaxError| Problem::new(error.render(&text)).at(missed.place);
+            Missed::parse(&text).map_err(|error| SubmitError::refused_schedule(refused(error)))
         };
-        let (timing, name) = match parsed {
-            Ok(schedule) => {
-                if let Some(tz) = &tz {
-                    refuse_unused_zone(&schedule, tz)?;
-                }
-                (registry::in_zone(Ok(schedule), zone, settings).map(Timing::At), None)
-            }
-            Err((_, Some((_, Ok(ScheduleText::Named(name)))))) => {
-                let Some(named) = settings.named.get(&*name) else {
-                    return Err(SubmitError::refused_schedule(registry::no_such_name(&name, settings)));
-                };
-                (registry::timing(named, zone, settings), Some(name))
-            }
-            Err((_, Some((text, Err(error))))) => (Err(ScheduleError::syntax(error, text)), None),
-            Err((error, _)) => (Err(error), None),
-        };
-        let timing = timing.map_err(SubmitError::schedule)?;
+        let missed = missed.map(parse).transpose()?;
+        let (timing, name) = timing_of(&when, tz.as_ref(), settings)?;
         let ix = jobs.register(&job.__who())?;
         let identity = Identity { name, key: key.map(String::into_boxed_str), args: "", repeat: 1 };
-        let key = jobs
-            .inner
-            .scheduler
-            .add(ix, timing, job.__template(), identity)
-            .ok_or_else(SubmitError::shut_down)?;
+        let options = SlotOptions { jitter, missed };
+        let resolved = Resolved { timing, template: job.__template(), identity, options };
+        let key = jobs.inner.scheduler.add(ix, resolved).ok_or_else(SubmitError::shut_down)?;
         let handle = ScheduleHandle { key, jobs };
         handle.warn_of_repeat();
         Ok(handle)
     }
+}
+
+/// When a schedule fires, and its name in the config where it has one.
+fn timing_of(
+    when: &When,
+    tz: Option<&Sourced<String>>,
+    settings: &Settings,
+) -> Result<(Timing, Option<Box<str>>), SubmitError> {
+    let zone = tz.map(|tz| tz.value.as_str());
+    if let Some(zone) = zone {
+        // It must be one, also where nothing asks for it.
+        Schedule::parse("@daily").and_then(|any| any.in_zone(zone)).map_err(SubmitError::schedule)?;
+    }
+    // Nearly every text is no name, and this is the parser that remembers.
+    let parsed = match when {
+        When::Every(interval) | When::Delay(interval) => {
+            Schedule::every(*interval).map_err(|error| (error, None))
+        }
+        When::Text(text) => {
+            Schedule::parse(text).map_err(|error| (error, Some((text, ScheduleText::parse(text)))))
+        }
+    };
+    let (timing, name) = match parsed {
+        Ok(schedule) => {
+            if let Some(tz) = tz {
+                refuse_unused_zone(&schedule, tz)?;
+            }
+            match when {
+                // What an interval must be, a delay must be.
+                When::Delay(delay) => (Ok(Timing::Delay(*delay)), None),
+                _ => (registry::in_zone(Ok(schedule), zone, settings).map(Timing::At), None),
+            }
+        }
+        Err((_, Some((_, Ok(ScheduleText::Named(name)))))) => {
+            let Some(named) = settings.named.get(&*name) else {
+                return Err(SubmitError::refused_schedule(registry::no_such_name(&name, settings)));
+            };
+            (registry::timing(named, zone, settings), Some(name))
+        }
+        Err((_, Some((text, Err(error))))) => (Err(ScheduleError::syntax(error, text)), None),
+        Err((error, _)) => (Err(error), None),
+    };
+    Ok((timing.map_err(SubmitError::schedule)?, name))
+}
+
+/// A delay that counts from the end of a run passes over nothing.
+fn refuse_missed(missed: &Sourced<String>, delay: Duration) -> SubmitError {
+    let problem = Problem::new(format!(
+        "the policy `{}` for missed slots has no effect: a fixed delay of `{}` has one slot at a time, and misses none",
+        missed.value.escape_debug(),
+        jobs_syntax::format_duration(delay)
+    ));
+    SubmitError::refused_schedule(problem.at(missed.place.clone()).help("leave it out, or use `every`"))
 }
 
 /// A zone beside a schedule that takes none is a mistake of the same line.

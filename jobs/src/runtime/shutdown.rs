@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Jobs, Phase, instances};
+use tokio::sync::watch;
+
+use super::{Jobs, Phase, instances, signals};
 use crate::hooks::{Event, ShutdownPhase};
-use crate::telemetry::{self, panics};
+use crate::telemetry;
 
 /// How long runs that were told to stop may take to notice. Async ones notice where they await, plain functions where
 /// they ask; one that never does cannot be stopped.
@@ -60,33 +62,74 @@ impl Jobs {
         self.ended().await
     }
 
-    /// Waits for Ctrl-C or SIGTERM and then for the [`shutdown`](Self::shutdown). A second signal drops at
-    /// once the async runs that still go on. Plain functions cannot be stopped: those that do not return within a second
-    /// are counted as still running, and a tokio runtime waits for them when it is dropped.
+    /// Waits for Ctrl-C or SIGTERM and then for the [`shutdown`](Self::shutdown).
+    ///
+    /// A second signal waits no longer: async runs that still go on are dropped at once. Plain functions cannot be stopped:
+    /// those that do not return within a second are counted as still running, and a tokio runtime waits for them when it is
+    /// dropped. A third signal ends the process on the spot, with the status that a shell gives for the signal (130 or
+    /// 143), whatever still runs.
     pub async fn run_until_signal(&self) -> ShutdownReport {
         self.shutdown_signal().await;
         self.begin_shutdown();
-        tokio::select! {
-            report = self.ended() => report,
-            () = signal() => {
-                self.inner.cut_off.notify_one();
-                self.ended().await
-            }
-        }
+        self.ended().await
     }
 
     /// Completes on Ctrl-C or SIGTERM, or when the [`shutdown`](Self::shutdown) has begun: for
     /// `axum::serve(…).with_graceful_shutdown(…)` and the like. It ends nothing itself; call `shutdown` after.
+    ///
+    /// It listens from the call on, for the second and the third signal as well, which do what they do in
+    /// [`run_until_signal`](Self::run_until_signal).
     pub fn shutdown_signal(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut phase = self.inner.phase.subscribe();
-        // Also for a caller outside of the runtime.
-        let entered = self.inner.runtime.enter();
-        let signal = signal();
-        drop(entered);
+        let mut signals = self.signals();
+        #[cfg(feature = "web")]
+        let leaving = self.inner.leaving.clone();
         async move {
+            let signal = async {
+                match &mut signals {
+                    Some(signals) => drop(signals.wait_for(|count| *count > 0).await),
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = signal => {}
                 _ = phase.wait_for(|phase| matches!(phase, Phase::ShuttingDown | Phase::Ended(_))) => {}
+            }
+            #[cfg(feature = "web")]
+            leaving.send_replace(true);
+        }
+    }
+
+    /// The count of signals since this instance was first asked for it. From then on it heeds them.
+    fn signals(&self) -> Option<watch::Receiver<u32>> {
+        let listen = || {
+            let signals = signals::listen()?;
+            let (jobs, counted) = (self.clone(), signals.clone());
+            self.inner.runtime.spawn(async move { jobs.heed(counted).await });
+            Some(signals)
+        };
+        self.inner.signals.get_or_init(listen).clone()
+    }
+
+    /// Waits no longer for what runs when a signal is not the first, or comes during a shutdown.
+    async fn heed(&self, mut signals: watch::Receiver<u32>) {
+        let mut phase = self.inner.phase.subscribe();
+        loop {
+            let ending = match &*phase.borrow_and_update() {
+                Phase::Starting | Phase::Running => false,
+                Phase::ShuttingDown => true,
+                Phase::Ended(_) => return,
+            };
+            tokio::select! {
+                // The shutdown that a signal begins comes after it.
+                biased;
+                Ok(()) = signals.changed() => {
+                    let count = *signals.borrow_and_update();
+                    if count > 1 || (count > 0 && ending) {
+                        self.inner.cut_off.notify_one();
+                    }
+                }
+                _ = phase.changed() => {}
             }
         }
     }
@@ -193,36 +236,5 @@ impl Drop for Keeper {
         let interrupted = pool.executing(true);
         let still_running = pool.executing(false) - interrupted;
         jobs.end(ShutdownReport { interrupted, still_running, lost: pool.drain() });
-    }
-}
-
-/// Ctrl-C, or SIGTERM where there is such a thing. It is listened for from the call on, not from the first poll.
-#[cfg(unix)]
-fn signal() -> impl Future<Output = ()> + Send {
-    use tokio::signal::unix::{SignalKind, signal};
-    // Without I/O in the runtime it panics.
-    let listen = |kind| {
-        let listening = panics::catch(|| signal(kind));
-        let listening = listening.unwrap_or_else(|panic| Err(std::io::Error::other(panic.message)));
-        listening.inspect_err(telemetry::no_signals).ok()
-    };
-    let (interrupt, terminate) = (listen(SignalKind::interrupt()), listen(SignalKind::terminate()));
-    async move {
-        let received = async |signal: Option<tokio::signal::unix::Signal>| match signal {
-            Some(mut signal) => drop(signal.recv().await),
-            None => std::future::pending().await,
-        };
-        tokio::select! {
-            () = received(interrupt) => {}
-            () = received(terminate) => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-async fn signal() {
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        telemetry::no_signals(&error);
-        std::future::pending::<()>().await;
     }
 }

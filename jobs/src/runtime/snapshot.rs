@@ -11,7 +11,8 @@ use super::Jobs;
 use crate::clock::{Reading, Timestamp};
 use crate::job::run::{Outcome, RunId};
 use crate::registry::Timing;
-use crate::scheduler::timers::{Planned, Timers};
+use crate::scheduler::planned::Planned;
+use crate::scheduler::timers::Timers;
 use crate::store::memory::{JobIx, JobState, Previous};
 
 /// What every job is doing, at one moment: made by [`Jobs::snapshot`]. `Display` writes it as a table, with times
@@ -55,6 +56,8 @@ pub struct JobSnapshot {
     pub enabled: bool,
     /// Whether it is paused.
     pub paused: bool,
+    /// Since when it is paused; none where it is not.
+    pub paused_since: Option<DateTime<Utc>>,
     /// What it is doing.
     pub status: JobStatus,
     /// How many of its runs execute.
@@ -133,15 +136,21 @@ pub struct ScheduleSnapshot {
     pub previous: Option<DateTime<Utc>>,
     /// The next slot; none where the schedule is off, its job is not enabled, or no slot is left.
     pub next: Option<DateTime<Utc>>,
-    /// How many slots made a run.
-    pub ran: u32,
+    /// By how much later than its time a slot may fire; none where it fires at its time.
+    pub jitter: Option<Duration>,
+    /// What becomes of slots that are missed, as `missed` has it: `skip`, `all within 6h`.
+    pub missed_policy: String,
+    /// How many slots made a run, those that were made up for among them.
+    pub ran: u64,
+    /// How many of these were missed first, and made up for.
+    pub caught_up: u64,
     /// How many slots the overlap policy dropped, since a run before was not done.
-    pub skipped: u32,
+    pub skipped: u64,
     /// How many slots passed while the machine slept or when the clock was set forward, and were not made up for.
     /// Over a sleep of more than a year, of a schedule that leaves out days, it is at least so many.
-    pub missed: u32,
+    pub missed: u64,
     /// How many slots passed while the job was paused. Those of a job that is not enabled do not come at all.
-    pub paused: u32,
+    pub paused: u64,
 }
 
 /// A run that has ended.
@@ -233,6 +242,7 @@ fn schedule_snapshot(planned: &Planned, now: Reading) -> ScheduleSnapshot {
             (name.unwrap_or("off").to_owned(), format!("off (switched off at {place})"), None)
         }
     };
+    let tally = planned.ledger.tally();
     ScheduleSnapshot {
         key: planned.identity.key(&planned.timing),
         name: name.map(str::to_owned),
@@ -241,10 +251,13 @@ fn schedule_snapshot(planned: &Planned, now: Reading) -> ScheduleSnapshot {
         zone,
         previous: planned.last_slot().map(Timestamp::to_chrono),
         next: planned.next_slot(now).map(Timestamp::to_chrono),
-        ran: planned.tally.ran,
-        skipped: planned.tally.skipped,
-        missed: planned.tally.missed,
-        paused: planned.tally.paused,
+        jitter: planned.jitter(),
+        missed_policy: planned.missed_policy().to_string(),
+        ran: tally.ran.saturating_add(tally.caught_up),
+        caught_up: tally.caught_up,
+        skipped: tally.skipped,
+        missed: tally.missed,
+        paused: tally.paused,
     }
 }
 
@@ -262,7 +275,7 @@ fn job_snapshot(job: &JobState, schedules: Vec<ScheduleSnapshot>) -> JobSnapshot
         .iter()
         .filter_map(|schedule| schedule.next)
         .min()
-        .filter(|_| !job.paused && job.info.enabled);
+        .filter(|_| job.paused_since.is_none() && job.info.enabled);
     JobSnapshot {
         name: job.info.name.to_string(),
         aliases: descriptor
@@ -277,7 +290,8 @@ fn job_snapshot(job: &JobState, schedules: Vec<ScheduleSnapshot>) -> JobSnapshot
             line: descriptor.line,
         }),
         enabled: job.info.enabled,
-        paused: job.paused,
+        paused: job.paused_since.is_some(),
+        paused_since: job.paused_since.map(Timestamp::to_chrono),
         status,
         running: job.running as usize,
         queued: job.available as usize,
@@ -374,7 +388,7 @@ fn short(schedule: &ScheduleSnapshot) -> String {
 }
 
 /// A duration with as many digits as a reader cares for; none where there is none to speak of.
-fn rounded(duration: Duration) -> Option<String> {
+pub(super) fn rounded(duration: Duration) -> Option<String> {
     let exact = match duration {
         short if short < Duration::from_secs(1) => Duration::from_millis(short.as_millis() as u64),
         _ => Duration::from_secs(duration.as_secs()),

@@ -133,8 +133,11 @@ fn assemble(
         scheduler,
         runtime,
         phase: watch::Sender::new(Phase::Starting),
+        #[cfg(feature = "web")]
+        leaving: watch::Sender::new(false),
         shut_down_at: OnceLock::new(),
         scheduler_task: OnceLock::new(),
+        signals: OnceLock::new(),
         cut_off: Notify::new(),
         #[cfg(feature = "testing")]
         held: std::sync::Mutex::default(),
@@ -171,7 +174,13 @@ impl Jobs {
                 scheduler.delay(run, Delay::For(wait));
             }
         };
-        inner.pool.open(surroundings, Box::new(release_after), Box::new(spawn));
+        let scheduler = Arc::downgrade(&inner.scheduler);
+        let run_ended = move |schedule| {
+            if let Some(scheduler) = scheduler.upgrade() {
+                scheduler.run_ended(schedule);
+            }
+        };
+        inner.pool.open(surroundings, Box::new(release_after), Box::new(run_ended), Box::new(spawn));
         let scheduler = Arc::clone(&inner.scheduler);
         let task = supervise(&inner.runtime, &inner.tasks, "scheduler", move || {
             let scheduler = Arc::clone(&scheduler);
@@ -212,7 +221,7 @@ impl Jobs {
         let mut begun = Vec::new();
         for (ix, mut job) in registered {
             for resolved in std::mem::take(&mut job.schedules) {
-                self.inner.scheduler.add(ix, resolved.timing, resolved.template, resolved.identity);
+                self.inner.scheduler.add(ix, resolved);
             }
             if let Some(Startup { blocking: false, order }) = job.startup {
                 begun.push((order, job.descriptor.name, ix, job));

@@ -57,6 +57,14 @@ fn wildcard(civil: &Civil, zone: &Zone, after: Instant) -> Option<Instant> {
     Some(wall_time - span.offset)
 }
 
+/// Whether a fire time of a fixed-time schedule is the end of the gap that has swallowed its wall-clock time.
+pub(super) fn is_shifted(civil: &Civil, zone: &Zone, at: Instant) -> bool {
+    civil.spec().is_fixed_time() && {
+        let span = zone.span_at(at);
+        at == span.start && civil.next_after(span.wall_start() - 1) != Some(span.wall_start())
+    }
+}
+
 /// Days that are looked at one by one to count the fire times of a long time.
 const DAYS_COUNTED: usize = 400;
 

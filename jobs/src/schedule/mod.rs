@@ -234,6 +234,21 @@ impl Schedule {
         }
     }
 
+    /// Whether a fire time is the end of a gap that a clock change left where its time on the wall should have been.
+    pub(crate) fn is_shifted(&self, at: DateTime<Utc>) -> bool {
+        match (&self.inner.plan, &self.inner.zone) {
+            (Plan::Cron(civil), Some(zone)) => instants::is_shifted(civil, zone, at.timestamp()),
+            _ => false,
+        }
+    }
+
+    /// What the wall clock that it is read on is ahead of UTC at an instant, in seconds.
+    #[cfg(feature = "web")]
+    pub(crate) fn offset_at(&self, at: DateTime<Utc>) -> i32 {
+        let zone = self.inner.zone.as_ref().unwrap_or(&UTC);
+        i32::try_from(zone.span_at(at.timestamp()).offset).unwrap_or(0)
+    }
+
     /// The schedule in plain English, with its zone if it has been given one:
     /// `every 15 minutes from 9:00 to 17:45, Monday to Friday (Europe/Oslo)`.
     #[must_use]

@@ -1,8 +1,14 @@
 //! When: which slots have come, and when the next will.
 //!
-//! [`timers`] is the plan, as plain functions of what is armed and of the time; [`task`] is the one task that
-//! sleeps until the plan wants to be looked at and hands what has come to the pool.
+//! [`timers`] is the plan, as plain functions of what is armed and of the time, with a [`planned`] for every schedule;
+//! [`task`] is the one task that sleeps until the plan wants to be looked at and hands what has come to the pool.
 
+mod history;
+mod jitter;
+pub(crate) mod ledger;
+mod missed;
+pub(crate) mod planned;
 pub(crate) mod task;
+mod ticks;
 pub(crate) mod timers;
 mod wheel;

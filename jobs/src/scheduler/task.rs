@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 
-use super::timers::{Come, Delay, ScheduleKey, Timers};
-use crate::clock::Clock;
-use crate::hooks::bus::Telling;
+use super::ledger::Cause;
+use super::planned::ScheduleKey;
+use super::timers::{Come, Delay, Timers};
+use crate::clock::{Clock, Reading, Shift};
 use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent};
-use crate::job::body::Template;
-use crate::pool::Pool;
-use crate::registry::{Identity, Timing};
+use crate::pool::{Pool, SlotFate};
+use crate::registry::Resolved;
 use crate::store::memory::{JobIx, RunKey};
 use crate::telemetry;
 
@@ -32,7 +32,7 @@ pub(crate) struct Scheduler {
 
 impl Scheduler {
     pub(crate) fn new(clock: Arc<Clock>, pool: Arc<Pool>, hooks: Arc<Hooks>) -> Self {
-        let timers = Mutex::new(Timers::new(clock.now()));
+        let timers = Mutex::new(Timers::new(clock.now(), clock.entropy()));
         Self {
             timers,
             earlier: Notify::new(),
@@ -50,26 +50,23 @@ impl Scheduler {
     }
 
     /// Adds a schedule, which fires from now on where its job is enabled; none when the instance is shutting down.
-    pub(crate) fn add(
-        &self,
-        job: JobIx,
-        timing: Timing,
-        template: Template,
-        identity: Identity,
-    ) -> Option<ScheduleKey> {
+    pub(crate) fn add(&self, job: JobIx, schedule: Resolved) -> Option<ScheduleKey> {
         let now = self.clock.now();
         // That does not change while the program runs.
         let enabled = self.pool.read(|memory| memory.job(job).info.enabled);
-        let telling = self.hooks.bus.telling();
+        let bus = &self.hooks.bus;
+        let name = bus.is_heard().then(|| self.name_of(job));
         let mut timers = self.lock();
-        let (key, wake) = timers.add(job, timing, template, identity, enabled, now)?;
-        if telling.is_heard()
+        let (key, wake) = timers.add(job, schedule, enabled, now)?;
+        if let Some(job) = name
             && let Some(planned) = timers.get(key)
         {
+            let at = now.wall.to_chrono();
             let schedule = planned.identity.key(&planned.timing);
-            self.tell(&telling, job, schedule, ScheduleChange::Added);
+            bus.put(|| Event::Schedule(ScheduleEvent { at, job, schedule, what: ScheduleChange::Added }));
         }
         self.sweep_if_crowded(timers);
+        bus.wake();
         if wake {
             self.earlier.notify_one();
         }
@@ -87,9 +84,17 @@ impl Scheduler {
         }
     }
 
+    /// A run has ended that a schedule waits for, whose next slot is counted from there.
+    pub(crate) fn run_ended(&self, key: ScheduleKey) {
+        let now = self.clock.now();
+        if self.lock().run_ended(key, now) {
+            self.earlier.notify_one();
+        }
+    }
+
     fn sweep_if_crowded(&self, mut timers: MutexGuard<'_, Timers>) {
         if timers.is_crowded() {
-            self.pool.read(|memory| timers.sweep(|run| memory.due(run).is_some()));
+            self.pool.read_inside(|memory| timers.sweep(|run| memory.due(run).is_some()));
         }
     }
 
@@ -99,20 +104,21 @@ impl Scheduler {
             let mut timers = self.lock();
             keys.iter().filter_map(|key| timers.remove(*key)).collect()
         };
-        let telling = self.hooks.bus.telling();
-        if telling.is_heard() {
+        let bus = &self.hooks.bus;
+        if bus.is_heard() {
+            let at = self.clock.now().wall.to_chrono();
             for planned in &removed {
-                let schedule = planned.identity.key(&planned.timing);
-                self.tell(&telling, planned.job, schedule, ScheduleChange::Removed);
+                let (job, schedule) = (self.name_of(planned.job), planned.identity.key(&planned.timing));
+                bus.tell(|| {
+                    Event::Schedule(ScheduleEvent { at, job, schedule, what: ScheduleChange::Removed })
+                });
             }
         }
         removed.len()
     }
 
-    fn tell(&self, telling: &Telling<'_>, job: JobIx, schedule: String, what: ScheduleChange) {
-        let at = self.clock.now().wall.to_chrono();
-        let job = self.pool.read(|memory| memory.job(job).info.name.to_string());
-        telling.put(|| Event::Schedule(ScheduleEvent { at, job, schedule, what }));
+    fn name_of(&self, job: JobIx) -> String {
+        self.pool.read(|memory| memory.job(job).info.name.to_string())
     }
 
     /// Fires nothing any more.
@@ -127,6 +133,13 @@ impl Scheduler {
         self.killed.store(true, Ordering::SeqCst);
     }
 
+    #[cfg(feature = "testing")]
+    fn die_if_killed(&self, works: bool) {
+        if works && self.killed.swap(false, Ordering::SeqCst) {
+            panic!("a test has killed the scheduler");
+        }
+    }
+
     /// Reads the plan. Keep it short.
     pub(crate) fn read<R>(&self, f: impl FnOnce(&Timers) -> R) -> R {
         f(&self.lock())
@@ -136,7 +149,7 @@ impl Scheduler {
     pub(crate) async fn run(&self) {
         let mut come = Come::default();
         let mut fates = Vec::new();
-        self.lock().rearm();
+        self.lock().rearm(self.clock.now());
         loop {
             let (now, shift) = self.clock.look();
             if let Some(shift) = shift {
@@ -147,26 +160,34 @@ impl Scheduler {
                     suspended: shift.suspended,
                 });
             }
+            let cause = match shift {
+                Some(Shift { suspended: true, .. }) => Cause::Suspended,
+                Some(_) => Cause::ClockSet,
+                None => Cause::Stalled,
+            };
             self.lock().take_due(now, &mut come);
             #[cfg(feature = "testing")]
-            let works = !come.firings.is_empty() || !come.releases.is_empty();
-            if !come.firings.is_empty() {
-                self.pool.fire(&mut come.firings, now, &mut fates);
-            }
+            let releases = !come.releases.is_empty();
+            self.fire(now, &mut come, &mut fates);
             self.pool.release(&mut come.releases);
             #[cfg(feature = "testing")]
-            if works && self.killed.swap(false, Ordering::SeqCst) {
-                panic!("a test has killed the scheduler");
-            }
-            let missed = {
-                let mut timers = self.lock();
-                timers.tally(&mut come, &mut fates);
-                timers.plan(now, &mut come)
-            };
-            if missed.slots > 0 {
-                telemetry::missed(missed.schedules, missed.slots);
+            self.die_if_killed(releases);
+            let missed = self.lock().plan(now, cause, &mut come);
+            // Those that are made up for.
+            self.fire(now, &mut come, &mut fates);
+            if missed.slots + missed.made_up > 0 {
+                telemetry::missed(missed.schedules, missed.slots, missed.made_up);
             }
             self.sleep().await;
+        }
+    }
+
+    fn fire(&self, now: Reading, come: &mut Come, fates: &mut Vec<SlotFate>) {
+        if !come.firings.is_empty() {
+            self.pool.fire(&mut come.firings, now, fates);
+            #[cfg(feature = "testing")]
+            self.die_if_killed(true);
+            self.lock().tally(now, come, fates);
         }
     }
 

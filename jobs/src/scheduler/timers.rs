@@ -6,9 +6,9 @@
 //!
 //! **A slot is never fired twice, and never early.** The next slot is computed from the nominal time of the last, not
 //! from the time at which it was fired. When the clock is set back, a schedule goes on at once, and passes over the
-//! slots that it has been through ([`History`]). Slots that were only missed come again.
+//! slots that it has been through ([`history`](super::history)). Slots that were only missed come again.
 //!
-//! **Late or missed.** A slot that is noticed up to [`LATE`] after its time is late and fires all the same: a short
+//! **Late or missed.** A slot that is noticed up to [`LATE`](crate::job::slot::LATE) after its time is late and fires all the same: a short
 //! stall loses nothing. One that is noticed later was missed: the machine slept or the clock was set forward. Then, of
 //! all slots of the schedule that have come, the last fires if it is only late, and the others are missed, however
 //! late they are: a schedule of seconds must not fire sixty times at once when a laptop is opened. On memory, missed
@@ -27,62 +27,26 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::time::Duration;
 
+use super::jitter;
+use super::ledger::{Cause, Fate, Keep};
+use super::planned::{Due, Planned, ScheduleKey};
+use super::ticks::{elapsed_of, elapsed_tick, elapsed_tick_now, wall_of, wall_tick, wall_tick_now};
 use super::wheel::{Timer, Wheel};
 use crate::clock::{Elapsed, Reading, Timestamp};
-use crate::job::body::{Body, Template};
+use crate::job::body::Body;
+use crate::job::slot::Slot;
 use crate::pool::{Firing, SlotFate};
-use crate::registry::{Identity, Timing};
-use crate::schedule::Schedule;
-use crate::store::memory::{JobIx, RunKey};
-use crate::store::slab::{Key, Slab};
-
-/// How late a slot may be noticed and still fire. A loaded machine is late by milliseconds; a suspension or a step
-/// of the clock by minutes. (Quartz's misfire threshold is the same minute.)
-pub(crate) const LATE: Duration = Duration::from_secs(60);
-
-/// The place of a schedule.
-pub(crate) type ScheduleKey = Key;
-
-/// A schedule in force.
-pub(crate) struct Planned {
-    pub(crate) job: JobIx,
-    pub(crate) timing: Timing,
-    pub(crate) template: Template,
-    pub(crate) identity: Identity,
-    next: Option<Due>,
-    /// The next slot has been given out already, and only the one after has not been planned yet.
-    given_out: bool,
-    /// The last slot that came, whatever became of it.
-    last: Option<Timestamp>,
-    /// From where on every slot up to the last has come.
-    first: Option<Timestamp>,
-    /// The slots that came before those.
-    history: History,
-    pub(crate) tally: Tally,
-}
-
-/// What became of the slots of a schedule so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    pub(crate) ran: u32,
-    pub(crate) skipped: u32,
-    /// At least so many: [`Schedule::count`] does not go through years day by day.
-    pub(crate) missed: u32,
-    pub(crate) paused: u32,
-}
+use crate::registry::{Identity, Resolved, Timing};
+use crate::store::memory::{JobIx, Occasion, RunKey};
+use crate::store::slab::Slab;
 
 /// What one look at the plan found missed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Missed {
+pub(crate) struct MissedCount {
     pub(crate) schedules: usize,
+    /// Those that are not made up for.
     pub(crate) slots: u64,
-}
-
-/// When a schedule's next slot comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Due {
-    Wall(Timestamp),
-    Elapsed(Elapsed),
+    pub(crate) made_up: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,12 +68,26 @@ pub(crate) enum Delay {
 #[derive(Default)]
 pub(crate) struct Come {
     pub(crate) firings: Vec<Firing>,
-    /// The schedule of each firing, in the same order.
-    pub(crate) schedules: Vec<ScheduleKey>,
+    /// The schedule and the slot of each firing, in the same order.
+    given: Vec<(ScheduleKey, Slot)>,
     pub(crate) releases: Vec<RunKey>,
     /// Every schedule whose timer has come, to be armed for its next slot.
     planned: Vec<ScheduleKey>,
     due: Vec<Timer<Token>>,
+}
+
+impl Come {
+    fn give(&mut self, key: ScheduleKey, planned: &Planned, slot: Slot) {
+        // What follows the run of a fixed delay is counted from its end.
+        let is_awaited = planned.timing.delay().is_some();
+        let body = Body::Template(planned.template.clone());
+        self.firings.push(Firing {
+            job: planned.job,
+            occasion: Occasion { slot, schedule: Some(key), is_awaited },
+            body,
+        });
+        self.given.push((key, slot));
+    }
 }
 
 pub(crate) struct Timers {
@@ -123,6 +101,9 @@ pub(crate) struct Timers {
     sleeps_until: Option<Elapsed>,
     /// When that task has to have looked at the plan again.
     wanted_at: Elapsed,
+    keep: Keep,
+    /// Makes the jitter of every schedule its own.
+    seed: u64,
     /// When so many timers are armed, those that no longer count are swept out.
     sweep_at: usize,
     closed: bool,
@@ -132,7 +113,8 @@ pub(crate) struct Timers {
 const FIRST_SWEEP: usize = 1024;
 
 impl Timers {
-    pub(crate) fn new(now: Reading) -> Self {
+    /// An empty plan, whose jitter `entropy` tells from that of others.
+    pub(crate) fn new(now: Reading, entropy: u64) -> Self {
         Self {
             wall: Wheel::new(wall_tick_now(now.wall)),
             elapsed: Wheel::new(elapsed_tick_now(now.elapsed)),
@@ -141,6 +123,8 @@ impl Timers {
             hasher: RandomState::new(),
             sleeps_until: Some(Elapsed::ZERO),
             wanted_at: now.elapsed,
+            keep: Keep::DEFAULT,
+            seed: entropy,
             sweep_at: FIRST_SWEEP,
             closed: false,
         }
@@ -148,41 +132,27 @@ impl Timers {
 
     // Arming. Each answers whether the scheduler's task has to be woken for it.
 
-    /// Arms a schedule: its first slot is the first after now, of an interval one full interval from now. One
+    /// Arms a schedule: its first slot is the first after now, of an interval one full interval from now, of a fixed delay
+    /// one delay. One
     /// whose key its job has already gets the next number. One that is off, or whose job is not
     /// enabled, is kept and never armed. None when the plan is closed.
     pub(crate) fn add(
         &mut self,
         job: JobIx,
-        timing: Timing,
-        template: Template,
-        mut identity: Identity,
+        mut schedule: Resolved,
         enabled: bool,
         now: Reading,
     ) -> Option<(ScheduleKey, bool)> {
         if self.closed {
             return None;
         }
-        let hash = self.hash_of(job, &identity, &timing);
+        let hash = self.hash_of(job, &schedule.identity, &schedule.timing);
         let highest = self.repeats.entry(hash).or_insert(0);
         *highest += 1;
-        identity.repeat = *highest;
-        let next = timing.schedule().filter(|_| enabled).and_then(|schedule| match schedule.interval() {
-            Some(interval) => Some(Due::Elapsed(now.elapsed.saturating_add(interval))),
-            None => next_wall(schedule, now.wall).map(Due::Wall),
-        });
-        let planned = Planned {
-            job,
-            timing,
-            template,
-            identity,
-            next,
-            given_out: false,
-            last: None,
-            first: None,
-            history: History::default(),
-            tally: Tally::default(),
-        };
+        schedule.identity.repeat = *highest;
+        self.seed = jitter::mix(self.seed);
+        let planned = Planned::new(job, schedule, self.seed, enabled, now);
+        let next = planned.due();
         let key = self.schedules.insert(planned);
         let wake = next.is_some_and(|due| self.arm(Token::Schedule(key), due, now));
         Some((key, wake))
@@ -234,6 +204,10 @@ impl Timers {
     /// Fires nothing any more.
     pub(crate) fn close(&mut self) {
         self.closed = true;
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Whether so many timers are armed that those of removed schedules and cancelled runs should be swept out.
@@ -298,63 +272,76 @@ impl Timers {
     fn slot_of(&mut self, key: ScheduleKey, now: Reading, come: &mut Come) {
         let Some(planned) = self.schedules.get_mut(key) else { return };
         come.planned.push(key);
-        let Some((slot, late)) = planned.slot_come(now) else { return };
-        // One that was given out already is that of a task that died before it had planned the next.
-        if late > LATE || planned.given_out {
-            return;
+        if let Some(slot) = planned.take(now) {
+            come.give(key, planned, slot);
         }
-        planned.given_out = true;
-        planned.last = Some(slot);
-        planned.first.get_or_insert(slot);
-        come.firings.push(Firing { job: planned.job, slot, body: Body::Template(planned.template.clone()) });
-        come.schedules.push(key);
     }
 
-    /// Arms every schedule that has come for the slot after, and says what was missed. A slot that has come as well
-    /// is due at once.
-    pub(crate) fn plan(&mut self, now: Reading, come: &mut Come) -> Missed {
-        let mut missed = Missed::default();
-        for key in come.planned.drain(..) {
+    /// Arms every schedule that has come for the slot after, and says what was missed, by which `cause`. What is made up for
+    /// is given out. A slot that has come as well is due at once.
+    pub(crate) fn plan(&mut self, now: Reading, cause: Cause, come: &mut Come) -> MissedCount {
+        let mut missed = MissedCount::default();
+        for key in std::mem::take(&mut come.planned) {
             let Some(planned) = self.schedules.get_mut(key) else { continue };
-            if planned.given_out {
-                planned.next = planned.next.and_then(|due| planned.after(due));
-                planned.given_out = false;
-            } else if planned.slot_come(now).is_some_and(|(_, late)| late > LATE) {
-                missed.schedules += 1;
-                missed.slots += planned.skip_missed(now);
+            if planned.timing.delay().is_some() {
+                // It is armed by the end of its run.
+                continue;
             }
-            if let Some(due) = planned.next {
-                let (wheel, tick) = match due {
-                    Due::Wall(at) => (&mut self.wall, wall_tick(at)),
-                    Due::Elapsed(at) => (&mut self.elapsed, elapsed_tick(at)),
-                };
-                wheel.insert(tick, Token::Schedule(key));
+            if planned.is_given_out() {
+                planned.go_on();
+            } else if planned.is_missed(now) {
+                let passed = planned.pass_missed(now, cause, self.keep);
+                missed.schedules += usize::from(passed.missed > 0);
+                missed.slots = missed.slots.saturating_add(passed.missed);
+                missed.made_up += passed.made_up.len() as u64;
+                passed.made_up.into_iter().for_each(|slot| come.give(key, planned, slot));
+            }
+            match planned.due() {
+                Some(Due::Wall(at)) => self.wall.insert(wall_tick(at), Token::Schedule(key)),
+                Some(Due::Elapsed(at)) => self.elapsed.insert(elapsed_tick(at), Token::Schedule(key)),
+                None => {}
             }
         }
         missed
     }
 
+    /// The run of a slot has ended, and the next slot of its schedule is counted from there. Answers whether the
+    /// scheduler's task has to be woken for it.
+    pub(crate) fn run_ended(&mut self, key: ScheduleKey, now: Reading) -> bool {
+        let Some(planned) = self.schedules.get_mut(key) else { return false };
+        match planned.wait_anew(now) {
+            Some(due) if !self.closed => self.arm(Token::Schedule(key), due, now),
+            _ => false,
+        }
+    }
+
     /// Enters what became of the slots that [`take_due`](Self::take_due) gave out.
-    pub(crate) fn tally(&mut self, come: &mut Come, fates: &mut Vec<SlotFate>) {
-        for (key, fate) in come.schedules.drain(..).zip(fates.drain(..)) {
+    pub(crate) fn tally(&mut self, now: Reading, come: &mut Come, fates: &mut Vec<SlotFate>) {
+        for ((key, slot), fate) in come.given.drain(..).zip(fates.drain(..)) {
             let Some(planned) = self.schedules.get_mut(key) else { continue };
-            let tally = &mut planned.tally;
-            match fate {
-                SlotFate::Ran => tally.ran += 1,
-                SlotFate::Skipped => tally.skipped += 1,
-                SlotFate::Paused => tally.paused += 1,
-                SlotFate::Closed => {}
+            let ledger_fate = match fate {
+                SlotFate::Ran => Fate::Ran,
+                SlotFate::Skipped => Fate::Skipped,
+                SlotFate::Paused => Fate::Paused,
+                SlotFate::Closed => Fate::ShutDown,
+            };
+            planned.enter(slot, ledger_fate, now.wall, self.keep);
+            if fate != SlotFate::Ran
+                && let Some(due) = planned.wait_anew(now)
+            {
+                self.arm(Token::Schedule(key), due, now);
             }
         }
     }
 
     /// Arms every schedule anew: a task that died may have had some in its hands.
-    pub(crate) fn rearm(&mut self) {
+    pub(crate) fn rearm(&mut self, now: Reading) {
         for wheel in [&mut self.wall, &mut self.elapsed] {
             wheel.retain(|token| matches!(token, Token::Run(_)));
         }
-        for (key, planned) in self.schedules.iter() {
-            match planned.next {
+        for (key, planned) in self.schedules.iter_mut() {
+            planned.recover(now, self.keep);
+            match planned.due() {
                 Some(Due::Wall(at)) => self.wall.insert(wall_tick(at), Token::Schedule(key)),
                 Some(Due::Elapsed(at)) => self.elapsed.insert(elapsed_tick(at), Token::Schedule(key)),
                 None => {}
@@ -393,210 +380,11 @@ impl Timers {
             };
             let Some(planned) = self.schedules.get_mut(key) else { continue };
             planned.set_back(now.wall);
-            if let Some(Due::Wall(at)) = planned.next {
+            if let Some(Due::Wall(at)) = planned.due() {
                 self.wall.insert(wall_tick(at), timer.token);
             }
         }
     }
-}
-
-impl Planned {
-    /// The instant of the next slot, as the clock stands now.
-    pub(crate) fn next_slot(&self, now: Reading) -> Option<Timestamp> {
-        Some(match self.next? {
-            Due::Wall(at) => at,
-            Due::Elapsed(at) => now.wall.saturating_add(at.since(now.elapsed)),
-        })
-    }
-
-    /// The slot that has come, if one has, and how late it is noticed.
-    fn slot_come(&self, now: Reading) -> Option<(Timestamp, Duration)> {
-        match self.next? {
-            Due::Wall(slot) if slot <= now.wall => Some((slot, now.wall.since(slot))),
-            Due::Elapsed(at) if at <= now.elapsed => {
-                let late = now.elapsed.since(at);
-                Some((now.wall.saturating_sub(late), late))
-            }
-            _ => None,
-        }
-    }
-
-    /// The last slot that came, whatever became of it.
-    pub(crate) fn last_slot(&self) -> Option<Timestamp> {
-        self.last
-    }
-
-    /// What follows a slot.
-    fn after(&self, due: Due) -> Option<Due> {
-        match due {
-            Due::Wall(slot) => self.next_wall(slot).map(Due::Wall),
-            Due::Elapsed(at) => {
-                let interval = self.timing.schedule()?.interval()?;
-                Some(Due::Elapsed(at.saturating_add(interval)))
-            }
-        }
-    }
-
-    /// The first slot after `from` that has not come already.
-    fn next_wall(&self, from: Timestamp) -> Option<Timestamp> {
-        let schedule = self.timing.schedule()?;
-        let mut next = next_wall(schedule, from)?;
-        while let Some(end) = self.history.end_of_span_at(next) {
-            next = next_wall(schedule, end)?;
-        }
-        Some(next)
-    }
-
-    /// Whether no slot comes between the time and the slot.
-    fn reaches(&self, slot: Timestamp, from: Timestamp) -> bool {
-        let next = self.timing.schedule().and_then(|schedule| next_wall(schedule, from));
-        next.is_some_and(|next| slot <= next)
-    }
-
-    /// The next slot does not follow the last: what lies between has not come.
-    fn leave_gap(&mut self) {
-        if let Some((first, last)) = self.first.take().zip(self.last) {
-            self.history.add(first, last);
-        }
-    }
-
-    /// Passes over the slots that have come, of which the first was noticed too late, up to the last one if that is
-    /// only late. Says how many were missed.
-    fn skip_missed(&mut self, now: Reading) -> u64 {
-        let Some(schedule) = self.timing.schedule() else { return 0 };
-        let (come, last_is_late) = match self.next {
-            Some(Due::Elapsed(first)) => {
-                let Some(interval) = schedule.interval() else { return 0 };
-                let behind = now.elapsed.since(first);
-                let (behind, step) = (nanos(behind), nanos(interval));
-                let last = first.saturating_add(Duration::from_nanos(behind - behind % step));
-                let last_is_late = now.elapsed.since(last) <= LATE;
-                let next = if last_is_late { last } else { last.saturating_add(interval) };
-                self.next = Some(Due::Elapsed(next));
-                (behind / step + 1, last_is_late)
-            }
-            Some(Due::Wall(first)) => {
-                self.leave_gap();
-                let just_before = |slot: Timestamp| slot.saturating_sub(Duration::from_nanos(1));
-                let come = self.count_new(just_before(first), now.wall);
-                // At most one for every second of LATE.
-                let mut next = self.next_wall(just_before(first.max(now.wall.saturating_sub(LATE))));
-                let mut last = None;
-                while let Some(slot) = next.filter(|slot| *slot <= now.wall) {
-                    last = Some(slot);
-                    next = self.next_wall(slot);
-                }
-                self.next = last.or(next).map(Due::Wall);
-                (come, last.is_some())
-            }
-            None => return 0,
-        };
-        let missed = come.saturating_sub(u64::from(last_is_late));
-        self.tally.missed = self.tally.missed.saturating_add(u32::try_from(missed).unwrap_or(u32::MAX));
-        missed
-    }
-
-    /// How many cron slots lie after the one time and not after the other, but for those that have come before.
-    fn count_new(&self, after: Timestamp, through: Timestamp) -> u64 {
-        let count = |after: Timestamp, through: Timestamp| match self.timing.schedule() {
-            Some(schedule) if after < through => schedule.count(after.to_chrono(), through.to_chrono()),
-            _ => 0,
-        };
-        let (mut counted, mut after) = (0, after);
-        for &(first, last) in self.history.spans() {
-            counted += count(after, through.min(first.saturating_sub(Duration::from_nanos(1))));
-            after = after.max(last);
-        }
-        counted + count(after, through)
-    }
-
-    /// The wall clock was set back to `now`.
-    fn set_back(&mut self, now: Timestamp) {
-        let from = match self.first.zip(self.last) {
-            // A small step, into the slots that have just come.
-            Some((first, last)) if self.reaches(first, now) => last,
-            _ => now,
-        };
-        if from == now {
-            self.leave_gap();
-        }
-        self.next = self.next_wall(from.max(now)).map(Due::Wall);
-        self.given_out = false;
-    }
-}
-
-/// Spans of time whose slots have all come, for the day on which the clock is set back.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(clippy::box_collection, reason = "one word in every schedule, and hardly any has a history")]
-struct History(Option<Box<Vec<Span>>>);
-
-/// From one slot to another, both of them included.
-type Span = (Timestamp, Timestamp);
-
-impl History {
-    /// Spans that are kept. With more, the two earliest become one, together with the gap between them.
-    const KEPT: usize = 16;
-
-    fn add(&mut self, first: Timestamp, last: Timestamp) {
-        let spans = self.0.get_or_insert_default();
-        spans.retain(|span| !(first <= span.0 && span.1 <= last));
-        spans.push((first, last));
-        spans.sort_unstable();
-        if spans.len() > Self::KEPT {
-            let (first, last) = spans.remove(0);
-            spans[0] = (first, spans[0].1.max(last));
-        }
-    }
-
-    /// The earliest first.
-    fn spans(&self) -> &[Span] {
-        self.0.as_ref().map_or(&[], |spans| spans)
-    }
-
-    /// The end of a span that a slot lies in.
-    fn end_of_span_at(&self, slot: Timestamp) -> Option<Timestamp> {
-        self.spans().iter().find(|(first, last)| *first <= slot && slot <= *last).map(|(_, last)| *last)
-    }
-}
-
-/// The next fire time of a cron schedule, strictly later whatever the engine says.
-fn next_wall(schedule: &Schedule, from: Timestamp) -> Option<Timestamp> {
-    let next = Timestamp::from_chrono(schedule.next_after(from.to_chrono())?);
-    debug_assert!(next > from, "`{schedule}` gave {next:?}, which is not after {from:?}");
-    (next > from && next < Timestamp::MAX).then_some(next)
-}
-
-/// As many as fit, which are those of 584 years.
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-// Ticks are whole milliseconds. What is armed rounds up and the present rounds down: nothing fires early.
-
-const NANOS_PER_TICK: u64 = 1_000_000;
-
-fn wall_tick(at: Timestamp) -> u64 {
-    u64::try_from(at.as_nanos()).unwrap_or(0).div_ceil(NANOS_PER_TICK)
-}
-
-fn wall_tick_now(now: Timestamp) -> u64 {
-    u64::try_from(now.as_nanos()).unwrap_or(0) / NANOS_PER_TICK
-}
-
-fn wall_of(tick: u64) -> Timestamp {
-    Timestamp::from_nanos(i64::try_from(tick.saturating_mul(NANOS_PER_TICK)).unwrap_or(i64::MAX))
-}
-
-fn elapsed_tick(at: Elapsed) -> u64 {
-    u64::try_from(at.since_start().as_nanos().div_ceil(u128::from(NANOS_PER_TICK))).unwrap_or(u64::MAX)
-}
-
-fn elapsed_tick_now(now: Elapsed) -> u64 {
-    u64::try_from(now.since_start().as_millis()).unwrap_or(u64::MAX)
-}
-
-fn elapsed_of(tick: u64) -> Elapsed {
-    Elapsed::ZERO.saturating_add(Duration::from_millis(tick))
 }
 
 #[cfg(test)]

@@ -6,5 +6,9 @@ use axum::http::StatusCode;
 use super::Page;
 
 pub(super) async fn health(State(page): State<Page>) -> (StatusCode, &'static str) {
-    if page.jobs.is_well() { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ok\n") }
+    if page.jobs.health().is_ok() {
+        (StatusCode::OK, "ok\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ok\n")
+    }
 }

@@ -8,12 +8,14 @@ mod actions;
 mod assets;
 mod format;
 mod health;
+mod live;
 mod notice;
 mod pages;
 mod paths;
 mod query;
 mod screen;
 mod serve;
+mod upcoming;
 
 use std::sync::Arc;
 
@@ -77,6 +79,9 @@ fn router<S: Clone + Send + Sync + 'static>(jobs: Jobs, access: Access) -> Route
         .route(paths::HEALTH, get(health::health))
         .route("/@jobs/", get(to_root))
         .route("/@jobs/assets/{name}", get(assets::asset))
+        .route("/@jobs/events", get(live::events))
+        .route("/@jobs/schedules", get(pages::schedules::schedules))
+        .route("/@jobs/jobs/{job}", get(pages::job::job))
         .route("/@jobs/jobs/{job}/{action}", post(actions::steer_job))
         .route("/@jobs/{*rest}", any(nowhere))
         .layer(DefaultBodyLimit::max(LONGEST_BODY))

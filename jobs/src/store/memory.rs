@@ -16,6 +16,7 @@
 mod by_id;
 mod details;
 mod history;
+mod live;
 mod records;
 
 use std::collections::{HashMap, VecDeque};
@@ -27,6 +28,8 @@ use tokio::sync::oneshot;
 
 use super::slab::{Key, Slab};
 use crate::clock::Timestamp;
+use crate::hooks::bus::Bus;
+use crate::hooks::{Event, Follows, RunChange, RunEvent};
 use crate::job::attempt::{AttemptRecord, Trace};
 use crate::job::body::Body;
 use crate::job::info::JobInfo;
@@ -34,12 +37,14 @@ use crate::job::name::JobName;
 use crate::job::notes::Notes;
 use crate::job::options::Origin;
 use crate::job::run::{Outcome, RunId, RunIds};
+use crate::job::slot::Slot;
 use crate::job::steer::Steer;
 use crate::telemetry::panics;
 use by_id::ById;
 use details::Details;
 pub(crate) use history::Retention;
 use history::Ring;
+pub(crate) use live::{Life, LiveRun};
 pub(crate) use records::{Filter, Found};
 
 /// The place of a job among those of its instance. Jobs are never removed.
@@ -53,7 +58,8 @@ pub(crate) type RunKey = Key;
 #[derive(Debug)]
 pub(crate) struct JobState {
     pub(crate) info: JobInfo,
-    pub(crate) paused: bool,
+    /// Since when its slots pass without a run.
+    pub(crate) paused_since: Option<Timestamp>,
     pub(crate) running: u32,
     pub(crate) available: u32,
     pub(crate) scheduled: u32,
@@ -92,11 +98,24 @@ pub(crate) struct Previous {
     pub(crate) outcome: Outcome,
 }
 
+/// What a run of a slot is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Occasion {
+    pub(crate) slot: Slot,
+    /// The schedule; none in a test that has none.
+    pub(crate) schedule: Option<Key>,
+    /// The schedule waits for the end of the run, since that is where its next slot is counted from.
+    pub(crate) is_awaited: bool,
+}
+
 #[derive(Debug)]
 struct Run {
     id: RunId,
     job: JobIx,
-    slot: Option<Timestamp>,
+    slot: Option<Slot>,
+    /// The schedule that made it, and whether it waits for its end.
+    schedule: Option<Key>,
+    is_awaited: bool,
     origin: Origin,
     state: State,
     /// How many attempts have begun.
@@ -109,6 +128,10 @@ struct Run {
 }
 
 impl Run {
+    fn awaited_by(&self) -> Option<Key> {
+        self.schedule.filter(|_| self.is_awaited)
+    }
+
     fn is_live(&self) -> bool {
         !matches!(self.state, State::Ended { .. })
     }
@@ -120,7 +143,10 @@ enum State {
         due: Timestamp,
     },
     Waiting,
-    Available,
+    Available {
+        /// When it became so.
+        since: Timestamp,
+    },
     Running {
         worker: u32,
         started: Timestamp,
@@ -140,6 +166,8 @@ pub(crate) struct Arrival {
     pub(crate) job: JobIx,
     pub(crate) body: Body,
     pub(crate) origin: Origin,
+    /// When it was submitted.
+    pub(crate) now: Timestamp,
 }
 
 /// A run that a worker may now execute.
@@ -148,8 +176,10 @@ pub(crate) struct Claim {
     pub(crate) key: RunKey,
     pub(crate) id: RunId,
     pub(crate) job: JobName,
-    pub(crate) slot: Option<Timestamp>,
+    pub(crate) slot: Option<Slot>,
     pub(crate) started: Timestamp,
+    /// When it became available.
+    pub(crate) available: Timestamp,
     pub(crate) body: Body,
     /// The job is a plain `fn`, which cannot be stopped.
     pub(crate) blocking: bool,
@@ -189,6 +219,8 @@ pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     pub(crate) waiters: Vec<oneshot::Sender<Outcome>>,
     pub(crate) litter: Litter,
+    /// The schedule that waits for it.
+    pub(crate) awaited_by: Option<Key>,
 }
 
 /// Values of the user's that nobody keeps any more. Dropping them calls code of the user.
@@ -272,6 +304,8 @@ pub(crate) struct Memory {
     running: usize,
     waiters: HashMap<RunKey, Vec<oneshot::Sender<Outcome>>>,
     ids: Arc<RunIds>,
+    /// What becomes of runs is told here.
+    bus: Bus,
 }
 
 impl Memory {
@@ -289,6 +323,7 @@ impl Memory {
             running: 0,
             waiters: HashMap::new(),
             ids: Arc::new(RunIds::new(entropy)),
+            bus: Bus::default(),
         }
     }
 
@@ -303,6 +338,11 @@ impl Memory {
         self.retention = retention;
     }
 
+    /// Tells what becomes of runs there.
+    pub(crate) fn tell_to(&mut self, bus: Bus) {
+        self.bus = bus;
+    }
+
     // Jobs.
 
     /// The job of that name, made known where it is new. A name that a different job has is refused.
@@ -315,7 +355,7 @@ impl Memory {
         self.by_name.insert(info.name.clone(), ix);
         self.jobs.push(JobState {
             info,
-            paused: false,
+            paused_since: None,
             running: 0,
             available: 0,
             scheduled: 0,
@@ -365,7 +405,7 @@ impl Memory {
     #[cfg(test)]
     fn submit(&mut self, job: JobIx, body: Body, origin: Origin, now: Timestamp) -> (RunId, RunKey) {
         let (id, key) = (self.ids.next(now), self.reserve());
-        self.accept(Arrival { id, key, job, body, origin });
+        self.accept(Arrival { id, key, job, body, origin, now });
         (id, key)
     }
 
@@ -376,8 +416,8 @@ impl Memory {
 
     /// A run that may start at once, and that has its identity and key already.
     pub(crate) fn accept(&mut self, arrival: Arrival) {
-        let Arrival { id, key, job, body, origin } = arrival;
-        self.add_run_as(id, key, job, None, origin, State::Available, body);
+        let Arrival { id, key, job, body, origin, now } = arrival;
+        self.add_run_as(id, key, job, None, origin, State::Available { since: now }, body, now);
         self.make_available(job, key);
     }
 
@@ -390,7 +430,7 @@ impl Memory {
         now: Timestamp,
     ) -> (RunId, RunKey) {
         let (id, key) = (self.ids.next(now), self.reserve());
-        self.accept(Arrival { id, key, job, body, origin: Origin::Submission });
+        self.accept(Arrival { id, key, job, body, origin: Origin::Submission, now });
         if let Some(run) = self.runs.get_mut(key) {
             run.details.set_retry_of(of);
         }
@@ -420,10 +460,8 @@ impl Memory {
     /// Makes a delayed run available. `false` when it has been cancelled meanwhile.
     pub(crate) fn release(&mut self, key: RunKey) -> bool {
         let Some(run) = self.runs.get_mut(key) else { return false };
-        if !matches!(run.state, State::Scheduled { .. }) {
-            return false;
-        }
-        run.state = State::Available;
+        let State::Scheduled { due } = run.state else { return false };
+        run.state = State::Available { since: due };
         let job = run.job;
         self.job_mut(job).scheduled -= 1;
         self.make_available(job, key);
@@ -436,19 +474,20 @@ impl Memory {
         let Some(run) = self.runs.get_mut(key) else { return };
         run.attempt = attempt.saturating_sub(1);
         if slot.is_some() && run.slot.is_none() {
-            run.slot = slot;
+            run.slot = slot.map(Slot::at);
             let job = run.job;
             self.job_mut(job).slot_live += 1;
         }
     }
 
     /// A slot has come: makes its run, as the overlap policy of its job says.
-    pub(crate) fn fire(&mut self, job: JobIx, slot: Timestamp, body: Body, now: Timestamp) -> Fired {
+    pub(crate) fn fire(&mut self, job: JobIx, occasion: Occasion, body: Body, now: Timestamp) -> Fired {
         let state = self.job(job);
         let overlap = state.info.overlap;
         let busy = state.slot_live > 0;
         if !busy || overlap == Overlap::Allow {
-            let (_, key) = self.add_run(job, Some(slot), Origin::Slot, State::Available, body, now);
+            let (_, key) =
+                self.add_run(job, Some(occasion), Origin::Slot, State::Available { since: now }, body, now);
             self.make_available(job, key);
             return Fired::Queued;
         }
@@ -459,8 +498,8 @@ impl Memory {
             _ => None,
         };
         let idle_now = self.job(job).slot_live == 0;
-        let state = if idle_now { State::Available } else { State::Waiting };
-        let (_, key) = self.add_run(job, Some(slot), Origin::Slot, state, body, now);
+        let state = if idle_now { State::Available { since: now } } else { State::Waiting };
+        let (_, key) = self.add_run(job, Some(occasion), Origin::Slot, state, body, now);
         if idle_now {
             self.make_available(job, key);
         } else {
@@ -488,9 +527,7 @@ impl Memory {
         loop {
             let key = self.queue.pop_front()?;
             let Some(run) = self.runs.get_mut(key) else { continue };
-            if run.state != State::Available {
-                continue;
-            }
+            let State::Available { since } = run.state else { continue };
             let Some(body) = run.body.take() else { continue };
             run.state = State::Running { worker, started: now };
             run.attempt = run.attempt.saturating_add(1);
@@ -504,12 +541,14 @@ impl Memory {
             let blocking = state.info.descriptor.is_some_and(|descriptor| descriptor.blocking);
             let timeout = state.info.attempts.timeout;
             let job = state.info.name.clone();
+            self.tell(key, now, |_| RunChange::Started { of: retries.saturating_add(1) });
             return Some(Claim {
                 key,
                 id,
                 job,
                 slot,
                 started: now,
+                available: since,
                 body,
                 blocking,
                 attempt,
@@ -522,6 +561,27 @@ impl Memory {
     /// Whether the end of a run may make another available.
     pub(crate) fn has_successor(&self, key: RunKey) -> bool {
         self.runs.get(key).is_some_and(|run| run.slot.is_some() && self.job(run.job).waiting() > 0)
+    }
+
+    /// Which run executes, and when its time is up.
+    pub(crate) fn deadline(&self, key: RunKey) -> Option<(&JobName, RunId, Option<Timestamp>)> {
+        let run = self.runs.get(key)?;
+        let info = &self.job(run.job).info;
+        let deadline = match run.state {
+            State::Running { started, .. } => {
+                info.attempts.timeout.map(|timeout| started.saturating_add(timeout))
+            }
+            _ => None,
+        };
+        Some((&info.name, run.id, deadline))
+    }
+
+    /// Since when the first of the queue waits.
+    pub(crate) fn longest_wait(&self) -> Option<Timestamp> {
+        self.queue.iter().find_map(|key| match self.runs.get(*key)?.state {
+            State::Available { since } => Some(since),
+            _ => None,
+        })
     }
 
     /// By which backoff, and after how many failures, a run that executes may be tried again; none when this is its
@@ -553,9 +613,15 @@ impl Memory {
             outcome,
             trace,
         });
-        run.state = State::Scheduled { due: now.saturating_add(wait) };
+        let due = now.saturating_add(wait);
+        run.state = State::Scheduled { due };
         run.body = Some(body);
         let job = run.job;
+        self.tell(key, now, |run| RunChange::Failed {
+            outcome: run.details.failures().last().map_or(Outcome::Unknown, |last| last.outcome.clone()),
+            took: now.since(started),
+            follows: Follows::Retry { at: due.to_chrono() },
+        });
         self.running -= 1;
         let job = self.job_mut(job);
         job.running -= 1;
@@ -578,12 +644,24 @@ impl Memory {
             Some(Steer::Discard(reason)) => Some(reason.clone()),
             _ => None,
         };
-        let (id, slot, ix) = (run.id, run.slot, run.job);
+        let (id, slot, awaited_by, ix) = (run.id, run.slot.map(|slot| slot.at), run.awaited_by(), run.job);
         if !outcome.is_success() {
             let number = run.attempt;
             let record = AttemptRecord { number, started, finished: now, outcome: outcome.clone(), trace };
             run.details.add_failure(record);
         }
+        self.tell(key, now, |_| {
+            let took = now.since(started);
+            let follows = match &discarded {
+                Some(reason) => Follows::Discarded { reason: reason.clone() },
+                None => Follows::Dead,
+            };
+            match outcome.clone() {
+                Outcome::Succeeded => RunChange::Succeeded { took },
+                outcome if outcome.is_failure() => RunChange::Failed { outcome, took, follows },
+                outcome => RunChange::Ended { outcome },
+            }
+        });
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
         self.running -= 1;
         let job = &mut self.jobs[ix.0 as usize];
@@ -593,10 +671,10 @@ impl Memory {
         let told = if waiters.is_empty() { Outcome::Succeeded } else { outcome.clone() };
         let litter = self.end(key, started, outcome, body, now);
         if slot.is_some() {
-            self.slot_ended(ix, key);
+            self.slot_ended(ix, key, now);
         }
-        let is_told = !waiters.is_empty() || !litter.is_empty();
-        is_told.then_some(Ended { outcome: told, waiters, litter })
+        let is_told = !waiters.is_empty() || !litter.is_empty() || awaited_by.is_some();
+        is_told.then_some(Ended { outcome: told, waiters, litter, awaited_by })
     }
 
     /// The run has ended: it stays in its place, and others are forgotten.
@@ -706,7 +784,10 @@ impl Memory {
 
     fn end_unstarted(&mut self, key: RunKey, outcome: Outcome, now: Timestamp) -> Option<Ended> {
         let run = self.runs.get_mut(key)?;
-        let (id, slot, ix, state) = (run.id, run.slot, run.job, run.state);
+        let (id, slot, ix, state) = (run.id, run.slot.map(|slot| slot.at), run.job, run.state);
+        let awaited_by = run.awaited_by();
+        self.tell(key, now, |_| RunChange::Ended { outcome: outcome.clone() });
+        let run = self.runs.get_mut(key)?;
         let body = run.body.take();
         let last = run.details.failures().last().map(|last| (last.started, last.finished));
         let job = &mut self.jobs[ix.0 as usize];
@@ -716,7 +797,7 @@ impl Memory {
         }
         match state {
             State::Scheduled { .. } => job.scheduled -= 1,
-            State::Available => {
+            State::Available { .. } => {
                 job.available -= 1;
                 self.queued -= 1;
             }
@@ -732,9 +813,9 @@ impl Memory {
         let started = last.map_or(now, |(started, _)| started);
         let litter = self.end(key, started, outcome.clone(), body, now);
         if slot.is_some() {
-            self.slot_ended(ix, key);
+            self.slot_ended(ix, key, now);
         }
-        Some(Ended { outcome, waiters: self.waiters_of(key), litter })
+        Some(Ended { outcome, waiters: self.waiters_of(key), litter, awaited_by })
     }
 
     /// The outcome of a run: as it was, or to be told.
@@ -761,14 +842,14 @@ impl Memory {
     fn add_run(
         &mut self,
         job: JobIx,
-        slot: Option<Timestamp>,
+        occasion: Option<Occasion>,
         origin: Origin,
         state: State,
         body: Body,
         now: Timestamp,
     ) -> (RunId, RunKey) {
         let (id, key) = (self.ids.next(now), self.reserve());
-        self.add_run_as(id, key, job, slot, origin, state, body);
+        self.add_run_as(id, key, job, occasion, origin, state, body, now);
         (id, key)
     }
 
@@ -778,11 +859,15 @@ impl Memory {
         id: RunId,
         key: RunKey,
         job: JobIx,
-        slot: Option<Timestamp>,
+        occasion: Option<Occasion>,
         origin: Origin,
         state: State,
         body: Body,
+        now: Timestamp,
     ) {
+        let (slot, schedule) =
+            occasion.map_or((None, None), |occasion| (Some(occasion.slot), occasion.schedule));
+        let is_awaited = occasion.is_some_and(|occasion| occasion.is_awaited);
         let account = self.job_mut(job);
         let retries = account.info.attempts.retries(origin);
         if slot.is_some() {
@@ -792,11 +877,42 @@ impl Memory {
             }
         }
         let details = Details::default();
-        let run = Run { id, job, slot, origin, state, attempt: 0, retries, body: Some(body), details };
+        let run = Run {
+            id,
+            job,
+            slot,
+            schedule,
+            is_awaited,
+            origin,
+            state,
+            attempt: 0,
+            retries,
+            body: Some(body),
+            details,
+        };
         let known = self.runs.len();
         self.runs.fill(key, run);
         self.live += 1;
         self.by_id.push(id, key, known, |key| self.runs.get(key).is_some());
+        self.tell(key, now, |_| {
+            let due = if let State::Scheduled { due } = state { Some(due.to_chrono()) } else { None };
+            RunChange::Submitted { due }
+        });
+    }
+
+    /// Tells what happened to a run, where somebody listens.
+    fn tell(&self, key: RunKey, now: Timestamp, what: impl FnOnce(&Run) -> RunChange) {
+        self.bus.put(|| {
+            let run = self.runs.get(key).expect("invariant: what is told of is there");
+            Event::Run(RunEvent {
+                at: now.to_chrono(),
+                job: self.job(run.job).info.name.to_string(),
+                run: run.id,
+                slot: run.slot.map(|slot| slot.at.to_chrono()),
+                attempt: run.attempt,
+                what: what(run),
+            })
+        });
     }
 
     fn make_available(&mut self, job: JobIx, key: RunKey) {
@@ -806,7 +922,7 @@ impl Memory {
     }
 
     /// A run of a slot has ended: when it was the last that ran, its successor's turn has come.
-    fn slot_ended(&mut self, job: JobIx, run: RunKey) {
+    fn slot_ended(&mut self, job: JobIx, run: RunKey, now: Timestamp) {
         let state = self.job_mut(job);
         state.slot_live -= 1;
         if let Some(cancellable) = &mut state.cancellable {
@@ -818,7 +934,7 @@ impl Memory {
         }
         let Some(next) = state.waiting.as_mut().and_then(|waiting| waiting.pop_front()) else { return };
         if let Some(run) = self.runs.get_mut(next) {
-            run.state = State::Available;
+            run.state = State::Available { since: now };
             self.make_available(job, next);
         }
     }
@@ -827,7 +943,7 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         // Values of the user's are kept with their runs, and one that panics must not take the program with it.
-        for body in self.runs.values_mut().filter_map(|run| run.body.take()) {
+        for body in self.runs.iter_mut().filter_map(|(_, run)| run.body.take()) {
             let _ = panics::catch(|| drop(body));
         }
     }

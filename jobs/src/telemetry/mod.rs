@@ -1,6 +1,7 @@
 //! What the program says about itself while it runs.
 
 pub(crate) mod panics;
+pub(crate) mod span;
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -77,8 +78,13 @@ pub(crate) fn clock_moved(nanos: i64, suspended: bool) {
 }
 
 /// Slots were noticed too late to fire.
-pub(crate) fn missed(schedules: usize, slots: u64) {
-    tracing::warn!(schedules, slots, "slots were missed: the machine slept, or the clock was set forward");
+pub(crate) fn missed(schedules: usize, slots: u64, made_up: u64) {
+    tracing::warn!(
+        schedules,
+        slots,
+        made_up,
+        "slots were missed: the machine slept, or the clock was set forward"
+    );
 }
 
 /// A task of ours panicked: a bug of `jobs`.
@@ -126,6 +132,16 @@ pub(crate) fn no_signals(error: &std::io::Error) {
     tracing::error!(%error, "cannot listen for signals: the program will not shut down by Ctrl-C or SIGTERM");
 }
 
+/// The config says the size of a queue that no job is in.
+pub(crate) fn unused_queue(queue: &str, place: &dyn Display, near: Option<&str>) {
+    match near {
+        Some(near) => {
+            tracing::warn!(queue, %place, near, "no job is in a queue of the config; another has nearly its name")
+        }
+        None => tracing::warn!(queue, %place, "no job is in a queue of the config"),
+    }
+}
+
 /// A schedule has the key of another of its job.
 pub(crate) fn key_repeated(job: &str, key: &str) {
     tracing::warn!(
@@ -134,6 +150,11 @@ pub(crate) fn key_repeated(job: &str, key: &str) {
         "the same schedule stands on the job more than once; each fires, and gets a number behind its key: \
          give it a `key` of its own to tell it from the others for good"
     );
+}
+
+/// The process ends at once.
+pub(crate) fn last_signal() {
+    tracing::error!("a third signal: the process ends without waiting for anything");
 }
 
 /// The config speaks of the status page, which this program does not serve.

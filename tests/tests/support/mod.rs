@@ -48,6 +48,11 @@ impl Log {
         self.0.lock().unwrap().push(entry);
     }
 
+    /// Puts an entry back.
+    pub fn put(&self, entry: Entry) {
+        self.0.lock().unwrap().push(entry);
+    }
+
     pub fn take(&self) -> Vec<Entry> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }

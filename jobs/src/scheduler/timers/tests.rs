@@ -1,6 +1,12 @@
 //! The plan, looked at by hand.
 
+use super::super::history::History;
 use super::*;
+use crate::job::body::Template;
+use crate::job::options::SlotOptions;
+use crate::job::slot::LATE;
+use crate::registry::Timing;
+use crate::schedule::Schedule;
 
 const START: i64 = 1_800_000_000; // 2027-01-15 08:00:00
 
@@ -17,7 +23,7 @@ fn at(nanos: u64, set: i64) -> Reading {
 
 #[test]
 fn timers_that_no_longer_count_are_swept_out() {
-    let mut timers = Timers::new(reading(0));
+    let mut timers = Timers::new(reading(0), 0);
     let mut runs = Slab::new();
     let kept = runs.insert(());
     timers.delay(kept, Delay::For(Duration::from_secs(86_400)), reading(0));
@@ -56,7 +62,13 @@ fn add(timers: &mut Timers, spec: &str, now: Reading) -> (ScheduleKey, bool) {
         unreachable!("nothing is executed here")
     }
     let schedule = Schedule::parse(spec).unwrap();
-    timers.add(job(), Timing::At(schedule), Template::Make(never), Identity::default(), true, now).unwrap()
+    let schedule = Resolved {
+        timing: Timing::At(schedule),
+        template: Template::Make(never),
+        identity: Identity::default(),
+        options: SlotOptions::default(),
+    };
+    timers.add(job(), schedule, true, now).unwrap()
 }
 
 /// One look at the plan: the slots that came, in seconds and nanoseconds after the start.
@@ -67,11 +79,12 @@ fn look(timers: &mut Timers, now: Reading) -> Vec<(i64, i64)> {
     loop {
         timers.take_due(now, &mut come);
         let second = 1_000_000_000;
-        let slot =
-            |firing: Firing| (firing.slot.as_nanos() / second - START, firing.slot.as_nanos() % second);
+        let slot = |firing: Firing| {
+            (firing.occasion.slot.at.as_nanos() / second - START, firing.occasion.slot.at.as_nanos() % second)
+        };
         slots.extend(come.firings.drain(..).map(slot));
-        timers.tally(&mut come, &mut Vec::new());
-        timers.plan(now, &mut come);
+        timers.tally(now, &mut come, &mut Vec::new());
+        timers.plan(now, Cause::Stalled, &mut come);
         if timers.next_wake(now) != Some(Duration::ZERO) {
             return slots;
         }
@@ -80,7 +93,7 @@ fn look(timers: &mut Timers, now: Reading) -> Vec<(i64, i64)> {
 
 #[test]
 fn a_look_before_the_slot_finds_nothing_and_sleeps_until_it() {
-    let mut timers = Timers::new(at(0, 0));
+    let mut timers = Timers::new(at(0, 0), 0);
     add(&mut timers, "30 * * * * *", at(0, 0));
     // Every nanosecond counts: the wheel's tick is one of a millisecond.
     for early in [1, 999_999, 1_000_000, 1_000_001, 20_000_000_000] {
@@ -100,7 +113,7 @@ fn a_look_before_the_slot_finds_nothing_and_sleeps_until_it() {
 
 #[test]
 fn an_interval_keeps_its_fraction_and_its_slots_follow_the_clock_on_the_wall() {
-    let mut timers = Timers::new(at(500, 0));
+    let mut timers = Timers::new(at(500, 0), 0);
     let (key, _) = add(&mut timers, "@every 1m0.25s", at(500, 0));
     assert_eq!(look(&mut timers, at(60_250_999_999, 0)), []);
     // Within the millisecond, and by its own name.
@@ -116,9 +129,9 @@ fn an_interval_keeps_its_fraction_and_its_slots_follow_the_clock_on_the_wall() {
 
 #[test]
 fn a_slot_is_late_for_a_minute_and_then_missed() {
-    let mut timers = Timers::new(reading(0));
+    let mut timers = Timers::new(reading(0), 0);
     let (key, _) = add(&mut timers, "0 * * * * *", reading(0));
-    let missed = |timers: &Timers| timers.get(key).unwrap().tally.missed;
+    let missed = |timers: &Timers| timers.get(key).unwrap().ledger.tally().missed;
     assert_eq!(look(&mut timers, reading(120)), [(60, 0), (120, 0)], "one of them late by exactly a minute");
     assert_eq!(look(&mut timers, at(240_000_000_001, 0)), [(240, 0)], "the other late by more");
     assert_eq!(missed(&timers), 1);
@@ -133,9 +146,9 @@ fn a_slot_is_late_for_a_minute_and_then_missed() {
 #[test]
 fn with_a_slot_missed_only_the_last_of_those_that_came_fires() {
     for spec in ["*/10 * * * * *", "@every 10s"] {
-        let mut timers = Timers::new(reading(0));
+        let mut timers = Timers::new(reading(0), 0);
         let (key, _) = add(&mut timers, spec, reading(0));
-        let missed = |timers: &Timers| timers.get(key).unwrap().tally.missed;
+        let missed = |timers: &Timers| timers.get(key).unwrap().ledger.tally().missed;
         // A stall of a minute: each is late by no more than a minute, and fires.
         let stalled: Vec<_> = (1..=7).map(|i| (10 * i, 0)).collect();
         assert_eq!(look(&mut timers, reading(70)), stalled, "{spec}");
@@ -149,10 +162,10 @@ fn with_a_slot_missed_only_the_last_of_those_that_came_fires() {
     }
     // None of them is only late.
     for spec in ["0 */10 * * * *", "@every 10m"] {
-        let mut timers = Timers::new(reading(0));
+        let mut timers = Timers::new(reading(0), 0);
         let (key, _) = add(&mut timers, spec, reading(0));
         assert_eq!(look(&mut timers, reading(3600 + 61)), [], "{spec}");
-        assert_eq!(timers.get(key).unwrap().tally.missed, 6, "{spec}");
+        assert_eq!(timers.get(key).unwrap().ledger.tally().missed, 6, "{spec}");
         assert_eq!(look(&mut timers, reading(4200)), [(4200, 0)], "{spec}");
     }
 }
@@ -161,27 +174,26 @@ fn with_a_slot_missed_only_the_last_of_those_that_came_fires() {
 #[test]
 fn a_jump_over_years_counts_all_slots_and_visits_hardly_any() {
     let specs = ["0 * * * * *", "* * * * * *", "TZ=Europe/Oslo 0 */5 * * * *", "@every 10ms"];
-    let mut timers = Timers::new(reading(0));
+    let mut timers = Timers::new(reading(0), 0);
     let keys = specs.map(|spec| add(&mut timers, spec, reading(0)).0);
     let days = 365 * 56;
     let mut come = Come::default();
     let now = reading(days * 86_400);
     timers.take_due(now, &mut come);
     assert!(come.firings.is_empty());
-    let missed = timers.plan(now, &mut come);
+    let missed = timers.plan(now, Cause::Stalled, &mut come);
     let each = [days * 1440 - 1, days * 86_400 - 1, days * 288 - 1, days * 8_640_000 - 1];
-    let told = each.map(|slots| u32::try_from(slots).unwrap_or(u32::MAX));
-    assert_eq!(keys.map(|key| timers.get(key).unwrap().tally.missed), told);
+    assert_eq!(keys.map(|key| timers.get(key).unwrap().ledger.tally().missed), each);
     assert_eq!((missed.schedules, missed.slots), (4, each.iter().sum()));
     // The last slots, and nothing more.
     timers.take_due(now, &mut come);
     assert_eq!(come.firings.len(), 4);
-    assert_eq!(timers.plan(now, &mut come), Missed::default());
+    assert_eq!(timers.plan(now, Cause::Stalled, &mut come), MissedCount::default());
 }
 
 #[test]
 fn it_is_woken_for_what_comes_earlier_than_it_sleeps_and_once() {
-    let mut timers = Timers::new(reading(0));
+    let mut timers = Timers::new(reading(0), 0);
     assert!(timers.next_wake(reading(0)).is_none());
     timers.sleep_until(reading(100).elapsed);
     assert!(!add(&mut timers, "@every 100s", reading(0)).1);
@@ -197,7 +209,7 @@ fn it_is_woken_for_what_comes_earlier_than_it_sleeps_and_once() {
 
 #[test]
 fn keys_are_numbered_and_numbers_are_freed_from_the_top() {
-    let mut timers = Timers::new(reading(0));
+    let mut timers = Timers::new(reading(0), 0);
     let keys: Vec<_> = (0..3).map(|_| add(&mut timers, "@daily", reading(0)).0).collect();
     let number = |timers: &Timers, key| timers.get(key).map(|planned| planned.identity.repeat);
     assert_eq!(keys.iter().map(|key| number(&timers, *key)).collect::<Vec<_>>(), [Some(1), Some(2), Some(3)]);
@@ -213,7 +225,7 @@ fn keys_are_numbered_and_numbers_are_freed_from_the_top() {
 
 #[test]
 fn what_is_removed_or_closed_comes_no_more() {
-    let mut timers = Timers::new(reading(0));
+    let mut timers = Timers::new(reading(0), 0);
     let (key, _) = add(&mut timers, "* * * * * *", reading(0));
     assert_eq!(look(&mut timers, reading(1)).len(), 1);
     timers.remove(key);
@@ -253,14 +265,14 @@ fn a_history_knows_its_spans_and_forgets_gaps_before_slots() {
 #[test]
 fn a_task_that_dies_with_slots_in_its_hands_loses_no_schedule_and_doubles_no_slot() {
     for spec in ["0 * * * * *", "@every 1m"] {
-        let mut timers = Timers::new(reading(0));
+        let mut timers = Timers::new(reading(0), 0);
         let (key, _) = add(&mut timers, spec, reading(0));
         let die = |timers: &mut Timers, now| {
             let mut come = Come::default();
             timers.take_due(now, &mut come);
             assert_eq!(come.firings.len(), 1, "{spec}");
             drop(come);
-            timers.rearm();
+            timers.rearm(now);
         };
         die(&mut timers, reading(60));
         // The clock on the wall was slewed by a little meanwhile, so that the slot of an interval has another name.
@@ -270,7 +282,7 @@ fn a_task_that_dies_with_slots_in_its_hands_loses_no_schedule_and_doubles_no_slo
         die(&mut timers, reading(120));
         // It comes back so late that the slot would be a missed one.
         assert_eq!(look(&mut timers, reading(239)), [(180, 0)], "{spec}");
-        assert_eq!(timers.get(key).unwrap().tally.missed, 0, "{spec}");
+        assert_eq!(timers.get(key).unwrap().ledger.tally().missed, 0, "{spec}");
         assert_eq!(look(&mut timers, reading(240)), [(240, 0)], "{spec}");
     }
 }
@@ -300,7 +312,7 @@ fn every_slot_fires_once_or_is_counted_as_missed() {
             // March and November 2027 are near.
             let (mut nanos, mut set) = (0, 57 * 86_400 * (below(2) as i64));
             let begun = at(nanos, set);
-            let mut timers = Timers::new(begun);
+            let mut timers = Timers::new(begun, 0);
             let (key, _) = add(&mut timers, spec, begun);
             let sets_back = below(3) == 0;
             let mut fired: Vec<(i64, i64)> = Vec::new();
@@ -334,18 +346,18 @@ fn every_slot_fires_once_or_is_counted_as_missed() {
                     }
                     fired.push(slot);
                 }
-                let tally = timers.get(key).unwrap().tally;
+                let tally = timers.get(key).unwrap().ledger.tally();
                 let come = match schedule.interval() {
                     Some(interval) => nanos / u64::try_from(interval.as_nanos()).unwrap(),
                     None => schedule.count(begun.wall.to_chrono(), now.wall.to_chrono()),
                 };
                 if !was_set_back || schedule.interval().is_some() {
-                    let told = fired.len() as u64 + u64::from(tally.missed);
+                    let told = fired.len() as u64 + tally.missed;
                     assert_eq!(told, come, "{seed} {spec} at {nanos} {set}");
                 }
             }
             all_fired += fired.len();
-            all_missed += timers.get(key).unwrap().tally.missed;
+            all_missed += timers.get(key).unwrap().ledger.tally().missed;
         }
     }
     assert!(all_fired > 1000 && all_missed > 1000, "{all_fired} {all_missed}");

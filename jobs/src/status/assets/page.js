@@ -72,11 +72,11 @@
   };
 
   const live = document.getElementById("live");
-  let events;
+  let events, opened = false;
   const listen = () => {
     if (events || document.hidden || !window.EventSource) return;
     events = new EventSource(root.dataset.events);
-    events.onopen = () => { live.hidden = false; live.className = "live"; live.querySelector(".word").textContent = "Live"; };
+    events.onopen = () => { if (opened) refresh(); opened = true; live.hidden = false; live.className = "live"; live.querySelector(".word").textContent = "Live"; };
     events.onmessage = refresh;
     events.onerror = () => { live.className = "live off"; live.querySelector(".word").textContent = "Reconnecting"; };
   };

@@ -1,7 +1,9 @@
 //! What a person sees.
 
+pub(super) mod job;
 pub(super) mod jobs;
 mod parts;
+pub(super) mod schedules;
 mod shell;
 
 pub(super) use parts::Tone;

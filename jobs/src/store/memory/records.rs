@@ -8,6 +8,7 @@ use crate::job::options::Origin;
 use crate::job::output::Output;
 use crate::job::run::{Outcome, RunId};
 use crate::job::snapshot::{MadeBy, RunSnapshot, RunState};
+use crate::store::slab::Key;
 
 /// At how many runs is looked under one lock.
 const AT_A_TIME: usize = 512;
@@ -31,6 +32,8 @@ pub(crate) struct Found {
     pub(crate) job: JobIx,
     pub(crate) run: RunSnapshot,
     pub(crate) reader: Option<Reader>,
+    /// The schedule that made it.
+    pub(crate) schedule: Option<Key>,
 }
 
 impl Run {
@@ -38,7 +41,7 @@ impl Run {
         match self.state {
             State::Scheduled { .. } => RunState::Scheduled,
             State::Waiting => RunState::Waiting,
-            State::Available => RunState::Available,
+            State::Available { .. } => RunState::Available,
             State::Running { .. } => RunState::Running,
             State::Ended { .. } => RunState::of(&self.details.outcome()),
         }
@@ -91,11 +94,11 @@ impl Memory {
         let attempts = self.attempts(key).iter().map(Attempt::from).collect();
         let run = self.runs.get_mut(key)?;
         let reader = run.body.as_mut().map(|body| body.reader());
-        let job = run.job;
+        let (job, schedule) = (run.job, run.schedule);
         let info = &self.jobs[job.0 as usize].info;
         let (due, started, finished) = match run.state {
             State::Scheduled { due } => (Some(due), None, None),
-            State::Waiting | State::Available => (None, None, None),
+            State::Waiting | State::Available { .. } => (None, None, None),
             State::Running { started, .. } => (None, Some(started), None),
             State::Ended { started, finished } => {
                 (None, (run.attempt > 0).then_some(started), Some(finished))
@@ -103,7 +106,7 @@ impl Memory {
         };
         let started = started.or_else(|| run.details.failures().last().map(|last| last.started));
         let made_by = match (run.slot, run.origin, run.details.retry_of()) {
-            (Some(slot), ..) => MadeBy::Slot { at: slot.to_chrono(), schedule: None },
+            (Some(slot), ..) => MadeBy::Slot { at: slot.at.to_chrono(), schedule: None },
             (None, _, Some(of)) => MadeBy::Retry { of },
             (None, Origin::RunNow, None) => MadeBy::RunNow,
             (None, Origin::Startup | Origin::BlockingStart, None) => MadeBy::Startup,
@@ -134,6 +137,6 @@ impl Memory {
             attempts,
             log: notes.map_or_else(Vec::new, |notes| notes.lines().collect()),
         };
-        Some(Found { key, job, run, reader })
+        Some(Found { key, job, run, reader, schedule })
     }
 }

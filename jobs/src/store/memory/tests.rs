@@ -126,6 +126,10 @@ fn body() -> Body {
     Body::Template(Template::Make(never))
 }
 
+fn occasion(at: Timestamp) -> Occasion {
+    Occasion { slot: Slot::at(at), schedule: None, is_awaited: false }
+}
+
 fn info(name: &'static str, overlap: Overlap) -> JobInfo {
     JobInfo {
         name: JobName::Static(name),
@@ -386,7 +390,7 @@ fn fire(memory: &mut Memory, model: &mut Model, ix: JobIx, job: usize, at: &str)
     let slot = now();
     let waits = live.iter().any(|run| model.runs[*run].is == Where::Waiting);
     let before: Vec<_> = memory.runs.iter().map(|(key, _)| key).collect();
-    let fired = memory.fire(ix, slot, body(), now());
+    let fired = memory.fire(ix, occasion(slot), body(), now());
     let added = |memory: &Memory| {
         let is_new = |(key, _): &(RunKey, &Run)| !before.contains(key);
         let (key, run) = memory.runs.iter().find(is_new).expect("a run was made");
@@ -537,11 +541,11 @@ fn a_name_belongs_to_one_job() {
 fn a_run_that_waits_to_be_tried_again_holds_back_its_successor_until_it_is_cancelled() {
     let mut memory = Memory::new(0);
     let job = memory.bind_job(info("a", Overlap::BufferOne)).unwrap();
-    assert!(matches!(memory.fire(job, now(), body(), now()), Fired::Queued));
+    assert!(matches!(memory.fire(job, occasion(now()), body(), now()), Fired::Queued));
     let claim = memory.claim(0, now()).unwrap();
     memory.retry(claim.key, Outcome::Failed("no".into()), None, body(), Duration::from_secs(1), now());
-    assert!(matches!(memory.fire(job, now(), body(), now()), Fired::Waiting));
-    assert!(matches!(memory.fire(job, now(), body(), now()), Fired::Skipped(_)));
+    assert!(matches!(memory.fire(job, occasion(now()), body(), now()), Fired::Waiting));
+    assert!(matches!(memory.fire(job, occasion(now()), body(), now()), Fired::Skipped(_)));
     assert!(memory.claim(0, now()).is_none());
     let Cancel::Ended(ended) = memory.cancel(claim.key, now()) else { panic!("it does not run") };
     assert_eq!(ended.outcome, Outcome::Cancelled);

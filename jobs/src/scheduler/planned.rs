@@ -1,0 +1,465 @@
+//! A schedule in the plan: its next slot, the slots that have come, and what became of them.
+
+use std::time::Duration;
+
+use jobs_syntax::{Missed, MissedPolicy};
+
+use super::history::{History, Span};
+use super::jitter;
+use super::ledger::{Cause, Entry, Fate, Keep, Ledger};
+use super::missed::{self, Beat, Slots, before, last_through};
+use crate::clock::{Elapsed, Reading, Timestamp};
+use crate::job::body::Template;
+use crate::job::options::SlotOptions;
+use crate::job::slot::{LATE, Slot};
+use crate::registry::{Identity, Resolved, Timing};
+use crate::schedule::Schedule;
+use crate::store::memory::JobIx;
+use crate::store::slab::Key;
+
+/// The place of a schedule.
+pub(crate) type ScheduleKey = Key;
+
+/// A schedule in force.
+pub(crate) struct Planned {
+    pub(crate) job: JobIx,
+    pub(crate) timing: Timing,
+    pub(crate) template: Template,
+    pub(crate) identity: Identity,
+    /// Only of one for which the defaults do not do.
+    options: Option<Box<Options>>,
+    next: Option<Due>,
+    given: Given,
+    /// The last slot that came, whatever became of it.
+    last: Option<Timestamp>,
+    /// From where on every slot up to the last has come.
+    first: Option<Timestamp>,
+    /// The slots that came before those.
+    history: History,
+    pub(crate) ledger: Ledger,
+}
+
+/// How far the slot has come that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Given {
+    /// There is none.
+    No,
+    /// It was given out.
+    Out,
+    /// It was given out and entered, and what follows has not been planned yet.
+    Entered,
+}
+
+/// What is special about the slots of a schedule.
+struct Options {
+    jitter: Duration,
+    missed: Missed,
+    seed: u64,
+    /// How much later than its time the next slot fires.
+    delay: Duration,
+}
+
+/// When a schedule's next slot comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    Wall(Timestamp),
+    Elapsed(Elapsed),
+}
+
+impl Due {
+    fn later(self, by: Duration) -> Self {
+        match self {
+            Self::Wall(at) => Self::Wall(at.saturating_add(by)),
+            Self::Elapsed(at) => Self::Elapsed(at.saturating_add(by)),
+        }
+    }
+}
+
+/// What a look at a schedule whose slots were missed has come to.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    pub(super) missed: u64,
+    /// The slots that are made up for, the earliest first.
+    pub(super) made_up: Vec<Slot>,
+}
+
+impl Planned {
+    /// A schedule that is new, to which `seed` gives its own jitter. One that is not enabled has no next slot.
+    pub(super) fn new(job: JobIx, schedule: Resolved, seed: u64, enabled: bool, now: Reading) -> Self {
+        let Resolved { timing, template, identity, options } = schedule;
+        let next = if enabled { first_slot(&timing, now) } else { None };
+        let options = match options {
+            SlotOptions { jitter: None, missed: None } => None,
+            SlotOptions { jitter, missed } => Some(Box::new(Options {
+                jitter: jitter.unwrap_or_default(),
+                missed: missed.unwrap_or(Missed::SKIP),
+                seed,
+                delay: Duration::ZERO,
+            })),
+        };
+        let mut planned = Self {
+            job,
+            timing,
+            template,
+            identity,
+            options,
+            next: None,
+            given: Given::No,
+            last: None,
+            first: None,
+            history: History::default(),
+            ledger: Ledger::default(),
+        };
+        planned.set_next(next);
+        planned
+    }
+
+    // The next slot.
+
+    /// The instant of the next slot, as the clock stands now.
+    pub(crate) fn next_slot(&self, now: Reading) -> Option<Timestamp> {
+        Some(self.named(self.next?, now))
+    }
+
+    /// The last slot that came, whatever became of it.
+    pub(crate) fn last_slot(&self) -> Option<Timestamp> {
+        self.last
+    }
+
+    /// By how much slots may fire later than their time.
+    pub(crate) fn jitter(&self) -> Option<Duration> {
+        self.options.as_ref().map(|options| options.jitter).filter(|jitter| !jitter.is_zero())
+    }
+
+    /// What becomes of slots that are missed.
+    pub(crate) fn missed_policy(&self) -> Missed {
+        self.options.as_ref().map_or(Missed::SKIP, |options| options.missed)
+    }
+
+    /// When the next slot fires.
+    pub(super) fn due(&self) -> Option<Due> {
+        Some(self.next?.later(self.delay()))
+    }
+
+    fn delay(&self) -> Duration {
+        self.options.as_ref().map_or(Duration::ZERO, |options| options.delay)
+    }
+
+    fn set_next(&mut self, next: Option<Due>) {
+        let delay = next.map_or(Duration::ZERO, |next| self.delay_of(next));
+        if let Some(options) = &mut self.options {
+            options.delay = delay;
+        }
+        self.next = next;
+    }
+
+    /// How much later than its time a slot fires; never after the next.
+    fn delay_of(&self, slot: Due) -> Duration {
+        let Some(Options { jitter, seed, .. }) = self.options.as_deref() else { return Duration::ZERO };
+        if jitter.is_zero() {
+            return Duration::ZERO;
+        }
+        let (number, following) = match slot {
+            Due::Wall(at) => {
+                let next = self.timing.schedule().and_then(|schedule| Slots::next_after(schedule, at));
+                (at.as_nanos().cast_unsigned(), next.map(|next| next.since(at)))
+            }
+            Due::Elapsed(at) => {
+                let interval = self.timing.schedule().and_then(Schedule::interval);
+                (u64::try_from(at.since_start().as_nanos()).unwrap_or(u64::MAX), interval)
+            }
+        };
+        jitter::part_of(following.map_or(*jitter, |following| following.min(*jitter)), *seed, number)
+    }
+
+    /// The slot as the clock on the wall names it now.
+    fn named(&self, due: Due, now: Reading) -> Timestamp {
+        match due {
+            Due::Wall(at) => at,
+            Due::Elapsed(at) if at > now.elapsed => now.wall.saturating_add(at.since(now.elapsed)),
+            Due::Elapsed(at) => now.wall.saturating_sub(now.elapsed.since(at)),
+        }
+    }
+
+    // Slots that come.
+
+    /// How late it is for the next slot, if that has come.
+    fn lateness(&self, now: Reading) -> Option<Duration> {
+        match self.due()? {
+            Due::Wall(at) if at <= now.wall => Some(now.wall.since(at)),
+            Due::Elapsed(at) if at <= now.elapsed => Some(now.elapsed.since(at)),
+            _ => None,
+        }
+    }
+
+    /// The next slot has come too late to fire. A fixed delay has one slot at a time, which is as good late.
+    pub(super) fn is_missed(&self, now: Reading) -> bool {
+        self.timing.delay().is_none() && self.lateness(now).is_some_and(|late| late > LATE)
+    }
+
+    /// Gives out the slot that has come, if one has and is not too late.
+    pub(super) fn take(&mut self, now: Reading) -> Option<Slot> {
+        self.lateness(now)?;
+        // One that was given out already is that of a task that died before it had planned the next.
+        if self.is_given_out() || self.is_missed(now) {
+            return None;
+        }
+        let at = self.named(self.next?, now);
+        let jitter_millis = u32::try_from(self.delay().as_millis()).unwrap_or(u32::MAX);
+        self.given = Given::Out;
+        self.last = Some(at);
+        self.first.get_or_insert(at);
+        if self.timing.delay().is_some() {
+            // What follows is counted from the end of the run.
+            self.set_next(None);
+        }
+        Some(Slot { jitter_millis, ..Slot::at(at) })
+    }
+
+    /// The next slot has been given out already, and only the one after has not been planned yet.
+    pub(super) fn is_given_out(&self) -> bool {
+        self.given != Given::No
+    }
+
+    /// The task of the scheduler has died, perhaps with a slot in its hands. The run of that was made as a rule.
+    pub(super) fn recover(&mut self, now: Reading, keep: Keep) {
+        if self.given == Given::Out
+            && let Some(at) = self.last
+        {
+            self.enter(Slot::at(at), Fate::Ran, now.wall, keep);
+            // Of a fixed delay nobody knows whether there is a run to wait for.
+            self.wait_anew(now);
+        }
+    }
+
+    /// The slot that was given out is under way: what follows is next.
+    pub(super) fn go_on(&mut self) {
+        let next = self.next.and_then(|due| self.after(due));
+        self.set_next(next);
+        self.given = Given::No;
+    }
+
+    /// A slot of a fixed delay is over, or the run that it has made: the next comes when the delay has passed.
+    pub(super) fn wait_anew(&mut self, now: Reading) -> Option<Due> {
+        let delay = self.timing.delay()?;
+        self.given = Given::No;
+        self.set_next(Some(Due::Elapsed(now.elapsed.saturating_add(delay))));
+        self.due()
+    }
+
+    /// Enters what became of a slot.
+    pub(super) fn enter(&mut self, slot: Slot, fate: Fate, now: Timestamp, keep: Keep) {
+        if self.given == Given::Out {
+            // A fixed delay goes on by itself.
+            self.given = if self.timing.delay().is_some() { Given::No } else { Given::Entered };
+        }
+        let fate = match fate {
+            Fate::Ran if slot.caught_up => Fate::CaughtUp,
+            Fate::Ran
+                if self
+                    .timing
+                    .schedule()
+                    .is_some_and(|schedule| schedule.is_shifted(slot.at.to_chrono())) =>
+            {
+                Fate::Shifted
+            }
+            fate => fate,
+        };
+        self.note(Entry::one(slot.at, fate, now), keep);
+    }
+
+    fn note(&mut self, entry: Entry, keep: Keep) {
+        let adjoins = self.ledger.last().is_none_or(|last| !self.history.lies_between(last.to, entry.from));
+        self.ledger.enter(entry, adjoins, keep);
+    }
+
+    /// What follows a slot.
+    fn after(&self, due: Due) -> Option<Due> {
+        match due {
+            Due::Wall(slot) => self.next_wall(slot).map(Due::Wall),
+            Due::Elapsed(at) => {
+                let interval = self.timing.schedule()?.interval()?;
+                Some(Due::Elapsed(at.saturating_add(interval)))
+            }
+        }
+    }
+
+    /// The first slot after `from` that has not come already.
+    fn next_wall(&self, from: Timestamp) -> Option<Timestamp> {
+        New { schedule: self.timing.schedule()?, history: &self.history }.next_after(from)
+    }
+
+    // Slots that were missed.
+
+    /// Passes over the slots that have come, of which the first was noticed too late, up to the last one if that is only
+    /// late, and enters those that are not made up for.
+    pub(super) fn pass_missed(&mut self, now: Reading, cause: Cause, keep: Keep) -> Passed {
+        let (Some(next), Some(schedule)) = (self.next, self.timing.schedule().cloned()) else {
+            return Passed::default();
+        };
+        if matches!(next, Due::Wall(_)) {
+            self.leave_gap();
+        }
+        let history = std::mem::take(&mut self.history);
+        let slots: &dyn Slots = match (next, schedule.interval()) {
+            (Due::Elapsed(_), Some(interval)) => &Beat { first: self.named(next, now), interval },
+            _ => &New { schedule: &schedule, history: &history },
+        };
+        let due = |slot: Timestamp| match next {
+            Due::Wall(_) => Due::Wall(slot),
+            // Unlike the name, it may be in the future.
+            Due::Elapsed(at) => Due::Elapsed(at.saturating_add(slot.since(self.named(next, now)))),
+        };
+        let late = |slot: Timestamp| now.wall.since(slot.saturating_add(self.delay_of(due(slot))));
+
+        let after = before(self.named(next, now));
+        let Some(newest) = last_through(slots, after, now.wall) else {
+            self.history = history;
+            return Passed::default();
+        };
+        let fires = late(newest) <= LATE;
+        let through = if fires { before(newest) } else { newest };
+        let policy = self.missed_policy();
+        let made_up = match policy.policy() {
+            // The last one runs anyway.
+            MissedPolicy::Once if fires => Vec::new(),
+            _ => missed::made_up(slots, after, through, now.wall, policy),
+        };
+        let made_up: Vec<_> = made_up
+            .into_iter()
+            .map(|at| {
+                let delay = self.delay_of(due(at)).as_millis();
+                let jitter_millis = u32::try_from(delay).unwrap_or(u32::MAX);
+                Slot { at, jitter_millis, caught_up: late(at) > LATE }
+            })
+            .collect();
+        let missed_through = made_up.first().map_or(through, |first| before(first.at));
+        let missed = missed_between(slots, &history, after, missed_through, now.wall, cause);
+        let following = if fires { Some(newest) } else { slots.next_after(newest) };
+        let following = following.map(due);
+
+        self.history = history;
+        self.set_next(following);
+        if let (Some(first), Some(last)) = (made_up.first(), made_up.last()) {
+            (self.first, self.last) = (Some(first.at), Some(last.at));
+        }
+        let count = missed.iter().map(|entry| entry.count).fold(0, u64::saturating_add);
+        missed.into_iter().for_each(|entry| self.note(entry, keep));
+        Passed { missed: count, made_up }
+    }
+
+    /// What the shutdown has left of slots that would have come by now.
+    pub(crate) fn unfired(&self, now: Reading) -> Vec<Entry> {
+        let (Some(next), Some(late)) = (self.next, self.lateness(now)) else { return Vec::new() };
+        let first = self.named(next, now);
+        let entry = Entry::one(first, Fate::ShutDown, now.wall);
+        let Some(schedule) = self.timing.schedule() else { return vec![entry] };
+        match schedule.interval() {
+            Some(interval) => {
+                let beat = Beat { first: now.wall.saturating_sub(late), interval };
+                entries_between(&beat, &History::default(), before(beat.first), now.wall, entry)
+            }
+            None => {
+                let new = New { schedule, history: &self.history };
+                entries_between(&new, &self.history, before(first), now.wall, entry)
+            }
+        }
+    }
+
+    /// Whether no slot comes between the time and the slot.
+    fn reaches(&self, slot: Timestamp, from: Timestamp) -> bool {
+        let next = self.timing.schedule().and_then(|schedule| Slots::next_after(schedule, from));
+        next.is_some_and(|next| slot <= next)
+    }
+
+    /// The next slot does not follow the last: what lies between has not come.
+    fn leave_gap(&mut self) {
+        if let Some((first, last)) = self.first.take().zip(self.last) {
+            self.history.add(first, last);
+        }
+    }
+
+    /// The wall clock was set back to `now`. What was missed after that comes again.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        let from = match self.first.zip(self.last) {
+            // A small step, into the slots that have just come.
+            Some((first, last)) if self.reaches(first, now) => last,
+            _ => now,
+        };
+        if from == now {
+            self.leave_gap();
+        }
+        let next = self.next_wall(from.max(now)).map(Due::Wall);
+        self.set_next(next);
+        self.given = Given::No;
+        let Some(schedule) = self.timing.schedule() else { return };
+        self.ledger.withdraw_missed(now, |entry, now| {
+            let last = last_through(schedule, before(entry.from), now)?;
+            Some((Slots::count(schedule, before(entry.from), last), last))
+        });
+    }
+}
+
+/// The slots of a cron schedule that have not come yet.
+struct New<'a> {
+    schedule: &'a Schedule,
+    history: &'a History,
+}
+
+impl Slots for New<'_> {
+    fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        let mut next = Slots::next_after(self.schedule, after)?;
+        while let Some(end) = self.history.end_of_span_at(next) {
+            next = Slots::next_after(self.schedule, end)?;
+        }
+        Some(next)
+    }
+
+    fn count(&self, after: Timestamp, through: Timestamp) -> u64 {
+        let pieces = self.history.pieces_between(after, through);
+        pieces.map(|(after, through)| Slots::count(self.schedule, after, through)).sum()
+    }
+}
+
+/// The slots after the one time and up to the other as entries of a ledger: one, unless slots that have come lie between.
+fn entries_between(
+    slots: &dyn Slots,
+    history: &History,
+    after: Timestamp,
+    through: Timestamp,
+    like: Entry,
+) -> Vec<Entry> {
+    let entry = |(after, through): Span| {
+        let from = slots.next_after(after).filter(|from| *from <= through)?;
+        let to = last_through(slots, after, through)?;
+        // The count of a long time may be too small, and there are both ends.
+        let count = slots.count(after, through).max(1 + u64::from(from < to));
+        Some(Entry { from, to, count, ..like })
+    };
+    history.pieces_between(after, through).filter_map(entry).collect()
+}
+
+fn missed_between(
+    slots: &dyn Slots,
+    history: &History,
+    after: Timestamp,
+    through: Timestamp,
+    now: Timestamp,
+    cause: Cause,
+) -> Vec<Entry> {
+    let like = Entry { cause: Some(cause), ..Entry::one(after, Fate::Missed, now) };
+    entries_between(slots, history, after, through, like)
+}
+
+/// The first slot of a schedule that is new.
+fn first_slot(timing: &Timing, now: Reading) -> Option<Due> {
+    let after = |wait| Due::Elapsed(now.elapsed.saturating_add(wait));
+    match timing {
+        Timing::At(schedule) => match schedule.interval() {
+            Some(interval) => Some(after(interval)),
+            None => Slots::next_after(schedule, now.wall).map(Due::Wall),
+        },
+        Timing::Delay(delay) => Some(after(*delay)),
+        Timing::Off(_) => None,
+    }
+}

@@ -1,0 +1,74 @@
+//! Tells open pages that something has changed. They then ask for themselves anew, so that there is one way in which a
+//! page is made.
+//!
+//! A page is told once a second at most, and listens to no event in between: what a busy program does costs it the
+//! same as what an idle one does.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_core::Stream;
+
+use super::screen::Screen;
+use crate::clock::Elapsed;
+use crate::runtime::Jobs;
+
+/// How long apart the rings are.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A run is submitted, starts and often ends in one moment, which is one ring.
+const MOMENT: Duration = Duration::from_millis(40);
+/// A browser that has gone without a word is noticed by then.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+pub(super) async fn events(screen: Screen) -> impl IntoResponse {
+    let bell = Bell { jobs: screen.page.jobs, rung: None };
+    Sse::new(Ringing(Some(Box::pin(bell.next())))).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+/// Rings when something has changed.
+struct Bell {
+    jobs: Jobs,
+    /// When it did last.
+    rung: Option<Elapsed>,
+}
+
+type Ring = Pin<Box<dyn Future<Output = Option<Bell>> + Send>>;
+
+impl Bell {
+    /// The bell after its next ring; none when the program ends.
+    async fn next(mut self) -> Option<Self> {
+        let jobs = self.jobs.clone();
+        let change = async {
+            // What comes after the first event is seen by whoever looks after the ring.
+            jobs.events().next().await?;
+            let since = self.rung.map_or(PAUSE, |rung| jobs.elapsed().since(rung));
+            tokio::time::sleep(PAUSE.saturating_sub(since).max(MOMENT)).await;
+            Some(())
+        };
+        let changed = tokio::select! {
+            changed = change => changed,
+            () = jobs.leaving() => None,
+        };
+        self.rung = Some(jobs.elapsed());
+        changed.map(|()| self)
+    }
+}
+
+struct Ringing(Option<Ring>);
+
+impl Stream for Ringing {
+    type Item = Result<Event, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(ring) = &mut self.0 else { return Poll::Ready(None) };
+        let bell = ready!(ring.as_mut().poll(cx));
+        self.0 = None;
+        let Some(bell) = bell else { return Poll::Ready(None) };
+        self.0 = Some(Box::pin(bell.next()));
+        Poll::Ready(Some(Ok(Event::default().data("changed"))))
+    }
+}

@@ -1,0 +1,154 @@
+//! One job.
+
+use axum::extract::Path;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use super::parts;
+use super::shell::{not_found, page};
+use crate::runtime::{JobSnapshot, ScheduleSnapshot};
+use crate::status::format;
+use crate::status::paths::escaped;
+use crate::status::screen::Screen;
+use crate::status::upcoming::{Fire, upcoming};
+
+/// How many fire times are shown.
+const FIRES: usize = 10;
+
+pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> Response {
+    let snapshot = screen.page.jobs.snapshot();
+    let now = snapshot.taken_at;
+    let Some(job) = snapshot.job(&name) else { return not_found(&screen, "No job has this name") };
+    let body = html! {
+        (head(&screen, job))
+        div.wide {
+            div.cards {
+                section.card id="fires" data-live="" aria-labelledby="fires-title" { (fires(job, now)) }
+            }
+            div.cards {
+                section.card id="previous" data-live="" aria-labelledby="previous-title" {
+                    div.title { h2 id="previous-title" { "Previous run" } }
+                    div.body { (super::jobs::previous(job.previous.as_ref(), now)) }
+                    @if let Some(message) = job.previous.as_ref().and_then(|run| run.outcome.message()) {
+                        pre.message { (message) }
+                    }
+                }
+                @for (index, schedule) in job.schedules.iter().enumerate() { (about(schedule, index, now)) }
+            }
+        }
+    };
+    page(&screen, "", &job.name, body)
+}
+
+fn head(screen: &Screen, job: &JobSnapshot) -> Markup {
+    let to = screen.base.to(&format!("jobs/{}", escaped(&job.name)));
+    html! {
+        div.crumb { a href=(screen.base.root()) { "Jobs" } " / " }
+        div.head {
+            div {
+                h1 { (job.name) " " span.state id="state" data-live="" { (parts::state(job)) } }
+                @if !job.description.is_empty() { p.lead { (job.description) } }
+                @if let Some(place) = job.place { div.place { (place) " · " (place.module) } }
+            }
+            @if screen.may_steer() {
+                div.buttons id="steer" data-live="" {
+                    @if job.paused {
+                        (parts::action(screen, &format!("{to}/resume"), "button", html! { "Resume" }, "Resume this job"))
+                    } @else if !job.schedules.is_empty() {
+                        (parts::action(screen, &format!("{to}/pause"), "button", html! { "Pause" }, "Pause this job"))
+                    }
+                    (parts::action(screen, &format!("{to}/run"), "button primary", html! { "Run now" }, "Run this job now"))
+                }
+            }
+        }
+    }
+}
+
+fn fires(job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
+    let mut all: Vec<(Fire, &ScheduleSnapshot)> = job
+        .schedules
+        .iter()
+        .flat_map(|schedule| upcoming(schedule, FIRES).into_iter().map(move |fire| (fire, schedule)))
+        .collect();
+    all.sort_by_key(|(fire, _)| fire.at);
+    all.truncate(FIRES);
+    let several = job.schedules.len() > 1;
+    html! {
+        div.title {
+            h2 id="fires-title" { "Next fire times" }
+            @if job.paused { span.sub { "paused: they pass without a run" } }
+        }
+        @if all.is_empty() {
+            (parts::nothing("Nothing comes", if job.schedules.is_empty() {
+                "The job has no schedule; it runs when it is submitted."
+            } else {
+                "Its schedules are off, or the job is not enabled here."
+            }))
+        } @else {
+            table.list.fires {
+                thead {
+                    tr {
+                        th scope="col" { "In" }
+                        th scope="col" { "On the clock of its zone" }
+                        th scope="col" { "UTC" }
+                        @if several { th scope="col" { "Schedule" } }
+                    }
+                }
+                tbody {
+                    @for (fire, schedule) in &all {
+                        @let utc = fire.at.with_timezone(&Utc);
+                        tr {
+                            td.num data-label="In" { (parts::when(utc, now)) }
+                            td data-label="Its zone" {
+                                (fire.at.format("%a %Y-%m-%d %H:%M:%S")) " "
+                                span.dim { (schedule.zone.as_deref().unwrap_or("UTC")) }
+                                @if fire.clock_moved != 0 { div { (moved(fire.clock_moved)) } }
+                            }
+                            td.num data-label="UTC" { (parts::at(utc)) }
+                            @if several { td data-label="Schedule" { (schedule.words) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn moved(seconds: i32) -> Markup {
+    let by = jobs_syntax::format_duration(std::time::Duration::from_secs(seconds.unsigned_abs().into()));
+    let how = if seconds > 0 { "forward" } else { "back" };
+    html! { span.badge.held { "clock set " (how) " by " (by) " before" } }
+}
+
+fn about(schedule: &ScheduleSnapshot, index: usize, now: DateTime<Utc>) -> Markup {
+    let counts = [
+        ("ran", schedule.ran, "made a run"),
+        ("skipped", schedule.skipped, "skipped: the run before was not done"),
+        ("missed", schedule.missed, "missed: the machine slept, or its clock was set forward"),
+        ("paused", schedule.paused, "passed while the job was paused"),
+    ];
+    html! {
+        section.card id=(format!("schedule-{index}")) data-live="" {
+            div.title { h2 { "Schedule" } span.sub { "slots since the start" } }
+            div.body {
+                div.words { (schedule.words) }
+                div.spec {
+                    @if let Some(name) = &schedule.name { code { (name) } }
+                    code { (schedule.text) }
+                    @if let Some(zone) = &schedule.zone { span { (zone) } }
+                }
+                dl.tiles.small {
+                    @for (name, count, means) in counts {
+                        @if count > 0 || name == "ran" {
+                            div title=(means) { dt { (name) } dd { (format::count(count as usize)) } }
+                        }
+                    }
+                }
+                @if let Some(previous) = schedule.previous {
+                    p.sub { "Last slot " (parts::when(previous, now)) }
+                }
+            }
+        }
+    }
+}

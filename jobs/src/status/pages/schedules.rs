@@ -1,0 +1,89 @@
+//! The named schedules of the config, and who uses them.
+
+use axum::response::Response;
+use maud::html;
+
+use super::parts;
+use super::shell::page;
+use crate::runtime::ScheduleSnapshot;
+use crate::status::paths::escaped;
+use crate::status::screen::Screen;
+use crate::status::upcoming::upcoming;
+
+/// How many fire times are shown of each.
+const FIRES: usize = 3;
+
+pub(in crate::status) async fn schedules(screen: Screen) -> Response {
+    let snapshot = screen.page.jobs.snapshot();
+    let now = snapshot.taken_at;
+    let named = screen.page.jobs.named_schedules();
+    let users = |name: &str| -> Vec<(&str, &ScheduleSnapshot)> {
+        let of_job = |job: &'_ crate::runtime::JobSnapshot| {
+            job.schedules.iter().position(|s| s.name.as_deref() == Some(name))
+        };
+        snapshot
+            .jobs
+            .iter()
+            .filter_map(|job| of_job(job).map(|at| (job.name.as_str(), &job.schedules[at])))
+            .collect()
+    };
+    let body = html! {
+        div.head {
+            div {
+                h1 { "Named schedules" }
+                p.lead { "What the config calls " code { "cron.NAME" } ", and the jobs that go by it." }
+            }
+        }
+        @if named.is_empty() {
+            (parts::nothing("No schedule has a name", "Names are given in the section [cron] of the config."))
+        } @else {
+            div.card {
+                table.list {
+                    thead {
+                        tr {
+                            th scope="col" { "Name" }
+                            th scope="col" { "Schedule" }
+                            th scope="col" { "Used by" }
+                            th scope="col" { "Next" }
+                        }
+                    }
+                    tbody id="named" data-live="" {
+                        @for (name, schedule) in &named {
+                            @let users = users(name);
+                            tr id=(format!("named-{name}")) {
+                                th scope="row" data-label="Name" {
+                                    span.name { (name) }
+                                    div.place { (schedule.place) }
+                                }
+                                td data-label="Schedule" {
+                                    @match users.first() {
+                                        Some((_, used)) => div.words { (used.words) },
+                                        None => @if let Some(words) = &schedule.words { div.words { (words) } },
+                                    }
+                                    div.spec { code { (schedule.spec.as_deref().unwrap_or("off")) } }
+                                }
+                                td data-label="Used by" {
+                                    @if users.is_empty() { span.dim { "nobody" } }
+                                    @for (job, _) in &users {
+                                        div { a.name href=(screen.base.to(&format!("jobs/{}", escaped(job)))) { (job) } }
+                                    }
+                                }
+                                td.num data-label="Next" {
+                                    @match users.first() {
+                                        Some((_, used)) => {
+                                            @for fire in upcoming(used, FIRES) {
+                                                div { (parts::when(fire.at.to_utc(), now)) }
+                                            }
+                                        }
+                                        None => span.dim { "–" },
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    page(&screen, "schedules", "Named schedules", body)
+}
