@@ -123,17 +123,22 @@ fn without_scripts_the_page_shows_and_steers() {
 }
 
 #[test]
-fn on_a_phone_nothing_is_cut_off() {
+fn no_screen_is_wider_than_a_phone_or_a_tablet() {
     let program = busy();
     let mut browser = Browser::start();
     let mut tab = browser.tab();
-    tab.size(375, 812);
-    for path in SCREENS.iter().map(|(_, path)| path) {
-        tab.open(&program.url(path));
-        let wider = tab.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth");
-        assert_eq!(wider, 0, "{path} is wider than a phone");
+    for width in [360, 800, 1000] {
+        tab.size(width, 812);
+        for (_, path) in SCREENS {
+            tab.open(&program.url(path));
+            let wider =
+                tab.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+            assert!(wider.as_i64().unwrap() <= 0, "{path} is wider than {width}: {wider}");
+        }
     }
-    no_complaints(&mut tab);
+    // That a job is not found is an answer like any other.
+    let complaints = tab.complaints();
+    assert!(complaints.iter().all(|complaint| complaint.contains("404 (Not Found)")), "{complaints:?}");
 }
 
 const SCREENS: [(&str, &str); 5] = [
@@ -190,7 +195,7 @@ fn every_screen_is_readable_in_light_and_dark() {
             if let Some(folder) = pictures() {
                 tab.picture(&folder.join(format!("{name}-{scheme}.png")));
             }
-            assert!(worst[0].as_f64().unwrap() >= 3.0, "{name} {scheme}: {worst}");
+            assert!(worst[0].as_f64().unwrap() >= 4.5, "{name} {scheme}: {worst}");
         }
     }
 }
