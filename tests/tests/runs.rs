@@ -401,3 +401,23 @@ proptest! {
         });
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_config_says_how_long_runs_are_kept() {
+    let (clock, bank) = (clock("2026-03-02 12:00:00"), Arc::<Bank>::default());
+    let config = config(&clock).state(bank).retention(HOUR).retention_count(3);
+    let jobs = jobs::start(config).await.unwrap();
+    let mut handles = Vec::new();
+    for number in 0..5 {
+        let handle = jobs.now(order(number)).await.unwrap();
+        assert_eq!(handle.wait().await, Outcome::Succeeded);
+        handles.push(handle);
+    }
+    assert_eq!(handles[1].wait().await, Outcome::Unknown);
+    assert!(handles[1].snapshot().is_none() && jobs.run(handles[1].id()).await.is_none());
+    assert_eq!(orders(jobs.runs().job("charge")).await, [4, 3, 2]);
+    clock.advance(HOUR * 2).await;
+    jobs.now(order(9)).await.unwrap().wait().await;
+    assert_eq!(orders(jobs.runs().job("charge")).await, [9]);
+    jobs.shutdown().await;
+}

@@ -67,6 +67,12 @@ enum SubmitErrorKind {
         near: Option<String>,
         known: Vec<String>,
     },
+    /// The same of a queue.
+    UnknownQueue {
+        name: String,
+        near: Option<String>,
+        known: Vec<String>,
+    },
     NoDefault {
         name: String,
     },
@@ -79,6 +85,9 @@ enum SubmitErrorKind {
     UnknownRun(RunId),
     LiveRun(RunId, RunState),
     NoArguments(RunId),
+    BadOption {
+        message: String,
+    },
     RefusedSchedule(Problem),
     Schedule(ScheduleError),
 }
@@ -98,12 +107,14 @@ impl SubmitError {
 
     /// `known` are the names and aliases of all jobs.
     pub(crate) fn unknown_job(name: &str, known: &[&str]) -> Self {
-        let near = jobs_syntax::nearest(name, known.iter().copied()).map(str::to_owned);
-        let known = match near {
-            Some(_) => Vec::new(),
-            None => known.iter().map(|name| (*name).to_owned()).collect(),
-        };
+        let (near, known) = near_or_known(name, known);
         Self(Box::new(SubmitErrorKind::UnknownJob { name: name.to_owned(), near, known }))
+    }
+
+    /// `known` are the names of all queues.
+    pub(crate) fn unknown_queue(name: &str, known: &[&str]) -> Self {
+        let (near, known) = near_or_known(name, known);
+        Self(Box::new(SubmitErrorKind::UnknownQueue { name: name.to_owned(), near, known }))
     }
 
     pub(crate) fn no_default(name: &str) -> Self {
@@ -128,6 +139,11 @@ impl SubmitError {
 
     pub(crate) fn no_arguments(id: RunId) -> Self {
         Self(Box::new(SubmitErrorKind::NoArguments(id)))
+    }
+
+    /// What the submission says of its run cannot be.
+    pub(crate) fn bad_option(message: String) -> Self {
+        Self(Box::new(SubmitErrorKind::BadOption { message }))
     }
 
     pub(crate) fn refused_schedule(problem: Problem) -> Self {
@@ -174,10 +190,22 @@ impl SubmitError {
         matches!(*self.0, SubmitErrorKind::LiveRun(..) | SubmitErrorKind::NoArguments(_))
     }
 
+    /// Whether a queue was named that does not exist.
+    #[must_use]
+    pub fn is_unknown_queue(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::UnknownQueue { .. })
+    }
+
     /// Whether the name of a job cannot be one, or belongs to another job.
     #[must_use]
     pub fn is_bad_name(&self) -> bool {
         matches!(*self.0, SubmitErrorKind::NameTaken { .. } | SubmitErrorKind::BadName { .. })
+    }
+
+    /// Whether the queue or the priority of the submission cannot be one.
+    #[must_use]
+    pub fn is_bad_option(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::BadOption { .. })
     }
 
     /// Whether the schedule has a mistake or a zone that it does not take, or its name is not in the config.
@@ -204,10 +232,14 @@ impl fmt::Display for SubmitError {
                     "" => f.write_str("the name of the job is empty")?,
                     name => write!(f, "no job is named `{}`", name.escape_debug())?,
                 }
-                match near {
-                    Some(near) => write!(f, "; did you mean `{near}`?"),
-                    None => f.write_str(&listed(known)),
+                f.write_str(&suggested(near.as_deref(), known))
+            }
+            SubmitErrorKind::UnknownQueue { name, near, known } => {
+                match name.as_str() {
+                    "" => f.write_str("the name of the queue is empty")?,
+                    name => write!(f, "no queue is named `{}`", name.escape_debug())?,
                 }
+                f.write_str(&suggested(near.as_deref(), known))
             }
             SubmitErrorKind::NoDefault { name } => write!(
                 f,
@@ -232,10 +264,23 @@ impl fmt::Display for SubmitError {
                  and of what succeeded long ago are not; submit it anew"
             ),
             SubmitErrorKind::BadName { rendered } => f.write_str(rendered),
+            SubmitErrorKind::BadOption { message } => f.write_str(message),
             SubmitErrorKind::RefusedSchedule(problem) => problem.fmt(f),
             SubmitErrorKind::Schedule(error) => error.fmt(f),
         }
     }
+}
+
+/// The nearest of the names that there are, or else all of them.
+fn near_or_known(name: &str, known: &[&str]) -> (Option<String>, Vec<String>) {
+    match jobs_syntax::nearest(name, known.iter().copied()) {
+        Some(near) => (Some(near.to_owned()), Vec::new()),
+        None => (None, known.iter().map(|name| (*name).to_owned()).collect()),
+    }
+}
+
+fn suggested(near: Option<&str>, known: &[String]) -> String {
+    near.map_or_else(|| listed(known), |near| format!("; did you mean `{near}`?"))
 }
 
 /// The names that there are, as the end of a message; of many the first.

@@ -33,7 +33,8 @@ impl RunHandle {
 
     /// Waits until the run has ended, and says what it came to: after the last attempt, where it is tried again.
     ///
-    /// The last 10 000 runs of each job are kept for a week after their end, and its very last for longer; asked for
+    /// The last runs of each job are kept as `jobs.retention` and `jobs.retention_count` say, 10 000 for a week where they say
+    /// nothing, and its very last for longer; asked for
     /// another, the answer is [`Outcome::Unknown`]. A job that waits for another occupies its place in the pool meanwhile: in a pool
     /// of one, for ever.
     ///

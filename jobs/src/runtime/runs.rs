@@ -23,7 +23,8 @@ impl Jobs {
     /// The runs of this instance, live and kept, the youngest first: [`list`](RunQuery::list) gives those that the query
     /// is narrowed to.
     ///
-    /// Of every job the last 10 000 runs are kept for a week after their end, and its very last for longer.
+    /// Of every job the last 10 000 runs are kept for a week after their end where the config says nothing
+    /// ([`Config::retention`](crate::Config::retention)), and its very last for longer.
     ///
     /// ```
     /// use jobs::RunState;

@@ -81,12 +81,11 @@ impl Memory {
     fn is_wanted(&self, key: RunKey, filter: &Filter) -> bool {
         let Some(run) = self.runs.get(key) else { return false };
         let at = run.id.made_at();
-        let limits = || &self.job(run.job).info.limits;
         filter.job.is_none_or(|job| job == run.job)
             && (filter.states.is_empty() || filter.states.contains(&run.run_state()))
             && filter.from.is_none_or(|from| from <= at)
             && filter.to.is_none_or(|to| at < to)
-            && filter.queue.as_ref().is_none_or(|queue| *queue == limits().queue)
+            && filter.queue.as_ref().is_none_or(|queue| self.queues.find(queue) == Some(run.lane.queue()))
     }
 
     /// What is known of a run; what its attempt says while it executes, lies elsewhere.
@@ -126,8 +125,8 @@ impl Memory {
             due_at: due.map(Timestamp::to_chrono),
             started_at: started.map(Timestamp::to_chrono),
             finished_at: finished.map(Timestamp::to_chrono),
-            queue: info.limits.queue.to_string(),
-            priority: info.limits.priority,
+            queue: self.queues.name(run.lane.queue()).to_owned(),
+            priority: run.lane.priority(),
             attempt: run.attempt,
             retries: run.retries,
             outcome,
