@@ -43,8 +43,8 @@ use crate::job::output::Output;
 use crate::job::run::{RunId, RunIds};
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{
-    Arrival, Cancel, Ended, Fired, JobIx, Memory, NameTaken, Occasion, QueueIx, Refill, RunKey, RunOptions,
-    TooManyQueues, Watch,
+    Arrival, Cancel, Ended, Filter, Fired, Found, JobIx, Memory, NameTaken, Occasion, QueueIx, Refill,
+    Retention, RunKey, RunOptions, TooManyQueues, Watch,
 };
 use crate::store::slab::Key;
 
@@ -210,6 +210,11 @@ impl Pool {
         true
     }
 
+    /// How long runs are kept after their end.
+    pub(crate) fn retain(&self, retention: Retention) {
+        self.lock().memory.retain(retention);
+    }
+
     // Jobs.
 
     /// Makes a job known, with the type that stands for it. The same job may come again, with its type or, for
@@ -333,6 +338,20 @@ impl Pool {
             }
         }
         Ok(Ok((id, key)))
+    }
+
+    /// Queues a run with the work of one that has ended.
+    pub(crate) fn submit_again(&self, job: JobIx, body: Body, of: RunId) -> Result<(RunId, RunKey), Closed> {
+        let now = self.clock.now().wall;
+        let submitted = {
+            let mut shared = self.lock();
+            if shared.closed {
+                return Err(Closed);
+            }
+            shared.memory.submit_again(job, body, of, now)
+        };
+        self.call_workers(1);
+        Ok(submitted)
     }
 
     /// Gives the inbox keys for submissions.
@@ -476,6 +495,32 @@ impl Pool {
     /// The attempts of a run that are over.
     pub(crate) fn attempts(&self, key: RunKey) -> Vec<AttemptRecord> {
         self.lock().memory.attempts(key)
+    }
+
+    /// The key of a run, live or kept.
+    pub(crate) fn key_of(&self, id: RunId) -> Option<RunKey> {
+        self.lock().memory.key_of(id)
+    }
+
+    /// What is known of a run.
+    pub(crate) fn found(&self, key: RunKey) -> Option<Found> {
+        let mut shared = self.lock();
+        let mut found = shared.memory.found(key)?;
+        shared.add_laid(&mut found);
+        Some(found)
+    }
+
+    /// Looks at some runs, as [`Memory::look_through`].
+    pub(crate) fn look_through(
+        &self,
+        filter: &Filter,
+        before: Option<RunId>,
+        count: usize,
+    ) -> (Vec<Found>, Option<RunId>) {
+        let mut shared = self.lock();
+        let (mut found, next) = shared.memory.look_through(filter, before, count);
+        found.iter_mut().for_each(|found| shared.add_laid(found));
+        (found, next)
     }
 
     /// How far a run is, or was at its end.

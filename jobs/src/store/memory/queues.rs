@@ -78,6 +78,10 @@ impl Queues {
         Ok(ix)
     }
 
+    pub(super) fn name(&self, ix: QueueIx) -> &str {
+        &self.queues[ix.index()].name
+    }
+
     pub(super) fn find(&self, name: &str) -> Option<QueueIx> {
         self.by_name.get(name).copied()
     }
