@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 
-use super::ledger::Cause;
+use super::ledger::{Cause, Keep};
 use super::planned::ScheduleKey;
 use super::timers::{Come, Delay, Timers};
 use crate::clock::{Clock, Reading, Shift};
@@ -31,8 +31,8 @@ pub(crate) struct Scheduler {
 }
 
 impl Scheduler {
-    pub(crate) fn new(clock: Arc<Clock>, pool: Arc<Pool>, hooks: Arc<Hooks>) -> Self {
-        let timers = Mutex::new(Timers::new(clock.now(), clock.entropy()));
+    pub(crate) fn new(clock: Arc<Clock>, pool: Arc<Pool>, hooks: Arc<Hooks>, keep: Keep) -> Self {
+        let timers = Mutex::new(Timers::new(clock.now(), clock.entropy(), keep));
         Self {
             timers,
             earlier: Notify::new(),
