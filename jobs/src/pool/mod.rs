@@ -295,7 +295,16 @@ impl Pool {
                 self.wake_one(shared);
             }
         }
+        #[cfg(feature = "metrics")]
+        self.measure();
         Ok(Ok((id, key)))
+    }
+
+    /// Tells the recorder of metrics how full the pool is.
+    #[cfg(feature = "metrics")]
+    fn measure(&self) {
+        let (running, queued) = self.read(|memory| (memory.running(), memory.queued()));
+        crate::hooks::metrics::pool(running, queued);
     }
 
     /// Gives the inbox keys for submissions.
@@ -330,6 +339,8 @@ impl Pool {
         }
         drop(shared);
         self.call_workers(usize::MAX);
+        #[cfg(feature = "metrics")]
+        self.measure();
     }
 
     /// Slots have come: makes their runs. The lock is let go now and then, so that a burst of slots does not keep
@@ -375,6 +386,8 @@ impl Pool {
         }
         stop.into_iter().for_each(Told::wake);
         ended.into_iter().for_each(|ended| self.settle(ended));
+        #[cfg(feature = "metrics")]
+        self.measure();
     }
 
     /// Cancels a run, in whatever state. `false` when it has already ended.
@@ -390,6 +403,8 @@ impl Pool {
                 self.settle(ended);
                 // Its successor may have become available.
                 self.call_workers(1);
+                #[cfg(feature = "metrics")]
+                self.measure();
                 true
             }
             Cancel::Running(worker) => {
