@@ -221,6 +221,9 @@ fn span_of(
     started: Timestamp,
     available: Timestamp,
 ) -> Span {
+    if !telemetry::span::is_wanted() {
+        return Span::none();
+    }
     let late = || slot.map(|slot| (slot.to_chrono(), started.since(slot)));
     let waited = || started.since(available);
     let of = telemetry::span::Of { job, run: &run, attempt, of };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use tracing::Span;
 use tracing::field::Empty;
+use tracing::level_filters::LevelFilter;
 
 /// The attempt that a span is of.
 pub(crate) struct Of<'a> {
@@ -13,6 +14,11 @@ pub(crate) struct Of<'a> {
     pub(crate) run: &'a dyn Display,
     pub(crate) attempt: u32,
     pub(crate) of: u32,
+}
+
+/// Whether anybody may be interested in spans: one atomic load.
+pub(crate) fn is_wanted() -> bool {
+    LevelFilter::current() >= LevelFilter::INFO
 }
 
 /// The span of an attempt, with the nominal time of its slot, how long after it the attempt started, and how long the
