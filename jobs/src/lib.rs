@@ -63,9 +63,9 @@ pub use job::{
 pub use jobs_macros::job;
 pub use runtime::{
     Condition, Explanation, Fate, Health, JobSnapshot, JobStatus, Jobs, LedgerEntry, LedgerQuery,
-    PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle, ScheduleSnapshot, Scheduling, ShutdownReport,
-    Snapshot, SourcePlace, StartError, Submission, Submit, SubmitError, Submitting, Tally, Trouble, Why,
-    after, at, now, start,
+    PoolSnapshot, PreviousRun, QueueSnapshot, RunHandle, ScheduleHandle, ScheduleSnapshot, Scheduling,
+    ShutdownReport, Snapshot, SourcePlace, StartError, Submission, Submit, SubmitError, Submitting, Tally,
+    Trouble, Why, after, at, now, start,
 };
 pub use schedule::{Schedule, ScheduleError};
 #[cfg(feature = "web")]

@@ -98,7 +98,10 @@ fn job(pool: &Pool, attempts: AttemptOptions, descriptor: Option<&'static Descri
 }
 
 fn submit(pool: &Pool, job: JobIx, body: Body) -> RunKey {
-    pool.submit(|_| Some(job), body, Origin::Submission).expect("open").expect("known").1
+    pool.submit(|_| Some(job), body, Origin::Submission, RunOptions::default())
+        .expect("open")
+        .expect("known")
+        .1
 }
 
 async fn outcome(pool: &Pool, run: RunKey) -> Outcome {

@@ -11,7 +11,7 @@ use tokio::task::coop;
 use super::attempt::{self, Failure, Follows, Over};
 use super::lock::Apart;
 use super::{Pool, Shared, backoff};
-use crate::clock::Timestamp;
+use crate::clock::{Reading, Timestamp};
 use crate::job::ambient;
 use crate::job::context::Surroundings;
 use crate::job::desk::Laid;
@@ -308,7 +308,8 @@ impl Worker {
 
     /// Ends the attempt that was made and claims the next run, in one step.
     fn next(&self, pool: &Pool, finished: Option<Over>) -> Next {
-        let now = pool.clock.now().wall;
+        let reading = pool.clock.now();
+        let now = reading.wall;
         let mut guard = pool.lock_claims();
         let shared: &mut Shared = &mut guard;
         let had_run = finished.is_some();
@@ -322,7 +323,7 @@ impl Worker {
             // Its turn has ended already.
             let _ = shared.workers.leave(self.index);
             Next::Leave
-        } else if let Some(claim) = shared.claim(pool, self.index, now) {
+        } else if let Some(claim) = shared.claim(pool, self.index, reading) {
             shared.workers.begin(self.index, claim.blocking, claim.key);
             Next::Execute(claim)
         } else if shared.workers.park(self.index) {
@@ -333,7 +334,15 @@ impl Worker {
         let closed = shared.closed;
         #[cfg(feature = "metrics")]
         let (running, queued) = (shared.memory.running(), shared.memory.queued());
-        drop(guard);
+        let restricted = shared.memory.is_restricted();
+        let refills = if restricted { shared.memory.take_refills() } else { Vec::new() };
+        // The end of a run may have made room for several others, and a claim has shown the next of a job with limits.
+        if restricted && shared.wants_worker() {
+            pool.wake_one(guard);
+        } else {
+            drop(guard);
+        }
+        pool.wait_for(refills);
         #[cfg(feature = "metrics")]
         crate::hooks::metrics::pool(running, queued);
         if waited {
@@ -350,17 +359,32 @@ impl Worker {
 }
 
 impl Shared {
+    /// Whether a worker is to be called.
+    pub(super) fn wants_worker(&self) -> bool {
+        !self.closed && self.workers.can_call() && self.workers.called() < self.memory.claimable()
+    }
+
     /// Claims a run for a worker, which parks when there is none.
-    fn claim(&mut self, pool: &Pool, worker: u32, now: Timestamp) -> Option<Claim> {
-        if let Some(claim) = self.memory.claim(worker, now) {
-            return Some(claim);
+    fn claim(&mut self, pool: &Pool, worker: u32, now: Reading) -> Option<Claim> {
+        // As long as all runs wait in one lane, those that come later are behind what is there already.
+        if pool.urgent.0.load(Ordering::Relaxed) || !self.memory.is_plain() {
+            pool.take_in(self);
         }
-        self.workers.is_idle();
-        if !pool.take_in(self) {
-            return None;
+        let mut idle = false;
+        loop {
+            if let Some(claim) = self.memory.claim(worker, now) {
+                if idle {
+                    self.workers.show();
+                }
+                return Some(claim);
+            }
+            // In this order: whoever submits after the look into the inbox sees that somebody is to be called.
+            self.workers.is_idle();
+            idle = true;
+            if !pool.take_in(self) {
+                return None;
+            }
         }
-        self.workers.show();
-        self.memory.claim(worker, now)
     }
 
     /// Ends the attempt that a worker has made: with its run, or so that the run is tried again.

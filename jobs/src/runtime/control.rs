@@ -75,9 +75,13 @@ impl Jobs {
         Ok(self.inner.scheduler.remove(&keys))
     }
 
+    pub(super) fn is_shut_down(&self) -> bool {
+        matches!(*self.inner.phase.borrow(), Phase::ShuttingDown | Phase::Ended(_))
+    }
+
     /// The job to steer, while there is something to steer.
     fn job_named(&self, name: &str) -> Result<JobIx, SubmitError> {
-        if matches!(*self.inner.phase.borrow(), Phase::ShuttingDown | Phase::Ended(_)) {
+        if self.is_shut_down() {
             return Err(SubmitError::shut_down());
         }
         self.find_job(name)

@@ -9,6 +9,7 @@ mod instances;
 mod ledger;
 #[cfg(feature = "web")]
 mod page;
+mod queues;
 mod scheduling;
 mod shutdown;
 mod signals;
@@ -36,6 +37,7 @@ pub use error::{StartError, SubmitError};
 pub use explain::{Explanation, Why};
 pub use health::{Condition, Health, Trouble};
 pub use ledger::{LedgerEntry, LedgerQuery};
+pub use queues::QueueSnapshot;
 pub use scheduling::{ScheduleHandle, Scheduling};
 pub use shutdown::ShutdownReport;
 pub use snapshot::{
@@ -54,6 +56,7 @@ pub(crate) use trial::Preset;
 /// | schedule | [`schedule`](Self::schedule), [`every`](Self::every) |
 /// | look | [`snapshot`](Self::snapshot), [`ledger`](Self::ledger), [`explain`](Self::explain), [`events`](Self::events), [`health`](Self::health) |
 /// | steer a job by its name | [`run_now`](Self::run_now), [`pause`](Self::pause), [`resume`](Self::resume), [`remove`](Self::remove) |
+/// | steer a queue | [`pause_queue`](Self::pause_queue), [`resume_queue`](Self::resume_queue) |
 /// | end | [`run_until_signal`](Self::run_until_signal), [`shutdown_signal`](Self::shutdown_signal), [`shutdown`](Self::shutdown) |
 /// | say which of several instances is meant | [`scope`](Self::scope) |
 ///

@@ -21,13 +21,13 @@ use crate::job::descriptor::Descriptor;
 use crate::job::func::Func;
 use crate::job::name::JobName;
 use crate::job::notes::{LogLine, Progress};
-use crate::job::options::Origin;
+use crate::job::options::{MAX_PRIORITY, Origin};
 use crate::job::output::{Output, OutputError};
 use crate::job::run::{Outcome, RunId};
 use crate::pool::{Closed, Directory};
 use crate::registry;
 use crate::scheduler::timers::Delay;
-use crate::store::memory::{JobIx, Memory, RunKey, Watch};
+use crate::store::memory::{JobIx, Memory, RunKey, RunOptions, Watch};
 
 /// Runs a job once, as soon as the pool has room.
 ///
@@ -50,36 +50,51 @@ use crate::store::memory::{JobIx, Memory, RunKey, Watch};
 /// # }
 /// ```
 pub fn now<J: Submit>(job: J) -> Submission<J> {
-    Submission { jobs: instances::current(), job, delay: None }
+    Submission { jobs: instances::current(), job, delay: None, options: SubmitOptions::default() }
 }
 
 /// Runs a job once, when some time has passed; no setting of the clock changes it. Like [`now`] otherwise.
 ///
 /// Runs become due with a resolution of a millisecond, never early.
 pub fn after<J: Submit>(delay: Duration, job: J) -> Submission<J> {
-    Submission { jobs: instances::current(), job, delay: Some(Delay::For(delay)) }
+    Submission {
+        jobs: instances::current(),
+        job,
+        delay: Some(Delay::For(delay)),
+        options: SubmitOptions::default(),
+    }
 }
 
 /// Runs a job once, at an instant by the wall clock, or at once where that has passed. Like [`now`] otherwise.
 pub fn at<J: Submit>(instant: DateTime<Utc>, job: J) -> Submission<J> {
-    Submission { jobs: instances::current(), job, delay: Some(Delay::At(Timestamp::from_chrono(instant))) }
+    Submission {
+        jobs: instances::current(),
+        job,
+        delay: Some(Delay::At(Timestamp::from_chrono(instant))),
+        options: SubmitOptions::default(),
+    }
 }
 
 impl Jobs {
     /// Runs a job once, as soon as the pool has room: [`jobs::now`](crate::now) on this instance.
     pub fn now<J: Submit>(&self, job: J) -> Submission<J> {
-        Submission { jobs: Ok(self.clone()), job, delay: None }
+        Submission { jobs: Ok(self.clone()), job, delay: None, options: SubmitOptions::default() }
     }
 
     /// Runs a job once, when some time has passed: [`jobs::after`](crate::after) on this instance.
     pub fn after<J: Submit>(&self, delay: Duration, job: J) -> Submission<J> {
-        Submission { jobs: Ok(self.clone()), job, delay: Some(Delay::For(delay)) }
+        Submission {
+            jobs: Ok(self.clone()),
+            job,
+            delay: Some(Delay::For(delay)),
+            options: SubmitOptions::default(),
+        }
     }
 
     /// Runs a job once, at an instant by the wall clock: [`jobs::at`](crate::at) on this instance.
     pub fn at<J: Submit>(&self, instant: DateTime<Utc>, job: J) -> Submission<J> {
         let delay = Some(Delay::At(Timestamp::from_chrono(instant)));
-        Submission { jobs: Ok(self.clone()), job, delay }
+        Submission { jobs: Ok(self.clone()), job, delay, options: SubmitOptions::default() }
     }
 }
 
@@ -166,19 +181,63 @@ impl Who {
     }
 }
 
+/// What a submission says of its run, each thing only where it says it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SubmitOptions {
+    queue: Option<Box<str>>,
+    priority: Option<i8>,
+    retries: Option<u32>,
+}
+
 /// A submission in the making: awaiting it submits.
 #[must_use = "nothing is submitted until this is awaited, or `submit` or `blocking` is called"]
 pub struct Submission<J> {
     pub(super) jobs: Result<Jobs, SubmitError>,
     pub(super) job: J,
     pub(super) delay: Option<Delay>,
+    pub(super) options: SubmitOptions,
 }
 
 impl<J: Submit> Submission<J> {
+    /// Puts the run into a queue, whatever the job says: [`Snapshot::queues`](crate::Snapshot::queues) has those that there
+    /// are. One that is new has no limit but the pool's.
+    ///
+    /// ```
+    /// # use jobs::job;
+    /// # #[job] async fn send(to: String) {}
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// jobs::now(send { to: "ada@example.org".into() }).queue("mail").priority(5).retries(3).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn queue(mut self, name: impl Into<String>) -> Self {
+        self.options.queue = Some(name.into().into_boxed_str());
+        self
+    }
+
+    /// Gives the run a priority from -100 to 100, whatever the job says: runs of a higher priority are claimed first.
+    ///
+    /// Every eighth claim takes the run that has waited for longest, whatever its priority, so that none waits for ever.
+    pub fn priority(mut self, priority: i8) -> Self {
+        self.options.priority = Some(priority);
+        self
+    }
+
+    /// How often the run is tried again when it fails, whatever the job says.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.options.retries = Some(retries);
+        self
+    }
+
     /// One that is not to start before it is released.
     #[cfg(feature = "testing")]
     pub(super) fn held(jobs: Jobs, job: J) -> Self {
-        Self { jobs: Ok(jobs), job, delay: Some(Delay::At(Timestamp::MAX)) }
+        Self {
+            jobs: Ok(jobs),
+            job,
+            delay: Some(Delay::At(Timestamp::MAX)),
+            options: SubmitOptions::default(),
+        }
     }
 
     /// Submits without awaiting, which the store in memory can do. The run is queued when this returns.
@@ -199,10 +258,11 @@ impl<J: Submit> Submission<J> {
 
     pub(super) fn submit_unseen(self) -> Result<RunHandle, SubmitError> {
         let jobs = self.jobs?;
+        let options = self.options.resolve(&jobs)?;
         let who = self.job.__who();
         match self.delay {
-            None => jobs.submit_now(&who, self.job.__body()),
-            Some(delay) => jobs.submit_later(&who, self.job.__body(), delay),
+            None => jobs.submit_now(&who, self.job.__body(), options),
+            Some(delay) => jobs.submit_later(&who, self.job.__body(), options, delay),
         }
     }
 
@@ -213,6 +273,29 @@ impl<J: Submit> Submission<J> {
     /// Those of [`submit`](Self::submit).
     pub fn blocking(self) -> Result<RunHandle, SubmitError> {
         self.submit()
+    }
+}
+
+impl SubmitOptions {
+    fn resolve(self, jobs: &Jobs) -> Result<RunOptions, SubmitError> {
+        let Self { queue, priority, retries } = self;
+        if let Some(priority) = priority
+            && priority.unsigned_abs() > MAX_PRIORITY.unsigned_abs()
+        {
+            return Err(SubmitError::bad_option(format!(
+                "the priority {priority} is outside -{MAX_PRIORITY} to {MAX_PRIORITY}"
+            )));
+        }
+        let named = |name: Box<str>| {
+            jobs_syntax::check_queue_name(&name)
+                .map_err(|error| SubmitError::bad_option(error.render(&name)))?;
+            jobs.inner.pool.queue(&name).map_err(|_| {
+                SubmitError::bad_option(format!(
+                    "the queue `{name}` is one too many: there are 65 536 at most"
+                ))
+            })
+        };
+        Ok(RunOptions { queue: queue.map(named).transpose()?, priority, retries })
     }
 }
 
@@ -368,13 +451,14 @@ impl fmt::Debug for RunHandle {
 
 impl Jobs {
     /// The handle to the instance goes on into the handle to the run, which spares a count of references.
-    fn submit_now(self, who: &Who, body: Body) -> Result<RunHandle, SubmitError> {
-        let (id, key) = match self.inner.pool.submit(|jobs| who.find(jobs), body, Origin::Submission) {
+    fn submit_now(self, who: &Who, body: Body, options: RunOptions) -> Result<RunHandle, SubmitError> {
+        let (pool, origin) = (&self.inner.pool, Origin::Submission);
+        let (id, key) = match pool.submit(|jobs| who.find(jobs), body, origin, options) {
             Ok(Ok(submitted)) => submitted,
             // The job is not known yet.
             Ok(Err(body)) => {
                 let job = self.register(who)?;
-                return self.submit_known(job, body, Origin::Submission);
+                return self.submit_as(job, body, origin, options);
             }
             Err(Closed) => return Err(SubmitError::shut_down()),
         };
@@ -388,7 +472,17 @@ impl Jobs {
         body: Body,
         origin: Origin,
     ) -> Result<RunHandle, SubmitError> {
-        match self.inner.pool.submit(|_| Some(job), body, origin) {
+        self.submit_as(job, body, origin, RunOptions::default())
+    }
+
+    fn submit_as(
+        self,
+        job: JobIx,
+        body: Body,
+        origin: Origin,
+        options: RunOptions,
+    ) -> Result<RunHandle, SubmitError> {
+        match self.inner.pool.submit(|_| Some(job), body, origin, options) {
             Ok(submitted) => {
                 let (id, key) = submitted.expect("invariant: the job is known");
                 Ok(RunHandle { id, key, jobs: self })
@@ -397,14 +491,21 @@ impl Jobs {
         }
     }
 
-    fn submit_later(self, who: &Who, body: Body, delay: Delay) -> Result<RunHandle, SubmitError> {
+    fn submit_later(
+        self,
+        who: &Who,
+        body: Body,
+        options: RunOptions,
+        delay: Delay,
+    ) -> Result<RunHandle, SubmitError> {
         let job = self.register(who)?;
         let now = self.inner.clock.now();
         let due = match delay {
             Delay::At(at) => at,
             Delay::For(by) => now.wall.saturating_add(by),
         };
-        let (id, key) = self.inner.pool.delay(job, body, due).map_err(|Closed| SubmitError::shut_down())?;
+        let delayed = self.inner.pool.delay(job, body, options, due);
+        let (id, key) = delayed.map_err(|Closed| SubmitError::shut_down())?;
         self.inner.scheduler.delay(key, delay);
         Ok(RunHandle { id, key, jobs: self })
     }
