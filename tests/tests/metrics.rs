@@ -128,7 +128,7 @@ async fn attempts_and_failures() {
     assert_eq!(recorded.get("jobs_failures_total{job=gives_up,follows=discarded}"), [1.0]);
     let took = recorded.get("jobs_attempt_duration_seconds{job=fragile}");
     assert!(took.len() == 3 && took.iter().all(|took| (2.0..2.01).contains(took)), "{took:?}");
-    assert_eq!(recorded.get("jobs_wait_seconds{job=fragile}").len(), 3);
+    assert_eq!(recorded.get("jobs_wait_seconds{job=fragile,queue=default}").len(), 3);
     assert_eq!(recorded.get("jobs_lateness_seconds{job=fragile}"), [0.0; 0], "it is of no slot");
 }
 

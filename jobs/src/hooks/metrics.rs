@@ -37,10 +37,10 @@ pub(crate) fn describe() {
 }
 
 /// An attempt begins. `late` is that of the first attempt for a slot.
-pub(crate) fn started(job: &JobName, waited: Duration, late: Option<Duration>) {
+pub(crate) fn started(job: &JobName, queue: &JobName, waited: Duration, late: Option<Duration>) {
     quietly(|| {
         counter!("jobs_attempts_started_total", "job" => label(job)).increment(1);
-        histogram!("jobs_wait_seconds", "job" => label(job)).record(waited);
+        histogram!("jobs_wait_seconds", "job" => label(job), "queue" => label(queue)).record(waited);
         if let Some(late) = late {
             histogram!("jobs_lateness_seconds", "job" => label(job)).record(late);
         }

@@ -130,17 +130,19 @@ impl Failure {
 
 /// Makes one attempt of a claimed run.
 pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hooks: &AttemptHooks) -> Over {
-    let Claim { key, id, job, slot, started, available, body, blocking, attempt, retries, timeout } = claim;
+    let Claim { key, id, job, queue, slot, started, available, body, blocking, attempt, retries, timeout } =
+        claim;
     let of = retries.saturating_add(1);
-    let span = span_of(&job, id, attempt, of, slot.map(|slot| slot.at), started, available);
+    let span = span_of(&job, &queue, id, attempt, of, slot.map(|slot| slot.at), started, available);
     #[cfg(feature = "metrics")]
     {
         let late = slot.filter(|_| attempt == 1).map(|slot| started.since(slot.at));
-        hooks::metrics::started(&job, started.since(available), late);
+        hooks::metrics::started(&job, &queue, started.since(available), late);
     }
     let cx = JobContext {
         id,
         job: job.clone(),
+        queue: queue.clone(),
         attempt,
         slot,
         started,
@@ -212,8 +214,10 @@ fn with_fault(attempt: Attempt, job: &JobName, surroundings: &Surroundings) -> A
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "they are the attempt")]
 fn span_of(
     job: &str,
+    queue: &str,
     run: RunId,
     attempt: u32,
     of: u32,
@@ -226,7 +230,7 @@ fn span_of(
     }
     let late = || slot.map(|slot| (slot.to_chrono(), started.since(slot)));
     let waited = || started.since(available);
-    let of = telemetry::span::Of { job, run: &run, attempt, of };
+    let of = telemetry::span::Of { job, queue, run: &run, attempt, of };
     // Whoever is interested in it is code of the program's.
     panics::catch(|| telemetry::span::attempt(of, late, waited)).unwrap_or_else(|_| Span::none())
 }
