@@ -107,6 +107,8 @@ fn assemble(
     registered: Vec<Registered>,
     runtime: Handle,
 ) -> (Jobs, Vec<(JobIx, Registered)>) {
+    #[cfg(feature = "metrics")]
+    crate::hooks::metrics::describe();
     let clock = Arc::new(settings.clock());
     let hooks = Arc::new(Hooks::new(settings.hooks.clone()));
     let pool = match settings.store.value {

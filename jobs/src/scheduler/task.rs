@@ -166,7 +166,7 @@ impl Scheduler {
                 Some(_) => Cause::ClockSet,
                 None => Cause::Stalled,
             };
-            come.heard = self.hooks.bus.is_heard();
+            come.heard = cfg!(feature = "metrics") || self.hooks.bus.is_heard();
             self.lock().take_due(now, &mut come);
             #[cfg(feature = "testing")]
             let releases = !come.releases.is_empty();
@@ -206,6 +206,8 @@ impl Scheduler {
                 count: entry.count,
                 fate: entry.fate,
             };
+            #[cfg(feature = "metrics")]
+            crate::hooks::metrics::slots(&event.job, event.fate, event.count);
             self.hooks.bus.tell(|| Event::Slot(event));
         }
     }
