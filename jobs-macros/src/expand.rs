@@ -410,7 +410,7 @@ fn schedule_decl(names: &Names, function: &Function, schedule: &Schedule) -> Tok
     let key = option(key.as_ref().map(ToTokens::to_token_stream));
     let jitter = option(jitter.map(duration));
     let missed = option(missed.map(|missed| self::missed(&private, missed)));
-    let args_text = args_text(args);
+    let args_text = args_text(args, function);
     let value = value(names, function, args);
     // A macro of the user's may hold the whole of it: then its call is the line, and the distance still fits.
     let line = match u32::try_from(*lines_below) {

@@ -246,8 +246,12 @@ pub(crate) fn unknown_argument(name: &str, names: &[String], function: &Function
     }
 }
 
-/// The arguments of a schedule as the source has them.
-pub(crate) fn args_text(args: &[(Ident, Expr)]) -> String {
-    let shown = |(name, value): &(Ident, Expr)| format!("{} = {}", name.unraw(), value.to_token_stream());
+/// The arguments of a schedule as the source has them, without what is redacted: pages show the text.
+pub(crate) fn args_text(args: &[(Ident, Expr)], function: &Function) -> String {
+    let shown = |(name, value): &(Ident, Expr)| {
+        let redacted = function.arguments().any(|argument| argument.ident == *name && argument.redacted);
+        let value = if redacted { "[redacted]".to_owned() } else { value.to_token_stream().to_string() };
+        format!("{} = {value}", name.unraw())
+    };
     args.iter().map(shown).collect::<Vec<_>>().join(", ")
 }

@@ -233,6 +233,15 @@ fn stacked_attributes_are_taken_off() {
 }
 
 #[test]
+fn a_redacted_argument_does_not_stand_in_the_text_of_the_schedule() {
+    let item = "fn sweep(#[redact] token: String, to: String) {}";
+    let expanded = expand("every = \"1h\", args(token = \"hunter2\", to = \"ada\")", item).to_string();
+    assert!(expanded.contains("token = [redacted], to = \\\"ada\\\""), "{expanded}");
+    // Once, as the value.
+    assert_eq!(expanded.matches("hunter2").count(), 1, "{expanded}");
+}
+
+#[test]
 fn types_are_shown_as_users_write_them() {
     for (ty, shown) in [
         ("std::collections::HashMap<String, Vec<u8>>", "std::collections::HashMap<String, Vec<u8>>"),

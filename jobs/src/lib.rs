@@ -54,7 +54,7 @@ pub use config::{Config, ConfigError, JobConfig};
 pub use error::{BoxError, Place, Problem};
 pub use hooks::{
     Event, Events, Failure, Follows, JobChange, JobEvent, Next, RunChange, RunEvent, ScheduleChange,
-    ScheduleEvent, ShutdownPhase,
+    ScheduleEvent, ShutdownPhase, SlotEvent,
 };
 pub use job::{
     Attempt, Func, Job, JobContext, JobResult, LogLine, Outcome, OutputError, Progress, RunId, RunIdError,
@@ -62,10 +62,10 @@ pub use job::{
 };
 pub use jobs_macros::job;
 pub use runtime::{
-    Condition, Fate, Health, JobSnapshot, JobStatus, Jobs, LedgerEntry, LedgerQuery, PoolSnapshot,
-    PreviousRun, RunHandle, ScheduleHandle, ScheduleSnapshot, Scheduling, ShutdownReport, Snapshot,
-    SourcePlace, StartError, Submission, Submit, SubmitError, Submitting, Tally, Trouble, after, at, now,
-    start,
+    Condition, Explanation, Fate, Health, JobSnapshot, JobStatus, Jobs, LedgerEntry, LedgerQuery,
+    PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle, ScheduleSnapshot, Scheduling, ShutdownReport,
+    Snapshot, SourcePlace, StartError, Submission, Submit, SubmitError, Submitting, Tally, Trouble, Why,
+    after, at, now, start,
 };
 pub use schedule::{Schedule, ScheduleError};
 #[cfg(feature = "web")]

@@ -72,7 +72,8 @@ pub(crate) fn resolve(
             WhenDecl::Named(name) => Some(name),
             _ => None,
         });
-    problems.extend(settings.adopt_spelling(names.iter().copied().chain(distinct), used));
+    let queues = descriptors.iter().filter_map(|descriptor| descriptor.limits.queue);
+    problems.extend(settings.adopt_spelling(names.iter().copied().chain(distinct), used, queues));
     overrides::adopt_aliases(descriptors, &names, settings, problems);
     check_expected(&all_names, settings, problems);
     overrides::check_jobs(&all_names, settings, problems);
@@ -89,7 +90,11 @@ pub(crate) fn resolve(
     problems.extend(zones);
     let mut found = Found::default();
     let register = |descriptor: &&'static Descriptor| register(descriptor, settings, &mut found);
-    let registered = descriptors.iter().map(register).collect();
+    let registered: Vec<Registered> = descriptors.iter().map(register).collect();
+    let queues = registered.iter().map(|job| &*job.info.limits.queue);
+    let said = settings.overrides.values().filter_map(|said| said.queue.as_ref());
+    let queues = queues.chain(said.map(|queue| queue.value.as_str())).chain([jobs_syntax::DEFAULT_QUEUE]);
+    overrides::warn_of_unused_queues(&queues.collect(), settings);
     problems.append(&mut found.problems);
     if config_is_whole {
         problems.append(&mut found.missing_names);
@@ -212,6 +217,9 @@ fn register(descriptor: &'static Descriptor, settings: &Settings, found: &mut Fo
     let overrides = settings.overrides.get(descriptor.name);
     let info = info(JobName::Static(descriptor.name), Some(descriptor), false, settings);
     let mut schedules = schedules_of(descriptor, overrides, settings, found);
+    if let Some(overrides) = overrides {
+        overrides::check_slots(descriptor, overrides, &schedules, &mut found.problems);
+    }
     warn_of_repeats(descriptor, &schedules);
     let fires = info.enabled && settings.fires(descriptor.name);
     let startup = descriptor.startup.filter(|_| fires);
@@ -245,7 +253,10 @@ pub(crate) fn info(
         attempts.retries = retries.as_ref().map(|retries| retries.value).or(attempts.retries);
         attempts.backoff = backoff.as_ref().map(|backoff| backoff.value).or(attempts.backoff);
     }
-    let limits = descriptor.map_or(Limits::DEFAULT, |descriptor| descriptor.limits.into());
+    let mut limits = descriptor.map_or(Limits::DEFAULT, |descriptor| descriptor.limits.into());
+    if let Some(overrides) = overrides {
+        overrides::limit(&mut limits, overrides);
+    }
     JobInfo { name, descriptor, overlap, attempts, limits, enabled, is_func }
 }
 
@@ -257,7 +268,7 @@ fn schedules_of(
 ) -> Vec<Resolved> {
     let tz = overrides.and_then(|overrides| overrides.tz.as_ref()).map(|tz| tz.value.as_str());
     if let Some(overrides) = overrides
-        && (overrides.schedule.is_some() || overrides.every.is_some())
+        && overrides.when().is_some()
     {
         return overridden(descriptor, overrides, tz, settings, found);
     }
@@ -272,7 +283,8 @@ fn schedules_of(
         };
         let timing = timing.map_err(|error| found.problems.push(about(descriptor, &error).at(place))).ok()?;
         let identity = Identity { name, key: decl.key.map(Box::from), args: decl.args, repeat: 1 };
-        let options = SlotOptions { jitter: decl.jitter, missed: decl.missed };
+        let declared = SlotOptions { jitter: decl.jitter, missed: decl.missed };
+        let options = overrides.map_or(declared, |overrides| overrides::slots(declared, overrides));
         Some(Resolved { timing, template: Template::Make(decl.job), identity, options })
     };
     descriptor.schedules.iter().filter_map(resolve).collect()
@@ -291,8 +303,7 @@ fn overridden(
     found: &mut Found,
 ) -> Vec<Resolved> {
     let first = descriptor.schedules.first();
-    let place = overrides.schedule.as_ref().map(|said| &said.place);
-    let place = place.or(overrides.every.as_ref().map(|said| &said.place)).unwrap_or(&overrides.place);
+    let place = overrides.when().map_or(&overrides.place, |(_, place)| place);
     let Some(make) = first.map(|decl| decl.job).or(descriptor.default) else {
         found.problems.push(
             Problem::new(format!(
@@ -308,7 +319,7 @@ fn overridden(
     let zones: BTreeSet<_> = descriptor.schedules.iter().filter_map(|decl| decl.tz).collect();
     let zone = tz.or(if zones.len() == 1 { zones.first().copied() } else { None });
     let args = first.map_or("", |decl| decl.args);
-    let options = SlotOptions::default();
+    let options = overrides::slots(overrides::shared_slots(descriptor), overrides);
     let mut resolved = Vec::new();
     let mut add = |timing, name| {
         let identity = Identity { name, key: None, args, repeat: 1 };
@@ -319,6 +330,9 @@ fn overridden(
             Ok(schedule) => add(Timing::At(schedule), None),
             Err(error) => found.problems.push(about(descriptor, &error).at(every.place.clone())),
         }
+    }
+    if let Some(delay) = &overrides.fixed_delay {
+        add(Timing::Delay(delay.value), None);
     }
     let Some(texts) = &overrides.schedule else { return resolved };
     for text in &texts.value {

@@ -2,10 +2,43 @@
 
 mod support;
 
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jobs::Trouble;
-use support::{Log, MINUTE, clock, config, note};
+use jobs::testing::TestClock;
+use jobs::{Config, Jobs, Outcome, Trouble, func, job};
+use support::{Log, MINUTE, SECOND, clock, note};
+
+/// Whether [`held`] may return.
+type LetGo = Arc<AtomicBool>;
+
+/// Held until the test lets it go.
+#[job(retries = 0, timeout = "30s")]
+fn held(#[state] let_go: &LetGo) {
+    while !let_go.load(Ordering::SeqCst) {
+        std::thread::yield_now();
+    }
+}
+
+fn config(clock: &TestClock) -> Config {
+    support::config(clock).state(LetGo::default())
+}
+
+/// With a blocking thread at work, virtual time stands still unless it is moved by hand.
+async fn pass(seconds: u64) {
+    for _ in 0..seconds {
+        tokio::time::advance(SECOND).await;
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn until_running(jobs: &Jobs, count: usize) {
+    while jobs.snapshot().pool.running < count {
+        tokio::task::yield_now().await;
+    }
+}
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_instance_and_a_busy_one_are_well() {
@@ -41,4 +74,61 @@ async fn a_shutdown_is_told_with_its_beginning() {
     assert_eq!((health.conditions.len(), health.conditions[0].since), (1, begun));
     assert!(matches!(health.conditions[0].what, Trouble::ShutDown));
     assert_eq!(health.to_string(), "shut down, for 1s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plain_function_that_outlasts_its_timeout_or_its_cancellation_is_stuck() {
+    for cancelled in [false, true] {
+        let (clock, let_go) = (clock("2026-03-02 12:00:00"), LetGo::default());
+        let jobs = jobs::start(support::config(&clock).state(Arc::clone(&let_go))).await.unwrap();
+        let run = jobs.now(held {}).await.unwrap();
+        until_running(&jobs, 1).await;
+        let mut since = clock.now() + chrono::TimeDelta::seconds(30);
+        if cancelled {
+            pass(5).await;
+            since = clock.now();
+            assert!(run.cancel().await);
+            pass(5).await;
+        } else {
+            pass(35).await;
+        }
+        assert!(jobs.health().is_ok(), "it has some time to notice: {}", jobs.health());
+        pass(6).await;
+        let health = jobs.health();
+        let [condition] = &*health.conditions else { panic!("{health}") };
+        assert_eq!(health.to_string(), format!("run {} of held does not end, for 11s", run.id()));
+        assert_eq!(condition.since.timestamp(), since.timestamp());
+        assert!(matches!(&condition.what, Trouble::StuckRun { job, .. } if job == "held"));
+        let_go.store(true, Ordering::SeqCst);
+        let outcome = run.wait().await;
+        assert!(matches!(outcome, Outcome::TimedOut(_) | Outcome::Succeeded), "{outcome}");
+        assert!(jobs.health().is_ok());
+        jobs.shutdown().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_in_which_nothing_moves_is_overfull() {
+    let clock = clock("2026-03-02 12:00:00");
+    let jobs = jobs::start(config(&clock).pool(1).state(Log::default())).await.unwrap();
+    let holds = jobs.now(func("holds", pending::<()>)).await.unwrap();
+    clock.advance(SECOND).await;
+    let first = jobs.now(note("first")).await.unwrap();
+    clock.advance(SECOND * 30).await;
+    let second = clock.now();
+    jobs.now(note("second")).await.unwrap();
+    clock.advance(SECOND * 29).await;
+    assert!(jobs.health().is_ok());
+    clock.advance(SECOND * 2).await;
+    assert_eq!(jobs.health().to_string(), "2 runs wait for room in the pool, for 1m1s");
+    // When the first is gone, the second counts.
+    assert!(first.cancel().await);
+    assert!(jobs.health().is_ok());
+    clock.advance(SECOND * 30).await;
+    let health = jobs.health();
+    assert_eq!((health.conditions.len(), health.conditions[0].since), (1, second));
+    assert!(matches!(health.conditions[0].what, Trouble::Backlog { waiting: 1, .. }), "{health}");
+    assert!(holds.cancel().await);
+    clock.advance(SECOND).await;
+    assert!(jobs.health().is_ok());
 }

@@ -114,12 +114,16 @@ fn parse(variable: &str, rest: &str) -> Result<Key, Problem> {
         return Err(Problem::new(format!("{} is not the name of a key", shown(variable)))
             .help("two underscores part section, name and key: `JOBS__JOB__NAME__ENABLED`"));
     }
-    // The name of a job may have two underscores of its own, a section or a key has not.
+    // The name of a job or a queue may have two underscores of its own, a section or a key has not.
     let joined;
     let parts = match parts.as_slice() {
         ["job", name @ .., key] if name.len() > 1 => {
             joined = name.join("__");
             vec!["job", &joined, key]
+        }
+        ["queues", name @ ..] | ["jobs", "queues", name @ ..] if !name.is_empty() => {
+            joined = name.join("__");
+            vec!["jobs", "queues", &joined]
         }
         ["cron" | "job" | "jobs", ..] => parts,
         _ => std::iter::once("jobs").chain(parts).collect(),
@@ -145,6 +149,9 @@ fn spelled(key: Key, spellings: [&Layer; 2]) -> Result<Key, Problem> {
         }
         Key::Job(name, key) => {
             Key::Job(find(&name, spellings.iter().flat_map(|layer| layer.jobs.keys()), "job")?, key)
+        }
+        Key::Queue(name) => {
+            Key::Queue(find(&name, spellings.iter().flat_map(|layer| layer.queues.keys()), "queue")?)
         }
         key @ Key::Setting(_) => key,
     })

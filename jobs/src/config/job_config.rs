@@ -42,6 +42,29 @@ impl JobConfig {
         self.set(JobKey::Every, &Raw::Text(text))
     }
 
+    /// The time from the end of a run to the next slot, 10 ms at least, in place of all schedules of its attribute.
+    pub fn fixed_delay(self, delay: Duration) -> Self {
+        let text = jobs_syntax::format_duration(delay);
+        self.set(JobKey::FixedDelay, &Raw::Text(text))
+    }
+
+    /// By how much each slot may be late, at random: less than this, and never past the next slot.
+    pub fn jitter(self, jitter: Duration) -> Self {
+        let text = jobs_syntax::format_duration(jitter);
+        self.set(JobKey::Jitter, &Raw::Text(text))
+    }
+
+    /// Takes the jitter of the attribute away.
+    pub fn without_jitter(self) -> Self {
+        self.set(JobKey::Jitter, &Raw::Text(attempts::OFF.to_owned()))
+    }
+
+    /// Which of the slots that passed while nothing could run are made up for: `skip`, `once`, `all`, or one of the
+    /// latter two with a window, `all within 6h`.
+    pub fn missed(self, policy: impl Into<String>) -> Self {
+        self.set(JobKey::Missed, &Raw::Text(policy.into()))
+    }
+
     /// The zone of the schedules that name none, or `local`.
     pub fn tz(self, zone: impl Into<String>) -> Self {
         self.set(JobKey::Tz, &Raw::Text(zone.into()))
@@ -79,6 +102,48 @@ impl JobConfig {
     pub fn backoff(self, first: Duration, longest: Duration) -> Self {
         let [first, longest] = [first, longest].map(jobs_syntax::format_duration);
         self.set(JobKey::Backoff, &Raw::Text(format!("{first}..{longest}")))
+    }
+
+    /// The queue of the job's runs: `a` to `z`, digits, `_` and `-`.
+    pub fn queue(self, queue: impl Into<String>) -> Self {
+        self.set(JobKey::Queue, &Raw::Text(queue.into()))
+    }
+
+    /// The priority of the job's runs in their queue, from -100 to 100; a higher one goes first.
+    pub fn priority(self, priority: i8) -> Self {
+        self.set(JobKey::Priority, &Raw::Integer(priority.into()))
+    }
+
+    /// How many attempts of the job execute at the same time, 1 at least.
+    pub fn concurrency(self, attempts: u32) -> Self {
+        self.set(JobKey::Concurrency, &Raw::Integer(attempts.into()))
+    }
+
+    /// Takes the limit of the attribute away: the pool and the queue alone limit the job.
+    pub fn without_concurrency(self) -> Self {
+        self.set(JobKey::Concurrency, &Raw::Text(attempts::OFF.to_owned()))
+    }
+
+    /// How many attempts of the job may start in how much time; both are above zero.
+    pub fn rate(self, attempts: u32, per: Duration) -> Self {
+        let per = jobs_syntax::format_duration(per);
+        self.set(JobKey::Rate, &Raw::Text(format!("{attempts}/{per}")))
+    }
+
+    /// Takes the rate of the attribute away.
+    pub fn without_rate(self) -> Self {
+        self.set(JobKey::Rate, &Raw::Text(attempts::OFF.to_owned()))
+    }
+
+    /// Whether submissions with the same arguments are one, as long as the run of the first is live.
+    pub fn unique(self, unique: bool) -> Self {
+        self.set(JobKey::Unique, &Raw::Boolean(unique))
+    }
+
+    /// Makes submissions with the same arguments in one window of time one.
+    pub fn unique_per(self, window: Duration) -> Self {
+        let text = jobs_syntax::format_duration(window);
+        self.set(JobKey::Unique, &Raw::Text(text))
     }
 
     fn set(mut self, key: JobKey, raw: &Raw) -> Self {

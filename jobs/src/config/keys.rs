@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::auth::AuthKey;
-use super::meant::{Guess, meant};
+use super::meant::meant;
 use super::shown::shown;
 use crate::error::Problem;
 
@@ -14,6 +14,8 @@ pub(super) enum Key {
     Named(String),
     /// `jobs.<setting>`.
     Setting(Setting),
+    /// `jobs.queues.<name>`, without the `jobs.queues.`.
+    Queue(String),
     /// `job.<name>.<key>`.
     Job(String, JobKey),
 }
@@ -27,6 +29,8 @@ pub(super) enum Setting {
     Store,
     ShutdownTimeout,
     AcceptProxyAddress,
+    Retention,
+    RetentionCount,
     TrustedProxies,
     PageReadonly,
     Auth(AuthKey),
@@ -37,22 +41,32 @@ pub(super) enum Setting {
 pub(super) enum JobKey {
     Schedule,
     Every,
+    FixedDelay,
     Tz,
+    Jitter,
+    Missed,
     Enabled,
     Overlap,
     Timeout,
     Retries,
     Backoff,
+    Queue,
+    Priority,
+    Concurrency,
+    Rate,
+    Unique,
 }
 
 impl Setting {
     /// All but those of `jobs.auth`.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Pool,
         Self::SelfConcurrent,
         Self::Timezone,
         Self::Store,
         Self::ShutdownTimeout,
+        Self::Retention,
+        Self::RetentionCount,
         Self::AcceptProxyAddress,
         Self::TrustedProxies,
         Self::PageReadonly,
@@ -67,6 +81,8 @@ impl Setting {
             Self::Store => "store",
             Self::ShutdownTimeout => "shutdown_timeout",
             Self::AcceptProxyAddress => "acceptproxyaddress",
+            Self::Retention => "retention",
+            Self::RetentionCount => "retention_count",
             Self::TrustedProxies => "trusted_proxies",
             Self::PageReadonly => "page_readonly",
             Self::Auth(key) => key.name(),
@@ -75,15 +91,23 @@ impl Setting {
 }
 
 impl JobKey {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Schedule,
         Self::Every,
+        Self::FixedDelay,
         Self::Tz,
+        Self::Jitter,
+        Self::Missed,
         Self::Enabled,
         Self::Overlap,
         Self::Timeout,
         Self::Retries,
         Self::Backoff,
+        Self::Queue,
+        Self::Priority,
+        Self::Concurrency,
+        Self::Rate,
+        Self::Unique,
     ];
 
     /// The name behind `job.<name>.`.
@@ -91,12 +115,20 @@ impl JobKey {
         match self {
             Self::Schedule => "schedule",
             Self::Every => "every",
+            Self::FixedDelay => "fixed_delay",
             Self::Tz => "tz",
+            Self::Jitter => "jitter",
+            Self::Missed => "missed",
             Self::Enabled => "enabled",
             Self::Overlap => "overlap",
             Self::Timeout => "timeout",
             Self::Retries => "retries",
             Self::Backoff => "backoff",
+            Self::Queue => "queue",
+            Self::Priority => "priority",
+            Self::Concurrency => "concurrency",
+            Self::Rate => "rate",
+            Self::Unique => "unique",
         }
     }
 }
@@ -106,21 +138,26 @@ impl fmt::Display for Key {
         match self {
             Self::Named(name) => f.write_str(name),
             Self::Setting(setting) => write!(f, "jobs.{}", setting.name()),
+            Self::Queue(queue) => write!(f, "jobs.queues.{queue}"),
             Self::Job(job, key) => write!(f, "job.{job}.{}", key.name()),
         }
     }
 }
 
-/// Keys of `jobs.` that are part of the design and not of this version, by their first part.
-pub(super) const LATER_SETTINGS: [&str; 2] = ["queues", "retention"];
-
-/// Keys of a job that are part of the design and not of this version.
-pub(super) const LATER_JOB_KEYS: [&str; 8] =
-    ["queue", "priority", "concurrency", "rate", "unique", "missed", "jitter", "fixed_delay"];
-
 /// Keys of a job that only its attribute can say: they are part of what the program is.
-const CODE_JOB_KEYS: [&str; 9] =
-    ["startup", "order", "args", "key", "name", "aliases", "struct_name", "crate", "default"];
+const CODE_JOB_KEYS: [&str; 11] = [
+    "startup",
+    "order",
+    "args",
+    "key",
+    "name",
+    "aliases",
+    "struct_name",
+    "crate",
+    "default",
+    "redact",
+    "state",
+];
 
 /// Why a text is not a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,9 +212,11 @@ impl Key {
                 Setting::Pool
                     | Setting::SelfConcurrent
                     | Setting::AcceptProxyAddress
+                    | Setting::RetentionCount
                     | Setting::PageReadonly
                     | Setting::Auth(AuthKey::Enabled)
-            ) | Self::Job(_, JobKey::Enabled | JobKey::Retries)
+            ) | Self::Queue(_)
+                | Self::Job(_, JobKey::Enabled | JobKey::Retries | JobKey::Priority | JobKey::Concurrency)
         )
     }
 
@@ -196,10 +235,7 @@ impl Key {
             ["cron", name @ ..] => Self::named(&name.join("."), written),
             ["jobs"] => Err(KeyError::new(
                 format!("{} lacks the name of a setting", shown(written)),
-                format!(
-                    "settings are {}",
-                    list(Setting::ALL.map(|s| spelling.write(&format!("jobs.{}", s.name()))))
-                ),
+                format!("settings are {}", settings(spelling)),
             )),
             ["jobs", rest @ ..] => Self::setting(rest, written, spelling),
             ["job"] => Err(KeyError::new(
@@ -213,8 +249,9 @@ impl Key {
             ["job", name] => Err(KeyError::new(
                 format!("{} lacks a key of the job", shown(written)),
                 format!(
-                    "the keys are {}",
-                    list(JobKey::ALL.map(|k| spelling.write(&format!("job.{name}.{}", k.name()))))
+                    "write `{}`, where the key is one of {}",
+                    spelling.write(&format!("job.{name}.KEY")),
+                    list(JobKey::ALL.map(|k| k.name().to_owned()))
                 ),
             )),
             ["job", name @ .., key] => Self::job(&name.join("."), key, written, spelling),
@@ -243,8 +280,16 @@ impl Key {
         if let ["auth", rest @ ..] = rest {
             return AuthKey::parse(rest, written, spelling).map(|key| Self::Setting(Setting::Auth(key)));
         }
-        if LATER_SETTINGS.contains(&rest[0]) {
-            return Err(later(written));
+        if let ["queues", name @ ..] = rest {
+            if name.is_empty() {
+                return Err(KeyError::new(
+                    format!("{} lacks the name of a queue", shown(written)),
+                    format!("the size of a queue is written `{}`", spelling.write("jobs.queues.NAME")),
+                ));
+            }
+            let name = name.join(".");
+            jobs_syntax::check_queue_name(&name).map_err(bad_name)?;
+            return Ok(Self::Queue(name));
         }
         Err(unknown(written, &format!("jobs.{}", rest.join(".")), spelling))
     }
@@ -258,9 +303,6 @@ impl Key {
         Self::check_job(name)?;
         if let Some(key) = JobKey::ALL.into_iter().find(|k| k.name() == key) {
             return Ok(Self::Job(name.to_owned(), key));
-        }
-        if LATER_JOB_KEYS.contains(&key) {
-            return Err(later(written));
         }
         if CODE_JOB_KEYS.contains(&key) {
             return Err(KeyError::new(
@@ -279,13 +321,6 @@ fn bad_name(error: jobs_syntax::SyntaxError) -> KeyError {
     KeyError { message: error.message().to_owned(), help: error.help().map(str::to_owned) }
 }
 
-fn later(written: &str) -> KeyError {
-    KeyError::new(
-        format!("{} is not part of this version", shown(written)),
-        "the key is reserved for a later one; leave it out until then",
-    )
-}
-
 /// Says what an unknown key was probably meant to be; `key` is the dotted form of what was `written`.
 fn unknown(written: &str, key: &str, spelling: Spelling) -> KeyError {
     let message = match spelling {
@@ -293,7 +328,7 @@ fn unknown(written: &str, key: &str, spelling: Spelling) -> KeyError {
         Spelling::Env => format!("unknown variable {}", shown(written)),
     };
     let help = match meant(key) {
-        Some(Guess::Key(near)) => {
+        Some(near) => {
             let near = format!("did you mean `{}`?", spelling.write(&near));
             // A key of a job that is also near to a setting: it may be either.
             match key
@@ -307,9 +342,6 @@ fn unknown(written: &str, key: &str, spelling: Spelling) -> KeyError {
                 None => near,
             }
         }
-        Some(Guess::Later(key)) => {
-            format!("`{}` would be the nearest, and is not part of this version", spelling.write(&key))
-        }
         None => match key.split_once('.') {
             Some(("job", _)) => {
                 format!("a job has the keys {}", list(JobKey::ALL.map(|k| k.name().to_owned())))
@@ -317,30 +349,32 @@ fn unknown(written: &str, key: &str, spelling: Spelling) -> KeyError {
             Some(("jobs", key)) if JobKey::ALL.iter().any(|known| known.name() == key) => {
                 format!("it is said of a single job: write `{}`", spelling.write(&format!("job.NAME.{key}")))
             }
-            Some(("jobs", _)) => {
-                format!(
-                    "the settings are {}",
-                    list(Setting::ALL.map(|s| spelling.write(&format!("jobs.{}", s.name()))))
-                )
-            }
+            Some(("jobs", _)) => format!("the settings are {}", settings(spelling)),
             _ => format!(
                 "there are `{}`, `{}` and {}",
                 spelling.write("cron.NAME"),
                 spelling.write("job.NAME.KEY"),
-                list(Setting::ALL.map(|s| spelling.write(&format!("jobs.{}", s.name()))))
+                settings(spelling)
             ),
         },
     };
     KeyError { message, help: Some(help) }
 }
 
+/// All that stands in the section `jobs`.
+fn settings(spelling: Spelling) -> String {
+    let names = Setting::ALL.map(Setting::name).into_iter().chain(["queues.NAME", "auth.user", "auth.pass"]);
+    list(names.map(|name| spelling.write(&format!("jobs.{name}"))).collect::<Vec<_>>())
+}
+
 /// `a`, `b` and `c`, each in backticks.
-pub(super) fn list<const N: usize>(words: [String; N]) -> String {
+pub(super) fn list(words: impl AsRef<[String]>) -> String {
+    let words = words.as_ref();
     let mut text = String::new();
     for (i, word) in words.iter().enumerate() {
         let link = match i {
             0 => "",
-            _ if i + 1 == N => " and ",
+            _ if i + 1 == words.len() => " and ",
             _ => ", ",
         };
         text.push_str(link);

@@ -1,10 +1,10 @@
 //! What a wrong key was probably meant to be.
 
 use super::auth::AuthKey;
-use super::keys::{JobKey, Key, LATER_JOB_KEYS, LATER_SETTINGS, Setting};
+use super::keys::{JobKey, Key, Setting};
 
 /// What other systems call our settings, where the spelling is too far off to guess from.
-const OTHER_WORDS_FOR_SETTINGS: [(&str, Setting); 18] = [
+const OTHER_WORDS_FOR_SETTINGS: [(&str, Setting); 23] = [
     ("workers", Setting::Pool),
     ("threads", Setting::Pool),
     ("pool_size", Setting::Pool),
@@ -23,10 +23,15 @@ const OTHER_WORDS_FOR_SETTINGS: [(&str, Setting); 18] = [
     ("backend", Setting::Store),
     ("timeout", Setting::ShutdownTimeout),
     ("grace_period", Setting::ShutdownTimeout),
+    ("ttl", Setting::Retention),
+    ("keep", Setting::Retention),
+    ("history", Setting::Retention),
+    ("max_history", Setting::RetentionCount),
+    ("keep_count", Setting::RetentionCount),
 ];
 
 /// What other systems call our keys of a job.
-const OTHER_WORDS_FOR_JOB_KEYS: [(&str, JobKey); 14] = [
+const OTHER_WORDS_FOR_JOB_KEYS: [(&str, JobKey); 21] = [
     ("cron", JobKey::Schedule),
     ("spec", JobKey::Schedule),
     ("when", JobKey::Schedule),
@@ -41,54 +46,52 @@ const OTHER_WORDS_FOR_JOB_KEYS: [(&str, JobKey); 14] = [
     ("max_retries", JobKey::Retries),
     ("time_limit", JobKey::Timeout),
     ("deadline", JobKey::Timeout),
+    ("delay", JobKey::FixedDelay),
+    ("misfire", JobKey::Missed),
+    ("catch_up", JobKey::Missed),
+    ("prio", JobKey::Priority),
+    ("max_concurrency", JobKey::Concurrency),
+    ("rate_limit", JobKey::Rate),
+    ("throttle", JobKey::Rate),
 ];
 
-/// What a wrong key was probably meant to be.
-pub(super) enum Guess {
-    Key(String),
-    /// A key that this version does not have yet.
-    Later(String),
-}
-
 /// The key that the user probably meant.
-pub(super) fn meant(key: &str) -> Option<Guess> {
+pub(super) fn meant(key: &str) -> Option<String> {
     let lower = key.to_lowercase().replace('-', "_");
     let parts: Vec<&str> = lower.split('.').collect();
     match parts.as_slice() {
         ["job", name, key] => {
-            let meant = other_word(&OTHER_WORDS_FOR_JOB_KEYS, key).map(|k| k.name()).or_else(|| {
-                nearest_of(key, JobKey::ALL.map(JobKey::name).into_iter().chain(LATER_JOB_KEYS))
-            })?;
-            Some(guess(format!("job.{name}.{meant}"), LATER_JOB_KEYS.contains(&meant)))
+            let meant = other_word(&OTHER_WORDS_FOR_JOB_KEYS, key).map(JobKey::name);
+            let meant = meant.or_else(|| nearest_of(key, JobKey::ALL.map(JobKey::name)))?;
+            Some(format!("job.{name}.{meant}"))
+        }
+        ["jobs", section, name] | [section, name] if nearest_of(section, ["queues"]).is_some() => {
+            Some(format!("jobs.queues.{name}"))
         }
         // A setting, perhaps without its section or with its words parted: `pool`, `jobs.poll`, `jobs.trusted.proxies`.
         _ => {
             let bare = lower.strip_prefix("jobs.").unwrap_or(&lower).replace('.', "_");
             let meant = other_word(&OTHER_WORDS_FOR_SETTINGS, &bare).map(|s| s.name()).or_else(|| {
                 let settings = Setting::ALL.map(Setting::name).into_iter();
-                nearest_of(&bare, settings.chain(AuthKey::ALL.map(AuthKey::name)).chain(LATER_SETTINGS))
+                nearest_of(&bare, settings.chain(AuthKey::ALL.map(AuthKey::name)))
             });
             match meant {
-                Some(meant) => Some(guess(format!("jobs.{meant}"), LATER_SETTINGS.contains(&meant))),
+                Some(meant) => Some(format!("jobs.{meant}")),
                 None => section(&parts),
             }
         }
     }
 }
 
-fn guess(key: String, later: bool) -> Guess {
-    if later { Guess::Later(key) } else { Guess::Key(key) }
-}
-
 /// Mends the first part: `crons.nightly`, `Job.x.enabled`, `module.jobs.pool`.
-fn section(parts: &[&str]) -> Option<Guess> {
+fn section(parts: &[&str]) -> Option<String> {
     let (first, rest) = parts.split_first()?;
     let section = nearest_of(first, ["cron", "jobs", "job"])?;
     if rest.is_empty() || section == *first {
         return None;
     }
     let mended: Vec<&str> = std::iter::once(section).chain(rest.iter().copied()).collect();
-    Key::parse(&mended).ok().map(|key| Guess::Key(key.to_string()))
+    Key::parse(&mended).ok().map(|key| key.to_string())
 }
 
 fn other_word<T: Copy>(words: &[(&str, T)], word: &str) -> Option<T> {

@@ -10,8 +10,11 @@ mod hooks;
 mod job_config;
 mod keys;
 mod layer;
+mod limits;
 mod load;
 mod meant;
+mod number;
+mod overrides;
 mod proxies;
 mod resolve;
 mod settings;
@@ -42,11 +45,10 @@ pub use job_config::JobConfig;
 use keys::{Key, Setting};
 use layer::Layer;
 use load::{File, Format};
+pub(crate) use overrides::{Collision, JobOverrides};
 #[cfg(feature = "web")]
 pub(crate) use proxies::Network;
-pub(crate) use settings::{
-    Collision, JobOverrides, NamedSchedule, Settings, Sourced, Store, did_you_mean, folded,
-};
+pub(crate) use settings::{NamedSchedule, Settings, Sourced, Store, did_you_mean, folded};
 use source::Source;
 #[cfg(feature = "testing")]
 pub(crate) use trial::Trial;
@@ -174,6 +176,34 @@ impl Config {
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.code.shutdown_timeout = Some(Sourced { value: timeout, place: Place::caller() });
         self
+    }
+
+    /// `jobs.queues.<name>`: how many runs of a queue execute at the same time, 1 at least. A queue without a number has
+    /// the whole pool.
+    #[track_caller]
+    pub fn queue(mut self, name: impl AsRef<str>, size: usize) -> Self {
+        let name = name.as_ref();
+        match jobs_syntax::check_queue_name(name) {
+            Ok(()) => {
+                let size = Raw::Integer(i64::try_from(size).unwrap_or(i64::MAX).min(u32::MAX.into()));
+                let key = Key::Queue(name.to_owned());
+                self.code.set(key, &size, Form::Code, Place::caller(), &mut self.problems);
+            }
+            Err(error) => self.problems.push(name_problem(&error)),
+        }
+        self
+    }
+
+    /// `jobs.retention`: how long the runs that have ended are kept.
+    #[track_caller]
+    pub fn retention(self, retention: Duration) -> Self {
+        self.set(Setting::Retention, &Raw::Text(jobs_syntax::format_duration(retention)))
+    }
+
+    /// `jobs.retention_count`: how many of the runs that have ended are kept of each job.
+    #[track_caller]
+    pub fn retention_count(self, count: u32) -> Self {
+        self.set(Setting::RetentionCount, &Raw::Integer(count.into()))
     }
 
     /// `jobs.acceptproxyaddress`: whether `X-Forwarded-For` is believed from trusted proxies.

@@ -12,6 +12,8 @@ use crate::error::{Place, Problem};
 
 const DEFAULT_POOL: i64 = 10;
 const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
+const DEFAULT_RETENTION_COUNT: usize = 10_000;
 
 impl Config {
     /// Reads the environment, and lays all sources over each other. Where there are problems, the settings lack
@@ -57,6 +59,9 @@ impl Config {
             timezone: all.timezone.unwrap_or(timezone),
             store,
             shutdown_timeout: all.shutdown_timeout.unwrap_or(default(DEFAULT_SHUTDOWN_TIMEOUT)),
+            queues: all.queues,
+            retention: all.retention.unwrap_or(default(DEFAULT_RETENTION)),
+            retention_count: all.retention_count.unwrap_or(default(DEFAULT_RETENTION_COUNT)),
             accept_proxy_address: all.accept_proxy_address.unwrap_or(default(false)),
             trusted_proxies: all.trusted_proxies.unwrap_or(default(Network::LOOPBACK.to_vec())),
             page,

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use jobs_syntax::{Backoff, Overlap};
-
 use super::ByHand;
 use super::auth::Page;
 use super::keys::Setting;
 use super::meant::nearest_of;
+use super::overrides::JobOverrides;
 use super::proxies::Network;
 use crate::clock::Clock;
 use crate::error::{Place, Problem};
@@ -47,104 +46,6 @@ pub(crate) enum Store {
     Memory,
 }
 
-/// What a deployment says about one job; it takes the place of what the attribute says.
-///
-/// At most one of `schedule` and `every` is there, and it replaces all schedules of the attribute.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct JobOverrides {
-    /// Where the job is named first, for the message when no job has the name.
-    pub(crate) place: Place,
-    /// Specs, or names with `cron.`; they parse.
-    pub(crate) schedule: Option<Sourced<Vec<String>>>,
-    pub(crate) every: Option<Sourced<Duration>>,
-    /// A name that can be a zone, or `local`.
-    pub(crate) tz: Option<Sourced<String>>,
-    pub(crate) enabled: Option<Sourced<bool>>,
-    pub(crate) overlap: Option<Sourced<Overlap>>,
-    /// None inside takes the timeout of the attribute away.
-    pub(crate) timeout: Option<Sourced<Option<Duration>>>,
-    pub(crate) retries: Option<Sourced<u32>>,
-    pub(crate) backoff: Option<Sourced<Backoff>>,
-}
-
-impl JobOverrides {
-    pub(super) fn new(place: Place) -> Self {
-        Self {
-            place,
-            schedule: None,
-            every: None,
-            tz: None,
-            enabled: None,
-            overlap: None,
-            timeout: None,
-            retries: None,
-            backoff: None,
-        }
-    }
-
-    /// Takes what the other says where it says something.
-    pub(super) fn overlay(&mut self, upper: Self) {
-        if upper.schedule.is_some() || upper.every.is_some() {
-            self.schedule = upper.schedule;
-            self.every = upper.every;
-        }
-        self.tz = upper.tz.or(self.tz.take());
-        self.enabled = upper.enabled.or(self.enabled.take());
-        self.overlap = upper.overlap.or(self.overlap.take());
-        self.timeout = upper.timeout.or(self.timeout.take());
-        self.retries = upper.retries.or(self.retries.take());
-        self.backoff = upper.backoff.or(self.backoff.take());
-    }
-
-    /// Takes what is said about the same job under an alias, and tells what is said under both names.
-    pub(crate) fn adopt(&mut self, alias: Self) -> Vec<Collision> {
-        // A schedule and an interval replace each other.
-        type When<'a> = Option<(&'static str, &'a Place)>;
-        fn when(overrides: &JobOverrides) -> When<'_> {
-            let schedule = overrides.schedule.as_ref().map(|said| ("schedule", &said.place));
-            schedule.or(overrides.every.as_ref().map(|said| ("every", &said.place)))
-        }
-        fn take<T>(
-            key: &'static str,
-            own: &mut Option<Sourced<T>>,
-            alias: Option<Sourced<T>>,
-        ) -> Option<Collision> {
-            match (&*own, alias) {
-                (Some(own), Some(alias)) => {
-                    Some(Collision { own: (key, own.place.clone()), alias: (key, alias.place) })
-                }
-                (None, alias) => {
-                    *own = alias;
-                    None
-                }
-                (Some(_), None) => None,
-            }
-        }
-        let owned = |(key, place): (&'static str, &Place)| (key, place.clone());
-        let mut collisions = Vec::new();
-        match (when(self), when(&alias)) {
-            (Some(own), Some(alias)) => collisions.push(Collision { own: owned(own), alias: owned(alias) }),
-            (None, Some(_)) => (self.schedule, self.every) = (alias.schedule, alias.every),
-            (_, None) => {}
-        }
-        let Self { place: _, schedule: _, every: _, tz, enabled, overlap, timeout, retries, backoff } = alias;
-        collisions.extend(take("tz", &mut self.tz, tz));
-        collisions.extend(take("enabled", &mut self.enabled, enabled));
-        collisions.extend(take("overlap", &mut self.overlap, overlap));
-        collisions.extend(take("timeout", &mut self.timeout, timeout));
-        collisions.extend(take("retries", &mut self.retries, retries));
-        collisions.extend(take("backoff", &mut self.backoff, backoff));
-        collisions
-    }
-}
-
-/// A key of a job that is said under its name and under an alias, each with its place.
-#[derive(Debug)]
-pub(crate) struct Collision {
-    pub(crate) own: (&'static str, Place),
-    pub(crate) alias: (&'static str, Place),
-}
-
 /// What the runtime runs on.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -157,6 +58,15 @@ pub(crate) struct Settings {
     pub(crate) store: Sourced<Store>,
     /// How long running jobs may finish at shutdown.
     pub(crate) shutdown_timeout: Sourced<Duration>,
+    /// How many runs of a queue execute at the same time, by its name.
+    #[allow(dead_code, reason = "the claim order will ask")]
+    pub(crate) queues: BTreeMap<String, Sourced<NonZeroUsize>>,
+    /// How long the runs that have ended are kept.
+    #[allow(dead_code, reason = "the history will ask")]
+    pub(crate) retention: Sourced<Duration>,
+    /// How many of them are kept of each job.
+    #[allow(dead_code, reason = "the history will ask")]
+    pub(crate) retention_count: Sourced<usize>,
     pub(crate) accept_proxy_address: Sourced<bool>,
     #[cfg_attr(not(any(test, feature = "web")), expect(dead_code, reason = "the status page asks"))]
     pub(crate) trusted_proxies: Sourced<Vec<Network>>,
@@ -209,17 +119,20 @@ impl Settings {
 
     /// Gives names that only the environment says the spelling that the program has, since a variable cannot tell
     /// `_` from `-` or upper from lower case. `jobs` are the registered jobs, `schedules` the names with `cron.`
-    /// that they use. To be called once, before names are looked up.
+    /// and `queues` those that they use. To be called once, before names are looked up.
     pub(crate) fn adopt_spelling<'a>(
         &mut self,
         jobs: impl IntoIterator<Item = &'a str>,
         schedules: impl IntoIterator<Item = &'a str>,
+        queues: impl IntoIterator<Item = &'a str>,
     ) -> Vec<Problem> {
         let mut problems = Vec::new();
         let jobs: Vec<&str> = jobs.into_iter().collect();
         let schedules: Vec<&str> = schedules.into_iter().collect();
+        let queues: Vec<&str> = queues.into_iter().collect();
         adopt(&mut self.overrides, &jobs, "job", |o| &o.place, &mut problems);
         adopt(&mut self.named, &schedules, "schedule", |s| &s.place, &mut problems);
+        adopt(&mut self.queues, &queues, "queue", |size| &size.place, &mut problems);
         problems
     }
 }

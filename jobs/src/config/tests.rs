@@ -1,5 +1,7 @@
 //! What every source comes to, and which of them wins.
 
+mod limits;
+
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -81,6 +83,9 @@ fn both_formats_of_the_reference_say_the_same() {
         assert_eq!(sweep.overlap.as_ref().unwrap().value, Overlap::Skip);
         assert_eq!(sweep.retries.as_ref().unwrap().value, 3);
         assert_eq!(sweep.backoff.as_ref().unwrap().value.to_string(), "30s..10m");
+        assert_eq!(sweep.queue.as_ref().unwrap().value, "mail");
+        assert_eq!(sweep.rate.as_ref().unwrap().value.unwrap().to_string(), "100/1m");
+        assert_eq!(Some(s.queues["mail"].value), size(2));
     }
     let prod = settings(conf(block("```ini\n")).mode("prod"));
     assert_eq!(prod.pool.value, size(40));
@@ -416,7 +421,7 @@ fn variables_take_the_spelling_of_the_program() {
         ("JOBS__CRON__WORK_HOURS", "@hourly"),
         ("JOBS__JOB__A_B__ENABLED", "false"),
     ]));
-    let problems = s.adopt_spelling(["send-mail", "in-file", "a-b", "a_b"], ["cron.Work-Hours"]);
+    let problems = s.adopt_spelling(["send-mail", "in-file", "a-b", "a_b"], ["cron.Work-Hours"], []);
     assert_eq!(
         problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [

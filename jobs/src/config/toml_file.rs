@@ -49,7 +49,7 @@ impl Reader<'_> {
         let place = self.source.at_line(self.lines.number(key.span().start));
         let problem = match (path, value.get_ref()) {
             (["cron" | "jobs" | "job"], DeValue::Table(table)) => return self.table(path, table),
-            (["jobs", "auth"], DeValue::Table(table)) => return self.table(path, table),
+            (["jobs", "auth" | "queues"], DeValue::Table(table)) => return self.table(path, table),
             // The names of schedules may have dots.
             (["cron", ..], DeValue::Table(table)) if !is_about_a_schedule(table) => {
                 return self.table(path, table);
@@ -66,6 +66,11 @@ impl Reader<'_> {
                     .help(format!("write `[{section}]`, with one pair of brackets, and once"))
             }
             ([section], DeValue::Table(table)) => unknown_section(section, table),
+            (["jobs", section], DeValue::Table(_)) if nearest_of(section, ["queues", "auth"]).is_some() => {
+                let near = nearest_of(section, ["queues", "auth"]).unwrap_or_default();
+                Problem::new(format!("unknown section {}", shown(&format!("[jobs.{section}]"))))
+                    .help(format!("did you mean `[jobs.{near}]`?"))
+            }
             _ => match Key::parse(path) {
                 Ok(known) => {
                     let raw = raw(value.get_ref());
@@ -104,6 +109,9 @@ fn unknown_section(section: &str, table: &DeTable<'_>) -> Problem {
         && table.iter().all(|(key, _)| JobKey::ALL.iter().any(|k| k.name() == key.get_ref().as_ref()));
     if only_job_keys {
         return problem.help(format!("what is said about the job of that name stands in `[job.{section}]`"));
+    }
+    if nearest_of(section, ["queues"]).is_some() {
+        return problem.help("the sizes of queues stand in `[jobs.queues]`");
     }
     match nearest_of(section, ["cron", "jobs", "job"]) {
         Some(near) => problem.help(format!("did you mean `[{near}]`?")),

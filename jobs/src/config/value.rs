@@ -153,7 +153,7 @@ pub(super) fn boolean(raw: &Raw, form: Form, name: &str) -> Result<bool, Mistake
     }
 }
 
-fn boolean_word(text: &str) -> Option<bool> {
+pub(super) fn boolean_word(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "t" | "true" | "y" | "yes" | "on" | "1" => Some(true),
         "f" | "false" | "n" | "no" | "off" | "0" => Some(false),

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -18,8 +18,8 @@ use super::event::Event;
 /// How many events are kept for listeners that are behind.
 const KEPT: usize = 4096;
 
-/// Where events are put.
-#[derive(Debug, Default)]
+/// Where events are put. Clones are of the same.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Bus {
     shared: Arc<Shared>,
 }
@@ -27,6 +27,8 @@ pub(crate) struct Bus {
 #[derive(Debug, Default)]
 struct Shared {
     listeners: AtomicUsize,
+    /// Something was put that the listeners have not been woken for.
+    fresh: AtomicBool,
     ring: Mutex<Ring>,
     /// Told when something was put or the end has come.
     put: Notify,
@@ -54,16 +56,45 @@ impl Shared {
 }
 
 impl Bus {
-    /// Begins to tell something: asks once whether anybody listens. To be made before the lock is taken under which
-    /// events are put, so that it is dropped after: then the listeners are woken.
-    pub(crate) fn telling(&self) -> Telling<'_> {
-        let heard = self.shared.listeners.load(Ordering::Relaxed) > 0;
-        Telling { shared: heard.then_some(&*self.shared) }
+    /// Whether anybody listens.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.shared.listeners.load(Ordering::Relaxed) > 0
     }
 
     /// Tells one thing, from where no lock is held.
     pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
-        self.telling().put(event);
+        self.put(event);
+        self.wake();
+    }
+
+    /// Puts an event, which is made only where somebody listens. To be followed by [`wake`](Self::wake), when no lock
+    /// is held any more.
+    pub(crate) fn put(&self, event: impl FnOnce() -> Event) {
+        if !self.is_heard() {
+            return;
+        }
+        let event = event();
+        let mut ring = self.shared.ring();
+        if ring.ended {
+            return;
+        }
+        let oldest = if ring.events.len() == KEPT {
+            ring.first += 1;
+            ring.events.pop_front()
+        } else {
+            None
+        };
+        ring.events.push_back(event);
+        drop(ring);
+        drop(oldest);
+        self.shared.fresh.store(true, Ordering::Release);
+    }
+
+    /// Wakes the listeners, where anything was put.
+    pub(crate) fn wake(&self) {
+        if self.is_heard() && self.shared.fresh.swap(false, Ordering::AcqRel) {
+            self.shared.put.notify_waiters();
+        }
     }
 
     /// No event follows.
@@ -82,46 +113,6 @@ impl Bus {
             ring.end()
         };
         Events { shared, next }
-    }
-}
-
-/// Something is being told, to whoever listened when it began.
-#[must_use = "dropped too early, it wakes the listeners under a lock"]
-pub(crate) struct Telling<'a> {
-    shared: Option<&'a Shared>,
-}
-
-impl Telling<'_> {
-    /// Whether anybody listens.
-    pub(crate) fn is_heard(&self) -> bool {
-        self.shared.is_some()
-    }
-
-    /// Puts an event, which is made only where somebody listens.
-    pub(crate) fn put(&self, event: impl FnOnce() -> Event) {
-        let Some(shared) = self.shared else { return };
-        let event = event();
-        let mut ring = shared.ring();
-        if ring.ended {
-            return;
-        }
-        let oldest = if ring.events.len() == KEPT {
-            ring.first += 1;
-            ring.events.pop_front()
-        } else {
-            None
-        };
-        ring.events.push_back(event);
-        drop(ring);
-        drop(oldest);
-    }
-}
-
-impl Drop for Telling<'_> {
-    fn drop(&mut self) {
-        if let Some(shared) = self.shared {
-            shared.put.notify_waiters();
-        }
     }
 }
 
@@ -222,13 +213,13 @@ mod tests {
     #[test]
     fn what_nobody_hears_is_not_made() {
         let bus = Bus::default();
-        assert!(!bus.telling().is_heard());
+        assert!(!bus.is_heard());
         bus.tell(|| unreachable!("nobody listens"));
         let listener = bus.listen();
-        assert!(bus.telling().is_heard());
+        assert!(bus.is_heard());
         let other = listener.clone();
         drop(listener);
-        assert!(bus.telling().is_heard());
+        assert!(bus.is_heard());
         drop(other);
         bus.tell(|| unreachable!("nobody listens any more"));
     }

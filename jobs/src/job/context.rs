@@ -193,10 +193,11 @@ impl JobContext {
     /// Runs `f` on a thread that may block, as a part of this run.
     #[doc(hidden)]
     pub async fn __blocking<R: Send + 'static>(self, f: impl FnOnce(&Self) -> R + Send + 'static) -> R {
+        let span = tracing::Span::current();
         let task = tokio::task::spawn_blocking(move || {
             let host = self.surroundings.host.clone();
             let surroundings = Arc::clone(&self.surroundings);
-            let catch = || panics::catch(|| f(&self));
+            let catch = || panics::catch(|| span.in_scope(|| f(&self)));
             ambient::sync_scope(host, || ambient::sync_attempt_scope(surroundings, catch))
         });
         match task.await {

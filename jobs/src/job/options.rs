@@ -48,7 +48,6 @@ impl AttemptOptions {
 }
 
 /// Priorities are from minus this to this.
-#[allow(dead_code, reason = "the keys will ask")]
 pub(crate) const MAX_PRIORITY: i8 = 100;
 
 /// What an attribute says about the place of a job's runs in the pool, each thing only where it says it.

@@ -6,6 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::coop;
+use tracing::Span;
 
 use crate::clock::Timestamp;
 use crate::hooks::{self, AttemptHooks, Next};
@@ -117,7 +118,9 @@ impl Failure {
 
 /// Makes one attempt of a claimed run.
 pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hooks: &AttemptHooks) -> Over {
-    let Claim { key, id, job, slot, started, body, blocking, attempt, retries, timeout } = claim;
+    let Claim { key, id, job, slot, started, available, body, blocking, attempt, retries, timeout } = claim;
+    let of = retries.saturating_add(1);
+    let span = span_of(&job, id, attempt, of, slot.map(|slot| slot.at), started, available);
     let cx = JobContext {
         id,
         job: job.clone(),
@@ -130,12 +133,12 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
     let mut kept = None;
     let begun = if attempt <= retries {
         let body = kept.insert(body);
-        panics::catch(|| match &hooks.middleware {
+        catch_in(&span, || match &hooks.middleware {
             none if none.is_empty() => body.start_keeping(cx),
             layers => Next::new(layers, body.copy()).start(cx),
         })
     } else {
-        panics::catch(|| match &hooks.middleware {
+        catch_in(&span, || match &hooks.middleware {
             none if none.is_empty() => body.start(cx),
             layers => Next::new(layers, body).start(cx),
         })
@@ -143,7 +146,7 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
     #[cfg(feature = "testing")]
     let begun = begun.map(|attempt| with_fault(attempt, &job, surroundings));
     let end = match begun {
-        Ok(attempt) => drive(attempt, &surroundings.signals, blocking, timeout).await,
+        Ok(attempt) => drive(attempt, &span, &surroundings.signals, blocking, timeout).await,
         Err(panic) => End::Panicked(panic),
     };
     let mut trace = Trace::default();
@@ -165,11 +168,14 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
         End::Stopped(Cancellation::Interrupted) => (Outcome::Interrupted, None),
         End::Stopped(_) => (Outcome::Cancelled, None),
     };
+    if !span.is_disabled() {
+        // Whoever is interested in it is code of the program's.
+        let _ = panics::catch(|| telemetry::span::ended(span, outcome.as_str()));
+    }
     if what.is_none() && kept.is_some() {
         // Dropping a value is code of the user. The attempt is over, whatever it does.
         let _ = panics::catch(|| drop(kept.take()));
     }
-    let of = retries.saturating_add(1);
     let failure = what.map(|what| {
         let trace = Some(Box::new(trace));
         let slot = slot.map(|slot| slot.at);
@@ -187,6 +193,27 @@ fn with_fault(attempt: Attempt, job: &JobName, surroundings: &Surroundings) -> A
     }
 }
 
+fn span_of(
+    job: &str,
+    run: RunId,
+    attempt: u32,
+    of: u32,
+    slot: Option<Timestamp>,
+    started: Timestamp,
+    available: Timestamp,
+) -> Span {
+    let late = || slot.map(|slot| (slot.to_chrono(), started.since(slot)));
+    let waited = || started.since(available);
+    let of = telemetry::span::Of { job, run: &run, attempt, of };
+    // Whoever is interested in it is code of the program's.
+    panics::catch(|| telemetry::span::attempt(of, late, waited)).unwrap_or_else(|_| Span::none())
+}
+
+/// Calls code of the user inside the span of the attempt.
+fn catch_in<R>(span: &Span, f: impl FnOnce() -> R) -> Result<R, Panic> {
+    panics::catch(|| span.in_scope(f))
+}
+
 enum End {
     Returned(JobResult),
     Panicked(Panic),
@@ -194,7 +221,13 @@ enum End {
     Stopped(Cancellation),
 }
 
-async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Option<Duration>) -> End {
+async fn drive(
+    attempt: Attempt,
+    span: &Span,
+    signals: &Signals,
+    blocking: bool,
+    timeout: Option<Duration>,
+) -> End {
     let mut attempt = Some(attempt);
     // Most attempts have no timer, and none of its size. It asks for no share of what tokio lets a task do at a time: a
     // job that always finds something to do leaves nothing of that.
@@ -207,7 +240,7 @@ async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Opt
         if !blocking && let Some(why) = signals.cancellation() {
             return Poll::Ready(End::Stopped(why));
         }
-        let returned = match panics::catch(|| future.as_mut().poll(cx)) {
+        let returned = match catch_in(span, || future.as_mut().poll(cx)) {
             Ok(Poll::Pending) => None,
             Ok(Poll::Ready(result)) => Some(End::Returned(result)),
             Err(panic) => Some(End::Panicked(panic)),
@@ -236,7 +269,7 @@ async fn drive(attempt: Attempt, signals: &Signals, blocking: bool, timeout: Opt
     .await;
     // Dropping what the job holds runs its code once more. Where the attempt was stopped, that is what happened to it,
     // whatever its drop does.
-    match (panics::catch(|| drop(attempt.take())), end) {
+    match (catch_in(span, || drop(attempt.take())), end) {
         (Err(panic), End::Returned(result)) => {
             let _ = panics::catch(|| drop(result));
             End::Panicked(panic)

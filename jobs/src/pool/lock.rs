@@ -1,10 +1,49 @@
 //! Waiting for a lock that is held for a tenth of a microsecond.
 
 use std::hint::spin_loop;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+use super::Shared;
+use crate::hooks::bus::Bus;
 
 /// How often the lock is tried before the thread sleeps: a few microseconds in all, many times what it is held for.
 const TRIES: u32 = 48;
+
+/// The lock of the pool. When it is let go, those are woken who listen to what was told under it.
+pub(super) struct Locked<'a> {
+    // In this order they are dropped.
+    shared: MutexGuard<'a, Shared>,
+    _waking: Waking<'a>,
+}
+
+struct Waking<'a>(&'a Bus);
+
+impl Drop for Waking<'_> {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
+}
+
+impl<'a> Locked<'a> {
+    pub(super) fn new(shared: MutexGuard<'a, Shared>, bus: &'a Bus) -> Self {
+        Self { shared, _waking: Waking(bus) }
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Shared {
+        &mut self.shared
+    }
+}
 
 /// What one thread writes all the time, kept apart from what another does: processors pass memory on in lines.
 #[derive(Debug, Default)]

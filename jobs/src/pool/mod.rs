@@ -17,6 +17,7 @@ mod attempt;
 mod backoff;
 mod inbox;
 mod lock;
+mod trouble;
 mod worker;
 
 use std::any::TypeId;
@@ -48,7 +49,7 @@ use crate::store::slab::Key;
 use backoff::Jitter;
 pub(crate) use inbox::Directory;
 use inbox::{Inbox, SUPPLY};
-use lock::Apart;
+use lock::{Apart, Locked};
 pub(crate) use worker::Worker;
 use worker::{Told, Workers};
 
@@ -125,7 +126,8 @@ pub(crate) struct Gauge {
 impl Pool {
     /// A pool that executes at most `size` runs at the same time; `None` is no limit.
     pub(crate) fn new(size: Option<NonZeroUsize>, clock: Arc<Clock>, hooks: Arc<Hooks>) -> Self {
-        let memory = Memory::new(clock.entropy());
+        let mut memory = Memory::new(clock.entropy());
+        memory.tell_to(hooks.bus.clone());
         let (ids, idle) = (memory.ids(), Arc::default());
         let shared = Shared {
             memory,
@@ -168,16 +170,16 @@ impl Pool {
     }
 
     /// The lock, with everything taken in that was submitted before.
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    fn lock(&self) -> Locked<'_> {
         let mut shared = self.lock_claims();
         self.take_in(&mut shared);
         shared
     }
 
     /// The lock alone: what was submitted last may still lie in the inbox.
-    fn lock_claims(&self) -> MutexGuard<'_, Shared> {
+    fn lock_claims(&self) -> Locked<'_> {
         // Nothing under the lock calls code of the user, and the state machine is whole between its steps.
-        lock::take(&self.shared.0)
+        Locked::new(lock::take(&self.shared.0), &self.hooks.bus)
     }
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
@@ -232,6 +234,13 @@ impl Pool {
         f(&self.lock().memory)
     }
 
+    /// The same for who holds a lock of their own: listeners are woken by whoever comes next.
+    pub(crate) fn read_inside<R>(&self, f: impl FnOnce(&Memory) -> R) -> R {
+        let mut shared = lock::take(&self.shared.0);
+        self.take_in(&mut shared);
+        f(&shared.memory)
+    }
+
     /// Pauses a job or lets it go on, and answers whether it was paused before.
     pub(crate) fn set_paused(&self, job: JobIx, paused: bool) -> bool {
         let now = self.clock.now().wall;
@@ -271,7 +280,7 @@ impl Pool {
             let Some(job) = job(&inbox.directory) else { return Ok(Err(body)) };
             if let Some(key) = inbox.keys.pop_front() {
                 let id = self.ids.next(now);
-                inbox.arrivals.push(Arrival { id, key, job, body, origin });
+                inbox.arrivals.push(Arrival { id, key, job, body, origin, now });
                 break (id, key);
             }
             drop(inbox);
@@ -279,7 +288,8 @@ impl Pool {
         };
         // A worker that finds nothing says that it is idle before it looks here for the last time. So either it has found
         // this run, or it is seen here.
-        if self.idle.0.load(Ordering::Relaxed) {
+        // Who listens does not wait for a worker to look.
+        if self.idle.0.load(Ordering::Relaxed) || self.hooks.bus.is_heard() {
             let shared = self.lock();
             if shared.workers.called() < shared.memory.queued() {
                 self.wake_one(shared);
@@ -354,7 +364,7 @@ impl Pool {
                     Fired::Cancelling(cancelling) => {
                         ended.extend(cancelling.ended);
                         for worker in cancelling.workers {
-                            stop.push(shared.workers.stop(worker, Cancellation::Cancelled));
+                            stop.push(shared.workers.stop(worker, Cancellation::Cancelled, now.wall));
                         }
                         SlotFate::Ran
                     }
@@ -383,7 +393,7 @@ impl Pool {
                 true
             }
             Cancel::Running(worker) => {
-                let told = shared.workers.stop(worker, Cancellation::Cancelled);
+                let told = shared.workers.stop(worker, Cancellation::Cancelled, now);
                 drop(shared);
                 told.wake();
                 true
@@ -444,7 +454,7 @@ impl Pool {
     // Workers.
 
     /// Lets go of the lock and calls one worker, for one run that was queued under it.
-    fn wake_one(&self, mut shared: MutexGuard<'_, Shared>) {
+    fn wake_one(&self, mut shared: Locked<'_>) {
         let Some(spawn) = self.spawn.get() else { return };
         if let Some(waker) = shared.workers.unpark() {
             drop(shared);
@@ -504,7 +514,8 @@ impl Pool {
     /// Stops every async run where it awaits and answers how many; plain functions are asked to return. To be followed
     /// by [`drained`](Self::drained).
     pub(crate) fn interrupt(&self) -> usize {
-        let (count, told) = self.lock().workers.stop_all(Cancellation::Interrupted);
+        let now = self.clock.now().wall;
+        let (count, told) = self.lock().workers.stop_all(Cancellation::Interrupted, now);
         told.into_iter().for_each(Told::wake);
         count
     }

@@ -45,6 +45,8 @@ struct Place {
     /// Any waker of the worker's task wakes it, so the first is kept.
     waker: Option<Waker>,
     state: WorkerState,
+    /// When what it executes was told to stop.
+    told: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +54,7 @@ enum WorkerState {
     Called,
     Claiming,
     Parked,
-    Executing { blocking: bool },
+    Executing { blocking: bool, run: RunKey },
     Gone,
 }
 
@@ -75,7 +77,8 @@ impl Told {
 }
 
 impl Place {
-    fn stop(&self, why: Cancellation) -> Told {
+    fn stop(&mut self, why: Cancellation, now: Timestamp) -> Told {
+        self.told.get_or_insert(now);
         let waited = self.signals.stop(why).then(|| Arc::clone(&self.signals));
         Told { waker: self.waker.clone(), waited }
     }
@@ -143,6 +146,7 @@ impl Workers {
             signals: Arc::clone(&signals),
             waker: None,
             state: WorkerState::Called,
+            told: None,
         };
         self.called += 1;
         let index = if let Some(index) = self.vacant.pop() {
@@ -167,8 +171,10 @@ impl Workers {
         place.signals.end_turn()
     }
 
-    fn begin(&mut self, index: u32, blocking: bool) {
-        self.places[index as usize].state = WorkerState::Executing { blocking };
+    fn begin(&mut self, index: u32, blocking: bool, run: RunKey) {
+        let place = &mut self.places[index as usize];
+        place.state = WorkerState::Executing { blocking, run };
+        place.told = None;
     }
 
     /// There is nothing to claim: the worker parks, or ends when enough are parked.
@@ -200,15 +206,23 @@ impl Workers {
 
     /// Tells a worker to stop what it executes. The telling happens under the lock, so that it cannot hit the run
     /// after.
-    pub(super) fn stop(&mut self, index: u32, why: Cancellation) -> Told {
-        self.places[index as usize].stop(why)
+    pub(super) fn stop(&mut self, index: u32, why: Cancellation, now: Timestamp) -> Told {
+        self.places[index as usize].stop(why, now)
     }
 
     /// Tells every worker that executes a run, and says how many of the runs can be stopped.
-    pub(super) fn stop_all(&mut self, why: Cancellation) -> (usize, Vec<Told>) {
+    pub(super) fn stop_all(&mut self, why: Cancellation, now: Timestamp) -> (usize, Vec<Told>) {
         let stoppable = self.executing(true);
-        let executing = |place: &&Place| matches!(place.state, WorkerState::Executing { .. });
-        (stoppable, self.places.iter().filter(executing).map(|place| place.stop(why)).collect())
+        let executing = |place: &&mut Place| matches!(place.state, WorkerState::Executing { .. });
+        (stoppable, self.places.iter_mut().filter(executing).map(|place| place.stop(why, now)).collect())
+    }
+
+    /// The runs that are executed, each with when it was told to stop, if it was.
+    pub(super) fn executed(&self) -> impl Iterator<Item = (RunKey, Option<Timestamp>)> {
+        self.places.iter().filter_map(|place| match place.state {
+            WorkerState::Executing { run, .. } => Some((run, place.told)),
+            _ => None,
+        })
     }
 
     /// Whether what a worker executes was told to stop because somebody wanted it to.
@@ -228,7 +242,7 @@ impl Workers {
 
     pub(super) fn executing(&self, but_blocking: bool) -> usize {
         let counts = |place: &&Place| match place.state {
-            WorkerState::Executing { blocking } => !(blocking && but_blocking),
+            WorkerState::Executing { blocking, .. } => !(blocking && but_blocking),
             _ => false,
         };
         self.places.iter().filter(counts).count()
@@ -309,7 +323,7 @@ impl Worker {
             let _ = shared.workers.leave(self.index);
             Next::Leave
         } else if let Some(claim) = shared.claim(pool, self.index, now) {
-            shared.workers.begin(self.index, claim.blocking);
+            shared.workers.begin(self.index, claim.blocking, claim.key);
             Next::Execute(claim)
         } else if shared.workers.park(self.index) {
             Next::Park

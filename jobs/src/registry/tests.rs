@@ -1,5 +1,7 @@
 //! Programs that cannot be built into a test, or only into one of its own: descriptors made by hand.
 
+mod limits;
+
 use std::hash::Hasher;
 use std::time::Duration;
 

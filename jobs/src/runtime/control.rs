@@ -54,11 +54,10 @@ impl Jobs {
 
     fn set_paused(&self, ix: JobIx, paused: bool) {
         let Inner { pool, hooks, clock, .. } = &*self.inner;
-        let telling = hooks.bus.telling();
         if pool.set_paused(ix, paused) != paused {
             let what = if paused { JobChange::Paused } else { JobChange::Resumed };
             let job = || pool.read(|memory| memory.job(ix).info.name.to_string());
-            telling.put(|| Event::Job(JobEvent { at: clock.now().wall.to_chrono(), job: job(), what }));
+            hooks.bus.tell(|| Event::Job(JobEvent { at: clock.now().wall.to_chrono(), job: job(), what }));
         }
     }
 

@@ -7,9 +7,13 @@ use chrono::{DateTime, Utc};
 use jobs_syntax::format_duration;
 
 use super::{Jobs, Phase};
+use crate::job::run::RunId;
 
 /// How late the scheduler may look at its plan before it is behind. A loaded machine is late by milliseconds.
 const BEHIND: Duration = Duration::from_secs(5);
+
+/// How long a run may wait for room in the pool.
+const LONG_WAIT: Duration = Duration::from_secs(60);
 
 /// Whether an instance does its work, at one moment: made by [`Jobs::health`]. `Display` writes `ok`, or one line for
 /// each condition.
@@ -39,7 +43,23 @@ pub enum Trouble {
     /// The scheduler should have looked at its plan, more than 5 seconds ago, and has not: slots fire late. Its task was
     /// not polled, since something blocks the threads of the runtime, or it has died and waits for its restart.
     SchedulerBehind,
-    /// A task of `jobs` itself has died in the last 5 minutes, and was started again. It is a fault of `jobs`; the log
+    /// A run goes on although it should have ended more than 10 seconds ago: its `timeout` has passed, or it was cancelled.
+    /// A plain `fn` does not ask whether it is cancelled, or an async one blocks its thread. It keeps its place in the
+    /// pool.
+    #[non_exhaustive]
+    StuckRun {
+        /// The name of its job.
+        job: String,
+        /// Its identity.
+        run: RunId,
+    },
+    /// Runs could start and find no room, the first of them for more than a minute.
+    #[non_exhaustive]
+    Backlog {
+        /// How many wait.
+        waiting: usize,
+    },
+    /// A task of `jobs` itself has died in the last 5 minutes, and was started again or replaced by another. It is a fault of `jobs`; the log
     /// has the panic.
     #[non_exhaustive]
     TaskDied {
@@ -80,9 +100,12 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SchedulerBehind => f.write_str("the scheduler is behind"),
-            Self::TaskDied { task, times: 1 } => write!(f, "the task {task} died and was started again"),
+            Self::StuckRun { job, run } => write!(f, "run {run} of {job} does not end"),
+            Self::Backlog { waiting: 1 } => f.write_str("one run waits for room in the pool"),
+            Self::Backlog { waiting } => write!(f, "{waiting} runs wait for room in the pool"),
+            Self::TaskDied { task, times: 1 } => write!(f, "the task {task} died and was replaced"),
             Self::TaskDied { task, times } => {
-                write!(f, "the task {task} died {times} times and was started again")
+                write!(f, "the task {task} died {times} times and was replaced")
             }
             Self::ShutDown => f.write_str("shut down"),
         }
@@ -118,6 +141,15 @@ impl Jobs {
             if late > BEHIND {
                 add(now.wall.saturating_sub(late), Trouble::SchedulerBehind);
             }
+        }
+        for stuck in inner.pool.stuck(now.wall) {
+            add(stuck.since, Trouble::StuckRun { job: stuck.job.to_string(), run: stuck.run });
+        }
+        if let Some((since, waiting)) = inner.pool.backlog()
+            && !ends
+            && now.wall.since(since) > LONG_WAIT
+        {
+            add(since, Trouble::Backlog { waiting });
         }
         for deaths in inner.tasks.died_lately() {
             add(deaths.since, Trouble::TaskDied { task: deaths.task, times: deaths.times });

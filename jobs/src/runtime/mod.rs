@@ -3,6 +3,7 @@
 mod control;
 mod error;
 mod events;
+mod explain;
 mod health;
 mod instances;
 mod ledger;
@@ -32,6 +33,7 @@ use crate::scheduler::task::Scheduler;
 
 pub use crate::scheduler::ledger::{Fate, Tally};
 pub use error::{StartError, SubmitError};
+pub use explain::{Explanation, Why};
 pub use health::{Condition, Health, Trouble};
 pub use ledger::{LedgerEntry, LedgerQuery};
 pub use scheduling::{ScheduleHandle, Scheduling};
@@ -50,7 +52,7 @@ pub(crate) use trial::Preset;
 /// |---|---|
 /// | submit | [`now`](Self::now), [`after`](Self::after), [`at`](Self::at) |
 /// | schedule | [`schedule`](Self::schedule), [`every`](Self::every) |
-/// | look | [`snapshot`](Self::snapshot), [`ledger`](Self::ledger), [`events`](Self::events), [`health`](Self::health) |
+/// | look | [`snapshot`](Self::snapshot), [`ledger`](Self::ledger), [`explain`](Self::explain), [`events`](Self::events), [`health`](Self::health) |
 /// | steer a job by its name | [`run_now`](Self::run_now), [`pause`](Self::pause), [`resume`](Self::resume), [`remove`](Self::remove) |
 /// | end | [`run_until_signal`](Self::run_until_signal), [`shutdown_signal`](Self::shutdown_signal), [`shutdown`](Self::shutdown) |
 /// | say which of several instances is meant | [`scope`](Self::scope) |

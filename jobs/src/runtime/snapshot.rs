@@ -388,7 +388,7 @@ fn short(schedule: &ScheduleSnapshot) -> String {
 }
 
 /// A duration with as many digits as a reader cares for; none where there is none to speak of.
-fn rounded(duration: Duration) -> Option<String> {
+pub(super) fn rounded(duration: Duration) -> Option<String> {
     let exact = match duration {
         short if short < Duration::from_secs(1) => Duration::from_millis(short.as_millis() as u64),
         _ => Duration::from_secs(duration.as_secs()),

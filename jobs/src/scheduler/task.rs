@@ -11,8 +11,7 @@ use super::ledger::Cause;
 use super::planned::ScheduleKey;
 use super::timers::{Come, Delay, Timers};
 use crate::clock::{Clock, Reading, Shift};
-use crate::hooks::bus::Telling;
-use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent};
+use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent, SlotEvent};
 use crate::pool::{Pool, SlotFate};
 use crate::registry::Resolved;
 use crate::store::memory::{JobIx, RunKey};
@@ -55,16 +54,19 @@ impl Scheduler {
         let now = self.clock.now();
         // That does not change while the program runs.
         let enabled = self.pool.read(|memory| memory.job(job).info.enabled);
-        let telling = self.hooks.bus.telling();
+        let bus = &self.hooks.bus;
+        let name = bus.is_heard().then(|| self.name_of(job));
         let mut timers = self.lock();
         let (key, wake) = timers.add(job, schedule, enabled, now)?;
-        if telling.is_heard()
+        if let Some(job) = name
             && let Some(planned) = timers.get(key)
         {
+            let at = now.wall.to_chrono();
             let schedule = planned.identity.key(&planned.timing);
-            self.tell(&telling, job, schedule, ScheduleChange::Added);
+            bus.put(|| Event::Schedule(ScheduleEvent { at, job, schedule, what: ScheduleChange::Added }));
         }
         self.sweep_if_crowded(timers);
+        bus.wake();
         if wake {
             self.earlier.notify_one();
         }
@@ -92,7 +94,7 @@ impl Scheduler {
 
     fn sweep_if_crowded(&self, mut timers: MutexGuard<'_, Timers>) {
         if timers.is_crowded() {
-            self.pool.read(|memory| timers.sweep(|run| memory.due(run).is_some()));
+            self.pool.read_inside(|memory| timers.sweep(|run| memory.due(run).is_some()));
         }
     }
 
@@ -102,20 +104,21 @@ impl Scheduler {
             let mut timers = self.lock();
             keys.iter().filter_map(|key| timers.remove(*key)).collect()
         };
-        let telling = self.hooks.bus.telling();
-        if telling.is_heard() {
+        let bus = &self.hooks.bus;
+        if bus.is_heard() {
+            let at = self.clock.now().wall.to_chrono();
             for planned in &removed {
-                let schedule = planned.identity.key(&planned.timing);
-                self.tell(&telling, planned.job, schedule, ScheduleChange::Removed);
+                let (job, schedule) = (self.name_of(planned.job), planned.identity.key(&planned.timing));
+                bus.tell(|| {
+                    Event::Schedule(ScheduleEvent { at, job, schedule, what: ScheduleChange::Removed })
+                });
             }
         }
         removed.len()
     }
 
-    fn tell(&self, telling: &Telling<'_>, job: JobIx, schedule: String, what: ScheduleChange) {
-        let at = self.clock.now().wall.to_chrono();
-        let job = self.pool.read(|memory| memory.job(job).info.name.to_string());
-        telling.put(|| Event::Schedule(ScheduleEvent { at, job, schedule, what }));
+    fn name_of(&self, job: JobIx) -> String {
+        self.pool.read(|memory| memory.job(job).info.name.to_string())
     }
 
     /// Fires nothing any more.
@@ -162,6 +165,7 @@ impl Scheduler {
                 Some(_) => Cause::ClockSet,
                 None => Cause::Stalled,
             };
+            come.heard = self.hooks.bus.is_heard();
             self.lock().take_due(now, &mut come);
             #[cfg(feature = "testing")]
             let releases = !come.releases.is_empty();
@@ -170,6 +174,7 @@ impl Scheduler {
             #[cfg(feature = "testing")]
             self.die_if_killed(releases);
             let missed = self.lock().plan(now, cause, &mut come);
+            self.tell_slots(&mut come);
             // Those that are made up for.
             self.fire(now, &mut come, &mut fates);
             if missed.slots + missed.made_up > 0 {
@@ -185,6 +190,22 @@ impl Scheduler {
             #[cfg(feature = "testing")]
             self.die_if_killed(true);
             self.lock().tally(now, come, fates);
+            self.tell_slots(come);
+        }
+    }
+
+    fn tell_slots(&self, come: &mut Come) {
+        for (job, schedule, entry) in come.told.drain(..) {
+            let event = SlotEvent {
+                at: entry.noted.to_chrono(),
+                job: self.name_of(job),
+                schedule,
+                from: entry.from.to_chrono(),
+                to: entry.to.to_chrono(),
+                count: entry.count,
+                fate: entry.fate,
+            };
+            self.hooks.bus.tell(|| Event::Slot(event));
         }
     }
 

@@ -16,6 +16,7 @@
 mod by_id;
 mod details;
 mod history;
+mod live;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -26,6 +27,8 @@ use tokio::sync::oneshot;
 
 use super::slab::{Key, Slab};
 use crate::clock::Timestamp;
+use crate::hooks::bus::Bus;
+use crate::hooks::{Event, Follows, RunChange, RunEvent};
 use crate::job::attempt::{AttemptRecord, Trace};
 use crate::job::body::Body;
 use crate::job::info::JobInfo;
@@ -40,6 +43,7 @@ use by_id::ById;
 use details::Details;
 pub(crate) use history::Retention;
 use history::Ring;
+pub(crate) use live::{Life, LiveRun};
 
 /// The place of a job among those of its instance. Jobs are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,7 +133,10 @@ enum State {
         due: Timestamp,
     },
     Waiting,
-    Available,
+    Available {
+        /// When it became so.
+        since: Timestamp,
+    },
     Running {
         worker: u32,
         started: Timestamp,
@@ -149,6 +156,8 @@ pub(crate) struct Arrival {
     pub(crate) job: JobIx,
     pub(crate) body: Body,
     pub(crate) origin: Origin,
+    /// When it was submitted.
+    pub(crate) now: Timestamp,
 }
 
 /// A run that a worker may now execute.
@@ -159,6 +168,8 @@ pub(crate) struct Claim {
     pub(crate) job: JobName,
     pub(crate) slot: Option<Slot>,
     pub(crate) started: Timestamp,
+    /// When it became available.
+    pub(crate) available: Timestamp,
     pub(crate) body: Body,
     /// The job is a plain `fn`, which cannot be stopped.
     pub(crate) blocking: bool,
@@ -255,6 +266,8 @@ pub(crate) struct Memory {
     running: usize,
     waiters: HashMap<RunKey, Vec<oneshot::Sender<Outcome>>>,
     ids: Arc<RunIds>,
+    /// What becomes of runs is told here.
+    bus: Bus,
 }
 
 impl Memory {
@@ -272,6 +285,7 @@ impl Memory {
             running: 0,
             waiters: HashMap::new(),
             ids: Arc::new(RunIds::new(entropy)),
+            bus: Bus::default(),
         }
     }
 
@@ -284,6 +298,11 @@ impl Memory {
     #[allow(dead_code, reason = "the config will have it")]
     pub(crate) fn retain(&mut self, retention: Retention) {
         self.retention = retention;
+    }
+
+    /// Tells what becomes of runs there.
+    pub(crate) fn tell_to(&mut self, bus: Bus) {
+        self.bus = bus;
     }
 
     // Jobs.
@@ -348,7 +367,7 @@ impl Memory {
     #[cfg(test)]
     fn submit(&mut self, job: JobIx, body: Body, origin: Origin, now: Timestamp) -> (RunId, RunKey) {
         let (id, key) = (self.ids.next(now), self.reserve());
-        self.accept(Arrival { id, key, job, body, origin });
+        self.accept(Arrival { id, key, job, body, origin, now });
         (id, key)
     }
 
@@ -359,8 +378,8 @@ impl Memory {
 
     /// A run that may start at once, and that has its identity and key already.
     pub(crate) fn accept(&mut self, arrival: Arrival) {
-        let Arrival { id, key, job, body, origin } = arrival;
-        self.add_run_as(id, key, job, None, origin, State::Available, body);
+        let Arrival { id, key, job, body, origin, now } = arrival;
+        self.add_run_as(id, key, job, None, origin, State::Available { since: now }, body, now);
         self.make_available(job, key);
     }
 
@@ -387,10 +406,8 @@ impl Memory {
     /// Makes a delayed run available. `false` when it has been cancelled meanwhile.
     pub(crate) fn release(&mut self, key: RunKey) -> bool {
         let Some(run) = self.runs.get_mut(key) else { return false };
-        if !matches!(run.state, State::Scheduled { .. }) {
-            return false;
-        }
-        run.state = State::Available;
+        let State::Scheduled { due } = run.state else { return false };
+        run.state = State::Available { since: due };
         let job = run.job;
         self.job_mut(job).scheduled -= 1;
         self.make_available(job, key);
@@ -415,7 +432,8 @@ impl Memory {
         let overlap = state.info.overlap;
         let busy = state.slot_live > 0;
         if !busy || overlap == Overlap::Allow {
-            let (_, key) = self.add_run(job, Some(occasion), Origin::Slot, State::Available, body, now);
+            let (_, key) =
+                self.add_run(job, Some(occasion), Origin::Slot, State::Available { since: now }, body, now);
             self.make_available(job, key);
             return Fired::Queued;
         }
@@ -426,7 +444,7 @@ impl Memory {
             _ => None,
         };
         let idle_now = self.job(job).slot_live == 0;
-        let state = if idle_now { State::Available } else { State::Waiting };
+        let state = if idle_now { State::Available { since: now } } else { State::Waiting };
         let (_, key) = self.add_run(job, Some(occasion), Origin::Slot, state, body, now);
         if idle_now {
             self.make_available(job, key);
@@ -455,9 +473,7 @@ impl Memory {
         loop {
             let key = self.queue.pop_front()?;
             let Some(run) = self.runs.get_mut(key) else { continue };
-            if run.state != State::Available {
-                continue;
-            }
+            let State::Available { since } = run.state else { continue };
             let Some(body) = run.body.take() else { continue };
             run.state = State::Running { worker, started: now };
             run.attempt = run.attempt.saturating_add(1);
@@ -471,12 +487,14 @@ impl Memory {
             let blocking = state.info.descriptor.is_some_and(|descriptor| descriptor.blocking);
             let timeout = state.info.attempts.timeout;
             let job = state.info.name.clone();
+            self.tell(key, now, |_| RunChange::Started { of: retries.saturating_add(1) });
             return Some(Claim {
                 key,
                 id,
                 job,
                 slot,
                 started: now,
+                available: since,
                 body,
                 blocking,
                 attempt,
@@ -489,6 +507,27 @@ impl Memory {
     /// Whether the end of a run may make another available.
     pub(crate) fn has_successor(&self, key: RunKey) -> bool {
         self.runs.get(key).is_some_and(|run| run.slot.is_some() && self.job(run.job).waiting() > 0)
+    }
+
+    /// Which run executes, and when its time is up.
+    pub(crate) fn deadline(&self, key: RunKey) -> Option<(&JobName, RunId, Option<Timestamp>)> {
+        let run = self.runs.get(key)?;
+        let info = &self.job(run.job).info;
+        let deadline = match run.state {
+            State::Running { started, .. } => {
+                info.attempts.timeout.map(|timeout| started.saturating_add(timeout))
+            }
+            _ => None,
+        };
+        Some((&info.name, run.id, deadline))
+    }
+
+    /// Since when the first of the queue waits.
+    pub(crate) fn longest_wait(&self) -> Option<Timestamp> {
+        self.queue.iter().find_map(|key| match self.runs.get(*key)?.state {
+            State::Available { since } => Some(since),
+            _ => None,
+        })
     }
 
     /// By which backoff, and after how many failures, a run that executes may be tried again; none when this is its
@@ -520,9 +559,15 @@ impl Memory {
             outcome,
             trace,
         });
-        run.state = State::Scheduled { due: now.saturating_add(wait) };
+        let due = now.saturating_add(wait);
+        run.state = State::Scheduled { due };
         run.body = Some(body);
         let job = run.job;
+        self.tell(key, now, |run| RunChange::Failed {
+            outcome: run.details.failures().last().map_or(Outcome::Unknown, |last| last.outcome.clone()),
+            took: now.since(started),
+            follows: Follows::Retry { at: due.to_chrono() },
+        });
         self.running -= 1;
         let job = self.job_mut(job);
         job.running -= 1;
@@ -550,6 +595,18 @@ impl Memory {
             let record = AttemptRecord { number, started, finished: now, outcome: outcome.clone(), trace };
             run.details.add_failure(record);
         }
+        self.tell(key, now, |_| {
+            let took = now.since(started);
+            let follows = match &discarded {
+                Some(reason) => Follows::Discarded { reason: reason.clone() },
+                None => Follows::Dead,
+            };
+            match outcome.clone() {
+                Outcome::Succeeded => RunChange::Succeeded { took },
+                outcome if outcome.is_failure() => RunChange::Failed { outcome, took, follows },
+                outcome => RunChange::Ended { outcome },
+            }
+        });
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
         self.running -= 1;
         let waiters = self.waiters_of(key);
@@ -559,7 +616,7 @@ impl Memory {
         job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
         self.end(key, started, outcome, now);
         if slot.is_some() {
-            self.slot_ended(ix, key);
+            self.slot_ended(ix, key, now);
         }
         told.map(|outcome| Ended { outcome, waiters, body: None, awaited_by })
     }
@@ -655,6 +712,8 @@ impl Memory {
         let (id, slot, ix, state, body) =
             (run.id, run.slot.map(|slot| slot.at), run.job, run.state, run.body.take());
         let awaited_by = run.awaited_by;
+        self.tell(key, now, |_| RunChange::Ended { outcome: outcome.clone() });
+        let run = self.runs.get_mut(key)?;
         let last = run.details.failures().last().map(|last| (last.started, last.finished));
         let job = &mut self.jobs[ix.0 as usize];
         // What never started is no previous run.
@@ -663,7 +722,7 @@ impl Memory {
         }
         match state {
             State::Scheduled { .. } => job.scheduled -= 1,
-            State::Available => {
+            State::Available { .. } => {
                 job.available -= 1;
                 self.queued -= 1;
             }
@@ -678,7 +737,7 @@ impl Memory {
         }
         self.end(key, last.map_or(now, |(started, _)| started), outcome.clone(), now);
         if slot.is_some() {
-            self.slot_ended(ix, key);
+            self.slot_ended(ix, key, now);
         }
         Some(Ended { outcome, waiters: self.waiters_of(key), body, awaited_by })
     }
@@ -714,7 +773,7 @@ impl Memory {
         now: Timestamp,
     ) -> (RunId, RunKey) {
         let (id, key) = (self.ids.next(now), self.reserve());
-        self.add_run_as(id, key, job, occasion, origin, state, body);
+        self.add_run_as(id, key, job, occasion, origin, state, body, now);
         (id, key)
     }
 
@@ -728,6 +787,7 @@ impl Memory {
         origin: Origin,
         state: State,
         body: Body,
+        now: Timestamp,
     ) {
         let (slot, awaited_by) =
             occasion.map_or((None, None), |occasion| (Some(occasion.slot), occasion.awaited_by));
@@ -745,6 +805,25 @@ impl Memory {
         self.runs.fill(key, run);
         self.live += 1;
         self.by_id.push(id, key, known, |key| self.runs.get(key).is_some());
+        self.tell(key, now, |_| {
+            let due = if let State::Scheduled { due } = state { Some(due.to_chrono()) } else { None };
+            RunChange::Submitted { due }
+        });
+    }
+
+    /// Tells what happened to a run, where somebody listens.
+    fn tell(&self, key: RunKey, now: Timestamp, what: impl FnOnce(&Run) -> RunChange) {
+        self.bus.put(|| {
+            let run = self.runs.get(key).expect("invariant: what is told of is there");
+            Event::Run(RunEvent {
+                at: now.to_chrono(),
+                job: self.job(run.job).info.name.to_string(),
+                run: run.id,
+                slot: run.slot.map(|slot| slot.at.to_chrono()),
+                attempt: run.attempt,
+                what: what(run),
+            })
+        });
     }
 
     fn make_available(&mut self, job: JobIx, key: RunKey) {
@@ -754,7 +833,7 @@ impl Memory {
     }
 
     /// A run of a slot has ended: when it was the last that ran, its successor's turn has come.
-    fn slot_ended(&mut self, job: JobIx, run: RunKey) {
+    fn slot_ended(&mut self, job: JobIx, run: RunKey, now: Timestamp) {
         let state = self.job_mut(job);
         state.slot_live -= 1;
         if let Some(cancellable) = &mut state.cancellable {
@@ -766,7 +845,7 @@ impl Memory {
         }
         let Some(next) = state.waiting.as_mut().and_then(|waiting| waiting.pop_front()) else { return };
         if let Some(run) = self.runs.get_mut(next) {
-            run.state = State::Available;
+            run.state = State::Available { since: now };
             self.make_available(job, next);
         }
     }

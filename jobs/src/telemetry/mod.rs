@@ -1,6 +1,7 @@
 //! What the program says about itself while it runs.
 
 pub(crate) mod panics;
+pub(crate) mod span;
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -94,7 +95,7 @@ pub(crate) fn task_died(task: &str, panic: &Panic, restart_in: Duration) {
         panic = panic.message,
         location,
         ?restart_in,
-        "a task of jobs died and is started again"
+        "a task of jobs died and is replaced"
     );
 }
 
@@ -129,6 +130,16 @@ pub(crate) fn runtime_gone() {
 /// The system does not let us listen for signals.
 pub(crate) fn no_signals(error: &std::io::Error) {
     tracing::error!(%error, "cannot listen for signals: the program will not shut down by Ctrl-C or SIGTERM");
+}
+
+/// The config says the size of a queue that no job is in.
+pub(crate) fn unused_queue(queue: &str, place: &dyn Display, near: Option<&str>) {
+    match near {
+        Some(near) => {
+            tracing::warn!(queue, %place, near, "no job is in a queue of the config; another has nearly its name")
+        }
+        None => tracing::warn!(queue, %place, "no job is in a queue of the config"),
+    }
 }
 
 /// A schedule has the key of another of its job.

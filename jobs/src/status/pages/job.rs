@@ -20,11 +20,17 @@ pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> 
     let snapshot = screen.page.jobs.snapshot();
     let now = snapshot.taken_at;
     let Some(job) = snapshot.job(&name) else { return not_found(&screen, "No job has this name") };
+    let ledger = screen.page.jobs.ledger(&job.name).map(|ledger| ledger.entries()).unwrap_or_default();
     let body = html! {
         (head(&screen, job))
         div.wide {
             div.cards {
                 section.card id="fires" data-live="" aria-labelledby="fires-title" { (fires(job, now)) }
+                @if !job.schedules.is_empty() {
+                    section.card id="ledger" data-live="" aria-labelledby="ledger-title" {
+                        (super::ledger::ledger(&ledger, job.schedules.len() > 1, now))
+                    }
+                }
             }
             div.cards {
                 section.card id="previous" data-live="" aria-labelledby="previous-title" {
@@ -124,6 +130,7 @@ fn moved(seconds: i32) -> Markup {
 fn about(schedule: &ScheduleSnapshot, index: usize, now: DateTime<Utc>) -> Markup {
     let counts = [
         ("ran", schedule.ran, "made a run"),
+        ("caught up", schedule.caught_up, "missed first, and made up for"),
         ("skipped", schedule.skipped, "skipped: the run before was not done"),
         ("missed", schedule.missed, "missed: the machine slept, or its clock was set forward"),
         ("paused", schedule.paused, "passed while the job was paused"),

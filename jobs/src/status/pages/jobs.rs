@@ -182,12 +182,17 @@ pub(super) fn schedules(schedules: &[ScheduleSnapshot]) -> Markup {
                 div.spec {
                     @if let Some(name) = &first.name { code { (name) } }
                     @if first.name.as_ref() != Some(&first.text) { code { (first.text) } }
-                    @if let Some(zone) = first.zone.as_ref().filter(|zone| *zone != "UTC") { span { (zone) } }
+                    @if let Some(zone) = untold_zone(first) { span { (zone) } }
                 }
                 @if !rest.is_empty() { div.more { "and " (format::counted(rest.len(), "other", "others")) } }
             }
         }
     }
+}
+
+/// The zone, where the words do not say it and it is not UTC.
+fn untold_zone(schedule: &ScheduleSnapshot) -> Option<&str> {
+    schedule.zone.as_deref().filter(|zone| *zone != "UTC" && !schedule.words.contains(zone))
 }
 
 pub(super) fn previous(previous: Option<&PreviousRun>, now: DateTime<Utc>) -> Markup {

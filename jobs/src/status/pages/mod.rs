@@ -2,6 +2,7 @@
 
 pub(super) mod job;
 pub(super) mod jobs;
+mod ledger;
 mod parts;
 pub(super) mod schedules;
 mod shell;

@@ -1,0 +1,201 @@
+//! The status page in a real browser: what a person sees and does.
+//!
+//! With `JOBS_SCREENSHOTS=FOLDER` a picture of every screen is left there; `scripts/screenshots` does that.
+
+mod browser;
+mod program;
+
+use std::path::PathBuf;
+
+use browser::{Browser, Tab};
+use program::Program;
+
+const OFF: &str = "off";
+const EVERY_SECOND: &str = "* * * * * *";
+
+/// Where pictures are wanted.
+fn pictures() -> Option<PathBuf> {
+    std::env::var_os("JOBS_SCREENSHOTS").map(PathBuf::from)
+}
+
+fn no_complaints(tab: &mut Tab<'_>) {
+    assert_eq!(tab.complaints(), [""; 0]);
+}
+
+/// A program in which something runs, something failed, something waits and something is paused.
+fn busy() -> Program {
+    let program = Program::start(OFF);
+    program.runtime.block_on(async {
+        let jobs = &program.jobs;
+        jobs.pause("close_the_books").await.unwrap();
+        jobs.run_now("reminder_emails").await.unwrap().wait().await;
+        jobs.run_now("send_confirmation").await.unwrap().wait().await;
+        for _ in 0..2 {
+            jobs.run_now("reindex").await.unwrap();
+        }
+        jobs.run_now("exchange_rates").await.unwrap();
+    });
+    program
+}
+
+#[test]
+fn the_list_shows_every_job_and_what_it_does() {
+    let program = busy();
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    tab.open(&program.url(""));
+    assert_eq!(tab.eval("document.title"), "Jobs · jobs");
+    let shown = tab.text("#jobs");
+    for job in program.jobs.snapshot().jobs {
+        assert!(shown.contains(&job.name), "{} is not there:\n{shown}", job.name);
+    }
+    assert!(tab.text("#job-reindex").contains("RUNNING 2"));
+    assert!(tab.text("#job-close_the_books").contains("PAUSED"));
+    assert!(tab.text("#job-sweep_sessions").contains("DISABLED"));
+    assert!(tab.text("#job-reminder_emails").contains("every 15 minutes from 9:00 to 17:45"));
+    no_complaints(&mut tab);
+}
+
+#[test]
+fn searching_and_filtering_narrow_the_list() {
+    let program = busy();
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    tab.open(&program.url(""));
+    tab.key("/", "Slash");
+    tab.write("mails");
+    tab.eval("document.querySelector('#q').form.requestSubmit()");
+    tab.loaded();
+    let names = "[...document.querySelectorAll('#jobs .name')].map(name => name.innerText).join()";
+    assert_eq!(tab.eval(names), "reminder_emails,send_confirmation");
+    tab.open(&program.url("?state=paused"));
+    assert_eq!(tab.eval(names), "close_the_books");
+    tab.open(&program.url("?q=nothing+is+called+that"));
+    assert!(tab.text("main").contains("No job is like that"));
+    no_complaints(&mut tab);
+}
+
+#[test]
+fn run_pause_and_resume_do_what_they_say() {
+    let program = Program::start(OFF);
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    tab.open(&program.url("/jobs/reminder_emails"));
+    tab.follow("#steer button[aria-label='Pause this job']");
+    assert!(tab.text("main").contains("The job is paused"));
+    assert!(program.jobs.snapshot().job("reminder_emails").unwrap().paused);
+    tab.follow("#steer button[aria-label='Resume this job']");
+    assert!(!program.jobs.snapshot().job("reminder_emails").unwrap().paused);
+    tab.follow("#steer button[aria-label='Run this job now']");
+    assert!(tab.text("main").contains("The run is queued"));
+    tab.until("document.querySelector('#previous').innerText.includes('succeeded')");
+    no_complaints(&mut tab);
+}
+
+#[test]
+fn a_page_that_is_open_shows_what_changes() {
+    let program = Program::start(EVERY_SECOND);
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    tab.open(&program.url(""));
+    tab.until("document.querySelector('#live').innerText === 'Live'");
+    tab.until("document.querySelector('#job-heartbeat').innerText.includes('succeeded')");
+    program.run("reindex");
+    tab.until("document.querySelector('#job-reindex').innerText.includes('RUNNING')");
+    program.gate.0.add_permits(1);
+    tab.until("document.querySelector('#job-reindex').innerText.includes('IDLE')");
+    no_complaints(&mut tab);
+}
+
+#[test]
+fn without_scripts_the_page_shows_and_steers() {
+    let program = busy();
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    tab.scripts(false);
+    tab.open(&program.url(""));
+    tab.follow("#job-close_the_books button[aria-label='Resume close_the_books']");
+    assert!(!program.jobs.snapshot().job("close_the_books").unwrap().paused);
+    tab.open(&program.url(""));
+    tab.follow("#job-reminder_emails a.name");
+    tab.follow("#steer button[aria-label='Run this job now']");
+    no_complaints(&mut tab);
+}
+
+#[test]
+fn no_screen_is_wider_than_a_phone_or_a_tablet() {
+    let program = busy();
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    for width in [360, 800, 1000] {
+        tab.size(width, 812);
+        for (_, path) in SCREENS {
+            tab.open(&program.url(path));
+            let wider =
+                tab.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+            assert!(wider.as_i64().unwrap() <= 0, "{path} is wider than {width}: {wider}");
+        }
+    }
+    // That a job is not found is an answer like any other.
+    let complaints = tab.complaints();
+    assert!(complaints.iter().all(|complaint| complaint.contains("404 (Not Found)")), "{complaints:?}");
+}
+
+const SCREENS: [(&str, &str); 5] = [
+    ("jobs", ""),
+    ("job", "/jobs/close_the_books"),
+    ("job-failed", "/jobs/exchange_rates"),
+    ("schedules", "/schedules"),
+    ("not-found", "/jobs/nobody"),
+];
+
+/// The ratio of contrast of WCAG between the colours of a text and of what is behind it, at its worst on the page.
+const WORST_CONTRAST: &str = r"(() => {
+    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const rgb = (colour, under) => {
+        canvas.fillStyle = under; canvas.fillRect(0, 0, 1, 1);
+        canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+        return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const light = ([r, g, b]) => {
+        const [x, y, z] = [r, g, b].map(c => (c /= 255) <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+        return .2126 * x + .7152 * y + .0722 * z;
+    };
+    const behind = (node) => {
+        const chain = [];
+        for (; node; node = node.parentElement) chain.unshift(getComputedStyle(node).backgroundColor);
+        let colour = getComputedStyle(document.documentElement).colorScheme.includes('dark') && matchMedia('(prefers-color-scheme: dark)').matches ? '#000' : '#fff';
+        for (const layer of chain) { const [r, g, b] = rgb(layer, colour); colour = `rgb(${r},${g},${b})`; }
+        return colour;
+    };
+    let worst = [99, ''];
+    for (const node of document.querySelectorAll('body *')) {
+        const own = [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim());
+        const box = node.getBoundingClientRect();
+        if (!own || box.width < 2 || getComputedStyle(node).visibility === 'hidden') continue;
+        const under = behind(node);
+        const [a, b] = [light(rgb(getComputedStyle(node).color, under)), light(rgb(under, '#fff'))].sort((a, b) => b - a);
+        const ratio = (a + .05) / (b + .05);
+        if (ratio < worst[0]) worst = [ratio, node.className + ' ' + node.innerText.slice(0, 40)];
+    }
+    return worst;
+})()";
+
+#[test]
+fn every_screen_is_readable_in_light_and_dark() {
+    let program = busy();
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    for (name, path) in SCREENS {
+        for (scheme, dark, width) in [("light", false, 1280), ("dark", true, 1280), ("phone", false, 390)] {
+            tab.size(width, 900);
+            tab.dark(dark);
+            tab.open(&program.url(path));
+            let worst = tab.eval(WORST_CONTRAST);
+            if let Some(folder) = pictures() {
+                tab.picture(&folder.join(format!("{name}-{scheme}.png")));
+            }
+            assert!(worst[0].as_f64().unwrap() >= 4.5, "{name} {scheme}: {worst}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A program with every kind of job in every kind of state, and its page.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{TimeZone, Utc};
+use jobs::testing::TestClock;
+use jobs::{Config, JobContext, Jobs, job};
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+
+/// Lets the job go on that waits for it.
+#[derive(Debug, Clone)]
+pub struct Gate(pub Arc<Semaphore>);
+
+/// Mails everybody whose trial ends today.
+#[job(schedule = "cron.workhours_15m", tz = "Europe/Oslo")]
+async fn reminder_emails() {}
+
+/// Takes what was sold since the last time into the books, and tells accounting about what does not fit.
+#[job(schedule = "0 30 2 * * *", tz = "America/New_York", retries = 2, backoff = "1h")]
+async fn close_the_books() {}
+
+/// Fetches the rates of the central bank.
+#[job(every = "6h")]
+async fn exchange_rates() -> Result<(), std::io::Error> {
+    Err(std::io::Error::other("connection refused (os error 111): rates.example:443"))
+}
+
+/// Makes the search index anew.
+#[job(schedule = "@daily")]
+async fn reindex(#[state] gate: &Gate, cx: &JobContext) {
+    tokio::select! {
+        permit = gate.0.acquire() => permit.unwrap().forget(),
+        () = cx.cancelled() => {}
+    }
+}
+
+/// Removes sessions that nobody uses any more.
+#[job(every = "24h", enabled = false)]
+async fn sweep_sessions() {}
+
+/// Mails a customer that an order has arrived.
+#[job]
+async fn send_confirmation(#[default] to: String, #[default = 1] order: u64) {
+    let _ = (to, order);
+}
+
+/// Fires every second, for whoever wants to see something move.
+#[job(schedule = "cron.often")]
+async fn heartbeat() {}
+
+pub struct Program {
+    pub runtime: Runtime,
+    pub jobs: Jobs,
+    pub gate: Gate,
+    pub address: SocketAddr,
+}
+
+impl Program {
+    /// Starts on a clock that shows a Tuesday morning, and goes on in real time: a browser waits for nobody.
+    pub fn start(often: &str) -> Self {
+        Self::start_with(|config| config.named("cron.often", often))
+    }
+
+    pub fn start_with(say: impl FnOnce(Config) -> Config) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let clock = TestClock::at(Utc.with_ymd_and_hms(2026, 11, 24, 9, 41, 7).unwrap());
+        let gate = Gate(Arc::new(Semaphore::new(0)));
+        let config = Config::default()
+            .without_environment()
+            .clock(&clock)
+            .named("cron.workhours_15m", "0 */15 9-17 ? * MON-FRI")
+            .named("cron.audit", "off")
+            .shutdown_timeout(Duration::ZERO)
+            .state(gate.clone());
+        let config = say(config);
+        let (jobs, address) = runtime.block_on(async {
+            let jobs = jobs::start(config).await.unwrap();
+            let address = jobs.serve_status("127.0.0.1:0").await.unwrap();
+            (jobs, address)
+        });
+        Self { runtime, jobs, gate, address }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}/@jobs{path}", self.address)
+    }
+
+    pub fn run(&self, job: &str) -> jobs::RunHandle {
+        self.runtime.block_on(self.jobs.run_now(job)).unwrap()
+    }
+}
