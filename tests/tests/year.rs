@@ -29,7 +29,9 @@ use world::{DAY, Event, World};
 /// How many schedules, for how many days.
 fn size() -> (usize, i64) {
     let Ok(text) = std::env::var("JOBS_TEST_YEAR") else { return (60, 60) };
-    let size = text.split_once('x').and_then(|(schedules, days)| Some((schedules.parse().ok()?, days.parse().ok()?)));
+    let size = text
+        .split_once('x')
+        .and_then(|(schedules, days)| Some((schedules.parse().ok()?, days.parse().ok()?)));
     size.unwrap_or_else(|| panic!("JOBS_TEST_YEAR is `{text}`, and has to be like `500x365`"))
 }
 
@@ -50,7 +52,11 @@ async fn year(seed: u64) {
         for event in world.events(&mut random) {
             program.happen(&event).await;
             happen(&event, &mut models, &mut clock);
-            assert_eq!(program.test.now_utc(), program::utc(clock.wall), "the model's clock, after {event:?}");
+            assert_eq!(
+                program.test.now_utc(),
+                program::utc(clock.wall),
+                "the model's clock, after {event:?}"
+            );
         }
         // The ledger keeps what was noticed in the last seven days.
         if clock.elapsed - checked > 2 * DAY {

@@ -43,10 +43,12 @@ fn fate_of(entry: &LedgerEntry) -> Fate {
 fn exact(of: &Of, entries: &[LedgerEntry], tally: Tally) -> Result<(), String> {
     let mut rows = Vec::new();
     for entry in entries {
-        let (from, to, count) = (entry.from.timestamp_millis(), entry.to.timestamp_millis(), entry.count as usize);
+        let (from, to, count) =
+            (entry.from.timestamp_millis(), entry.to.timestamp_millis(), entry.count as usize);
         let fits = |last: usize| {
             let first = (last + 1).checked_sub(count)?;
-            let row = of.fates[first].0 == from && of.fates[last].1 == fate_of(entry) && of.begins[last] <= first;
+            let row =
+                of.fates[first].0 == from && of.fates[last].1 == fate_of(entry) && of.begins[last] <= first;
             (row && !rows.contains(&(first, last))).then_some((first, last))
         };
         let row = of.places.get(&to).and_then(|places| places.iter().find_map(|place| fits(*place)));
@@ -73,15 +75,24 @@ fn exact(of: &Of, entries: &[LedgerEntry], tally: Tally) -> Result<(), String> {
     }
     let counted = |wanted: &[Fate]| of.fates.iter().filter(|(_, fate)| wanted.contains(fate)).count() as u64;
     let told = [tally.ran, tally.caught_up, tally.skipped, tally.missed, tally.paused, tally.shut_down];
-    let all = [&[Fate::Ran, Fate::Shifted][..], &[Fate::CaughtUp], &[Fate::Skipped], &[Fate::Missed], &[Fate::Paused], &[]];
+    let all = [
+        &[Fate::Ran, Fate::Shifted][..],
+        &[Fate::CaughtUp],
+        &[Fate::Skipped],
+        &[Fate::Missed],
+        &[Fate::Paused],
+        &[],
+    ];
     let counts = all.map(counted);
     if told == counts { Ok(()) } else { Err(format!("counts {told:?}, the model counts {counts:?}")) }
 }
 
 /// Each slot whose time to fire is over lies in one entry, whose fate it has where the model knows it.
 fn jittered(of: &Of, entries: &[LedgerEntry], tally: Tally, wall: i64, jitter: i64) -> Result<(), String> {
-    let mut ranges: Vec<_> =
-        entries.iter().map(|entry| (entry.from.timestamp_millis(), entry.to.timestamp_millis(), entry)).collect();
+    let mut ranges: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.from.timestamp_millis(), entry.to.timestamp_millis(), entry))
+        .collect();
     ranges.sort_by_key(|(from, to, _)| (*from, *to));
     if let Some(pair) = ranges.windows(2).find(|pair| pair[1].0 <= pair[0].1) {
         return Err(format!("slots stand twice in the ledger: {pair:?}"));
@@ -101,7 +112,11 @@ fn jittered(of: &Of, entries: &[LedgerEntry], tally: Tally, wall: i64, jitter: i
     let pending = of.fates.iter().filter(|(slot, _)| *slot + jitter + MINUTE >= wall).count() as u64;
     let all = of.fates.len() as u64;
     let total = tally.total();
-    if (all - pending..=all).contains(&total) { Ok(()) } else { Err(format!("counts {total}, the model {all}")) }
+    if (all - pending..=all).contains(&total) {
+        Ok(())
+    } else {
+        Err(format!("counts {total}, the model {all}"))
+    }
 }
 
 /// What has run are slots of the model that ran, each once.

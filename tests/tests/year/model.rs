@@ -114,7 +114,11 @@ impl Of {
         if after >= through {
             return Vec::new();
         }
-        slots.range(after + 1..=through).map(|(slot, _)| *slot).filter(|slot| !self.come.contains(slot)).collect()
+        slots
+            .range(after + 1..=through)
+            .map(|(slot, _)| *slot)
+            .filter(|slot| !self.come.contains(slot))
+            .collect()
     }
 
     fn on_time(&self, slot: i64) -> Fate {
@@ -175,7 +179,12 @@ impl Model {
                 }
                 // Where it has passed while the machine slept, it is noticed now, by the name that it has.
                 let noticed = (due - clock.elapsed).max(0);
-                self.fire_fixed_delay(index, clock.wall + due - clock.elapsed, clock.mono + noticed, clock.elapsed + noticed);
+                self.fire_fixed_delay(
+                    index,
+                    clock.wall + due - clock.elapsed,
+                    clock.mono + noticed,
+                    clock.elapsed + noticed,
+                );
             }
         }
     }

@@ -184,8 +184,10 @@ impl World {
             let overlap = POLICIES[jobs.len() % POLICIES.len()];
             // As many as there must be for the rest to have their places.
             let fair = (left / (most_jobs - jobs.len())).max(1) as i64;
-            let many = random.chance(50).then(|| random.number(2, 2 * fair + 2)).unwrap_or(1).min(left as i64);
-            let job = if many == 1 { single(random, overlap, days) } else { several(random, overlap, many, days) };
+            let many =
+                random.chance(50).then(|| random.number(2, 2 * fair + 2)).unwrap_or(1).min(left as i64);
+            let job =
+                if many == 1 { single(random, overlap, days) } else { several(random, overlap, many, days) };
             left -= job.schedules.len();
             jobs.push(job);
         }
@@ -247,7 +249,9 @@ fn single(random: &mut Random, overlap: Overlap, days: i64) -> Job {
     // Of one whose fates change from slot to slot, the ledger has an entry for each.
     let most_a_day = if matches!(overlap, Overlap::Skip | Overlap::BufferOne) { 48 } else { 96 };
     let when = match random.number(1, 10) {
-        1 | 2 => When::Interval(*random.pick(&[30 * MINUTE, 45 * MINUTE + 7 * SECOND, 5 * HOUR, DAY, 7 * DAY])),
+        1 | 2 => {
+            When::Interval(*random.pick(&[30 * MINUTE, 45 * MINUTE + 7 * SECOND, 5 * HOUR, DAY, 7 * DAY]))
+        }
         3 if overlap == Overlap::BufferOne => When::FixedDelay(random.number(20, 600) * 61 * SECOND),
         _ => cron(random, days, most_a_day, None),
     };
