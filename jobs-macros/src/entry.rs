@@ -165,7 +165,18 @@ impl Entry {
                 None
             }
             Value::List(group) => {
-                self.wrong(cx, group, takes);
+                match syn::parse2::<syn::Lit>(group.stream()) {
+                    // Whether it is of the right kind is not known, so only the form is told.
+                    Ok(value) => cx.error(
+                        group,
+                        format_args!(
+                            "`{name}` takes {takes}\nhelp: write `{name} = {}`",
+                            value.to_token_stream(),
+                            name = self.name,
+                        ),
+                    ),
+                    Err(_) => self.wrong(cx, group, takes),
+                }
                 None
             }
         }

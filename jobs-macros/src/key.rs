@@ -31,7 +31,7 @@ pub(crate) const KEYS: [(&str, &str); 24] = [
 ];
 
 /// What others call it, where the nearest spelling would not find it.
-const ELSEWHERE: [(&str, &str); 29] = [
+const ELSEWHERE: [(&str, &str); 32] = [
     ("cron", "schedule"),
     ("spec", "schedule"),
     ("at", "schedule"),
@@ -61,6 +61,9 @@ const ELSEWHERE: [(&str, &str); 29] = [
     ("rate_limit", "rate"),
     ("dedup", "unique"),
     ("singleton", "unique"),
+    ("selfconcurrent", "overlap"),
+    ("self_concurrent", "overlap"),
+    ("concurrent", "overlap"),
 ];
 
 /// How a key is written.
@@ -72,6 +75,11 @@ pub(crate) fn example(key: &str) -> &'static str {
 pub(crate) fn unknown(word: &str) -> String {
     if word == "redact" {
         return "`redact` is no key\nhelp: it stands on a parameter: `#[redact] token: String`".to_owned();
+    }
+    if ["description", "desc", "doc", "about"].contains(&word) {
+        return format!(
+            "`{word}` is no key\nhelp: the doc comment of the function is the description of the job"
+        );
     }
     let names = || KEYS.iter().map(|(name, _)| *name);
     let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == word).map(|(_, ours)| *ours);

@@ -18,6 +18,8 @@ pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
     }
 
     let mut keys = JobKeys::new();
+    // What stands behind `#[job =` the compiler has refused already.
+    let attribute = if is_key_value(Span::call_site()) { TokenStream::new() } else { attribute };
     keys.parse(&cx, Span::call_site(), attribute);
     for sibling in item.take_siblings(&cx, keys.krate.value.as_ref()) {
         keys.parse(&cx, sibling.span, sibling.tokens);
@@ -42,6 +44,13 @@ pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let mut function = function.item;
     function.attrs.extend(mark);
     quote!(#function #generated)
+}
+
+/// Whether the attribute is written `#[job = …]`, which the tokens behind it do not tell.
+fn is_key_value(attribute: Span) -> bool {
+    let source = attribute.source_text().unwrap_or_default();
+    let path = |char: char| char.is_alphanumeric() || matches!(char, '_' | ':') || char.is_whitespace();
+    source.strip_prefix("#[").is_some_and(|inside| inside.trim_start_matches(path).starts_with('='))
 }
 
 impl Names {

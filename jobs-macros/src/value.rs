@@ -139,10 +139,20 @@ fn not_a_string(cx: &Ctxt, entry: &Entry, tokens: TokenStream, takes: &str, fix:
         Err(_) if name == "schedule" && jobs_syntax::Spec::parse(&tokens.to_string()).is_ok() => {
             fix.of(name, &tokens.to_string())
         }
-        Ok(_) if looks_like_text(name, &source) => fix.of(name, &source),
-        Ok(Expr::Array(_)) => {
-            "it is one text; for several, write several `#[job(…)]` on the function".to_owned()
+        // `true` and `false` are words too.
+        Ok(Expr::Lit(truth)) if matches!(truth.lit, Lit::Bool(_)) => {
+            format!("it is written `{}`", key::example(name))
         }
+        Ok(_) if looks_like_text(name, &source) => fix.of(name, &source),
+        Ok(Expr::Array(array)) => match (array.elems.len(), array.elems.first()) {
+            (1, Some(only)) => {
+                format!("it is one text: write `{name} = {}`", only.to_token_stream())
+            }
+            _ if matches!(name.as_str(), "every" | "fixed_delay" | "tz" | "key") => {
+                "it is one text; for several, write several `#[job(…)]` on the function".to_owned()
+            }
+            _ => "it is one text; keep one".to_owned(),
+        },
         Ok(Expr::Lit(number))
             if matches!(name.as_str(), "every" | "fixed_delay")
                 && matches!(&number.lit, Lit::Int(int) if int.suffix().is_empty()) =>

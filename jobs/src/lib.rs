@@ -54,7 +54,7 @@ pub use config::{Config, ConfigError, JobConfig};
 pub use error::{BoxError, Place, Problem};
 pub use hooks::{
     Event, Events, Failure, Follows, JobChange, JobEvent, Next, RunChange, RunEvent, ScheduleChange,
-    ScheduleEvent, ShutdownPhase,
+    ScheduleEvent, ShutdownPhase, SlotEvent,
 };
 pub use job::{
     Attempt, Func, Job, JobContext, JobResult, LogLine, Outcome, OutputError, Progress, RunId, RunIdError,

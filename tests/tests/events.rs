@@ -179,6 +179,41 @@ async fn runs_that_never_start_and_runs_that_are_stopped() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn slots() {
+    let clock = clock("2026-03-02 12:00:00");
+    let jobs = jobs::start(config(&clock)).await.unwrap();
+    let lazy = func("lazy", || tokio::time::sleep(Duration::from_secs(150)));
+    jobs.schedule("0 * * * * *", lazy).key("minutely").await.unwrap();
+    let mut events = jobs.events();
+    let mut of_slots = || {
+        let all = std::iter::from_fn(|| events.try_next()).filter(|event| matches!(event, Event::Slot(_)));
+        all.map(|event| event.to_string().replace(" of lazy (`minutely`)", "").replace("2026-03-02 ", ""))
+            .collect::<Vec<_>>()
+    };
+    clock.advance(MINUTE * 3).await;
+    assert_eq!(
+        of_slots(),
+        [
+            "slot 12:01:00 UTC ran",
+            "slot 12:02:00 UTC ran",
+            "slot 12:03:00 UTC skipped, since the run of a slot before had not ended",
+        ]
+    );
+    jobs.pause("lazy").await.unwrap();
+    clock.advance(MINUTE).await;
+    assert_eq!(of_slots(), ["slot 12:04:00 UTC passed while the job was paused"]);
+    jobs.resume("lazy").await.unwrap();
+    clock.suspend(MINUTE * 10 + SECOND * 20).await;
+    assert_eq!(
+        of_slots(),
+        [
+            "9 slots from 12:05:00 UTC to 12:13:00 UTC missed, since the program could not see it come",
+            "slot 12:14:00 UTC ran",
+        ]
+    );
+}
+
 /// A submission is told of also while all workers are busy.
 #[tokio::test(start_paused = true)]
 async fn who_waits_is_woken_by_what_happens() {

@@ -191,7 +191,8 @@ async fn what_waits() {
         &jobs,
         "note",
         Why::Queued,
-        "a run of 2026-03-02 13:00:00 UTC of `note` waits for the pool, in which 1 of 1 places are taken; \
+        "a run of 2026-03-02 13:00:00 UTC of `note` waits for the pool since 2026-03-02 13:00:00 UTC, \
+         in which 1 of 1 places are taken; \
          `jobs.pool` makes it larger",
     );
     jobs.now(note("b")).await.unwrap();

@@ -2,9 +2,9 @@
 
 mod support;
 
-use jobs::testing::kill_scheduler;
-use jobs::{Event, Jobs, Trouble};
-use support::{HOUR, Log, MINUTE, SECOND, clock, config, note};
+use jobs::testing::{self, Fault, kill_scheduler};
+use jobs::{Config, Event, Jobs, Outcome, Trouble};
+use support::{HOUR, Log, MINUTE, Note, SECOND, clock, config, note};
 
 /// The task that has died, how often, and since when, if health tells of one and of nothing else.
 fn died(jobs: &Jobs) -> Option<(&'static str, u32, String)> {
@@ -43,6 +43,23 @@ async fn a_scheduler_that_dies_is_started_again_and_fires_every_slot_once() {
     assert_eq!(log.slots().len(), 300);
 }
 
+#[tokio::test]
+async fn a_worker_that_dies_is_replaced_and_the_rest_goes_on() {
+    let config = Config::default().without_environment().pool(1).state(Log::default());
+    let test = testing::start(config.register::<Note>()).await;
+    let mut events = test.jobs().events();
+    test.inject("note", Fault::WorkerDies);
+    let first = test.jobs().now(note("first")).await.unwrap();
+    let second = test.jobs().now(note("second")).await.unwrap();
+    assert_eq!(first.wait().await, Outcome::Interrupted);
+    assert_eq!(second.wait().await, Outcome::Succeeded);
+    let event =
+        std::iter::from_fn(|| events.try_next()).find(|event| matches!(event, Event::TaskDied { .. }));
+    assert_eq!(event.unwrap().to_string(), "task worker died and is replaced");
+    let (task, times, _) = died(test.jobs()).unwrap();
+    assert_eq!((task, times), ("worker", 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_that_dies_again_and_again_waits_longer_and_its_slots_are_late() {
     let (clock, log) = (clock("2026-03-02 12:00:00"), Log::default());
@@ -67,7 +84,7 @@ async fn one_that_dies_again_and_again_waits_longer_and_its_slots_are_late() {
     let health = jobs.health();
     assert_eq!(
         health.to_string(),
-        "the scheduler is behind, for 6s\nthe task scheduler died 8 times and was started again, for 21s"
+        "the scheduler is behind, for 6s\nthe task scheduler died 8 times and was replaced, for 21s"
     );
     assert!(matches!(health.conditions[0].what, Trouble::SchedulerBehind));
     assert_eq!(log.len(), 0);

@@ -10,19 +10,25 @@ use super::value::{Form, Mistake, Raw};
 /// Takes away what the attribute of a job says.
 pub(super) const OFF: &str = "off";
 
+/// Whether a value takes away what the attribute of a job says; `false` was meant to.
+pub(super) fn is_off(raw: &Raw, what: &str, name: &str) -> Result<bool, Mistake> {
+    match raw {
+        Raw::Text(text) => Ok(text.trim().eq_ignore_ascii_case(OFF)),
+        Raw::Boolean(false) => Err(Mistake::new(
+            format!("must be {what}, not `false`"),
+            format!("to take away what the attribute says write `{name} = \"off\"`"),
+        )),
+        _ => Ok(false),
+    }
+}
+
 /// How long an attempt may take; none where it is `off`.
 pub(super) fn timeout(raw: &Raw, name: &str) -> Result<Option<Duration>, Mistake> {
     needs_unit(raw, "a duration", name)?;
-    if let Raw::Boolean(false) = raw {
-        return Err(Mistake::new(
-            "must be a duration, not `false`",
-            format!("to take the timeout away write `{name} = \"off\"`"),
-        ));
-    }
-    let text = raw.text("a duration", "30s")?;
-    if text.trim().eq_ignore_ascii_case(OFF) {
+    if is_off(raw, "a duration", name)? {
         return Ok(None);
     }
+    let text = raw.text("a duration", "30s")?;
     jobs_syntax::parse_timeout(text).map(Some).map_err(|e| Mistake::syntax(text, &e))
 }
 

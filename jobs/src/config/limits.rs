@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jobs_syntax::{Missed, Rate};
 
-use super::attempts::{OFF, needs_unit};
+use super::attempts::{is_off, needs_unit};
 use super::number::{Whole, whole};
 use super::value::{Form, Mistake, Raw, boolean_word};
 use crate::job::options::{MAX_PRIORITY, Unique};
@@ -24,6 +24,12 @@ pub(super) fn queue_size(raw: &Raw, form: Form, name: &str) -> Result<NonZeroUsi
         example: "write a number such as `5`",
         outside: "a queue without a number has the whole pool: leave the key out",
     };
+    if let Raw::Table = raw {
+        return Err(Mistake::new(
+            "must be a whole number, not a table",
+            "write the number alone: a queue has no other settings",
+        ));
+    }
     let number = whole(raw, form, name, &size)?;
     Ok(usize::try_from(number).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MAX))
 }
@@ -41,7 +47,7 @@ pub(super) fn priority(raw: &Raw, form: Form, name: &str) -> Result<i8, Mistake>
 
 /// How many runs of a job execute at the same time; none where it is `off`.
 pub(super) fn concurrency(raw: &Raw, form: Form, name: &str) -> Result<Option<NonZeroU32>, Mistake> {
-    if is_off(raw) {
+    if is_off(raw, "a whole number", name)? {
         return Ok(None);
     }
     let concurrency = Whole {
@@ -54,8 +60,8 @@ pub(super) fn concurrency(raw: &Raw, form: Form, name: &str) -> Result<Option<No
 }
 
 /// How many attempts of a job start in how much time; none where it is `off`.
-pub(super) fn rate(raw: &Raw) -> Result<Option<Rate>, Mistake> {
-    if is_off(raw) {
+pub(super) fn rate(raw: &Raw, name: &str) -> Result<Option<Rate>, Mistake> {
+    if is_off(raw, "a rate", name)? {
         return Ok(None);
     }
     let text = raw.text("a rate", "100/1m")?;
@@ -88,7 +94,7 @@ pub(super) fn unique(raw: &Raw, name: &str) -> Result<Option<Unique>, Mistake> {
 /// By how much a slot may be late on purpose; none where it is `off`.
 pub(super) fn jitter(raw: &Raw, name: &str) -> Result<Option<Duration>, Mistake> {
     needs_unit(raw, "a duration", name)?;
-    if is_off(raw) {
+    if is_off(raw, "a duration", name)? {
         return Ok(None);
     }
     let text = raw.text("a duration", "30s")?;
@@ -116,8 +122,4 @@ pub(super) fn retention_count(raw: &Raw, form: Form, name: &str) -> Result<usize
         outside: "it is the number of runs that are kept of each job",
     };
     Ok(usize::try_from(whole(raw, form, name, &count)?).unwrap_or(usize::MAX))
-}
-
-fn is_off(raw: &Raw) -> bool {
-    matches!(raw, Raw::Text(text) if text.trim().eq_ignore_ascii_case(OFF))
 }

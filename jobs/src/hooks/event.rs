@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use jobs_syntax::format_duration;
 
+use crate::job::fate::Fate;
 use crate::job::run::{Outcome, RunId};
 
 /// One thing that has happened: from [`Jobs::events`](crate::Jobs::events). `Display` writes it as a line.
@@ -14,6 +15,8 @@ use crate::job::run::{Outcome, RunId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
+    /// A slot of a schedule has come, or has passed without coming.
+    Slot(SlotEvent),
     /// Something happened to a run.
     Run(RunEvent),
     /// A job was paused or resumed.
@@ -30,14 +33,15 @@ pub enum Event {
         /// Whether the machine was suspended. Else somebody has set the clock.
         suspended: bool,
     },
-    /// A task of `jobs` itself died and is started again. It is a fault of `jobs`; the log has the panic.
+    /// A task of `jobs` itself died. It is a fault of `jobs`; the log has the panic. The scheduler is started again; another
+    /// worker takes the place of one, and the run that it has executed is interrupted.
     #[non_exhaustive]
     TaskDied {
         /// When.
         at: DateTime<Utc>,
         /// Which: `scheduler` or `worker`.
         task: &'static str,
-        /// How long until it is started again.
+        /// How long until it is started again; zero where another is there already.
         restart_in: Duration,
     },
     /// The shutdown has come so far.
@@ -50,6 +54,27 @@ pub enum Event {
     },
     /// This listener was too slow: so many events before the next one are gone.
     Lagged(u64),
+}
+
+/// A slot of a schedule has come, or several have passed: what [`Jobs::ledger`](crate::Jobs::ledger) has of them from now
+/// on. Where it has made a run, the events of that may come before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SlotEvent {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The name of the job.
+    pub job: String,
+    /// The key of the schedule among those of its job.
+    pub schedule: String,
+    /// The nominal time of the slot; of several, which were missed, that of the first.
+    pub from: DateTime<Utc>,
+    /// The nominal time of the last.
+    pub to: DateTime<Utc>,
+    /// How many there are.
+    pub count: u64,
+    /// What became of them.
+    pub fate: Fate,
 }
 
 /// Something happened to a run.
@@ -193,6 +218,7 @@ impl Event {
     #[must_use]
     pub fn at(&self) -> Option<DateTime<Utc>> {
         match self {
+            Self::Slot(event) => Some(event.at),
             Self::Run(event) => Some(event.at),
             Self::Job(event) => Some(event.at),
             Self::Schedule(event) => Some(event.at),
@@ -205,6 +231,7 @@ impl Event {
     #[must_use]
     pub fn job(&self) -> Option<&str> {
         match self {
+            Self::Slot(event) => Some(&event.job),
             Self::Run(event) => Some(&event.job),
             Self::Job(event) => Some(&event.job),
             Self::Schedule(event) => Some(&event.job),
@@ -223,6 +250,7 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Slot(event) => event.fmt(f),
             Self::Run(event) => event.fmt(f),
             Self::Job(JobEvent { job, what, .. }) => write!(f, "{job} {what}"),
             Self::Schedule(ScheduleEvent { job, schedule, what, .. }) => {
@@ -233,11 +261,24 @@ impl fmt::Display for Event {
                 let sign = if *by < TimeDelta::zero() { "-" } else { "" };
                 write!(f, "clock {how} {sign}{}", format_duration(by.abs().to_std().unwrap_or_default()))
             }
+            Self::TaskDied { task, restart_in: Duration::ZERO, .. } => {
+                write!(f, "task {task} died and is replaced")
+            }
             Self::TaskDied { task, restart_in, .. } => {
                 write!(f, "task {task} died and is started again in {}", format_duration(*restart_in))
             }
             Self::Shutdown { phase, .. } => write!(f, "shutdown {phase}"),
             Self::Lagged(count) => write!(f, "{count} events lost to a slow listener"),
+        }
+    }
+}
+
+impl fmt::Display for SlotEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { job, schedule, from, to, count, fate, .. } = self;
+        match count {
+            1 => write!(f, "slot {from} of {job} (`{schedule}`) {fate}"),
+            _ => write!(f, "{count} slots from {from} to {to} of {job} (`{schedule}`) {fate}"),
         }
     }
 }

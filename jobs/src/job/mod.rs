@@ -7,6 +7,7 @@ pub(crate) mod body;
 pub(crate) mod context;
 pub(crate) mod descriptor;
 pub(crate) mod desk;
+pub(crate) mod fate;
 pub(crate) mod func;
 pub(crate) mod info;
 pub(crate) mod injected;

@@ -4,7 +4,7 @@ use super::Jobs;
 use crate::hooks::Events;
 
 impl Jobs {
-    /// What happens from now on, as it happens: runs that are submitted, start, succeed and fail; jobs that are paused;
+    /// What happens from now on, as it happens: slots that come or pass; runs that are submitted, start, succeed and fail; jobs that are paused;
     /// schedules that come and go; a clock that is set; the shutdown. For pages that follow along, for tests, and for
     /// whatever is to be done on a failure beyond [`Config::on_failure`](crate::Config::on_failure).
     ///

@@ -59,7 +59,7 @@ pub enum Trouble {
         /// How many wait.
         waiting: usize,
     },
-    /// A task of `jobs` itself has died in the last 5 minutes, and was started again. It is a fault of `jobs`; the log
+    /// A task of `jobs` itself has died in the last 5 minutes, and was started again or replaced by another. It is a fault of `jobs`; the log
     /// has the panic.
     #[non_exhaustive]
     TaskDied {
@@ -103,9 +103,9 @@ impl fmt::Display for Trouble {
             Self::StuckRun { job, run } => write!(f, "run {run} of {job} does not end"),
             Self::Backlog { waiting: 1 } => f.write_str("one run waits for room in the pool"),
             Self::Backlog { waiting } => write!(f, "{waiting} runs wait for room in the pool"),
-            Self::TaskDied { task, times: 1 } => write!(f, "the task {task} died and was started again"),
+            Self::TaskDied { task, times: 1 } => write!(f, "the task {task} died and was replaced"),
             Self::TaskDied { task, times } => {
-                write!(f, "the task {task} died {times} times and was started again")
+                write!(f, "the task {task} died {times} times and was replaced")
             }
             Self::ShutDown => f.write_str("shut down"),
         }

@@ -162,9 +162,11 @@ impl Jobs {
         let (pool, runtime) = (Arc::clone(&inner.pool), inner.runtime.clone());
         let host = self.host();
         let pool = Arc::downgrade(&pool);
+        let tasks = Arc::clone(&inner.tasks);
         let spawn = move |worker: Worker| {
             let Some(pool) = pool.upgrade() else { return };
-            let work = async move { worker.run(&pool).await };
+            let tasks = Arc::clone(&tasks);
+            let work = async move { tasks.watch("worker", worker.run(&pool)).await };
             runtime.spawn(ambient::scope(host.clone(), work));
         };
         // The scheduler holds the pool.

@@ -58,8 +58,9 @@ impl Tasks {
         deaths.iter().filter(|deaths| now.since(deaths.last) <= LATELY).cloned().collect()
     }
 
-    /// A task has panicked: tells everybody, and answers how long to wait until it is started again.
-    fn died(&self, task: &'static str, panic: &Panic) -> Duration {
+    /// A task has panicked: tells everybody, and answers how long to wait until it is started again. One that is not
+    /// leaves its work to others of its kind.
+    fn died(&self, task: &'static str, panic: &Panic, restarts: bool) -> Duration {
         let now = self.clock.now();
         let pause = {
             let mut all = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,7 +77,7 @@ impl Tasks {
             deaths.times = deaths.times.saturating_add(1);
             deaths.in_a_row = deaths.in_a_row.saturating_add(1);
             deaths.last = now.elapsed;
-            pause(deaths.in_a_row)
+            if restarts { pause(deaths.in_a_row) } else { Duration::ZERO }
         };
         // The log is code of the program's, and what it does is not to end the supervision.
         let _ = panics::catch(|| telemetry::task_died(task, panic, pause));
@@ -84,15 +85,21 @@ impl Tasks {
         pause
     }
 
-    /// Runs a task that is not started again itself, and waits as long as the next of its kind has to when it
-    /// panics. Answers whether it did.
-    pub(super) async fn watch(&self, name: &'static str, task: impl Future<Output = ()>) -> bool {
+    /// Runs a task that is to be started again when it panics. Answers whether it did, when it is time.
+    async fn restarting(&self, name: &'static str, task: impl Future<Output = ()>) -> bool {
         match caught(task).await {
             Ok(()) => false,
             Err(panic) => {
-                tokio::time::sleep(self.died(name, &panic)).await;
+                tokio::time::sleep(self.died(name, &panic, true)).await;
                 true
             }
+        }
+    }
+
+    /// Runs a task of which there are several.
+    pub(super) async fn watch(&self, name: &'static str, task: impl Future<Output = ()>) {
+        if let Err(panic) = caught(task).await {
+            self.died(name, &panic, false);
         }
     }
 }
@@ -124,7 +131,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let tasks = Arc::clone(tasks);
-    let task = runtime.spawn(async move { while tasks.watch(name, task()).await {} });
+    let task = runtime.spawn(async move { while tasks.restarting(name, task()).await {} });
     Supervised(task.abort_handle())
 }
 
@@ -160,17 +167,17 @@ mod tests {
             other => panic!("{other:?}"),
         };
         for expected in [100, 200, 400] {
-            assert!(tasks.watch("task", async { panic!("on purpose") }).await);
+            assert!(tasks.restarting("task", async { panic!("on purpose") }).await);
             assert_eq!(waits(), expected);
         }
         let lives = async {
             tokio::time::sleep(STABLE).await;
             panic!("on purpose");
         };
-        assert!(tasks.watch("task", lives).await);
+        assert!(tasks.restarting("task", lives).await);
         assert_eq!(waits(), 100);
         assert_eq!(tasks.died_lately().iter().map(|deaths| deaths.times).collect::<Vec<_>>(), [4]);
-        assert!(!tasks.watch("task", tokio::time::sleep(LATELY)).await, "it has come to its end");
+        assert!(!tasks.restarting("task", tokio::time::sleep(LATELY)).await, "it has come to its end");
         assert!(tasks.died_lately().is_empty());
     }
 }

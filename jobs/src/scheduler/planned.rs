@@ -78,7 +78,8 @@ impl Due {
 /// What a look at a schedule whose slots were missed has come to.
 #[derive(Debug, Default)]
 pub(super) struct Passed {
-    pub(super) missed: u64,
+    /// What was entered as missed.
+    pub(super) missed: Vec<Entry>,
     /// The slots that are made up for, the earliest first.
     pub(super) made_up: Vec<Slot>,
 }
@@ -247,8 +248,8 @@ impl Planned {
         self.due()
     }
 
-    /// Enters what became of a slot.
-    pub(super) fn enter(&mut self, slot: Slot, fate: Fate, now: Timestamp, keep: Keep) {
+    /// Enters what became of a slot, and answers with what was entered.
+    pub(super) fn enter(&mut self, slot: Slot, fate: Fate, now: Timestamp, keep: Keep) -> Entry {
         if self.given == Given::Out {
             // A fixed delay goes on by itself.
             self.given = if self.timing.delay().is_some() { Given::No } else { Given::Entered };
@@ -265,7 +266,9 @@ impl Planned {
             }
             fate => fate,
         };
-        self.note(Entry::one(slot.at, fate, now), keep);
+        let entry = Entry::one(slot.at, fate, now);
+        self.note(entry, keep);
+        entry
     }
 
     fn note(&mut self, entry: Entry, keep: Keep) {
@@ -343,9 +346,8 @@ impl Planned {
         if let (Some(first), Some(last)) = (made_up.first(), made_up.last()) {
             (self.first, self.last) = (Some(first.at), Some(last.at));
         }
-        let count = missed.iter().map(|entry| entry.count).fold(0, u64::saturating_add);
-        missed.into_iter().for_each(|entry| self.note(entry, keep));
-        Passed { missed: count, made_up }
+        missed.iter().for_each(|entry| self.note(*entry, keep));
+        Passed { missed, made_up }
     }
 
     /// What the shutdown has left of slots that would have come by now.

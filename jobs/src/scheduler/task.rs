@@ -11,7 +11,7 @@ use super::ledger::Cause;
 use super::planned::ScheduleKey;
 use super::timers::{Come, Delay, Timers};
 use crate::clock::{Clock, Reading, Shift};
-use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent};
+use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent, SlotEvent};
 use crate::pool::{Pool, SlotFate};
 use crate::registry::Resolved;
 use crate::store::memory::{JobIx, RunKey};
@@ -165,6 +165,7 @@ impl Scheduler {
                 Some(_) => Cause::ClockSet,
                 None => Cause::Stalled,
             };
+            come.heard = self.hooks.bus.is_heard();
             self.lock().take_due(now, &mut come);
             #[cfg(feature = "testing")]
             let releases = !come.releases.is_empty();
@@ -173,6 +174,7 @@ impl Scheduler {
             #[cfg(feature = "testing")]
             self.die_if_killed(releases);
             let missed = self.lock().plan(now, cause, &mut come);
+            self.tell_slots(&mut come);
             // Those that are made up for.
             self.fire(now, &mut come, &mut fates);
             if missed.slots + missed.made_up > 0 {
@@ -188,6 +190,22 @@ impl Scheduler {
             #[cfg(feature = "testing")]
             self.die_if_killed(true);
             self.lock().tally(now, come, fates);
+            self.tell_slots(come);
+        }
+    }
+
+    fn tell_slots(&self, come: &mut Come) {
+        for (job, schedule, entry) in come.told.drain(..) {
+            let event = SlotEvent {
+                at: entry.noted.to_chrono(),
+                job: self.name_of(job),
+                schedule,
+                from: entry.from.to_chrono(),
+                to: entry.to.to_chrono(),
+                count: entry.count,
+                fate: entry.fate,
+            };
+            self.hooks.bus.tell(|| Event::Slot(event));
         }
     }
 

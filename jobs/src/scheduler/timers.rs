@@ -8,17 +8,27 @@
 //! from the time at which it was fired. When the clock is set back, a schedule goes on at once, and passes over the
 //! slots that it has been through ([`history`](super::history)). Slots that were only missed come again.
 //!
-//! **Late or missed.** A slot that is noticed up to [`LATE`](crate::job::slot::LATE) after its time is late and fires all the same: a short
-//! stall loses nothing. One that is noticed later was missed: the machine slept or the clock was set forward. Then, of
-//! all slots of the schedule that have come, the last fires if it is only late, and the others are missed, however
-//! late they are: a schedule of seconds must not fire sixty times at once when a laptop is opened. On memory, missed
-//! slots are skipped.
+//! **Late or missed.** A slot that is noticed up to [`LATE`](crate::job::slot::LATE) after its time is late and fires
+//! all the same: a short stall loses nothing. One that is noticed later was missed: the machine slept or the clock was set
+//! forward. Then, of all slots of the schedule that have come, the last fires if it is only late, and the others are
+//! missed, however late they are: a schedule of seconds must not fire sixty times at once when a laptop is opened. Which of
+//! them are made up for is the policy of the schedule ([`missed`](super::missed)), and what became of each stands in its
+//! [`ledger`](super::ledger).
 //!
 //! ```text
 //!                 LATE                                   LATE
 //!            ├───────────┤ now                      ├───────────┤ now
 //! ───────────┼──┬──┬──┬──┼─────          ──┬──┬──┬──┼──┬──┬──┬──┼─────
 //!               f  f  f                    m  m  m     m  m  f           f fires, m is missed
+//! ```
+//!
+//! **A fixed delay** has one slot at a time. When that is given out there is no next, until the pool says that the run has
+//! ended; a slot that makes no run is followed by the next one delay later.
+//!
+//! ```text
+//!      take_due                       the run has ended
+//! due ──────────▶ given out ─ ran ──▶ awaited ──▶ due, a delay from then
+//!                      └─ skipped, paused ──────▶ due, a delay from now
 //! ```
 //!
 //! One look at the plan passes over any number of missed slots without visiting them: they are counted by arithmetic.
@@ -28,7 +38,7 @@ use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::time::Duration;
 
 use super::jitter;
-use super::ledger::{Cause, Fate, Keep};
+use super::ledger::{Cause, Entry, Fate, Keep};
 use super::planned::{Due, Planned, ScheduleKey};
 use super::ticks::{elapsed_of, elapsed_tick, elapsed_tick_now, wall_of, wall_tick, wall_tick_now};
 use super::wheel::{Timer, Wheel};
@@ -74,9 +84,19 @@ pub(crate) struct Come {
     /// Every schedule whose timer has come, to be armed for its next slot.
     planned: Vec<ScheduleKey>,
     due: Vec<Timer<Token>>,
+    /// Whether anybody listens to what becomes of slots.
+    pub(crate) heard: bool,
+    /// What was entered into the ledgers meanwhile, if so.
+    pub(crate) told: Vec<(JobIx, String, Entry)>,
 }
 
 impl Come {
+    fn tell(&mut self, planned: &Planned, entry: Entry) {
+        if self.heard {
+            self.told.push((planned.job, planned.identity.key(&planned.timing), entry));
+        }
+    }
+
     fn give(&mut self, key: ScheduleKey, planned: &Planned, slot: Slot) {
         // What follows the run of a fixed delay is counted from its end.
         let awaited_by = planned.timing.delay().map(|_| key);
@@ -287,8 +307,11 @@ impl Timers {
                 planned.go_on();
             } else if planned.is_missed(now) {
                 let passed = planned.pass_missed(now, cause, self.keep);
-                missed.schedules += usize::from(passed.missed > 0);
-                missed.slots = missed.slots.saturating_add(passed.missed);
+                missed.schedules += usize::from(!passed.missed.is_empty());
+                for entry in passed.missed {
+                    missed.slots = missed.slots.saturating_add(entry.count);
+                    come.tell(planned, entry);
+                }
                 missed.made_up += passed.made_up.len() as u64;
                 passed.made_up.into_iter().for_each(|slot| come.give(key, planned, slot));
             }
@@ -313,7 +336,8 @@ impl Timers {
 
     /// Enters what became of the slots that [`take_due`](Self::take_due) gave out.
     pub(crate) fn tally(&mut self, now: Reading, come: &mut Come, fates: &mut Vec<SlotFate>) {
-        for ((key, slot), fate) in come.given.drain(..).zip(fates.drain(..)) {
+        let mut given = std::mem::take(&mut come.given);
+        for ((key, slot), fate) in given.drain(..).zip(fates.drain(..)) {
             let Some(planned) = self.schedules.get_mut(key) else { continue };
             let ledger_fate = match fate {
                 SlotFate::Ran => Fate::Ran,
@@ -321,13 +345,15 @@ impl Timers {
                 SlotFate::Paused => Fate::Paused,
                 SlotFate::Closed => Fate::ShutDown,
             };
-            planned.enter(slot, ledger_fate, now.wall, self.keep);
+            let entry = planned.enter(slot, ledger_fate, now.wall, self.keep);
+            come.tell(planned, entry);
             if fate != SlotFate::Ran
                 && let Some(due) = planned.wait_anew(now)
             {
                 self.arm(Token::Schedule(key), due, now);
             }
         }
+        come.given = given;
     }
 
     /// Arms every schedule anew: a task that died may have had some in its hands.

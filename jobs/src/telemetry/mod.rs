@@ -95,7 +95,7 @@ pub(crate) fn task_died(task: &str, panic: &Panic, restart_in: Duration) {
         panic = panic.message,
         location,
         ?restart_in,
-        "a task of jobs died and is started again"
+        "a task of jobs died and is replaced"
     );
 }
 

@@ -54,10 +54,9 @@ impl Rate {
             let message = format!("{} is not a number from 1 to {}", quoted(count_text.text()), u32::MAX);
             return Err(count_text.error(Kind::UnknownValue, message).with_help(FORM));
         };
-        let unit = ["s", "m", "h", "d"].contains(&per_text.text());
-        let per = duration::parse(per_text).map_err(|error| {
-            let fixed = format!("write `{count}/1{}`", per_text.text());
-            if unit { error.with_help(fixed) } else { error }
+        let per = duration::parse(per_text).map_err(|error| match one_unit(per_text.text()) {
+            Some(unit) => error.with_help(format!("write `{count}/1{unit}`")),
+            None => error,
         })?;
         Ok(Self { count, per })
     }
@@ -73,6 +72,18 @@ impl Rate {
     pub const fn per(self) -> Duration {
         self.per
     }
+}
+
+/// The unit that stands alone where a duration should.
+fn one_unit(text: &str) -> Option<&'static str> {
+    Some(match text.to_ascii_lowercase().as_str() {
+        "s" | "sec" | "second" | "seconds" => "s",
+        "m" | "min" | "minute" | "minutes" => "m",
+        "h" | "hr" | "hour" | "hours" => "h",
+        "d" | "day" | "days" => "d",
+        "w" | "week" | "weeks" => "w",
+        _ => return None,
+    })
 }
 
 /// `100/1m`, which [`Rate::parse`] reads.

@@ -4,9 +4,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use jobs_syntax::{
-    Backoff, MAX_DURATION, MAX_TEXT, MIN_BACKOFF, MIN_INTERVAL, Overlap, ScheduleText, Spec, SyntaxError,
-    When, check_job_name, check_schedule_key, check_schedule_name, format_duration, nearest, parse_duration,
-    parse_interval, parse_zone_name,
+    Backoff, MAX_DURATION, MAX_TEXT, MIN_BACKOFF, MIN_INTERVAL, Missed, Overlap, Rate, ScheduleText, Spec,
+    SyntaxError, When, check_job_name, check_queue_name, check_schedule_key, check_schedule_name,
+    format_duration, nearest, parse_duration, parse_interval, parse_timeout, parse_zone_name,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -14,7 +14,7 @@ use proptest::sample::select;
 type Parser = fn(&str) -> Result<(), SyntaxError>;
 
 /// Every parser of the crate, without what it makes of the text.
-const PARSERS: [Parser; 10] = [
+const PARSERS: [Parser; 14] = [
     |text| Spec::parse(text).map(drop),
     |text| ScheduleText::parse(text).map(drop),
     |text| parse_duration(text).map(drop),
@@ -22,6 +22,10 @@ const PARSERS: [Parser; 10] = [
     |text| parse_zone_name(text).map(drop),
     |text| Overlap::parse(text).map(drop),
     |text| Backoff::parse(text).map(drop),
+    |text| parse_timeout(text).map(drop),
+    |text| Rate::parse(text).map(drop),
+    |text| Missed::parse(text).map(drop),
+    check_queue_name,
     check_job_name,
     check_schedule_name,
     check_schedule_key,
@@ -58,6 +62,12 @@ fn parse_all(text: &str) {
     }
     if let Ok(backoff) = Backoff::parse(text) {
         assert_eq!(Backoff::parse(&backoff.to_string()), Ok(backoff), "{text:?}");
+    }
+    if let Ok(rate) = Rate::parse(text) {
+        assert_eq!(Rate::parse(&rate.to_string()), Ok(rate), "{text:?}");
+    }
+    if let Ok(missed) = Missed::parse(text) {
+        assert_eq!(Missed::parse(&missed.to_string()), Ok(missed), "{text:?}");
     }
 }
 
@@ -159,6 +169,9 @@ fn scrambled() -> impl Strategy<Value = String> {
         "30m",
         "..",
         ".",
+        "within",
+        "all ",
+        "once",
         "+",
         "=",
         "\t",
@@ -251,6 +264,39 @@ proptest! {
                 prop_assert_eq!((backoff.first(), backoff.longest()), (first, longest));
                 prop_assert_eq!(Backoff::parse(&backoff.to_string()), Ok(backoff));
                 prop_assert_eq!(Backoff::parse(&format_duration(first)), Ok(Backoff::new(first, first)));
+            }
+            _ => prop_assert!(parsed.is_err()),
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_number_and_a_duration_and_is_read_back(
+        count in any::<u32>(),
+        per in valid_duration(),
+        around in select(&["", " ", "\t "][..]),
+    ) {
+        let parsed = Rate::parse(&format!("{around}{count}{around}/{around}{per}{around}"));
+        match (count, parse_duration(&per)) {
+            (1.., Ok(per)) => {
+                let rate = parsed.expect("a number and a duration");
+                prop_assert_eq!((rate.count().get(), rate.per()), (count, per));
+                prop_assert_eq!(Rate::parse(&rate.to_string()), Ok(rate));
+            }
+            _ => prop_assert!(parsed.is_err()),
+        }
+    }
+
+    #[test]
+    fn a_policy_for_missed_slots_takes_any_window(
+        word in select(&["skip", "once", "all"][..]),
+        window in valid_duration(),
+    ) {
+        let parsed = Missed::parse(&format!("{word} within {window}"));
+        match parse_duration(&window) {
+            Ok(window) if word != "skip" => {
+                let missed = parsed.expect("a word and a duration");
+                prop_assert_eq!(missed.window(), Some(window));
+                prop_assert_eq!(Missed::parse(&missed.to_string()), Ok(missed));
             }
             _ => prop_assert!(parsed.is_err()),
         }

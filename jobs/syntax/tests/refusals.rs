@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use jobs_syntax::{
-    Backoff, Overlap, ScheduleText, Spec, SyntaxError, check_job_name, check_schedule_key,
-    check_schedule_name, parse_duration, parse_interval, parse_timeout, parse_zone_name,
+    Backoff, Missed, Overlap, Rate, ScheduleText, Spec, SyntaxError, check_job_name, check_queue_name,
+    check_schedule_key, check_schedule_name, parse_duration, parse_interval, parse_timeout, parse_zone_name,
 };
 
 type Parser = fn(&str) -> Result<(), SyntaxError>;
 
-const FILES: [(&str, &str, Parser); 11] = [
+const FILES: [(&str, &str, Parser); 14] = [
     ("spec", include_str!("refusals/spec.txt"), |text| Spec::parse(text).map(drop)),
     ("schedule_text", include_str!("refusals/schedule_text.txt"), |text| ScheduleText::parse(text).map(drop)),
     ("duration", include_str!("refusals/duration.txt"), |text| parse_duration(text).map(drop)),
@@ -19,6 +19,9 @@ const FILES: [(&str, &str, Parser); 11] = [
     ("zone", include_str!("refusals/zone.txt"), |text| parse_zone_name(text).map(drop)),
     ("overlap", include_str!("refusals/overlap.txt"), |text| Overlap::parse(text).map(drop)),
     ("backoff", include_str!("refusals/backoff.txt"), |text| Backoff::parse(text).map(drop)),
+    ("rate", include_str!("refusals/rate.txt"), |text| Rate::parse(text).map(drop)),
+    ("missed", include_str!("refusals/missed.txt"), |text| Missed::parse(text).map(drop)),
+    ("queue_name", include_str!("refusals/queue_name.txt"), check_queue_name),
     ("job_name", include_str!("refusals/job_name.txt"), check_job_name),
     ("schedule_name", include_str!("refusals/schedule_name.txt"), check_schedule_name),
     ("schedule_key", include_str!("refusals/schedule_key.txt"), check_schedule_key),

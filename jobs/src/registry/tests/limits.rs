@@ -122,3 +122,67 @@ fn a_variable_finds_the_queue_of_the_program() {
     assert_eq!(problems, [""; 0]);
     assert_eq!(settings.queues.keys().collect::<Vec<_>>(), ["bulk-mail"]);
 }
+
+/// What is logged while `run` runs, each event as its fields.
+fn logged(run: impl FnOnce()) -> Vec<String> {
+    use std::fmt::{Debug, Write};
+    use std::sync::{Arc, Mutex};
+
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<String>>>);
+    struct Fields(String);
+
+    impl Visit for Fields {
+        fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+            write!(self.0, "{}={value:?} ", field.name()).unwrap();
+        }
+    }
+
+    impl Subscriber for Log {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            let mut fields = Fields(String::new());
+            event.record(&mut fields);
+            self.0.lock().unwrap().push(fields.0);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    let log = Log::default();
+    tracing::subscriber::with_default(log.clone(), run);
+    std::mem::take(&mut *log.0.lock().unwrap())
+}
+
+#[test]
+fn a_queue_that_no_job_is_in_is_told() {
+    let told = |queue: &'static str| {
+        logged(|| {
+            let (_, problems, _) = resolved([limited()], |config| config.queue(queue, 5));
+            assert_eq!(problems, [""; 0]);
+        })
+    };
+    assert_eq!(told("mail"), [""; 0]);
+    assert_eq!(told("default"), [""; 0]);
+    let [near] = told("mial").try_into().unwrap();
+    assert!(near.contains("queue=\"mial\"") && near.contains("near=\"mail\""), "{near}");
+    let [far] = told("payments").try_into().unwrap();
+    assert!(far.contains("queue=\"payments\"") && !far.contains("near="), "{far}");
+}

@@ -37,7 +37,8 @@ fn held_up_by_itself(facts: &Facts) -> Option<(Why, String)> {
     let does = match before.life {
         Life::Running { since } => format!("runs since {}", time(since)),
         Life::Scheduled { due } => format!("has failed and is tried again at {}", time(due)),
-        Life::Available | Life::Waiting => format!("waits for the pool, {}", fullness(facts)),
+        Life::Available { since } => in_queue(since, facts),
+        Life::Waiting => "waits".to_owned(),
     };
     let slots = if skipped.count == 1 { "slot".to_owned() } else { format!("{} slots", skipped.count) };
     let of = before.slot.map_or(String::new(), |slot| format!(" of {}", time(slot)));
@@ -62,14 +63,16 @@ fn running(facts: &Facts) -> Option<(Why, String)> {
 
 fn queued(facts: &Facts) -> Option<(Why, String)> {
     let Facts { name, .. } = facts;
-    let run = first(facts, |run| run.life == Life::Available)?;
-    let of = run.slot.map_or(String::new(), |slot| format!(" of {}", time(slot)));
-    Some((Why::Queued, format!("a run{of} of `{name}` waits for the pool, {}", fullness(facts))))
+    let since =
+        |run: &LiveRun| if let Life::Available { since } = run.life { Some((since, run.slot)) } else { None };
+    let (since, slot) = facts.live.iter().filter_map(since).min()?;
+    let of = slot.map_or(String::new(), |slot| format!(" of {}", time(slot)));
+    Some((Why::Queued, format!("a run{of} of `{name}` {}", in_queue(since, facts))))
 }
 
-/// How full the pool is.
-fn fullness(Facts { pool, .. }: &Facts) -> String {
-    match pool.size {
+/// What a run waits for that could start.
+fn in_queue(since: Timestamp, Facts { pool, .. }: &Facts) -> String {
+    let full = match pool.size {
         Some(size) if pool.running >= size.get() => {
             let others = match pool.queued {
                 0 | 1 => String::new(),
@@ -80,8 +83,9 @@ fn fullness(Facts { pool, .. }: &Facts) -> String {
                 pool.running
             )
         }
-        _ => "and is about to start".to_owned(),
-    }
+        _ => return "is about to start".to_owned(),
+    };
+    format!("waits for the pool since {}, {full}", time(since))
 }
 
 fn switched_off(facts: &Facts) -> Option<(Why, String)> {

@@ -16,7 +16,7 @@ pub(crate) struct LiveRun {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Life {
     Running { since: Timestamp },
-    Available,
+    Available { since: Timestamp },
     Waiting,
     Scheduled { due: Timestamp },
 }
@@ -27,7 +27,7 @@ impl Memory {
         let live = self.runs.iter().filter(|(_, run)| run.job == job).filter_map(|(_, run)| {
             let life = match run.state {
                 State::Running { started, .. } => Life::Running { since: started },
-                State::Available { .. } => Life::Available,
+                State::Available { since } => Life::Available { since },
                 State::Waiting => Life::Waiting,
                 State::Scheduled { due } => Life::Scheduled { due },
                 State::Ended { .. } => return None,

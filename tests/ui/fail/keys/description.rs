@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job(description = "sweeps the floors")]
+async fn sweep() {}
+
+fn main() {
+    let _ = sweep {};
+}
