@@ -28,6 +28,8 @@ pub(super) struct Over {
     pub(super) key: RunKey,
     pub(super) outcome: Outcome,
     pub(super) failure: Option<Box<Failure>>,
+    /// The work, where it was kept and does not lie on the desk.
+    pub(super) body: Option<Body>,
 }
 
 /// What there is to say and to do about an attempt that failed.
@@ -42,8 +44,6 @@ pub(super) struct Failure {
     what: What,
     /// What is kept of it, with what the job said is to follow.
     pub(super) trace: Option<Box<Trace>>,
-    /// The work, where it may be tried again.
-    pub(super) body: Option<Body>,
 }
 
 /// What follows a failure.
@@ -78,9 +78,7 @@ impl Failure {
     }
 
     /// Tells the program of the failure.
-    pub(super) fn report(mut self, hooks: &AttemptHooks, follows: &Follows, now: Timestamp) {
-        // What is not tried again, and dropping it, are the user's.
-        let _ = panics::catch(|| drop(self.body.take()));
+    pub(super) fn report(self, hooks: &AttemptHooks, follows: &Follows, now: Timestamp) {
         let Self { job, id, slot, started, attempt, of, what, .. } = self;
         let (outcome, error, panic) = match what {
             What::Error(message, error) => (Outcome::Failed(message), error, None),
@@ -131,7 +129,8 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
         surroundings: Arc::clone(surroundings),
     };
     let mut kept = None;
-    let begun = if attempt <= retries {
+    // Of what is tried once a submitted value is used up, and not cloned.
+    let begun = if retries > 0 || matches!(body, Body::Template(_)) {
         let body = kept.insert(body);
         catch_in(&span, || match &hooks.middleware {
             none if none.is_empty() => body.start_keeping(cx),
@@ -146,7 +145,7 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
     #[cfg(feature = "testing")]
     let begun = begun.map(|attempt| with_fault(attempt, &job, surroundings));
     let end = match begun {
-        Ok(attempt) => drive(attempt, &span, &surroundings.signals, blocking, timeout).await,
+        Ok(attempt) => drive(attempt, &span, &surroundings.signals, blocking, timeout, &mut kept).await,
         Err(panic) => End::Panicked(panic),
     };
     let mut trace = Trace::default();
@@ -172,16 +171,12 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
         // Whoever is interested in it is code of the program's.
         let _ = panics::catch(|| telemetry::span::ended(span, outcome.as_str()));
     }
-    if what.is_none() && kept.is_some() {
-        // Dropping a value is code of the user. The attempt is over, whatever it does.
-        let _ = panics::catch(|| drop(kept.take()));
-    }
     let failure = what.map(|what| {
         let trace = Some(Box::new(trace));
         let slot = slot.map(|slot| slot.at);
-        Box::new(Failure { job, id, slot, started, attempt, of, what, trace, body: kept })
+        Box::new(Failure { job, id, slot, started, attempt, of, what, trace })
     });
-    Over { key, outcome, failure }
+    Over { key, outcome, failure, body: kept }
 }
 
 /// The attempt with the fault that a test has ordered for it.
@@ -227,7 +222,9 @@ async fn drive(
     signals: &Signals,
     blocking: bool,
     timeout: Option<Duration>,
+    kept: &mut Option<Body>,
 ) -> End {
+    let turn = signals.turn();
     let mut attempt = Some(attempt);
     // Most attempts have no timer, and none of its size. It asks for no share of what tokio lets a task do at a time: a
     // job that always finds something to do leaves nothing of that.
@@ -263,6 +260,10 @@ async fn drive(
             }
             timed_out = Some(*timeout);
             timer = None;
+        }
+        if let Some(body) = kept.take() {
+            // It takes its time, and somebody may want to know what it was given.
+            signals.lay(turn, |laid| laid.body = Some(body));
         }
         Poll::Pending
     })

@@ -23,7 +23,7 @@ use crate::pool::{Pool, Worker};
 use crate::registry::{self, Registered};
 use crate::scheduler::task::Scheduler;
 use crate::scheduler::timers::Delay;
-use crate::store::memory::JobIx;
+use crate::store::memory::{JobIx, Retention};
 use crate::telemetry::panics;
 
 /// Starts everything that `#[job]` has registered: runs the start-up jobs, then lets the schedules fire.
@@ -111,6 +111,7 @@ fn assemble(
     let pool = match settings.store.value {
         Store::Memory => Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock), Arc::clone(&hooks))),
     };
+    pool.retain(Retention { age: settings.retention.value, count: settings.retention_count.value });
     let scheduler = Arc::new(Scheduler::new(Arc::clone(&clock), Arc::clone(&pool), Arc::clone(&hooks)));
     let add = |job: Registered| {
         let ix = pool.bind_job(job.info.clone(), None);
@@ -240,7 +241,7 @@ impl Jobs {
         begun.sort_by_key(|(order, name, ..)| (*order, *name));
         for (_, _, ix, job) in begun {
             // Refused only when the program is shutting down already.
-            let _ = self.submit_startup(ix, &job, Origin::Submission);
+            let _ = self.submit_startup(ix, &job, Origin::Startup);
         }
     }
 }

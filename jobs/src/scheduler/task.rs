@@ -94,7 +94,8 @@ impl Scheduler {
 
     fn sweep_if_crowded(&self, mut timers: MutexGuard<'_, Timers>) {
         if timers.is_crowded() {
-            self.pool.read_inside(|memory| timers.sweep(|run| memory.due(run).is_some()));
+            self.pool
+                .read_inside(|memory| timers.sweep(|run| memory.is_ticket(run) || memory.due(run).is_some()));
         }
     }
 
