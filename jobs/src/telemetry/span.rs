@@ -4,8 +4,9 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use tracing::Span;
 use tracing::field::Empty;
+use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
+use tracing::{Level, Span};
 
 /// The attempt that a span is of.
 pub(crate) struct Of<'a> {
@@ -35,6 +36,12 @@ pub(crate) fn attempt(
         waited_ms = millis(waited()),
         outcome = Empty,
     )
+}
+
+/// Whether anybody may be interested in the span of an attempt: the first question, in one load.
+#[inline]
+pub(crate) fn may_be_wanted() -> bool {
+    Level::INFO <= STATIC_MAX_LEVEL && Level::INFO <= LevelFilter::current()
 }
 
 /// The attempt is over.

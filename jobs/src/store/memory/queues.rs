@@ -149,8 +149,13 @@ impl Queues {
         self.shown -= 1;
     }
 
-    pub(super) fn started(&mut self, ix: QueueIx) {
-        self.get_mut(ix).running += 1;
+    /// One of those that are shown has been claimed.
+    pub(super) fn claimed(&mut self, ix: QueueIx) {
+        self.shown -= 1;
+        let queue = self.get_mut(ix);
+        queue.shown -= 1;
+        queue.waiting -= 1;
+        queue.running += 1;
     }
 
     pub(super) fn stopped(&mut self, ix: QueueIx) {
