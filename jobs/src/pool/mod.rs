@@ -43,8 +43,8 @@ use crate::job::output::Output;
 use crate::job::run::{RunId, RunIds};
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{
-    Arrival, Cancel, Ended, Fired, JobIx, Memory, NameTaken, Occasion, QueueIx, Refill, RunKey, RunOptions,
-    TooManyQueues, Watch,
+    Arrival, Cancel, Ended, Filter, Fired, Found, JobIx, Memory, NameTaken, Occasion, QueueIx, Refill,
+    Retention, RunKey, RunOptions, TooManyQueues, Watch,
 };
 use crate::store::slab::Key;
 
@@ -210,6 +210,11 @@ impl Pool {
         true
     }
 
+    /// How long runs are kept after their end.
+    pub(crate) fn retain(&self, retention: Retention) {
+        self.lock().memory.retain(retention);
+    }
+
     // Jobs.
 
     /// Makes a job known, with the type that stands for it. The same job may come again, with its type or, for
@@ -282,7 +287,6 @@ impl Pool {
     }
 
     /// How many runs of a queue may execute at the same time.
-    #[allow(dead_code, reason = "the config will have it")]
     pub(crate) fn limit_queue(&self, queue: QueueIx, limit: Option<NonZeroUsize>) {
         self.lock().memory.limit_queue(queue, limit);
         self.call_workers(usize::MAX);
@@ -332,7 +336,30 @@ impl Pool {
                 self.wake_one(shared);
             }
         }
+        #[cfg(feature = "metrics")]
+        self.measure();
         Ok(Ok((id, key)))
+    }
+
+    /// Queues a run with the work of one that has ended.
+    pub(crate) fn submit_again(&self, job: JobIx, body: Body, of: RunId) -> Result<(RunId, RunKey), Closed> {
+        let now = self.clock.now().wall;
+        let submitted = {
+            let mut shared = self.lock();
+            if shared.closed {
+                return Err(Closed);
+            }
+            shared.memory.submit_again(job, body, of, now)
+        };
+        self.call_workers(1);
+        Ok(submitted)
+    }
+
+    /// Tells the recorder of metrics how full the pool is.
+    #[cfg(feature = "metrics")]
+    fn measure(&self) {
+        let (running, queued) = self.read(|memory| (memory.running(), memory.queued()));
+        crate::hooks::metrics::pool(running, queued);
     }
 
     /// Gives the inbox keys for submissions.
@@ -381,6 +408,8 @@ impl Pool {
         drop(shared);
         self.wait_for(refills);
         self.call_workers(usize::MAX);
+        #[cfg(feature = "metrics")]
+        self.measure();
     }
 
     /// Sets the timers of rates that are used up. It takes the lock of the timers, so not under that of the pool.
@@ -433,6 +462,8 @@ impl Pool {
         }
         stop.into_iter().for_each(Told::wake);
         ended.into_iter().for_each(|ended| self.settle(ended));
+        #[cfg(feature = "metrics")]
+        self.measure();
     }
 
     /// Cancels a run, in whatever state. `false` when it has already ended.
@@ -448,6 +479,8 @@ impl Pool {
                 self.settle(ended);
                 // Its successor may have become available.
                 self.call_workers(1);
+                #[cfg(feature = "metrics")]
+                self.measure();
                 true
             }
             Cancel::Running(worker) => {
@@ -476,6 +509,32 @@ impl Pool {
     /// The attempts of a run that are over.
     pub(crate) fn attempts(&self, key: RunKey) -> Vec<AttemptRecord> {
         self.lock().memory.attempts(key)
+    }
+
+    /// The key of a run, live or kept.
+    pub(crate) fn key_of(&self, id: RunId) -> Option<RunKey> {
+        self.lock().memory.key_of(id)
+    }
+
+    /// What is known of a run.
+    pub(crate) fn found(&self, key: RunKey) -> Option<Found> {
+        let mut shared = self.lock();
+        let mut found = shared.memory.found(key)?;
+        shared.add_laid(&mut found);
+        Some(found)
+    }
+
+    /// Looks at some runs, as [`Memory::look_through`].
+    pub(crate) fn look_through(
+        &self,
+        filter: &Filter,
+        before: Option<RunId>,
+        count: usize,
+    ) -> (Vec<Found>, Option<RunId>) {
+        let mut shared = self.lock();
+        let (mut found, next) = shared.memory.look_through(filter, before, count);
+        found.iter_mut().for_each(|found| shared.add_laid(found));
+        (found, next)
     }
 
     /// How far a run is, or was at its end.

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::error::{Problem, ProblemList};
+use crate::job::run::RunId;
+use crate::job::snapshot::RunState;
 use crate::schedule::ScheduleError;
 
 /// Why an instance could not be started: all mistakes at once, each with its place and its fix.
@@ -80,6 +82,9 @@ enum SubmitErrorKind {
     BadName {
         rendered: String,
     },
+    UnknownRun(RunId),
+    LiveRun(RunId, RunState),
+    NoArguments(RunId),
     BadOption {
         message: String,
     },
@@ -124,6 +129,18 @@ impl SubmitError {
         Self(Box::new(SubmitErrorKind::BadName { rendered }))
     }
 
+    pub(crate) fn unknown_run(id: RunId) -> Self {
+        Self(Box::new(SubmitErrorKind::UnknownRun(id)))
+    }
+
+    pub(crate) fn live_run(id: RunId, state: RunState) -> Self {
+        Self(Box::new(SubmitErrorKind::LiveRun(id, state)))
+    }
+
+    pub(crate) fn no_arguments(id: RunId) -> Self {
+        Self(Box::new(SubmitErrorKind::NoArguments(id)))
+    }
+
     /// What the submission says of its run cannot be.
     pub(crate) fn bad_option(message: String) -> Self {
         Self(Box::new(SubmitErrorKind::BadOption { message }))
@@ -159,6 +176,18 @@ impl SubmitError {
     #[must_use]
     pub fn is_unknown_job(&self) -> bool {
         matches!(*self.0, SubmitErrorKind::UnknownJob { .. })
+    }
+
+    /// Whether a run was named that is not known here, or not kept any more.
+    #[must_use]
+    pub fn is_unknown_run(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::UnknownRun(_))
+    }
+
+    /// Whether a run was named that cannot be made once more, for it has not ended or its arguments are not kept.
+    #[must_use]
+    pub fn is_not_retried(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::LiveRun(..) | SubmitErrorKind::NoArguments(_))
     }
 
     /// Whether a queue was named that does not exist.
@@ -220,6 +249,20 @@ impl fmt::Display for SubmitError {
             SubmitErrorKind::NameTaken { name } => {
                 write!(f, "the name `{name}` belongs to another job; give this one a name of its own")
             }
+            SubmitErrorKind::UnknownRun(id) => {
+                write!(
+                    f,
+                    "no run `{id}` is known here; it may have ended so long ago that it is not kept any more"
+                )
+            }
+            SubmitErrorKind::LiveRun(id, state) => {
+                write!(f, "the run `{id}` is {state}; cancel it first, or wait until it has ended")
+            }
+            SubmitErrorKind::NoArguments(id) => write!(
+                f,
+                "the arguments of the run `{id}` are not kept: those of a closure, of a submission with `retries = 0` \
+                 and of what succeeded long ago are not; submit it anew"
+            ),
             SubmitErrorKind::BadName { rendered } => f.write_str(rendered),
             SubmitErrorKind::BadOption { message } => f.write_str(message),
             SubmitErrorKind::RefusedSchedule(problem) => problem.fmt(f),

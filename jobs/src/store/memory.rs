@@ -21,6 +21,7 @@ mod limits;
 mod live;
 mod order;
 mod queues;
+mod records;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -53,6 +54,7 @@ pub(crate) use live::{Life, LiveRun};
 pub(crate) use order::Refill;
 use queues::Queues;
 pub(crate) use queues::{QueueIx, TooManyQueues};
+pub(crate) use records::{Filter, Found};
 
 /// The place of a job among those of its instance. Jobs are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -114,8 +116,10 @@ pub(crate) struct Previous {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Occasion {
     pub(crate) slot: Slot,
-    /// The schedule that waits for the end of the run, since that is where its next slot is counted from.
-    pub(crate) awaited_by: Option<Key>,
+    /// The schedule; none in a test that has none.
+    pub(crate) schedule: Option<Key>,
+    /// The schedule waits for the end of the run, since that is where its next slot is counted from.
+    pub(crate) is_awaited: bool,
 }
 
 #[derive(Debug)]
@@ -123,8 +127,10 @@ struct Run {
     id: RunId,
     job: JobIx,
     slot: Option<Slot>,
-    /// The schedule that waits for the end of the run.
-    awaited_by: Option<Key>,
+    /// The schedule that made it, and whether it waits for its end.
+    schedule: Option<Key>,
+    is_awaited: bool,
+    origin: Origin,
     state: State,
     /// How many attempts have begun.
     attempt: u32,
@@ -139,6 +145,10 @@ struct Run {
 }
 
 impl Run {
+    fn awaited_by(&self) -> Option<Key> {
+        self.schedule.filter(|_| self.is_awaited)
+    }
+
     fn is_live(&self) -> bool {
         !matches!(self.state, State::Ended { .. })
     }
@@ -203,6 +213,8 @@ pub(crate) struct Claim {
     pub(crate) key: RunKey,
     pub(crate) id: RunId,
     pub(crate) job: JobName,
+    /// The name of its queue.
+    pub(crate) queue: JobName,
     pub(crate) slot: Option<Slot>,
     pub(crate) started: Timestamp,
     /// When it became available.
@@ -245,16 +257,44 @@ pub(crate) struct Cancelling {
 pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     pub(crate) waiters: Vec<oneshot::Sender<Outcome>>,
-    pub(crate) body: Option<Body>,
+    pub(crate) litter: Litter,
     /// The schedule that waits for it.
     pub(crate) awaited_by: Option<Key>,
+}
+
+/// Values of the user's that nobody keeps any more. Dropping them calls code of the user.
+#[derive(Debug, Default)]
+pub(crate) struct Litter {
+    one: Option<Body>,
+    more: Vec<Body>,
+}
+
+impl Litter {
+    fn add(&mut self, body: Option<Body>) {
+        let Some(body) = body else { return };
+        match &self.one {
+            None => self.one = Some(body),
+            Some(_) => self.more.push(body),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.one.is_none()
+    }
+
+    /// Drops the values. Not under a lock.
+    fn drop(self) {
+        // It may panic, and that is nobody's business here.
+        for body in self.one.into_iter().chain(self.more) {
+            let _ = panics::catch(|| drop(body));
+        }
+    }
 }
 
 impl Ended {
     /// Tells those who wait, and drops what is left. Not under a lock.
     pub(crate) fn settle(self) {
-        // The values of the job are dropped, which may panic. That is nobody's business here: the run has ended.
-        let _ = panics::catch(|| drop(self.body));
+        self.litter.drop();
         for waiter in self.waiters {
             // A receiver that is gone has stopped waiting.
             let _ = waiter.send(self.outcome.clone());
@@ -342,7 +382,6 @@ impl Memory {
     }
 
     /// How long runs are kept from now on.
-    #[allow(dead_code, reason = "the config will have it")]
     pub(crate) fn retain(&mut self, retention: Retention) {
         self.retention = retention;
     }
@@ -445,6 +484,29 @@ impl Memory {
         let (lane, seq) =
             self.add_run_as(id, key, NewRun { job, occasion: None, origin, state, body, options }, now);
         self.line_up(job, lane, seq, key);
+    }
+
+    /// A run with the work of one that has ended.
+    pub(crate) fn submit_again(
+        &mut self,
+        job: JobIx,
+        body: Body,
+        of: RunId,
+        now: Timestamp,
+    ) -> (RunId, RunKey) {
+        let (id, key) = (self.ids.next(now), self.reserve());
+        // In the place of the old one.
+        let lane = self.key_of(of).and_then(|key| self.runs.get(key)).map(|run| run.lane);
+        let options = RunOptions {
+            queue: lane.map(LaneId::queue),
+            priority: lane.map(LaneId::priority),
+            ..RunOptions::default()
+        };
+        self.accept(Arrival { id, key, job, body, origin: Origin::Submission, options, now });
+        if let Some(run) = self.runs.get_mut(key) {
+            run.details.set_retry_of(of);
+        }
+        (id, key)
     }
 
     /// A run that may start at `due`.
@@ -602,6 +664,7 @@ impl Memory {
         key: RunKey,
         outcome: Outcome,
         trace: Option<Box<Trace>>,
+        body: Option<Body>,
         now: Timestamp,
     ) -> Option<Ended> {
         let run = self.runs.get_mut(key)?;
@@ -610,7 +673,7 @@ impl Memory {
             Some(Steer::Discard(reason)) => Some(reason.clone()),
             _ => None,
         };
-        let (id, slot, awaited_by, ix) = (run.id, run.slot.map(|slot| slot.at), run.awaited_by, run.job);
+        let (id, slot, awaited_by, ix) = (run.id, run.slot.map(|slot| slot.at), run.awaited_by(), run.job);
         let lane = run.lane;
         if !outcome.is_success() {
             let number = run.attempt;
@@ -631,38 +694,58 @@ impl Memory {
         });
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
         self.attempt_ended(ix, lane);
-        let waiters = self.waiters_of(key);
-        let told = if waiters.is_empty() && awaited_by.is_none() { None } else { Some(outcome.clone()) };
         let job = &mut self.jobs[ix.0 as usize];
         job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
-        self.end(key, started, outcome, now);
+        let waiters = self.waiters_of(key);
+        let told = if waiters.is_empty() { Outcome::Succeeded } else { outcome.clone() };
+        let litter = self.end(key, started, outcome, body, now);
         if slot.is_some() {
             self.slot_ended(ix, key, now);
         }
-        told.map(|outcome| Ended { outcome, waiters, body: None, awaited_by })
+        let is_told = !waiters.is_empty() || !litter.is_empty() || awaited_by.is_some();
+        is_told.then_some(Ended { outcome: told, waiters, litter, awaited_by })
     }
 
     /// The run has ended: it stays in its place, and others are forgotten.
-    fn end(&mut self, key: RunKey, started: Timestamp, outcome: Outcome, now: Timestamp) {
+    fn end(
+        &mut self,
+        key: RunKey,
+        started: Timestamp,
+        outcome: Outcome,
+        mut body: Option<Body>,
+        now: Timestamp,
+    ) -> Litter {
         let run = self.runs.get_mut(key).expect("invariant: a run that ends is known");
         run.state = State::Ended { started, finished: now };
         run.details.end(outcome);
+        run.body = body.take_if(|body| body.is_data());
         let text = run.details.text();
         let ix = run.job;
         self.live -= 1;
         self.text += text;
-        self.jobs[ix.0 as usize].ended.get_or_insert_default().push(key, now, text);
-        self.forget(ix, now);
+        let mut litter = Litter { one: body, more: Vec::new() };
+        let ring = self.jobs[ix.0 as usize].ended.get_or_insert_default();
+        ring.push(key, now, text);
+        if let Some(before) = ring.before_last(history::WITH_ARGUMENTS)
+            && let Some(run) = self.runs.get_mut(before)
+            && run.details.has_succeeded()
+        {
+            litter.add(run.body.take());
+        }
+        self.forget(ix, now, &mut litter);
+        litter
     }
 
     /// Forgets runs of a job that are not to be kept any more: a few, for everybody waits meanwhile.
-    fn forget(&mut self, ix: JobIx, now: Timestamp) {
+    fn forget(&mut self, ix: JobIx, now: Timestamp, litter: &mut Litter) {
         const AT_A_TIME: usize = 8;
         let Some(ring) = &mut self.jobs[ix.0 as usize].ended else { return };
         for _ in 0..AT_A_TIME {
             let crowded = self.text > history::TEXT_OF_ALL;
             let Some(key) = ring.outdated(&self.retention, crowded, now) else { return };
-            let text = self.runs.remove(key).map_or(0, |run| run.details.text());
+            let run = self.runs.remove(key);
+            let text = run.as_ref().map_or(0, |run| run.details.text());
+            litter.add(run.and_then(|run| run.body));
             self.text -= text;
             ring.pop(text);
             let ended = |run: &Run| match run.state {
@@ -730,11 +813,11 @@ impl Memory {
 
     fn end_unstarted(&mut self, key: RunKey, outcome: Outcome, now: Timestamp) -> Option<Ended> {
         let run = self.runs.get_mut(key)?;
-        let (id, slot, ix, state, body) =
-            (run.id, run.slot.map(|slot| slot.at), run.job, run.state, run.body.take());
-        let awaited_by = run.awaited_by;
+        let (id, slot, ix, state) = (run.id, run.slot.map(|slot| slot.at), run.job, run.state);
+        let awaited_by = run.awaited_by();
         self.tell(key, now, |_| RunChange::Ended { outcome: outcome.clone() });
         let run = self.runs.get_mut(key)?;
+        let body = run.body.take();
         let last = run.details.failures().last().map(|last| (last.started, last.finished));
         let job = &mut self.jobs[ix.0 as usize];
         // What never started is no previous run.
@@ -756,11 +839,12 @@ impl Memory {
                 unreachable!("invariant: the run waits")
             }
         }
-        self.end(key, last.map_or(now, |(started, _)| started), outcome.clone(), now);
+        let started = last.map_or(now, |(started, _)| started);
+        let litter = self.end(key, started, outcome.clone(), body, now);
         if slot.is_some() {
             self.slot_ended(ix, key, now);
         }
-        Some(Ended { outcome, waiters: self.waiters_of(key), body, awaited_by })
+        Some(Ended { outcome, waiters: self.waiters_of(key), litter, awaited_by })
     }
 
     /// The outcome of a run: as it was, or to be told.
@@ -800,8 +884,9 @@ impl Memory {
     /// Answers where the run will wait, for one that is [to be lined up](Self::line_up).
     fn add_run_as(&mut self, id: RunId, key: RunKey, run: NewRun, now: Timestamp) -> (LaneId, Seq) {
         let NewRun { job, occasion, origin, state, body, options } = run;
-        let (slot, awaited_by) =
-            occasion.map_or((None, None), |occasion| (Some(occasion.slot), occasion.awaited_by));
+        let (slot, schedule) =
+            occasion.map_or((None, None), |occasion| (Some(occasion.slot), occasion.schedule));
+        let is_awaited = occasion.is_some_and(|occasion| occasion.is_awaited);
         let account = self.job_mut(job);
         let retries = options.retries.unwrap_or_else(|| account.info.attempts.retries(origin));
         let lane = match options {
@@ -823,7 +908,9 @@ impl Memory {
             id,
             job,
             slot,
-            awaited_by,
+            schedule,
+            is_awaited,
+            origin,
             state,
             attempt: 0,
             retries,
@@ -871,6 +958,15 @@ impl Memory {
         }
         let Some(next) = state.waiting.as_mut().and_then(|waiting| waiting.pop_front()) else { return };
         self.make_available(next, now);
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // Values of the user's are kept with their runs, and one that panics must not take the program with it.
+        for body in self.runs.iter_mut().filter_map(|(_, run)| run.body.take()) {
+            let _ = panics::catch(|| drop(body));
+        }
     }
 }
 

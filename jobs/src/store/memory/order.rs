@@ -114,6 +114,7 @@ impl Memory {
             key,
             id,
             job: info.name.clone(),
+            queue: self.queues.name(lane.queue()).clone(),
             slot,
             started: now.wall,
             available: since,

@@ -226,7 +226,7 @@ impl Walk {
             self.memory.retry(key, failed, None, body(), Duration::from_secs(1), now());
             self.runs[run].is = Is::Delayed;
         } else {
-            settle(self.memory.finish(key, Outcome::Succeeded, None, now()));
+            settle(self.memory.finish(key, Outcome::Succeeded, None, None, now()));
             self.runs[run].is = Is::Ended;
         }
     }
