@@ -287,7 +287,6 @@ impl Pool {
     }
 
     /// How many runs of a queue may execute at the same time.
-    #[allow(dead_code, reason = "the config will have it")]
     pub(crate) fn limit_queue(&self, queue: QueueIx, limit: Option<NonZeroUsize>) {
         self.lock().memory.limit_queue(queue, limit);
         self.call_workers(usize::MAX);
