@@ -22,6 +22,7 @@ mod live;
 mod order;
 mod queues;
 mod records;
+mod unique;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -55,6 +56,8 @@ pub(crate) use order::Refill;
 use queues::Queues;
 pub(crate) use queues::{QueueIx, TooManyQueues};
 pub(crate) use records::{Filter, Found};
+use unique::Uniques;
+pub(crate) use unique::{Submitted, UniqueKey};
 
 /// The place of a job among those of its instance. Jobs are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -346,6 +349,7 @@ pub(crate) struct Memory {
     queued: usize,
     running: usize,
     waiters: HashMap<RunKey, Vec<oneshot::Sender<Outcome>>>,
+    uniques: Uniques,
     ids: Arc<RunIds>,
     /// What becomes of runs is told here.
     bus: Bus,
@@ -369,6 +373,7 @@ impl Memory {
             queued: 0,
             running: 0,
             waiters: HashMap::new(),
+            uniques: Uniques::default(),
             ids: Arc::new(RunIds::new(entropy)),
             bus: Bus::default(),
         }
@@ -717,6 +722,9 @@ impl Memory {
     ) -> Litter {
         let run = self.runs.get_mut(key).expect("invariant: a run that ends is known");
         run.state = State::Ended { started, finished: now };
+        if let Some(unique) = run.details.take_unique() {
+            self.uniques.ended(&unique, run.id, outcome.is_success());
+        }
         run.details.end(outcome);
         run.body = body.take_if(|body| body.is_data());
         let text = run.details.text();

@@ -147,7 +147,7 @@ pub(super) fn now() -> Timestamp {
     Timestamp::from_nanos(1_800_000_000_000_000_000)
 }
 
-fn reading(wall: Timestamp) -> Reading {
+pub(super) fn reading(wall: Timestamp) -> Reading {
     Reading { elapsed: Elapsed::ZERO, wall }
 }
 
