@@ -341,6 +341,8 @@ impl Pool {
                 self.wake_one(shared);
             }
         }
+        #[cfg(feature = "metrics")]
+        self.measure();
         Ok(Ok((id, key)))
     }
 
@@ -377,6 +379,13 @@ impl Pool {
         };
         self.call_workers(1);
         Ok(submitted)
+    }
+
+    /// Tells the recorder of metrics how full the pool is.
+    #[cfg(feature = "metrics")]
+    fn measure(&self) {
+        let (running, queued) = self.read(|memory| (memory.running(), memory.queued()));
+        crate::hooks::metrics::pool(running, queued);
     }
 
     /// Gives the inbox keys for submissions.
@@ -425,6 +434,8 @@ impl Pool {
         drop(shared);
         self.wait_for(refills);
         self.call_workers(usize::MAX);
+        #[cfg(feature = "metrics")]
+        self.measure();
     }
 
     /// Sets the timers of rates that are used up. It takes the lock of the timers, so not under that of the pool.
@@ -477,6 +488,8 @@ impl Pool {
         }
         stop.into_iter().for_each(Told::wake);
         ended.into_iter().for_each(|ended| self.settle(ended));
+        #[cfg(feature = "metrics")]
+        self.measure();
     }
 
     /// Cancels a run, in whatever state. `false` when it has already ended.
@@ -492,6 +505,8 @@ impl Pool {
                 self.settle(ended);
                 // Its successor may have become available.
                 self.call_workers(1);
+                #[cfg(feature = "metrics")]
+                self.measure();
                 true
             }
             Cancel::Running(worker) => {
