@@ -5,6 +5,7 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use jobs::testing::TestClock;
 use jobs::{BoxError, Jobs, Outcome, RunState, func, job};
@@ -184,7 +185,7 @@ async fn a_submission_may_say_it_itself() {
     assert!(!jobs.now(plain { number: 1 }).unique_per(MINUTE).await.unwrap().is_duplicate());
     assert!(jobs.now(plain { number: 1 }).unique_per(MINUTE).await.unwrap().is_duplicate());
     assert!(!jobs.now(plain { number: 1 }).unique_per(HOUR).await.unwrap().is_duplicate());
-    let error = jobs.now(plain { number: 1 }).unique_per(SECOND * 0).await.unwrap_err();
+    let error = jobs.now(plain { number: 1 }).unique_per(Duration::ZERO).await.unwrap_err();
     assert!(error.to_string().contains("a window of no time"), "{error}");
 
     let waits = |gate: &State| {

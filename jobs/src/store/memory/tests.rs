@@ -601,3 +601,9 @@ fn those_who_stop_waiting_do_not_pile_up() {
     settle(memory.finish(key, Outcome::Succeeded, None, None, now()));
     assert_eq!(patient.try_recv(), Ok(Outcome::Succeeded));
 }
+
+/// Ten thousand of every job are kept.
+#[test]
+fn a_run_is_small() {
+    assert!(size_of::<Run>() <= 176, "{}", size_of::<Run>());
+}
