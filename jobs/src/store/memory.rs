@@ -555,12 +555,17 @@ impl Memory {
     #[cfg(feature = "testing")]
     pub(crate) fn preset(&mut self, key: RunKey, attempt: u32, slot: Option<Timestamp>) {
         let Some(run) = self.runs.get_mut(key) else { return };
+        let was_tried = run.attempt > 0;
         run.attempt = attempt.saturating_sub(1);
-        if slot.is_some() && run.slot.is_none() {
+        let retrying = !was_tried && run.attempt > 0 && matches!(run.state, State::Scheduled { .. });
+        let for_slot = slot.is_some() && run.slot.is_none();
+        if for_slot {
             run.slot = slot.map(Slot::at);
-            let job = run.job;
-            self.job_mut(job).slot_live += 1;
         }
+        let job = run.job;
+        let job = self.job_mut(job);
+        job.retrying += u32::from(retrying);
+        job.slot_live += u32::from(for_slot);
     }
 
     /// A slot has come: makes its run, as the overlap policy of its job says.
