@@ -94,7 +94,8 @@ impl Scheduler {
 
     fn sweep_if_crowded(&self, mut timers: MutexGuard<'_, Timers>) {
         if timers.is_crowded() {
-            self.pool.read_inside(|memory| timers.sweep(|run| memory.due(run).is_some()));
+            self.pool
+                .read_inside(|memory| timers.sweep(|run| memory.is_ticket(run) || memory.due(run).is_some()));
         }
     }
 
@@ -165,7 +166,7 @@ impl Scheduler {
                 Some(_) => Cause::ClockSet,
                 None => Cause::Stalled,
             };
-            come.heard = self.hooks.bus.is_heard();
+            come.heard = cfg!(feature = "metrics") || self.hooks.bus.is_heard();
             self.lock().take_due(now, &mut come);
             #[cfg(feature = "testing")]
             let releases = !come.releases.is_empty();
@@ -205,6 +206,8 @@ impl Scheduler {
                 count: entry.count,
                 fate: entry.fate,
             };
+            #[cfg(feature = "metrics")]
+            crate::hooks::metrics::slots(&event.job, event.fate, event.count);
             self.hooks.bus.tell(|| Event::Slot(event));
         }
     }

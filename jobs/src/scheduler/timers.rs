@@ -99,9 +99,13 @@ impl Come {
 
     fn give(&mut self, key: ScheduleKey, planned: &Planned, slot: Slot) {
         // What follows the run of a fixed delay is counted from its end.
-        let awaited_by = planned.timing.delay().map(|_| key);
+        let is_awaited = planned.timing.delay().is_some();
         let body = Body::Template(planned.template.clone());
-        self.firings.push(Firing { job: planned.job, occasion: Occasion { slot, awaited_by }, body });
+        self.firings.push(Firing {
+            job: planned.job,
+            occasion: Occasion { slot, schedule: Some(key), is_awaited },
+            body,
+        });
         self.given.push((key, slot));
     }
 }
