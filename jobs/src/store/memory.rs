@@ -51,7 +51,7 @@ pub(crate) use history::Retention;
 use history::Ring;
 use lanes::{LaneId, Lanes, Seq};
 use limits::Limits;
-pub(crate) use live::{Life, LiveRun};
+pub(crate) use live::{HeldBack, Life, LiveRun};
 pub(crate) use order::Refill;
 use queues::Queues;
 pub(crate) use queues::{QueueIx, TooManyQueues};
