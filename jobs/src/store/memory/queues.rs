@@ -92,7 +92,7 @@ impl Queues {
         self.queues.iter().enumerate().map(|(index, queue)| (QueueIx(index as u16), queue))
     }
 
-    pub(super) fn name_of(&self, ix: QueueIx) -> JobName {
+    pub(super) fn name(&self, ix: QueueIx) -> JobName {
         self.queues[ix.index()].name.clone()
     }
 
