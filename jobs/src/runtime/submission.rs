@@ -529,7 +529,7 @@ impl Jobs {
         if self.inner.pool.read(taken) {
             return Err(SubmitError::name_taken(&name));
         }
-        let info = registry::info(name.clone(), descriptor, is_func, &self.inner.settings);
+        let info = registry::info(name.clone(), descriptor, is_func, &self.inner.settings());
         self.inner.pool.bind_job(info, type_id).map_err(|_| SubmitError::name_taken(&name))
     }
 }
