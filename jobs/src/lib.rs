@@ -46,7 +46,7 @@ mod scheduler;
 #[cfg(feature = "web")]
 mod status;
 mod store;
-mod telemetry;
+pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -57,15 +57,15 @@ pub use hooks::{
     ScheduleEvent, ShutdownPhase, SlotEvent,
 };
 pub use job::{
-    Attempt, Func, Job, JobContext, JobResult, LogLine, Outcome, OutputError, Progress, RunId, RunIdError,
-    Steered, discard, func, log, progress, retry_in,
+    Attempt, Func, Job, JobContext, JobResult, LogLine, MadeBy, Outcome, OutputError, Progress, RunId,
+    RunIdError, RunSnapshot, RunState, Steered, discard, func, log, progress, retry_in,
 };
 pub use jobs_macros::job;
 pub use runtime::{
     Condition, Explanation, Fate, Health, JobSnapshot, JobStatus, Jobs, LedgerEntry, LedgerQuery,
-    PoolSnapshot, PreviousRun, RunHandle, ScheduleHandle, ScheduleSnapshot, Scheduling, ShutdownReport,
-    Snapshot, SourcePlace, StartError, Submission, Submit, SubmitError, Submitting, Tally, Trouble, Why,
-    after, at, now, start,
+    PoolSnapshot, PreviousRun, QueueSnapshot, RunHandle, RunQuery, ScheduleHandle, ScheduleSnapshot,
+    Scheduling, ShutdownReport, Snapshot, SourcePlace, StartError, Submission, Submit, SubmitError,
+    Submitting, Tally, Trouble, Why, after, at, now, start,
 };
 pub use schedule::{Schedule, ScheduleError};
 #[cfg(feature = "web")]

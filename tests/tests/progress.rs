@@ -45,6 +45,7 @@ async fn chatty(lines: u64) {
 async fn spawns(#[state] step: &Step, cx: &JobContext) {
     let step = Arc::clone(step);
     let cx = cx.clone();
+    #[expect(clippy::disallowed_methods, reason = "a job may")]
     tokio::spawn(async move {
         jobs::log("a task belongs to no attempt");
         cx.log("by the context");

@@ -111,7 +111,7 @@ async fn a_run_that_waits_to_be_tried_again_leaves_its_place_to_others() {
     let run = jobs.now(flaky_as("first", 2)).await.unwrap();
     clock.advance(Duration::from_millis(100)).await;
     let job = jobs.snapshot().job("flaky").cloned().unwrap();
-    assert_eq!((job.running, job.queued, job.delayed, job.status), (0, 0, 1, JobStatus::Idle));
+    assert_eq!((job.running, job.queued, job.delayed, job.status), (0, 0, 1, JobStatus::Retrying));
     assert!(job.previous.is_none(), "the run has not ended");
     let attempts = run.attempts();
     assert_eq!((attempts.len(), attempts[0].number), (1, 1));

@@ -62,10 +62,8 @@ pub(crate) struct Settings {
     #[allow(dead_code, reason = "the claim order will ask")]
     pub(crate) queues: BTreeMap<String, Sourced<NonZeroUsize>>,
     /// How long the runs that have ended are kept.
-    #[allow(dead_code, reason = "the history will ask")]
     pub(crate) retention: Sourced<Duration>,
     /// How many of them are kept of each job.
-    #[allow(dead_code, reason = "the history will ask")]
     pub(crate) retention_count: Sourced<usize>,
     pub(crate) accept_proxy_address: Sourced<bool>,
     #[cfg_attr(not(any(test, feature = "web")), expect(dead_code, reason = "the status page asks"))]

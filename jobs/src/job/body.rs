@@ -3,11 +3,12 @@
 use std::fmt;
 use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::context::JobContext;
 use super::json::WrittenArguments;
 use super::{Job, JobResult};
+use crate::telemetry::panics;
 
 pub(crate) type Attempt = Pin<Box<dyn Future<Output = JobResult> + Send>>;
 
@@ -17,7 +18,18 @@ pub enum Body {
     Owned(Box<dyn ErasedJob>),
     /// The value of a schedule, which makes a copy for every slot.
     Template(Template),
+    /// A value that was submitted, and that somebody reads: under a lock of its own, since that calls code of the user.
+    Open(Arc<Open>),
 }
+
+/// A value that is read by one and used up by another; none when it has been.
+pub(crate) type Open = Mutex<Option<Box<dyn ErasedJob>>>;
+
+fn lock(open: &Open) -> MutexGuard<'_, Option<Box<dyn ErasedJob>>> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const USED_UP: &str = "invariant: a value is used up by its run alone";
 
 /// The work of a schedule, from which every slot takes a copy.
 #[derive(Clone)]
@@ -34,6 +46,10 @@ impl Body {
         match self {
             Self::Owned(job) => job.start(cx),
             Self::Template(template) => template.start(cx),
+            Self::Open(open) => {
+                let job = lock(&open).take();
+                job.expect(USED_UP).start(cx)
+            }
         }
     }
 
@@ -42,6 +58,7 @@ impl Body {
         match self {
             Self::Owned(job) => Self::Owned(job.copy()),
             Self::Template(template) => Self::Template(template.clone()),
+            Self::Open(open) => Self::Owned(lock(open).as_ref().expect(USED_UP).copy()),
         }
     }
 
@@ -51,25 +68,69 @@ impl Body {
         match self {
             Self::Owned(job) => job.start_clone(cx),
             Self::Template(template) => template.start(cx),
+            Self::Open(open) => lock(open).as_ref().expect(USED_UP).start_clone(cx),
         }
+    }
+
+    /// Whether it is arguments and no more, so that it may be kept when the run has ended. A closure may hold on to
+    /// what others wait for.
+    pub(crate) fn is_data(&self) -> bool {
+        match self {
+            Self::Owned(_) | Self::Open(_) | Self::Template(Template::Make(_)) => true,
+            Self::Template(Template::Shared(job)) => job.is_data(),
+        }
+    }
+
+    /// Lets somebody read it, elsewhere and later. This calls no code of the user.
+    pub(crate) fn reader(&mut self) -> Reader {
+        if let Self::Owned(_) = self {
+            let open = Arc::<Open>::default();
+            if let Self::Owned(job) = std::mem::replace(self, Self::Open(Arc::clone(&open))) {
+                *lock(&open) = Some(job);
+            }
+        }
+        Reader(match self {
+            Self::Owned(_) => unreachable!("invariant: it was just replaced"),
+            Self::Open(open) => Self::Open(Arc::clone(open)),
+            Self::Template(template) => Self::Template(template.clone()),
+        })
+    }
+}
+
+/// Reads the arguments of a run. It calls code of the user, so not under a lock.
+#[derive(Debug)]
+pub(crate) struct Reader(Body);
+
+impl Reader {
+    /// The arguments as JSON; none for a closure, where they cannot be written, and when they have been used up.
+    pub(crate) fn arguments(&self) -> Option<WrittenArguments> {
+        panics::catch(|| self.0.arguments()).unwrap_or_default()
+    }
+
+    /// The same work for another run; none when it has been used up, or cannot be copied.
+    pub(crate) fn body(&self) -> Option<Body> {
+        panics::catch(|| match &self.0 {
+            Body::Open(open) => lock(open).as_ref().map(|job| Body::Owned(job.copy())),
+            body => Some(body.copy()),
+        })
+        .unwrap_or_default()
     }
 }
 
 impl Body {
     /// The arguments as JSON; none for a closure, and where one cannot be written. This calls code of the user, which
     /// may panic.
-    #[allow(dead_code, reason = "pages and `unique` will ask")]
     pub(crate) fn arguments(&self) -> Option<WrittenArguments> {
         match self {
             Self::Owned(job) => job.arguments(),
             Self::Template(template) => template.arguments(),
+            Self::Open(open) => lock(open).as_ref()?.arguments(),
         }
     }
 }
 
 impl Template {
     /// As [`Body::arguments`].
-    #[allow(dead_code, reason = "pages and `unique` will ask")]
     pub(crate) fn arguments(&self) -> Option<WrittenArguments> {
         match self {
             Self::Make(make) => make().0.arguments(),
@@ -90,6 +151,7 @@ impl fmt::Debug for Body {
         f.write_str(match self {
             Self::Owned(_) => "Owned",
             Self::Template(_) => "Template",
+            Self::Open(_) => "Open",
         })
     }
 }
@@ -138,6 +200,11 @@ impl<J: Job> ErasedJob for J {
 pub trait SharedJob: Send + Sync {
     fn start(&self, cx: JobContext) -> Attempt;
 
+    /// Whether it is a value with arguments, and no closure.
+    fn is_data(&self) -> bool {
+        false
+    }
+
     /// What there is to write down; none for a closure.
     fn arguments(&self) -> Option<WrittenArguments> {
         None
@@ -166,6 +233,10 @@ impl<J: Job> Cloned<J> {
 impl<J: Job> SharedJob for Cloned<J> {
     fn start(&self, cx: JobContext) -> Attempt {
         Box::pin(self.value().run(cx))
+    }
+
+    fn is_data(&self) -> bool {
+        true
     }
 
     fn arguments(&self) -> Option<WrittenArguments> {

@@ -4,6 +4,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::body::Body;
 use super::notes::Notes;
 use super::signals::Turn;
 
@@ -16,6 +17,8 @@ pub(crate) struct Laid {
     /// Whose the notes are.
     turn: Option<Turn>,
     pub(crate) notes: Notes,
+    /// The work, kept for another attempt and for those who want to read its arguments.
+    pub(crate) body: Option<Body>,
 }
 
 impl Desk {
@@ -39,6 +42,7 @@ impl Desk {
 impl Laid {
     fn begin(&mut self, turn: Turn) {
         if self.turn != Some(turn) {
+            // A body is taken back by the worker that has laid it out, so none is dropped here.
             self.notes = Notes::default();
             self.turn = Some(turn);
         }

@@ -14,7 +14,6 @@ pub(crate) struct JobInfo {
     pub(crate) descriptor: Option<&'static Descriptor>,
     pub(crate) overlap: Overlap,
     pub(crate) attempts: AttemptOptions,
-    #[allow(dead_code, reason = "the claim order will ask")]
     pub(crate) limits: Limits,
     pub(crate) enabled: bool,
     /// The job is a closure: others may go by its name.

@@ -24,6 +24,7 @@ pub(crate) mod returned;
 pub(crate) mod run;
 pub(crate) mod signals;
 pub(crate) mod slot;
+pub(crate) mod snapshot;
 pub(crate) mod state;
 pub(crate) mod steer;
 pub(crate) mod text;
@@ -41,6 +42,7 @@ pub use notes::{LogLine, Progress};
 pub use output::OutputError;
 pub use report::{log, progress};
 pub use run::{Outcome, RunId, RunIdError};
+pub use snapshot::{MadeBy, RunSnapshot, RunState};
 pub use steer::{Steered, discard, retry_in};
 
 /// What an attempt of a job comes to.
@@ -52,7 +54,7 @@ pub type JobResult = Result<(), BoxError>;
 /// is better a type than a function; it is then submitted and scheduled like any other. A panic in `run` and an
 /// error that it returns are outcomes of the attempt. It may be dropped where it awaits: when the run is cancelled, when
 /// the attempt takes longer than a `timeout` of the config, and at the end of a shutdown. A submission that fails is tried
-/// again, up to 20 times where the config says nothing; each attempt but the last runs a clone of the value.
+/// again, up to 20 times where the config says nothing; each attempt runs a clone of the value, except where `retries = 0`.
 ///
 /// ```
 /// use jobs::{Config, Job, JobContext, JobResult};

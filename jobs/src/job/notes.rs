@@ -88,6 +88,10 @@ impl Notes {
         self.log.push_back(line);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.progress.is_none() && self.output.is_none() && self.written == 0
+    }
+
     /// Adds what a later attempt has left.
     pub(crate) fn append(&mut self, later: Self, attempt: u32) {
         let Self { progress, output, log, written } = later;

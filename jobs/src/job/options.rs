@@ -17,6 +17,10 @@ pub(crate) enum Origin {
     Slot,
     /// A submission, which has no other chance.
     Submission,
+    /// A job that was run by its name.
+    RunNow,
+    /// A start-up job that nobody waits for.
+    Startup,
     /// A start-up job that `start` waits for: its error is to be told, not to be waited out.
     BlockingStart,
 }
@@ -38,7 +42,7 @@ impl AttemptOptions {
     pub(crate) fn retries(&self, origin: Origin) -> u32 {
         self.retries.unwrap_or(match origin {
             Origin::Slot | Origin::BlockingStart => 0,
-            Origin::Submission => RETRIES_OF_SUBMISSIONS,
+            Origin::Submission | Origin::RunNow | Origin::Startup => RETRIES_OF_SUBMISSIONS,
         })
     }
 

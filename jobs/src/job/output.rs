@@ -32,6 +32,10 @@ impl Output {
         }
     }
 
+    pub(crate) fn json(&self) -> Option<&str> {
+        if let Self::Json(json) = self { Some(json) } else { None }
+    }
+
     pub(crate) fn text(&self) -> usize {
         match self {
             Self::Json(text) | Self::Unwritable(text) => text.len(),

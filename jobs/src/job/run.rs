@@ -18,9 +18,14 @@ impl RunId {
         self.0
     }
 
-    #[allow(dead_code, reason = "the query of runs will ask")]
     pub(crate) fn from_u128(id: u128) -> Self {
         Self(id)
+    }
+
+    /// When it was made, to the millisecond.
+    pub(crate) fn made_at(self) -> Timestamp {
+        let millis = i64::try_from(self.0 >> 80).unwrap_or(i64::MAX);
+        Timestamp::from_nanos(millis.saturating_mul(1_000_000))
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Over {
     pub(super) key: RunKey,
     pub(super) outcome: Outcome,
     pub(super) failure: Option<Box<Failure>>,
+    /// The work, where it was kept and does not lie on the desk.
+    pub(super) body: Option<Body>,
 }
 
 /// What there is to say and to do about an attempt that failed.
@@ -42,8 +44,6 @@ pub(super) struct Failure {
     what: What,
     /// What is kept of it, with what the job said is to follow.
     pub(super) trace: Option<Box<Trace>>,
-    /// The work, where it may be tried again.
-    pub(super) body: Option<Body>,
 }
 
 /// What follows a failure.
@@ -51,6 +51,17 @@ pub(super) enum Follows {
     Retry(Duration),
     Discarded(String),
     Nothing,
+}
+
+impl Follows {
+    /// As the program is told of it.
+    fn told(&self, now: Timestamp) -> hooks::Follows {
+        match self {
+            Self::Retry(wait) => hooks::Follows::Retry { at: now.saturating_add(*wait).to_chrono() },
+            Self::Discarded(reason) => hooks::Follows::Discarded { reason: reason.clone() },
+            Self::Nothing => hooks::Follows::Dead,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -77,21 +88,20 @@ impl Failure {
         }
     }
 
+    #[cfg(feature = "metrics")]
+    pub(super) fn count(&self, follows: &Follows, now: Timestamp) {
+        hooks::metrics::failed(&self.job, &follows.told(now));
+    }
+
     /// Tells the program of the failure.
-    pub(super) fn report(mut self, hooks: &AttemptHooks, follows: &Follows, now: Timestamp) {
-        // What is not tried again, and dropping it, are the user's.
-        let _ = panics::catch(|| drop(self.body.take()));
+    pub(super) fn report(self, hooks: &AttemptHooks, follows: &Follows, now: Timestamp) {
         let Self { job, id, slot, started, attempt, of, what, .. } = self;
         let (outcome, error, panic) = match what {
             What::Error(message, error) => (Outcome::Failed(message), error, None),
             What::Panic(panic) => (Outcome::Panicked(panic.message.clone()), None, Some(panic)),
             What::TimedOut(after) => (Outcome::TimedOut(after), None, None),
         };
-        let follows = match follows {
-            Follows::Retry(wait) => hooks::Follows::Retry { at: now.saturating_add(*wait).to_chrono() },
-            Follows::Discarded(reason) => hooks::Follows::Discarded { reason: reason.clone() },
-            Follows::Nothing => hooks::Follows::Dead,
-        };
+        let follows = follows.told(now);
         let run = id;
         let failure = hooks::Failure {
             job,
@@ -118,12 +128,19 @@ impl Failure {
 
 /// Makes one attempt of a claimed run.
 pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hooks: &AttemptHooks) -> Over {
-    let Claim { key, id, job, slot, started, available, body, blocking, attempt, retries, timeout } = claim;
+    let Claim { key, id, job, queue, slot, started, available, body, blocking, attempt, retries, timeout } =
+        claim;
     let of = retries.saturating_add(1);
-    let span = span_of(&job, id, attempt, of, slot.map(|slot| slot.at), started, available);
+    let span = span_of(&job, &queue, id, attempt, of, slot.map(|slot| slot.at), started, available);
+    #[cfg(feature = "metrics")]
+    {
+        let late = slot.filter(|_| attempt == 1).map(|slot| started.since(slot.at));
+        hooks::metrics::started(&job, &queue, started.since(available), late);
+    }
     let cx = JobContext {
         id,
         job: job.clone(),
+        queue: queue.clone(),
         attempt,
         slot,
         started,
@@ -131,7 +148,8 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
         surroundings: Arc::clone(surroundings),
     };
     let mut kept = None;
-    let begun = if attempt <= retries {
+    // Of what is tried once a submitted value is used up, and not cloned.
+    let begun = if retries > 0 || matches!(body, Body::Template(_)) {
         let body = kept.insert(body);
         catch_in(&span, || match &hooks.middleware {
             none if none.is_empty() => body.start_keeping(cx),
@@ -146,7 +164,7 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
     #[cfg(feature = "testing")]
     let begun = begun.map(|attempt| with_fault(attempt, &job, surroundings));
     let end = match begun {
-        Ok(attempt) => drive(attempt, &span, &surroundings.signals, blocking, timeout).await,
+        Ok(attempt) => drive(attempt, &span, &surroundings.signals, blocking, timeout, &mut kept).await,
         Err(panic) => End::Panicked(panic),
     };
     let mut trace = Trace::default();
@@ -168,20 +186,18 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
         End::Stopped(Cancellation::Interrupted) => (Outcome::Interrupted, None),
         End::Stopped(_) => (Outcome::Cancelled, None),
     };
+    #[cfg(feature = "metrics")]
+    hooks::metrics::ended(&job, &outcome, surroundings.clock.now().wall.since(started));
     if !span.is_disabled() {
         // Whoever is interested in it is code of the program's.
         let _ = panics::catch(|| telemetry::span::ended(span, outcome.as_str()));
     }
-    if what.is_none() && kept.is_some() {
-        // Dropping a value is code of the user. The attempt is over, whatever it does.
-        let _ = panics::catch(|| drop(kept.take()));
-    }
     let failure = what.map(|what| {
         let trace = Some(Box::new(trace));
         let slot = slot.map(|slot| slot.at);
-        Box::new(Failure { job, id, slot, started, attempt, of, what, trace, body: kept })
+        Box::new(Failure { job, id, slot, started, attempt, of, what, trace })
     });
-    Over { key, outcome, failure }
+    Over { key, outcome, failure, body: kept }
 }
 
 /// The attempt with the fault that a test has ordered for it.
@@ -193,8 +209,10 @@ fn with_fault(attempt: Attempt, job: &JobName, surroundings: &Surroundings) -> A
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "they are the attempt")]
 fn span_of(
     job: &str,
+    queue: &str,
     run: RunId,
     attempt: u32,
     of: u32,
@@ -202,9 +220,12 @@ fn span_of(
     started: Timestamp,
     available: Timestamp,
 ) -> Span {
+    if !telemetry::span::is_wanted() {
+        return Span::none();
+    }
     let late = || slot.map(|slot| (slot.to_chrono(), started.since(slot)));
     let waited = || started.since(available);
-    let of = telemetry::span::Of { job, run: &run, attempt, of };
+    let of = telemetry::span::Of { job, queue, run: &run, attempt, of };
     // Whoever is interested in it is code of the program's.
     panics::catch(|| telemetry::span::attempt(of, late, waited)).unwrap_or_else(|_| Span::none())
 }
@@ -227,7 +248,9 @@ async fn drive(
     signals: &Signals,
     blocking: bool,
     timeout: Option<Duration>,
+    kept: &mut Option<Body>,
 ) -> End {
+    let turn = signals.turn();
     let mut attempt = Some(attempt);
     // Most attempts have no timer, and none of its size. It asks for no share of what tokio lets a task do at a time: a
     // job that always finds something to do leaves nothing of that.
@@ -263,6 +286,10 @@ async fn drive(
             }
             timed_out = Some(*timeout);
             timer = None;
+        }
+        if let Some(body) = kept.take() {
+            // It takes its time, and somebody may want to know what it was given.
+            signals.lay(turn, |laid| laid.body = Some(body));
         }
         Poll::Pending
     })

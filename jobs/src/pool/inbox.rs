@@ -8,11 +8,11 @@
 //! Nobody who holds this lock takes another.
 
 use std::any::TypeId;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::job::name::JobName;
-use crate::store::memory::{Arrival, JobIx, RunKey};
+use crate::store::memory::{Arrival, JobIx, RunKey, RunOptions};
 
 /// How many keys are held ready for submissions.
 pub(super) const SUPPLY: usize = 128;
@@ -33,6 +33,8 @@ pub(super) struct Inbox {
 pub(crate) struct Directory {
     types: HashMap<TypeId, JobIx, BuildHasherDefault<TypeIdHasher>>,
     funcs: HashMap<JobName, JobIx>,
+    /// Jobs whose runs wait elsewhere than in the lane where nothing is said.
+    special: HashSet<JobIx>,
 }
 
 impl Directory {
@@ -44,6 +46,17 @@ impl Directory {
     /// Makes a job known that is a closure.
     pub(super) fn add_func(&mut self, name: JobName, job: JobIx) {
         self.funcs.insert(name, job);
+    }
+
+    pub(super) fn add_special(&mut self, job: JobIx) {
+        self.special.insert(job);
+    }
+
+    /// Whether a run waits in the lane where nothing is said.
+    pub(super) fn is_plain(&self, job: JobIx, options: &RunOptions) -> bool {
+        options.queue.is_none()
+            && options.priority.is_none()
+            && (self.special.is_empty() || !self.special.contains(&job))
     }
 
     pub(crate) fn of_type(&self, type_id: TypeId) -> Option<JobIx> {

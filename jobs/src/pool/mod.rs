@@ -28,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
+use jobs_syntax::DEFAULT_QUEUE;
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Reading, Timestamp};
@@ -42,7 +43,8 @@ use crate::job::output::Output;
 use crate::job::run::{RunId, RunIds};
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{
-    Arrival, Cancel, Ended, Fired, JobIx, Memory, NameTaken, Occasion, RunKey, Watch,
+    Arrival, Cancel, Ended, Filter, Fired, Found, JobIx, Memory, NameTaken, Occasion, QueueIx, Refill,
+    Retention, RunKey, RunOptions, TooManyQueues, Watch,
 };
 use crate::store::slab::Key;
 
@@ -68,6 +70,8 @@ pub(crate) struct Pool {
     inbox: Apart<Mutex<Inbox>>,
     /// Whether there is a worker to call. Who submits looks here; it is written under the lock of the workers.
     idle: Arc<Apart<AtomicBool>>,
+    /// Whether something has arrived that may be claimed before what is in the queue. Written under the lock of the inbox.
+    urgent: Apart<AtomicBool>,
     ids: Arc<RunIds>,
     clock: Arc<Clock>,
     hooks: Arc<Hooks>,
@@ -142,6 +146,7 @@ impl Pool {
             shared: Apart(Mutex::new(shared)),
             inbox: Apart::default(),
             idle,
+            urgent: Apart::default(),
             ids,
             clock,
             hooks,
@@ -194,12 +199,20 @@ impl Pool {
         }
         std::mem::swap(&mut inbox.arrivals, &mut shared.arrivals);
         inbox.keys.append(&mut shared.keys);
+        if self.urgent.0.load(Ordering::Relaxed) {
+            self.urgent.0.store(false, Ordering::Relaxed);
+        }
         drop(inbox);
         let Shared { memory, arrivals, keys, .. } = shared;
         // As many keys as were used, for the next time.
         keys.extend(arrivals.iter().map(|_| memory.reserve()));
         arrivals.drain(..).for_each(|arrival| memory.accept(arrival));
         true
+    }
+
+    /// How long runs are kept after their end.
+    pub(crate) fn retain(&self, retention: Retention) {
+        self.lock().memory.retain(retention);
     }
 
     // Jobs.
@@ -213,6 +226,7 @@ impl Pool {
             return Ok(ix);
         }
         let func = info.is_func.then(|| info.name.clone());
+        let plain = info.limits.queue == DEFAULT_QUEUE && info.limits.priority == 0;
         let ix = shared.memory.bind_job(info)?;
         let directory = &mut self.inbox().directory;
         if let Some(type_id) = type_id {
@@ -220,6 +234,9 @@ impl Pool {
         }
         if let Some(name) = func {
             directory.add_func(name, ix);
+        }
+        if !plain {
+            directory.add_special(ix);
         }
         Ok(ix)
     }
@@ -262,6 +279,27 @@ impl Pool {
         }
     }
 
+    // Queues.
+
+    /// The queue of that name, made where it is new.
+    pub(crate) fn queue(&self, name: &str) -> Result<QueueIx, TooManyQueues> {
+        self.lock().memory.queue_named(name)
+    }
+
+    /// How many runs of a queue may execute at the same time.
+    #[allow(dead_code, reason = "the config will have it")]
+    pub(crate) fn limit_queue(&self, queue: QueueIx, limit: Option<NonZeroUsize>) {
+        self.lock().memory.limit_queue(queue, limit);
+        self.call_workers(usize::MAX);
+    }
+
+    /// Claims no run of a queue, or does so again.
+    pub(crate) fn pause_queue(&self, queue: QueueIx, paused: bool) -> bool {
+        let before = self.lock().memory.pause_queue(queue, paused);
+        self.call_workers(usize::MAX);
+        before
+    }
+
     // Runs.
 
     /// Queues a run. `job` finds the job under the same lock.
@@ -270,6 +308,7 @@ impl Pool {
         job: impl Fn(&Directory) -> Option<JobIx>,
         body: Body,
         origin: Origin,
+        options: RunOptions,
     ) -> Result<Result<(RunId, RunKey), Body>, Closed> {
         let now = self.clock.now().wall;
         let (id, key) = loop {
@@ -280,7 +319,10 @@ impl Pool {
             let Some(job) = job(&inbox.directory) else { return Ok(Err(body)) };
             if let Some(key) = inbox.keys.pop_front() {
                 let id = self.ids.next(now);
-                inbox.arrivals.push(Arrival { id, key, job, body, origin, now });
+                if !inbox.directory.is_plain(job, &options) {
+                    self.urgent.0.store(true, Ordering::Relaxed);
+                }
+                inbox.arrivals.push(Arrival { id, key, job, body, origin, options, now });
                 break (id, key);
             }
             drop(inbox);
@@ -291,11 +333,34 @@ impl Pool {
         // Who listens does not wait for a worker to look.
         if self.idle.0.load(Ordering::Relaxed) || self.hooks.bus.is_heard() {
             let shared = self.lock();
-            if shared.workers.called() < shared.memory.queued() {
+            if shared.wants_worker() {
                 self.wake_one(shared);
             }
         }
+        #[cfg(feature = "metrics")]
+        self.measure();
         Ok(Ok((id, key)))
+    }
+
+    /// Queues a run with the work of one that has ended.
+    pub(crate) fn submit_again(&self, job: JobIx, body: Body, of: RunId) -> Result<(RunId, RunKey), Closed> {
+        let now = self.clock.now().wall;
+        let submitted = {
+            let mut shared = self.lock();
+            if shared.closed {
+                return Err(Closed);
+            }
+            shared.memory.submit_again(job, body, of, now)
+        };
+        self.call_workers(1);
+        Ok(submitted)
+    }
+
+    /// Tells the recorder of metrics how full the pool is.
+    #[cfg(feature = "metrics")]
+    fn measure(&self) {
+        let (running, queued) = self.read(|memory| (memory.running(), memory.queued()));
+        crate::hooks::metrics::pool(running, queued);
     }
 
     /// Gives the inbox keys for submissions.
@@ -307,10 +372,16 @@ impl Pool {
     }
 
     /// Keeps a run until [`release`](Self::release).
-    pub(crate) fn delay(&self, job: JobIx, body: Body, due: Timestamp) -> Result<(RunId, RunKey), Closed> {
+    pub(crate) fn delay(
+        &self,
+        job: JobIx,
+        body: Body,
+        options: RunOptions,
+        due: Timestamp,
+    ) -> Result<(RunId, RunKey), Closed> {
         let now = self.clock.now().wall;
         let mut shared = self.lock();
-        if shared.closed { Err(Closed) } else { Ok(shared.memory.delay(job, body, due, now)) }
+        if shared.closed { Err(Closed) } else { Ok(shared.memory.delay(job, body, options, due, now)) }
     }
 
     /// Makes delayed runs available, in the order in which they are due.
@@ -318,18 +389,35 @@ impl Pool {
         if keys.is_empty() {
             return;
         }
+        let now = self.clock.now();
         let mut shared = self.lock();
         if shared.closed {
             keys.clear();
             return;
         }
-        keys.retain(|key| shared.memory.due(*key).is_some());
+        keys.retain(|key| {
+            if shared.memory.is_ticket(*key) {
+                shared.memory.refill(*key, now.elapsed);
+            }
+            shared.memory.due(*key).is_some()
+        });
         keys.sort_by_key(|key| shared.memory.due(*key));
         for key in keys.drain(..) {
             shared.memory.release(key);
         }
+        let refills = shared.memory.take_refills();
         drop(shared);
+        self.wait_for(refills);
         self.call_workers(usize::MAX);
+        #[cfg(feature = "metrics")]
+        self.measure();
+    }
+
+    /// Sets the timers of rates that are used up. It takes the lock of the timers, so not under that of the pool.
+    fn wait_for(&self, refills: Vec<Refill>) {
+        if let Some(release_after) = self.release_after.get() {
+            refills.into_iter().for_each(|refill| release_after(refill.ticket, refill.after));
+        }
     }
 
     /// Slots have come: makes their runs. The lock is let go now and then, so that a burst of slots does not keep
@@ -375,6 +463,8 @@ impl Pool {
         }
         stop.into_iter().for_each(Told::wake);
         ended.into_iter().for_each(|ended| self.settle(ended));
+        #[cfg(feature = "metrics")]
+        self.measure();
     }
 
     /// Cancels a run, in whatever state. `false` when it has already ended.
@@ -390,6 +480,8 @@ impl Pool {
                 self.settle(ended);
                 // Its successor may have become available.
                 self.call_workers(1);
+                #[cfg(feature = "metrics")]
+                self.measure();
                 true
             }
             Cancel::Running(worker) => {
@@ -418,6 +510,32 @@ impl Pool {
     /// The attempts of a run that are over.
     pub(crate) fn attempts(&self, key: RunKey) -> Vec<AttemptRecord> {
         self.lock().memory.attempts(key)
+    }
+
+    /// The key of a run, live or kept.
+    pub(crate) fn key_of(&self, id: RunId) -> Option<RunKey> {
+        self.lock().memory.key_of(id)
+    }
+
+    /// What is known of a run.
+    pub(crate) fn found(&self, key: RunKey) -> Option<Found> {
+        let mut shared = self.lock();
+        let mut found = shared.memory.found(key)?;
+        shared.add_laid(&mut found);
+        Some(found)
+    }
+
+    /// Looks at some runs, as [`Memory::look_through`].
+    pub(crate) fn look_through(
+        &self,
+        filter: &Filter,
+        before: Option<RunId>,
+        count: usize,
+    ) -> (Vec<Found>, Option<RunId>) {
+        let mut shared = self.lock();
+        let (mut found, next) = shared.memory.look_through(filter, before, count);
+        found.iter_mut().for_each(|found| shared.add_laid(found));
+        (found, next)
     }
 
     /// How far a run is, or was at its end.
@@ -469,10 +587,7 @@ impl Pool {
     fn call_workers(&self, most: usize) {
         for _ in 0..most {
             let shared = self.lock();
-            if shared.closed
-                || shared.workers.called() >= shared.memory.queued()
-                || !shared.workers.can_call()
-            {
+            if !shared.wants_worker() {
                 return;
             }
             self.wake_one(shared);

@@ -98,7 +98,10 @@ fn job(pool: &Pool, attempts: AttemptOptions, descriptor: Option<&'static Descri
 }
 
 fn submit(pool: &Pool, job: JobIx, body: Body) -> RunKey {
-    pool.submit(|_| Some(job), body, Origin::Submission).expect("open").expect("known").1
+    pool.submit(|_| Some(job), body, Origin::Submission, RunOptions::default())
+        .expect("open")
+        .expect("known")
+        .1
 }
 
 async fn outcome(pool: &Pool, run: RunKey) -> Outcome {
@@ -491,8 +494,11 @@ async fn a_slot_that_waits_for_its_retry_is_live() {
         let fails = || body(|cx| async move { Err(cx.retry_in(SECOND * 10).into()) });
         let succeeds = || body(|_| async { Ok(()) });
         let mut fates = Vec::new();
-        let occasion =
-            |n: i64| Occasion { slot: Slot::at(Timestamp::from_nanos(n * 1_000_000_000)), awaited_by: None };
+        let occasion = |n: i64| Occasion {
+            slot: Slot::at(Timestamp::from_nanos(n * 1_000_000_000)),
+            schedule: None,
+            is_awaited: false,
+        };
         let now = clock.now();
         pool.fire(&mut vec![Firing { job, occasion: occasion(1), body: fails() }], now, &mut fates);
         tokio::time::sleep(SECOND).await;

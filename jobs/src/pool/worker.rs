@@ -11,15 +11,16 @@ use tokio::task::coop;
 use super::attempt::{self, Failure, Follows, Over};
 use super::lock::Apart;
 use super::{Pool, Shared, backoff};
-use crate::clock::Timestamp;
+use crate::clock::{Reading, Timestamp};
 use crate::job::ambient;
+use crate::job::body::Body;
 use crate::job::context::Surroundings;
 use crate::job::desk::Laid;
 use crate::job::notes::Notes;
 use crate::job::run::Outcome;
 use crate::job::signals::{Cancellation, Signals};
 use crate::job::steer::Steer;
-use crate::store::memory::{Claim, Ended, RunKey};
+use crate::store::memory::{Claim, Ended, Found, RunKey};
 use crate::telemetry::panics;
 
 /// Parked workers that an unlimited pool keeps; more than this end when they find nothing to do.
@@ -230,9 +231,9 @@ impl Workers {
         self.places[index as usize].signals.cancellation() == Some(Cancellation::Cancelled)
     }
 
-    /// What the attempt of a worker has left, when it is over; nearly always nothing.
-    fn take_notes(&self, index: u32) -> Option<Notes> {
-        self.places[index as usize].signals.laid(|laid| std::mem::take(&mut laid.notes))
+    /// What the attempt of a worker has left, when it is over.
+    fn take_laid(&self, index: u32) -> Option<(Notes, Option<Body>)> {
+        self.places[index as usize].signals.laid(|laid| (std::mem::take(&mut laid.notes), laid.body.take()))
     }
 
     /// What lies on the desk of a worker.
@@ -308,7 +309,8 @@ impl Worker {
 
     /// Ends the attempt that was made and claims the next run, in one step.
     fn next(&self, pool: &Pool, finished: Option<Over>) -> Next {
-        let now = pool.clock.now().wall;
+        let reading = pool.clock.now();
+        let now = reading.wall;
         let mut guard = pool.lock_claims();
         let shared: &mut Shared = &mut guard;
         let had_run = finished.is_some();
@@ -322,7 +324,7 @@ impl Worker {
             // Its turn has ended already.
             let _ = shared.workers.leave(self.index);
             Next::Leave
-        } else if let Some(claim) = shared.claim(pool, self.index, now) {
+        } else if let Some(claim) = shared.claim(pool, self.index, reading) {
             shared.workers.begin(self.index, claim.blocking, claim.key);
             Next::Execute(claim)
         } else if shared.workers.park(self.index) {
@@ -331,7 +333,19 @@ impl Worker {
             Next::Leave
         };
         let closed = shared.closed;
-        drop(guard);
+        #[cfg(feature = "metrics")]
+        let (running, queued) = (shared.memory.running(), shared.memory.queued());
+        let restricted = shared.memory.is_restricted();
+        let refills = if restricted { shared.memory.take_refills() } else { Vec::new() };
+        // The end of a run may have made room for several others, and a claim has shown the next of a job with limits.
+        if restricted && shared.wants_worker() {
+            pool.wake_one(guard);
+        } else {
+            drop(guard);
+        }
+        pool.wait_for(refills);
+        #[cfg(feature = "metrics")]
+        crate::hooks::metrics::pool(running, queued);
         if waited {
             self.surroundings.signals.tell();
         }
@@ -346,30 +360,60 @@ impl Worker {
 }
 
 impl Shared {
+    /// Adds what lies on the desk of the worker that executes a run.
+    pub(super) fn add_laid(&self, found: &mut Found) {
+        let Some((worker, attempt)) = self.memory.worker(found.key) else { return };
+        let mut notes = self.memory.notes(found.key).cloned().unwrap_or_default();
+        self.workers.laid(worker, |laid| {
+            notes.append(laid.notes.clone(), attempt);
+            found.run.progress = notes.progress;
+            found.run.log = notes.lines().collect();
+            found.reader = laid.body.as_mut().map(Body::reader);
+        });
+    }
+
+    /// Whether a worker is to be called.
+    pub(super) fn wants_worker(&self) -> bool {
+        !self.closed && self.workers.can_call() && self.workers.called() < self.memory.claimable()
+    }
+
     /// Claims a run for a worker, which parks when there is none.
-    fn claim(&mut self, pool: &Pool, worker: u32, now: Timestamp) -> Option<Claim> {
-        if let Some(claim) = self.memory.claim(worker, now) {
-            return Some(claim);
+    fn claim(&mut self, pool: &Pool, worker: u32, now: Reading) -> Option<Claim> {
+        // As long as all runs wait in one lane, those that come later are behind what is there already.
+        if pool.urgent.0.load(Ordering::Relaxed) || !self.memory.is_plain() {
+            pool.take_in(self);
         }
-        self.workers.is_idle();
-        if !pool.take_in(self) {
-            return None;
+        let mut idle = false;
+        loop {
+            if let Some(claim) = self.memory.claim(worker, now) {
+                if idle {
+                    self.workers.show();
+                }
+                return Some(claim);
+            }
+            // In this order: whoever submits after the look into the inbox sees that somebody is to be called.
+            self.workers.is_idle();
+            idle = true;
+            if !pool.take_in(self) {
+                return None;
+            }
         }
-        self.workers.show();
-        self.memory.claim(worker, now)
     }
 
     /// Ends the attempt that a worker has made: with its run, or so that the run is tried again.
     fn end(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
-        let Over { key, outcome, mut failure } = over;
-        if let Some(notes) = self.workers.take_notes(worker) {
-            self.memory.note(key, notes);
+        let Over { key, outcome, mut failure, mut body } = over;
+        if let Some((notes, laid)) = self.workers.take_laid(worker) {
+            if !notes.is_empty() {
+                self.memory.note(key, notes);
+            }
+            body = body.or(laid);
         }
         let trace = failure.as_mut().and_then(|failed| failed.trace.take());
         let said = trace.as_ref().and_then(|trace| trace.said.as_ref());
         if let Some(Steer::Discard(reason)) = said {
             let follows = Follows::Discarded(reason.clone());
-            let ended = self.memory.finish(key, outcome, trace, now);
+            let ended = self.memory.finish(key, outcome, trace, body, now);
             return After { key, failure, follows, ended, now };
         }
         // What somebody has cancelled is not tried again, also where the cancellation came too late for the attempt.
@@ -377,9 +421,8 @@ impl Shared {
         if outcome.is_failure()
             && !cancelled
             && !self.drained
-            && let Some(failed) = &mut failure
             && let Some((backoff, failures)) = self.memory.may_retry(key)
-            && let Some(body) = failed.body.take()
+            && let Some(body) = body.take()
         {
             let wait = match said {
                 Some(Steer::RetryIn(wait)) => *wait,
@@ -390,7 +433,7 @@ impl Shared {
             let follows = if self.closed { Follows::Nothing } else { Follows::Retry(wait) };
             return After { key, failure, follows, ended: None, now };
         }
-        let ended = self.memory.finish(key, outcome, trace, now);
+        let ended = self.memory.finish(key, outcome, trace, body, now);
         After { key, failure, follows: Follows::Nothing, ended, now }
     }
 }
@@ -410,6 +453,8 @@ impl After {
             // The log is code of the program's, and so is dropping a value. Neither may take the worker with it: the run
             // that it has claimed in the same step, and the retry below, would be lost.
             let _ = panics::catch(|| failure.log(&self.follows));
+            #[cfg(feature = "metrics")]
+            failure.count(&self.follows, self.now);
             let hooks = &pool.hooks.attempts;
             if hooks.on_failure.is_empty() {
                 let _ = panics::catch(|| drop(failure));
@@ -446,7 +491,7 @@ impl Drop for Leave<'_> {
             key,
             failure: None,
             follows: Follows::Nothing,
-            ended: shared.memory.finish(key, Outcome::Interrupted, None, now),
+            ended: shared.memory.finish(key, Outcome::Interrupted, None, None, now),
             now,
         };
         let after = match self.over.take() {

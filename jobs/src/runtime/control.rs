@@ -1,13 +1,13 @@
 //! Steering jobs by their name or an alias.
 
 use super::error::SubmitError;
-use super::submission::RunHandle;
+use super::handle::RunHandle;
 use super::{Inner, Jobs, Phase};
 use crate::hooks::{Event, JobChange, JobEvent};
 use crate::job::body::{Body, Template};
 use crate::job::descriptor::Descriptor;
 use crate::job::options::Origin;
-use crate::store::memory::JobIx;
+use crate::store::memory::{JobIx, Memory};
 
 impl Jobs {
     /// Runs a job once, now, by its name or an alias: with the arguments of its first schedule, or else with the defaults of
@@ -21,7 +21,7 @@ impl Jobs {
     pub async fn run_now(&self, job: &str) -> Result<RunHandle, SubmitError> {
         let ix = self.job_named(job)?;
         let Some(template) = self.template_of(ix) else { return Err(SubmitError::no_default(job)) };
-        self.clone().submit_known(ix, Body::Template(template), Origin::Submission)
+        self.clone().submit_known(ix, Body::Template(template), Origin::RunNow)
     }
 
     /// Pauses a job: its slots pass without a run until [`resume`](Self::resume), and are counted as paused.
@@ -75,9 +75,13 @@ impl Jobs {
         Ok(self.inner.scheduler.remove(&keys))
     }
 
+    pub(super) fn is_shut_down(&self) -> bool {
+        matches!(*self.inner.phase.borrow(), Phase::ShuttingDown | Phase::Ended(_))
+    }
+
     /// The job to steer, while there is something to steer.
     fn job_named(&self, name: &str) -> Result<JobIx, SubmitError> {
-        if matches!(*self.inner.phase.borrow(), Phase::ShuttingDown | Phase::Ended(_)) {
+        if self.is_shut_down() {
             return Err(SubmitError::shut_down());
         }
         self.find_job(name)
@@ -86,12 +90,7 @@ impl Jobs {
     /// The job of that name or alias, to look at.
     pub(super) fn find_job(&self, name: &str) -> Result<JobIx, SubmitError> {
         self.inner.pool.read(|memory| {
-            let has_alias = |descriptor: &Descriptor| descriptor.aliases.contains(&name);
-            let by_alias = || {
-                let mut jobs = memory.jobs();
-                jobs.find(|(_, job)| job.info.descriptor.is_some_and(has_alias)).map(|(ix, _)| ix)
-            };
-            memory.job_named(name).or_else(by_alias).ok_or_else(|| {
+            find_job(memory, name).ok_or_else(|| {
                 let aliases = |job: &'static Descriptor| job.aliases.iter().copied();
                 let mut known: Vec<&str> = memory
                     .jobs()
@@ -119,4 +118,13 @@ impl Jobs {
             first.or(descriptor.default).map(Template::Make)
         })
     }
+}
+
+fn find_job(memory: &Memory, name: &str) -> Option<JobIx> {
+    let has_alias = |descriptor: &Descriptor| descriptor.aliases.contains(&name);
+    let by_alias = || {
+        let mut jobs = memory.jobs();
+        jobs.find(|(_, job)| job.info.descriptor.is_some_and(has_alias)).map(|(ix, _)| ix)
+    };
+    memory.job_named(name).or_else(by_alias)
 }

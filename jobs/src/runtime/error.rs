@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::error::{Problem, ProblemList};
+use crate::job::run::RunId;
+use crate::job::snapshot::RunState;
 use crate::schedule::ScheduleError;
 
 /// Why an instance could not be started: all mistakes at once, each with its place and its fix.
@@ -65,6 +67,12 @@ enum SubmitErrorKind {
         near: Option<String>,
         known: Vec<String>,
     },
+    /// The same of a queue.
+    UnknownQueue {
+        name: String,
+        near: Option<String>,
+        known: Vec<String>,
+    },
     NoDefault {
         name: String,
     },
@@ -73,6 +81,12 @@ enum SubmitErrorKind {
     },
     BadName {
         rendered: String,
+    },
+    UnknownRun(RunId),
+    LiveRun(RunId, RunState),
+    NoArguments(RunId),
+    BadOption {
+        message: String,
     },
     RefusedSchedule(Problem),
     Schedule(ScheduleError),
@@ -93,12 +107,14 @@ impl SubmitError {
 
     /// `known` are the names and aliases of all jobs.
     pub(crate) fn unknown_job(name: &str, known: &[&str]) -> Self {
-        let near = jobs_syntax::nearest(name, known.iter().copied()).map(str::to_owned);
-        let known = match near {
-            Some(_) => Vec::new(),
-            None => known.iter().map(|name| (*name).to_owned()).collect(),
-        };
+        let (near, known) = near_or_known(name, known);
         Self(Box::new(SubmitErrorKind::UnknownJob { name: name.to_owned(), near, known }))
+    }
+
+    /// `known` are the names of all queues.
+    pub(crate) fn unknown_queue(name: &str, known: &[&str]) -> Self {
+        let (near, known) = near_or_known(name, known);
+        Self(Box::new(SubmitErrorKind::UnknownQueue { name: name.to_owned(), near, known }))
     }
 
     pub(crate) fn no_default(name: &str) -> Self {
@@ -111,6 +127,23 @@ impl SubmitError {
 
     pub(crate) fn bad_name(rendered: String) -> Self {
         Self(Box::new(SubmitErrorKind::BadName { rendered }))
+    }
+
+    pub(crate) fn unknown_run(id: RunId) -> Self {
+        Self(Box::new(SubmitErrorKind::UnknownRun(id)))
+    }
+
+    pub(crate) fn live_run(id: RunId, state: RunState) -> Self {
+        Self(Box::new(SubmitErrorKind::LiveRun(id, state)))
+    }
+
+    pub(crate) fn no_arguments(id: RunId) -> Self {
+        Self(Box::new(SubmitErrorKind::NoArguments(id)))
+    }
+
+    /// What the submission says of its run cannot be.
+    pub(crate) fn bad_option(message: String) -> Self {
+        Self(Box::new(SubmitErrorKind::BadOption { message }))
     }
 
     pub(crate) fn refused_schedule(problem: Problem) -> Self {
@@ -145,10 +178,34 @@ impl SubmitError {
         matches!(*self.0, SubmitErrorKind::UnknownJob { .. })
     }
 
+    /// Whether a run was named that is not known here, or not kept any more.
+    #[must_use]
+    pub fn is_unknown_run(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::UnknownRun(_))
+    }
+
+    /// Whether a run was named that cannot be made once more, for it has not ended or its arguments are not kept.
+    #[must_use]
+    pub fn is_not_retried(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::LiveRun(..) | SubmitErrorKind::NoArguments(_))
+    }
+
+    /// Whether a queue was named that does not exist.
+    #[must_use]
+    pub fn is_unknown_queue(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::UnknownQueue { .. })
+    }
+
     /// Whether the name of a job cannot be one, or belongs to another job.
     #[must_use]
     pub fn is_bad_name(&self) -> bool {
         matches!(*self.0, SubmitErrorKind::NameTaken { .. } | SubmitErrorKind::BadName { .. })
+    }
+
+    /// Whether the queue or the priority of the submission cannot be one.
+    #[must_use]
+    pub fn is_bad_option(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::BadOption { .. })
     }
 
     /// Whether the schedule has a mistake or a zone that it does not take, or its name is not in the config.
@@ -175,10 +232,14 @@ impl fmt::Display for SubmitError {
                     "" => f.write_str("the name of the job is empty")?,
                     name => write!(f, "no job is named `{}`", name.escape_debug())?,
                 }
-                match near {
-                    Some(near) => write!(f, "; did you mean `{near}`?"),
-                    None => f.write_str(&listed(known)),
+                f.write_str(&suggested(near.as_deref(), known))
+            }
+            SubmitErrorKind::UnknownQueue { name, near, known } => {
+                match name.as_str() {
+                    "" => f.write_str("the name of the queue is empty")?,
+                    name => write!(f, "no queue is named `{}`", name.escape_debug())?,
                 }
+                f.write_str(&suggested(near.as_deref(), known))
             }
             SubmitErrorKind::NoDefault { name } => write!(
                 f,
@@ -188,11 +249,38 @@ impl fmt::Display for SubmitError {
             SubmitErrorKind::NameTaken { name } => {
                 write!(f, "the name `{name}` belongs to another job; give this one a name of its own")
             }
+            SubmitErrorKind::UnknownRun(id) => {
+                write!(
+                    f,
+                    "no run `{id}` is known here; it may have ended so long ago that it is not kept any more"
+                )
+            }
+            SubmitErrorKind::LiveRun(id, state) => {
+                write!(f, "the run `{id}` is {state}; cancel it first, or wait until it has ended")
+            }
+            SubmitErrorKind::NoArguments(id) => write!(
+                f,
+                "the arguments of the run `{id}` are not kept: those of a closure, of a submission with `retries = 0` \
+                 and of what succeeded long ago are not; submit it anew"
+            ),
             SubmitErrorKind::BadName { rendered } => f.write_str(rendered),
+            SubmitErrorKind::BadOption { message } => f.write_str(message),
             SubmitErrorKind::RefusedSchedule(problem) => problem.fmt(f),
             SubmitErrorKind::Schedule(error) => error.fmt(f),
         }
     }
+}
+
+/// The nearest of the names that there are, or else all of them.
+fn near_or_known(name: &str, known: &[&str]) -> (Option<String>, Vec<String>) {
+    match jobs_syntax::nearest(name, known.iter().copied()) {
+        Some(near) => (Some(near.to_owned()), Vec::new()),
+        None => (None, known.iter().map(|name| (*name).to_owned()).collect()),
+    }
+}
+
+fn suggested(near: Option<&str>, known: &[String]) -> String {
+    near.map_or_else(|| listed(known), |near| format!("; did you mean `{near}`?"))
 }
 
 /// The names that there are, as the end of a message; of many the first.

@@ -4,11 +4,14 @@ mod control;
 mod error;
 mod events;
 mod explain;
+mod handle;
 mod health;
 mod instances;
 mod ledger;
 #[cfg(feature = "web")]
 mod page;
+mod queues;
+mod runs;
 mod scheduling;
 mod shutdown;
 mod signals;
@@ -34,15 +37,18 @@ use crate::scheduler::task::Scheduler;
 pub use crate::scheduler::ledger::{Fate, Tally};
 pub use error::{StartError, SubmitError};
 pub use explain::{Explanation, Why};
+pub use handle::RunHandle;
 pub use health::{Condition, Health, Trouble};
 pub use ledger::{LedgerEntry, LedgerQuery};
+pub use queues::QueueSnapshot;
+pub use runs::RunQuery;
 pub use scheduling::{ScheduleHandle, Scheduling};
 pub use shutdown::ShutdownReport;
 pub use snapshot::{
     JobSnapshot, JobStatus, PoolSnapshot, PreviousRun, ScheduleSnapshot, Snapshot, SourcePlace,
 };
 pub use start::start;
-pub use submission::{RunHandle, Submission, Submit, Submitting, after, at, now};
+pub use submission::{Submission, Submit, Submitting, after, at, now};
 #[cfg(feature = "testing")]
 pub(crate) use trial::Preset;
 
@@ -54,6 +60,7 @@ pub(crate) use trial::Preset;
 /// | schedule | [`schedule`](Self::schedule), [`every`](Self::every) |
 /// | look | [`snapshot`](Self::snapshot), [`ledger`](Self::ledger), [`explain`](Self::explain), [`events`](Self::events), [`health`](Self::health) |
 /// | steer a job by its name | [`run_now`](Self::run_now), [`pause`](Self::pause), [`resume`](Self::resume), [`remove`](Self::remove) |
+/// | steer a queue | [`pause_queue`](Self::pause_queue), [`resume_queue`](Self::resume_queue) |
 /// | end | [`run_until_signal`](Self::run_until_signal), [`shutdown_signal`](Self::shutdown_signal), [`shutdown`](Self::shutdown) |
 /// | say which of several instances is meant | [`scope`](Self::scope) |
 ///

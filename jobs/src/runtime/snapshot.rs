@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, Utc};
 
 use super::Jobs;
+use super::queues::{QueueSnapshot, queues};
 use crate::clock::{Reading, Timestamp};
 use crate::job::run::{Outcome, RunId};
 use crate::registry::Timing;
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub jobs: Vec<JobSnapshot>,
     /// How full the pool is.
     pub pool: PoolSnapshot,
+    /// How full the queues are, by name.
+    pub queues: Vec<QueueSnapshot>,
 }
 
 /// How full the pool is.
@@ -68,6 +71,8 @@ pub struct JobSnapshot {
     pub waiting: usize,
     /// How many wait for their time.
     pub delayed: usize,
+    /// How many of those wait to be tried again.
+    pub retrying: usize,
     /// Its schedules, the next to fire first.
     pub schedules: Vec<ScheduleSnapshot>,
     /// The run that ended last.
@@ -82,17 +87,20 @@ pub struct JobSnapshot {
 pub enum JobStatus {
     /// Nothing.
     Idle,
+    /// A run of it waits to be tried again, and no other.
+    Retrying,
     /// A run of it waits, for room in the pool or for its predecessor, and none executes.
     Queued,
     /// A run of it executes.
     Running,
 }
 
-/// `IDLE`, `QUEUED` or `RUNNING`.
+/// `IDLE`, `RETRYING`, `QUEUED` or `RUNNING`.
 impl fmt::Display for JobStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Idle => "IDLE",
+            Self::Retrying => "RETRYING",
             Self::Queued => "QUEUED",
             Self::Running => "RUNNING",
         })
@@ -197,15 +205,16 @@ impl Jobs {
         let now = inner.clock.now();
         let mut schedules = inner.scheduler.read(|timers| schedules(timers, now));
         let gauge = inner.pool.gauge();
-        let mut jobs: Vec<_> = inner.pool.read(|memory| {
-            memory
+        let (mut jobs, queues): (Vec<_>, _) = inner.pool.read(|memory| {
+            let jobs = memory
                 .jobs()
                 .map(|(ix, job)| job_snapshot(job, schedules.remove(&ix).unwrap_or_default()))
-                .collect()
+                .collect();
+            (jobs, queues(memory))
         });
         jobs.sort_by(|one: &JobSnapshot, other| one.name.cmp(&other.name));
         let pool = PoolSnapshot { size: gauge.size, running: gauge.running, queued: gauge.queued };
-        Snapshot { taken_at: now.wall.to_chrono(), jobs, pool }
+        Snapshot { taken_at: now.wall.to_chrono(), jobs, pool, queues }
     }
 }
 
@@ -268,6 +277,8 @@ fn job_snapshot(job: &JobState, schedules: Vec<ScheduleSnapshot>) -> JobSnapshot
         JobStatus::Running
     } else if job.available > 0 || waiting > 0 {
         JobStatus::Queued
+    } else if job.retrying > 0 {
+        JobStatus::Retrying
     } else {
         JobStatus::Idle
     };
@@ -297,6 +308,7 @@ fn job_snapshot(job: &JobState, schedules: Vec<ScheduleSnapshot>) -> JobSnapshot
         queued: job.available as usize,
         waiting,
         delayed: job.scheduled as usize,
+        retrying: job.retrying as usize,
         schedules,
         previous: job.previous.as_deref().map(previous_run),
         next,
@@ -313,7 +325,7 @@ fn previous_run(previous: &Previous) -> PreviousRun {
     }
 }
 
-/// A table with a row for each job and the pool below it. What comes next is shown with its date unless it comes today.
+/// A table with a row for each job, and below it the pool, and the queues where there are several or one has a limit. What comes next is shown with its date unless it comes today.
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows: Vec<[String; 5]> = self.jobs.iter().map(|job| row(job, self.taken_at)).collect();
@@ -333,9 +345,16 @@ impl fmt::Display for Snapshot {
         }
         let PoolSnapshot { size, running, queued } = self.pool;
         match size {
-            Some(size) => write!(f, "pool: {running} of {size} running, {queued} queued"),
-            None => write!(f, "pool: {running} running, unlimited, {queued} queued"),
+            Some(size) => write!(f, "pool: {running} of {size} running, {queued} queued")?,
+            None => write!(f, "pool: {running} running, unlimited, {queued} queued")?,
         }
+        if let [only] = &*self.queues
+            && only.size.is_none()
+            && !only.paused
+        {
+            return Ok(());
+        }
+        self.queues.iter().try_for_each(|queue| write!(f, "\nqueue {queue}"))
     }
 }
 
@@ -343,6 +362,7 @@ fn row(job: &JobSnapshot, now: DateTime<Utc>) -> [String; 5] {
     let status = match (job.status, job.running, job.queued + job.waiting) {
         (JobStatus::Idle, ..) if !job.enabled => "DISABLED".to_owned(),
         (JobStatus::Idle, ..) if job.paused => "PAUSED".to_owned(),
+        (JobStatus::Retrying, ..) if job.retrying > 1 => format!("{} {}", job.status, job.retrying),
         (status, 0 | 1, 0) | (status, 0, 1) => status.to_string(),
         (status, running, 0) => format!("{status} {running}"),
         (status, 0, queued) => format!("{status} {queued}"),

@@ -8,26 +8,22 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::de::DeserializeOwned;
 use tokio::task::coop;
 
 use super::error::SubmitError;
+use super::handle::RunHandle;
 use super::{Jobs, instances};
 use crate::clock::Timestamp;
 use crate::job::Job;
-use crate::job::attempt::Attempt;
 use crate::job::body::{Body, Cloned, Template};
 use crate::job::descriptor::Descriptor;
 use crate::job::func::Func;
 use crate::job::name::JobName;
-use crate::job::notes::{LogLine, Progress};
-use crate::job::options::Origin;
-use crate::job::output::{Output, OutputError};
-use crate::job::run::{Outcome, RunId};
+use crate::job::options::{MAX_PRIORITY, Origin};
 use crate::pool::{Closed, Directory};
 use crate::registry;
 use crate::scheduler::timers::Delay;
-use crate::store::memory::{JobIx, Memory, RunKey, Watch};
+use crate::store::memory::{JobIx, Memory, RunOptions};
 
 /// Runs a job once, as soon as the pool has room.
 ///
@@ -50,36 +46,51 @@ use crate::store::memory::{JobIx, Memory, RunKey, Watch};
 /// # }
 /// ```
 pub fn now<J: Submit>(job: J) -> Submission<J> {
-    Submission { jobs: instances::current(), job, delay: None }
+    Submission { jobs: instances::current(), job, delay: None, options: SubmitOptions::default() }
 }
 
 /// Runs a job once, when some time has passed; no setting of the clock changes it. Like [`now`] otherwise.
 ///
 /// Runs become due with a resolution of a millisecond, never early.
 pub fn after<J: Submit>(delay: Duration, job: J) -> Submission<J> {
-    Submission { jobs: instances::current(), job, delay: Some(Delay::For(delay)) }
+    Submission {
+        jobs: instances::current(),
+        job,
+        delay: Some(Delay::For(delay)),
+        options: SubmitOptions::default(),
+    }
 }
 
 /// Runs a job once, at an instant by the wall clock, or at once where that has passed. Like [`now`] otherwise.
 pub fn at<J: Submit>(instant: DateTime<Utc>, job: J) -> Submission<J> {
-    Submission { jobs: instances::current(), job, delay: Some(Delay::At(Timestamp::from_chrono(instant))) }
+    Submission {
+        jobs: instances::current(),
+        job,
+        delay: Some(Delay::At(Timestamp::from_chrono(instant))),
+        options: SubmitOptions::default(),
+    }
 }
 
 impl Jobs {
     /// Runs a job once, as soon as the pool has room: [`jobs::now`](crate::now) on this instance.
     pub fn now<J: Submit>(&self, job: J) -> Submission<J> {
-        Submission { jobs: Ok(self.clone()), job, delay: None }
+        Submission { jobs: Ok(self.clone()), job, delay: None, options: SubmitOptions::default() }
     }
 
     /// Runs a job once, when some time has passed: [`jobs::after`](crate::after) on this instance.
     pub fn after<J: Submit>(&self, delay: Duration, job: J) -> Submission<J> {
-        Submission { jobs: Ok(self.clone()), job, delay: Some(Delay::For(delay)) }
+        Submission {
+            jobs: Ok(self.clone()),
+            job,
+            delay: Some(Delay::For(delay)),
+            options: SubmitOptions::default(),
+        }
     }
 
     /// Runs a job once, at an instant by the wall clock: [`jobs::at`](crate::at) on this instance.
     pub fn at<J: Submit>(&self, instant: DateTime<Utc>, job: J) -> Submission<J> {
         let delay = Some(Delay::At(Timestamp::from_chrono(instant)));
-        Submission { jobs: Ok(self.clone()), job, delay }
+        Submission { jobs: Ok(self.clone()), job, delay, options: SubmitOptions::default() }
     }
 }
 
@@ -166,19 +177,63 @@ impl Who {
     }
 }
 
+/// What a submission says of its run, each thing only where it says it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SubmitOptions {
+    queue: Option<Box<str>>,
+    priority: Option<i8>,
+    retries: Option<u32>,
+}
+
 /// A submission in the making: awaiting it submits.
 #[must_use = "nothing is submitted until this is awaited, or `submit` or `blocking` is called"]
 pub struct Submission<J> {
     pub(super) jobs: Result<Jobs, SubmitError>,
     pub(super) job: J,
     pub(super) delay: Option<Delay>,
+    pub(super) options: SubmitOptions,
 }
 
 impl<J: Submit> Submission<J> {
+    /// Puts the run into a queue, whatever the job says: [`Snapshot::queues`](crate::Snapshot::queues) has those that there
+    /// are. One that is new has no limit but the pool's.
+    ///
+    /// ```
+    /// # use jobs::job;
+    /// # #[job] async fn send(to: String) {}
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// jobs::now(send { to: "ada@example.org".into() }).queue("mail").priority(5).retries(3).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn queue(mut self, name: impl Into<String>) -> Self {
+        self.options.queue = Some(name.into().into_boxed_str());
+        self
+    }
+
+    /// Gives the run a priority from -100 to 100, whatever the job says: runs of a higher priority are claimed first.
+    ///
+    /// Every eighth claim takes the run that has waited for longest, whatever its priority, so that none waits for ever.
+    pub fn priority(mut self, priority: i8) -> Self {
+        self.options.priority = Some(priority);
+        self
+    }
+
+    /// How often the run is tried again when it fails, whatever the job says.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.options.retries = Some(retries);
+        self
+    }
+
     /// One that is not to start before it is released.
     #[cfg(feature = "testing")]
     pub(super) fn held(jobs: Jobs, job: J) -> Self {
-        Self { jobs: Ok(jobs), job, delay: Some(Delay::At(Timestamp::MAX)) }
+        Self {
+            jobs: Ok(jobs),
+            job,
+            delay: Some(Delay::At(Timestamp::MAX)),
+            options: SubmitOptions::default(),
+        }
     }
 
     /// Submits without awaiting, which the store in memory can do. The run is queued when this returns.
@@ -199,10 +254,11 @@ impl<J: Submit> Submission<J> {
 
     pub(super) fn submit_unseen(self) -> Result<RunHandle, SubmitError> {
         let jobs = self.jobs?;
+        let options = self.options.resolve(&jobs)?;
         let who = self.job.__who();
         match self.delay {
-            None => jobs.submit_now(&who, self.job.__body()),
-            Some(delay) => jobs.submit_later(&who, self.job.__body(), delay),
+            None => jobs.submit_now(&who, self.job.__body(), options),
+            Some(delay) => jobs.submit_later(&who, self.job.__body(), options, delay),
         }
     }
 
@@ -213,6 +269,29 @@ impl<J: Submit> Submission<J> {
     /// Those of [`submit`](Self::submit).
     pub fn blocking(self) -> Result<RunHandle, SubmitError> {
         self.submit()
+    }
+}
+
+impl SubmitOptions {
+    fn resolve(self, jobs: &Jobs) -> Result<RunOptions, SubmitError> {
+        let Self { queue, priority, retries } = self;
+        if let Some(priority) = priority
+            && priority.unsigned_abs() > MAX_PRIORITY.unsigned_abs()
+        {
+            return Err(SubmitError::bad_option(format!(
+                "the priority {priority} is outside -{MAX_PRIORITY} to {MAX_PRIORITY}"
+            )));
+        }
+        let named = |name: Box<str>| {
+            jobs_syntax::check_queue_name(&name)
+                .map_err(|error| SubmitError::bad_option(error.render(&name)))?;
+            jobs.inner.pool.queue(&name).map_err(|_| {
+                SubmitError::bad_option(format!(
+                    "the queue `{name}` is one too many: there are 65 536 at most"
+                ))
+            })
+        };
+        Ok(RunOptions { queue: queue.map(named).transpose()?, priority, retries })
     }
 }
 
@@ -260,121 +339,16 @@ impl<J> fmt::Debug for Submitting<J> {
     }
 }
 
-/// A run that was submitted.
-#[derive(Clone)]
-pub struct RunHandle {
-    id: RunId,
-    key: RunKey,
-    jobs: Jobs,
-}
-
-impl RunHandle {
-    /// The identity of the run.
-    #[must_use]
-    pub fn id(&self) -> RunId {
-        self.id
-    }
-
-    #[cfg(feature = "testing")]
-    pub(super) fn key(&self) -> RunKey {
-        self.key
-    }
-
-    /// Waits until the run has ended, and says what it came to: after the last attempt, where it is tried again.
-    ///
-    /// The last 10 000 runs of each job are kept for a week after their end, and its very last for longer; asked for
-    /// another, the answer is [`Outcome::Unknown`]. A job that waits for another occupies its place in the pool meanwhile: in a pool
-    /// of one, for ever.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future stops the waiting and nothing else.
-    pub async fn wait(&self) -> Outcome {
-        match self.jobs.inner.pool.watch(self.key) {
-            Watch::Ended(outcome) => outcome,
-            Watch::Pending(outcome) => outcome.await.unwrap_or(Outcome::Unknown),
-            Watch::Gone => Outcome::Unknown,
-        }
-    }
-
-    /// The attempts of the run that are over, the oldest first; empty when the run is not kept any more, as
-    /// [`wait`](Self::wait) says. Of one that was tried more often than a hundred times, the last hundred.
-    #[must_use]
-    pub fn attempts(&self) -> Vec<Attempt> {
-        self.jobs.inner.pool.attempts(self.key).iter().map(Attempt::from).collect()
-    }
-
-    /// Waits until the run has ended, and gives the value that its job returned in `Ok`, as a `T` that reads its JSON: the type
-    /// itself, or one with some of its fields.
-    ///
-    /// Values are kept as JSON of 64 KiB at most, as long as the run: [`wait`](Self::wait) says how long. A function with
-    /// `#[job]` returns `Result<T, E>`; where `T` is not `Serialize` its value is not kept. A job by hand
-    /// says [`JobContext::output`](crate::JobContext::output). Closures give nothing.
-    ///
-    /// ```
-    /// # use jobs::job;
-    /// #[job]
-    /// async fn add(a: u32, b: u32) -> Result<u32, std::num::TryFromIntError> {
-    ///     Ok(a + b)
-    /// }
-    ///
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let sum: u32 = jobs::now(add { a: 3, b: 4 }).await?.output().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// A run that did not succeed, with what it came to; one whose value was not kept, with the reason; a value that is no `T`.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future stops the waiting and nothing else.
-    pub async fn output<T: DeserializeOwned>(&self) -> Result<T, OutputError> {
-        match self.wait().await {
-            Outcome::Succeeded => Output::read(self.jobs.inner.pool.output(self.key).as_ref()),
-            outcome => Err(OutputError::unsuccessful(outcome)),
-        }
-    }
-
-    /// How far the run is, as it said last by [`progress`](crate::progress()); none when it has not.
-    #[must_use]
-    pub fn progress(&self) -> Option<Progress> {
-        self.jobs.inner.pool.progress(self.key)
-    }
-
-    /// The lines that the run has written by [`log`](crate::log()), the oldest first.
-    #[must_use]
-    pub fn log(&self) -> Vec<LogLine> {
-        self.jobs.inner.pool.notes(self.key).lines().collect()
-    }
-
-    /// Cancels the run. One that has not started never will, and one that waits to be tried again is not; a running
-    /// async job is dropped where it awaits; a plain `fn` that runs is only asked to return, by
-    /// [`JobContext::is_cancelled`](crate::JobContext::is_cancelled): its outcome is its own, and it is not tried again.
-    ///
-    /// `false` when the run has ended already.
-    pub async fn cancel(&self) -> bool {
-        self.jobs.inner.pool.cancel(self.key)
-    }
-}
-
-impl fmt::Debug for RunHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunHandle").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
 impl Jobs {
     /// The handle to the instance goes on into the handle to the run, which spares a count of references.
-    fn submit_now(self, who: &Who, body: Body) -> Result<RunHandle, SubmitError> {
-        let (id, key) = match self.inner.pool.submit(|jobs| who.find(jobs), body, Origin::Submission) {
+    fn submit_now(self, who: &Who, body: Body, options: RunOptions) -> Result<RunHandle, SubmitError> {
+        let (pool, origin) = (&self.inner.pool, Origin::Submission);
+        let (id, key) = match pool.submit(|jobs| who.find(jobs), body, origin, options) {
             Ok(Ok(submitted)) => submitted,
             // The job is not known yet.
             Ok(Err(body)) => {
                 let job = self.register(who)?;
-                return self.submit_known(job, body, Origin::Submission);
+                return self.submit_as(job, body, origin, options);
             }
             Err(Closed) => return Err(SubmitError::shut_down()),
         };
@@ -388,7 +362,17 @@ impl Jobs {
         body: Body,
         origin: Origin,
     ) -> Result<RunHandle, SubmitError> {
-        match self.inner.pool.submit(|_| Some(job), body, origin) {
+        self.submit_as(job, body, origin, RunOptions::default())
+    }
+
+    fn submit_as(
+        self,
+        job: JobIx,
+        body: Body,
+        origin: Origin,
+        options: RunOptions,
+    ) -> Result<RunHandle, SubmitError> {
+        match self.inner.pool.submit(|_| Some(job), body, origin, options) {
             Ok(submitted) => {
                 let (id, key) = submitted.expect("invariant: the job is known");
                 Ok(RunHandle { id, key, jobs: self })
@@ -397,14 +381,21 @@ impl Jobs {
         }
     }
 
-    fn submit_later(self, who: &Who, body: Body, delay: Delay) -> Result<RunHandle, SubmitError> {
+    fn submit_later(
+        self,
+        who: &Who,
+        body: Body,
+        options: RunOptions,
+        delay: Delay,
+    ) -> Result<RunHandle, SubmitError> {
         let job = self.register(who)?;
         let now = self.inner.clock.now();
         let due = match delay {
             Delay::At(at) => at,
             Delay::For(by) => now.wall.saturating_add(by),
         };
-        let (id, key) = self.inner.pool.delay(job, body, due).map_err(|Closed| SubmitError::shut_down())?;
+        let delayed = self.inner.pool.delay(job, body, options, due);
+        let (id, key) = delayed.map_err(|Closed| SubmitError::shut_down())?;
         self.inner.scheduler.delay(key, delay);
         Ok(RunHandle { id, key, jobs: self })
     }

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::Jobs;
 use super::error::SubmitError;
-use super::submission::{RunHandle, Submission, Submit, Who};
+use super::handle::RunHandle;
+use super::submission::{Submission, Submit, Who};
 use crate::clock::Timestamp;
 use crate::job::ambient;
 use crate::job::probe::{Noted, Probe};

@@ -16,7 +16,12 @@
 mod by_id;
 mod details;
 mod history;
+mod lanes;
+mod limits;
 mod live;
+mod order;
+mod queues;
+mod records;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -43,7 +48,13 @@ use by_id::ById;
 use details::Details;
 pub(crate) use history::Retention;
 use history::Ring;
+use lanes::{LaneId, Lanes, Seq};
+use limits::Limits;
 pub(crate) use live::{Life, LiveRun};
+pub(crate) use order::Refill;
+use queues::Queues;
+pub(crate) use queues::{QueueIx, TooManyQueues};
+pub(crate) use records::{Filter, Found};
 
 /// The place of a job among those of its instance. Jobs are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +72,11 @@ pub(crate) struct JobState {
     pub(crate) running: u32,
     pub(crate) available: u32,
     pub(crate) scheduled: u32,
+    /// Those of them that wait to be tried again.
+    pub(crate) retrying: u32,
+    /// Where its runs wait, unless their submission says otherwise.
+    lane: LaneId,
+    limits: Option<Box<Limits>>,
     /// Runs of slots that have not ended; what the overlap policy counts.
     slot_live: u32,
     #[expect(clippy::box_collection, reason = "a job of which no run ever waits pays 8 bytes, not 32")]
@@ -100,8 +116,10 @@ pub(crate) struct Previous {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Occasion {
     pub(crate) slot: Slot,
-    /// The schedule that waits for the end of the run, since that is where its next slot is counted from.
-    pub(crate) awaited_by: Option<Key>,
+    /// The schedule; none in a test that has none.
+    pub(crate) schedule: Option<Key>,
+    /// The schedule waits for the end of the run, since that is where its next slot is counted from.
+    pub(crate) is_awaited: bool,
 }
 
 #[derive(Debug)]
@@ -109,19 +127,28 @@ struct Run {
     id: RunId,
     job: JobIx,
     slot: Option<Slot>,
-    /// The schedule that waits for the end of the run.
-    awaited_by: Option<Key>,
+    /// The schedule that made it, and whether it waits for its end.
+    schedule: Option<Key>,
+    is_awaited: bool,
+    origin: Origin,
     state: State,
     /// How many attempts have begun.
     attempt: u32,
     /// How many attempts may follow the first.
     retries: u32,
+    lane: LaneId,
+    /// Its place among those that are available.
+    seq: Seq,
     /// The work, while it waits.
     body: Option<Body>,
     details: Details,
 }
 
 impl Run {
+    fn awaited_by(&self) -> Option<Key> {
+        self.schedule.filter(|_| self.is_awaited)
+    }
+
     fn is_live(&self) -> bool {
         !matches!(self.state, State::Ended { .. })
     }
@@ -156,8 +183,28 @@ pub(crate) struct Arrival {
     pub(crate) job: JobIx,
     pub(crate) body: Body,
     pub(crate) origin: Origin,
+    pub(crate) options: RunOptions,
     /// When it was submitted.
     pub(crate) now: Timestamp,
+}
+
+/// A run in the making.
+#[derive(Debug)]
+struct NewRun {
+    job: JobIx,
+    occasion: Option<Occasion>,
+    origin: Origin,
+    state: State,
+    body: Body,
+    options: RunOptions,
+}
+
+/// What a submission says of its run, each thing only where it says it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RunOptions {
+    pub(crate) queue: Option<QueueIx>,
+    pub(crate) priority: Option<i8>,
+    pub(crate) retries: Option<u32>,
 }
 
 /// A run that a worker may now execute.
@@ -166,6 +213,8 @@ pub(crate) struct Claim {
     pub(crate) key: RunKey,
     pub(crate) id: RunId,
     pub(crate) job: JobName,
+    /// The name of its queue.
+    pub(crate) queue: JobName,
     pub(crate) slot: Option<Slot>,
     pub(crate) started: Timestamp,
     /// When it became available.
@@ -208,16 +257,44 @@ pub(crate) struct Cancelling {
 pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     pub(crate) waiters: Vec<oneshot::Sender<Outcome>>,
-    pub(crate) body: Option<Body>,
+    pub(crate) litter: Litter,
     /// The schedule that waits for it.
     pub(crate) awaited_by: Option<Key>,
+}
+
+/// Values of the user's that nobody keeps any more. Dropping them calls code of the user.
+#[derive(Debug, Default)]
+pub(crate) struct Litter {
+    one: Option<Body>,
+    more: Vec<Body>,
+}
+
+impl Litter {
+    fn add(&mut self, body: Option<Body>) {
+        let Some(body) = body else { return };
+        match &self.one {
+            None => self.one = Some(body),
+            Some(_) => self.more.push(body),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.one.is_none()
+    }
+
+    /// Drops the values. Not under a lock.
+    fn drop(self) {
+        // It may panic, and that is nobody's business here.
+        for body in self.one.into_iter().chain(self.more) {
+            let _ = panics::catch(|| drop(body));
+        }
+    }
 }
 
 impl Ended {
     /// Tells those who wait, and drops what is left. Not under a lock.
     pub(crate) fn settle(self) {
-        // The values of the job are dropped, which may panic. That is nobody's business here: the run has ended.
-        let _ = panics::catch(|| drop(self.body));
+        self.litter.drop();
         for waiter in self.waiters {
             // A receiver that is gone has stopped waiting.
             let _ = waiter.send(self.outcome.clone());
@@ -260,8 +337,14 @@ pub(crate) struct Memory {
     retention: Retention,
     /// Bytes of text in runs that are kept.
     text: usize,
-    /// Available runs, in the order in which they became so. A key whose run was cancelled is passed over.
-    queue: VecDeque<RunKey>,
+    queues: Queues,
+    /// Available runs.
+    lanes: Lanes,
+    /// How many jobs have limits.
+    limited: usize,
+    /// Jobs by what the timers of their rates are known by.
+    tickets: HashMap<RunKey, JobIx>,
+    refills: Vec<Refill>,
     queued: usize,
     running: usize,
     waiters: HashMap<RunKey, Vec<oneshot::Sender<Outcome>>>,
@@ -280,7 +363,11 @@ impl Memory {
             by_id: ById::default(),
             retention: Retention::default(),
             text: 0,
-            queue: VecDeque::new(),
+            queues: Queues::default(),
+            lanes: Lanes::default(),
+            limited: 0,
+            tickets: HashMap::new(),
+            refills: Vec::new(),
             queued: 0,
             running: 0,
             waiters: HashMap::new(),
@@ -295,7 +382,6 @@ impl Memory {
     }
 
     /// How long runs are kept from now on.
-    #[allow(dead_code, reason = "the config will have it")]
     pub(crate) fn retain(&mut self, retention: Retention) {
         self.retention = retention;
     }
@@ -315,12 +401,27 @@ impl Memory {
         let ix =
             JobIx(u32::try_from(self.jobs.len()).expect("invariant: memory ends before four billion jobs"));
         self.by_name.insert(info.name.clone(), ix);
+        let queue = self.queues.named(&info.limits.queue);
+        let queue = queue.expect("invariant: no 65 000 jobs with a queue each are linked");
+        let lane = LaneId::new(queue, info.limits.priority);
+        let mut limits = Limits::new(&info.limits).map(Box::new);
+        if let Some(limits) = &mut limits {
+            self.limited += 1;
+            if limits.has_rate() {
+                let ticket = self.runs.reserve();
+                limits.ticket = Some(ticket);
+                self.tickets.insert(ticket, ix);
+            }
+        }
         self.jobs.push(JobState {
             info,
             paused_since: None,
             running: 0,
             available: 0,
             scheduled: 0,
+            retrying: 0,
+            lane,
+            limits,
             slot_live: 0,
             waiting: None,
             previous: None,
@@ -367,7 +468,7 @@ impl Memory {
     #[cfg(test)]
     fn submit(&mut self, job: JobIx, body: Body, origin: Origin, now: Timestamp) -> (RunId, RunKey) {
         let (id, key) = (self.ids.next(now), self.reserve());
-        self.accept(Arrival { id, key, job, body, origin, now });
+        self.accept(Arrival { id, key, job, body, origin, options: RunOptions::default(), now });
         (id, key)
     }
 
@@ -378,9 +479,37 @@ impl Memory {
 
     /// A run that may start at once, and that has its identity and key already.
     pub(crate) fn accept(&mut self, arrival: Arrival) {
-        let Arrival { id, key, job, body, origin, now } = arrival;
-        self.add_run_as(id, key, job, None, origin, State::Available { since: now }, body, now);
-        self.make_available(job, key);
+        let Arrival { id, key, job, body, origin, options, now } = arrival;
+        self.add_run_as(
+            id,
+            key,
+            NewRun { job, occasion: None, origin, state: State::Waiting, body, options },
+            now,
+        );
+        self.make_available(key, now);
+    }
+
+    /// A run with the work of one that has ended.
+    pub(crate) fn submit_again(
+        &mut self,
+        job: JobIx,
+        body: Body,
+        of: RunId,
+        now: Timestamp,
+    ) -> (RunId, RunKey) {
+        let (id, key) = (self.ids.next(now), self.reserve());
+        // In the place of the old one.
+        let lane = self.key_of(of).and_then(|key| self.runs.get(key)).map(|run| run.lane);
+        let options = RunOptions {
+            queue: lane.map(LaneId::queue),
+            priority: lane.map(LaneId::priority),
+            ..RunOptions::default()
+        };
+        self.accept(Arrival { id, key, job, body, origin: Origin::Submission, options, now });
+        if let Some(run) = self.runs.get_mut(key) {
+            run.details.set_retry_of(of);
+        }
+        (id, key)
     }
 
     /// A run that may start at `due`.
@@ -388,11 +517,13 @@ impl Memory {
         &mut self,
         job: JobIx,
         body: Body,
+        options: RunOptions,
         due: Timestamp,
         now: Timestamp,
     ) -> (RunId, RunKey) {
         self.job_mut(job).scheduled += 1;
-        self.add_run(job, None, Origin::Submission, State::Scheduled { due }, body, now)
+        let (origin, state) = (Origin::Submission, State::Scheduled { due });
+        self.add_run(NewRun { job, occasion: None, origin, state, body, options }, now)
     }
 
     /// When a delayed run is due; none when it is not delayed any more.
@@ -407,10 +538,11 @@ impl Memory {
     pub(crate) fn release(&mut self, key: RunKey) -> bool {
         let Some(run) = self.runs.get_mut(key) else { return false };
         let State::Scheduled { due } = run.state else { return false };
-        run.state = State::Available { since: due };
-        let job = run.job;
-        self.job_mut(job).scheduled -= 1;
-        self.make_available(job, key);
+        let (ix, retrying) = (run.job, run.attempt > 0);
+        let job = self.job_mut(ix);
+        job.scheduled -= 1;
+        job.retrying -= u32::from(retrying);
+        self.make_available(key, due);
         true
     }
 
@@ -432,9 +564,8 @@ impl Memory {
         let overlap = state.info.overlap;
         let busy = state.slot_live > 0;
         if !busy || overlap == Overlap::Allow {
-            let (_, key) =
-                self.add_run(job, Some(occasion), Origin::Slot, State::Available { since: now }, body, now);
-            self.make_available(job, key);
+            let key = self.add_slot(job, occasion, body, now);
+            self.make_available(key, now);
             return Fired::Queued;
         }
         let cancelling = match overlap {
@@ -444,10 +575,9 @@ impl Memory {
             _ => None,
         };
         let idle_now = self.job(job).slot_live == 0;
-        let state = if idle_now { State::Available { since: now } } else { State::Waiting };
-        let (_, key) = self.add_run(job, Some(occasion), Origin::Slot, state, body, now);
+        let key = self.add_slot(job, occasion, body, now);
         if idle_now {
-            self.make_available(job, key);
+            self.make_available(key, now);
         } else {
             self.job_mut(job).waiting.get_or_insert_default().push_back(key);
         }
@@ -468,42 +598,6 @@ impl Memory {
         cancelling
     }
 
-    /// Gives the first available run to a worker.
-    pub(crate) fn claim(&mut self, worker: u32, now: Timestamp) -> Option<Claim> {
-        loop {
-            let key = self.queue.pop_front()?;
-            let Some(run) = self.runs.get_mut(key) else { continue };
-            let State::Available { since } = run.state else { continue };
-            let Some(body) = run.body.take() else { continue };
-            run.state = State::Running { worker, started: now };
-            run.attempt = run.attempt.saturating_add(1);
-            let (id, slot, job) = (run.id, run.slot, run.job);
-            let (attempt, retries) = (run.attempt, run.retries);
-            let state = &mut self.jobs[job.0 as usize];
-            state.available -= 1;
-            state.running += 1;
-            self.queued -= 1;
-            self.running += 1;
-            let blocking = state.info.descriptor.is_some_and(|descriptor| descriptor.blocking);
-            let timeout = state.info.attempts.timeout;
-            let job = state.info.name.clone();
-            self.tell(key, now, |_| RunChange::Started { of: retries.saturating_add(1) });
-            return Some(Claim {
-                key,
-                id,
-                job,
-                slot,
-                started: now,
-                available: since,
-                body,
-                blocking,
-                attempt,
-                retries,
-                timeout,
-            });
-        }
-    }
-
     /// Whether the end of a run may make another available.
     pub(crate) fn has_successor(&self, key: RunKey) -> bool {
         self.runs.get(key).is_some_and(|run| run.slot.is_some() && self.job(run.job).waiting() > 0)
@@ -520,14 +614,6 @@ impl Memory {
             _ => None,
         };
         Some((&info.name, run.id, deadline))
-    }
-
-    /// Since when the first of the queue waits.
-    pub(crate) fn longest_wait(&self) -> Option<Timestamp> {
-        self.queue.iter().find_map(|key| match self.runs.get(*key)?.state {
-            State::Available { since } => Some(since),
-            _ => None,
-        })
     }
 
     /// By which backoff, and after how many failures, a run that executes may be tried again; none when this is its
@@ -562,16 +648,16 @@ impl Memory {
         let due = now.saturating_add(wait);
         run.state = State::Scheduled { due };
         run.body = Some(body);
-        let job = run.job;
+        let ix = run.job;
         self.tell(key, now, |run| RunChange::Failed {
             outcome: run.details.failures().last().map_or(Outcome::Unknown, |last| last.outcome.clone()),
             took: now.since(started),
             follows: Follows::Retry { at: due.to_chrono() },
         });
-        self.running -= 1;
-        let job = self.job_mut(job);
-        job.running -= 1;
+        let job = self.job_mut(ix);
         job.scheduled += 1;
+        job.retrying += 1;
+        self.attempt_ended(key);
     }
 
     /// A run that was claimed has come to its end. Its waiting successor becomes available in the same step.
@@ -581,6 +667,7 @@ impl Memory {
         key: RunKey,
         outcome: Outcome,
         trace: Option<Box<Trace>>,
+        body: Option<Body>,
         now: Timestamp,
     ) -> Option<Ended> {
         let run = self.runs.get_mut(key)?;
@@ -589,7 +676,7 @@ impl Memory {
             Some(Steer::Discard(reason)) => Some(reason.clone()),
             _ => None,
         };
-        let (id, slot, awaited_by, ix) = (run.id, run.slot.map(|slot| slot.at), run.awaited_by, run.job);
+        let (id, slot, awaited_by, ix) = (run.id, run.slot.map(|slot| slot.at), run.awaited_by(), run.job);
         if !outcome.is_success() {
             let number = run.attempt;
             let record = AttemptRecord { number, started, finished: now, outcome: outcome.clone(), trace };
@@ -608,40 +695,59 @@ impl Memory {
             }
         });
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
-        self.running -= 1;
-        let waiters = self.waiters_of(key);
-        let told = if waiters.is_empty() && awaited_by.is_none() { None } else { Some(outcome.clone()) };
+        self.attempt_ended(key);
         let job = &mut self.jobs[ix.0 as usize];
-        job.running -= 1;
         job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
-        self.end(key, started, outcome, now);
+        let waiters = self.waiters_of(key);
+        let told = if waiters.is_empty() { Outcome::Succeeded } else { outcome.clone() };
+        let litter = self.end(key, started, outcome, body, now);
         if slot.is_some() {
             self.slot_ended(ix, key, now);
         }
-        told.map(|outcome| Ended { outcome, waiters, body: None, awaited_by })
+        let is_told = !waiters.is_empty() || !litter.is_empty() || awaited_by.is_some();
+        is_told.then_some(Ended { outcome: told, waiters, litter, awaited_by })
     }
 
     /// The run has ended: it stays in its place, and others are forgotten.
-    fn end(&mut self, key: RunKey, started: Timestamp, outcome: Outcome, now: Timestamp) {
+    fn end(
+        &mut self,
+        key: RunKey,
+        started: Timestamp,
+        outcome: Outcome,
+        mut body: Option<Body>,
+        now: Timestamp,
+    ) -> Litter {
         let run = self.runs.get_mut(key).expect("invariant: a run that ends is known");
         run.state = State::Ended { started, finished: now };
         run.details.end(outcome);
+        run.body = body.take_if(|body| body.is_data());
         let text = run.details.text();
         let ix = run.job;
         self.live -= 1;
         self.text += text;
-        self.jobs[ix.0 as usize].ended.get_or_insert_default().push(key, now, text);
-        self.forget(ix, now);
+        let mut litter = Litter { one: body, more: Vec::new() };
+        let ring = self.jobs[ix.0 as usize].ended.get_or_insert_default();
+        ring.push(key, now, text);
+        if let Some(before) = ring.before_last(history::WITH_ARGUMENTS)
+            && let Some(run) = self.runs.get_mut(before)
+            && run.details.has_succeeded()
+        {
+            litter.add(run.body.take());
+        }
+        self.forget(ix, now, &mut litter);
+        litter
     }
 
     /// Forgets runs of a job that are not to be kept any more: a few, for everybody waits meanwhile.
-    fn forget(&mut self, ix: JobIx, now: Timestamp) {
+    fn forget(&mut self, ix: JobIx, now: Timestamp, litter: &mut Litter) {
         const AT_A_TIME: usize = 8;
         let Some(ring) = &mut self.jobs[ix.0 as usize].ended else { return };
         for _ in 0..AT_A_TIME {
             let crowded = self.text > history::TEXT_OF_ALL;
             let Some(key) = ring.outdated(&self.retention, crowded, now) else { return };
-            let text = self.runs.remove(key).map_or(0, |run| run.details.text());
+            let run = self.runs.remove(key);
+            let text = run.as_ref().map_or(0, |run| run.details.text());
+            litter.add(run.and_then(|run| run.body));
             self.text -= text;
             ring.pop(text);
             let ended = |run: &Run| match run.state {
@@ -709,11 +815,11 @@ impl Memory {
 
     fn end_unstarted(&mut self, key: RunKey, outcome: Outcome, now: Timestamp) -> Option<Ended> {
         let run = self.runs.get_mut(key)?;
-        let (id, slot, ix, state, body) =
-            (run.id, run.slot.map(|slot| slot.at), run.job, run.state, run.body.take());
-        let awaited_by = run.awaited_by;
+        let (id, slot, ix, state) = (run.id, run.slot.map(|slot| slot.at), run.job, run.state);
+        let awaited_by = run.awaited_by();
         self.tell(key, now, |_| RunChange::Ended { outcome: outcome.clone() });
         let run = self.runs.get_mut(key)?;
+        let body = run.body.take();
         let last = run.details.failures().last().map(|last| (last.started, last.finished));
         let job = &mut self.jobs[ix.0 as usize];
         // What never started is no previous run.
@@ -721,11 +827,11 @@ impl Memory {
             job.ended(Previous { id, slot, started, finished, outcome: outcome.clone() });
         }
         match state {
-            State::Scheduled { .. } => job.scheduled -= 1,
-            State::Available { .. } => {
-                job.available -= 1;
-                self.queued -= 1;
+            State::Scheduled { .. } => {
+                job.scheduled -= 1;
+                job.retrying -= u32::from(last.is_some());
             }
+            State::Available { .. } => self.withdraw(key),
             State::Waiting => {
                 if let Some(waiting) = &mut job.waiting {
                     waiting.retain(|other| *other != key);
@@ -735,11 +841,12 @@ impl Memory {
                 unreachable!("invariant: the run waits")
             }
         }
-        self.end(key, last.map_or(now, |(started, _)| started), outcome.clone(), now);
+        let started = last.map_or(now, |(started, _)| started);
+        let litter = self.end(key, started, outcome.clone(), body, now);
         if slot.is_some() {
             self.slot_ended(ix, key, now);
         }
-        Some(Ended { outcome, waiters: self.waiters_of(key), body, awaited_by })
+        Some(Ended { outcome, waiters: self.waiters_of(key), litter, awaited_by })
     }
 
     /// The outcome of a run: as it was, or to be told.
@@ -763,36 +870,33 @@ impl Memory {
         if self.waiters.is_empty() { Vec::new() } else { self.waiters.remove(&key).unwrap_or_default() }
     }
 
-    fn add_run(
-        &mut self,
-        job: JobIx,
-        occasion: Option<Occasion>,
-        origin: Origin,
-        state: State,
-        body: Body,
-        now: Timestamp,
-    ) -> (RunId, RunKey) {
+    /// A run for a slot, which waits.
+    fn add_slot(&mut self, job: JobIx, occasion: Occasion, body: Body, now: Timestamp) -> RunKey {
+        let (occasion, options) = (Some(occasion), RunOptions::default());
+        let run = NewRun { job, occasion, origin: Origin::Slot, state: State::Waiting, body, options };
+        self.add_run(run, now).1
+    }
+
+    fn add_run(&mut self, run: NewRun, now: Timestamp) -> (RunId, RunKey) {
         let (id, key) = (self.ids.next(now), self.reserve());
-        self.add_run_as(id, key, job, occasion, origin, state, body, now);
+        self.add_run_as(id, key, run, now);
         (id, key)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are the run")]
-    fn add_run_as(
-        &mut self,
-        id: RunId,
-        key: RunKey,
-        job: JobIx,
-        occasion: Option<Occasion>,
-        origin: Origin,
-        state: State,
-        body: Body,
-        now: Timestamp,
-    ) {
-        let (slot, awaited_by) =
-            occasion.map_or((None, None), |occasion| (Some(occasion.slot), occasion.awaited_by));
+    fn add_run_as(&mut self, id: RunId, key: RunKey, run: NewRun, now: Timestamp) {
+        let NewRun { job, occasion, origin, state, body, options } = run;
+        let (slot, schedule) =
+            occasion.map_or((None, None), |occasion| (Some(occasion.slot), occasion.schedule));
+        let is_awaited = occasion.is_some_and(|occasion| occasion.is_awaited);
         let account = self.job_mut(job);
-        let retries = account.info.attempts.retries(origin);
+        let retries = options.retries.unwrap_or_else(|| account.info.attempts.retries(origin));
+        let lane = match options {
+            RunOptions { queue: None, priority: None, .. } => account.lane,
+            RunOptions { queue, priority, .. } => LaneId::new(
+                queue.unwrap_or(account.lane.queue()),
+                priority.unwrap_or(account.lane.priority()),
+            ),
+        };
         if slot.is_some() {
             account.slot_live += 1;
             if account.info.overlap == Overlap::CancelOther {
@@ -800,7 +904,21 @@ impl Memory {
             }
         }
         let details = Details::default();
-        let run = Run { id, job, slot, awaited_by, state, attempt: 0, retries, body: Some(body), details };
+        let run = Run {
+            id,
+            job,
+            slot,
+            schedule,
+            is_awaited,
+            origin,
+            state,
+            attempt: 0,
+            retries,
+            lane,
+            seq: 0,
+            body: Some(body),
+            details,
+        };
         let known = self.runs.len();
         self.runs.fill(key, run);
         self.live += 1;
@@ -826,12 +944,6 @@ impl Memory {
         });
     }
 
-    fn make_available(&mut self, job: JobIx, key: RunKey) {
-        self.job_mut(job).available += 1;
-        self.queued += 1;
-        self.queue.push_back(key);
-    }
-
     /// A run of a slot has ended: when it was the last that ran, its successor's turn has come.
     fn slot_ended(&mut self, job: JobIx, run: RunKey, now: Timestamp) {
         let state = self.job_mut(job);
@@ -844,9 +956,15 @@ impl Memory {
             return;
         }
         let Some(next) = state.waiting.as_mut().and_then(|waiting| waiting.pop_front()) else { return };
-        if let Some(run) = self.runs.get_mut(next) {
-            run.state = State::Available { since: now };
-            self.make_available(job, next);
+        self.make_available(next, now);
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // Values of the user's are kept with their runs, and one that panics must not take the program with it.
+        for body in self.runs.iter_mut().filter_map(|(_, run)| run.body.take()) {
+            let _ = panics::catch(|| drop(body));
         }
     }
 }

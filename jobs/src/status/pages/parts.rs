@@ -55,6 +55,7 @@ pub(super) fn state(job: &JobSnapshot) -> Markup {
         JobStatus::Running => (Tone::Busy, "RUNNING".to_owned()),
         JobStatus::Queued if waits > 1 => (Tone::Waiting, format!("QUEUED {waits}")),
         JobStatus::Queued => (Tone::Waiting, "QUEUED".to_owned()),
+        JobStatus::Retrying => (Tone::Waiting, "RETRYING".to_owned()),
         _ if !job.enabled => (Tone::Held, "DISABLED".to_owned()),
         _ if job.paused => (Tone::Held, "PAUSED".to_owned()),
         _ => (Tone::Quiet, "IDLE".to_owned()),

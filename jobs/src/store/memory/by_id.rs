@@ -17,7 +17,6 @@ struct Entry {
     key: RunKey,
 }
 
-#[allow(dead_code, reason = "the query of runs will ask")]
 impl Entry {
     fn id(&self) -> RunId {
         RunId::from_u128(u128::from(self.high) << 64 | u128::from(self.low))
@@ -25,7 +24,6 @@ impl Entry {
 }
 
 /// The runs that are known, by their identity.
-#[allow(dead_code, reason = "the query of runs will ask")]
 #[derive(Debug, Default)]
 pub(super) struct ById {
     /// Entries that were looked through; all before those of `rest`.
@@ -34,7 +32,6 @@ pub(super) struct ById {
     sweeping: bool,
 }
 
-#[allow(dead_code, reason = "the query of runs will ask")]
 impl ById {
     /// So many stale entries are not worth a sweep.
     const SLACK: usize = 1024;

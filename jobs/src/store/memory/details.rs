@@ -2,7 +2,7 @@
 
 use crate::job::attempt::AttemptRecord;
 use crate::job::notes::Notes;
-use crate::job::run::Outcome;
+use crate::job::run::{Outcome, RunId};
 
 /// Of how many attempts of a run the account is kept: the last.
 pub(super) const KEPT_ATTEMPTS: usize = 100;
@@ -22,6 +22,8 @@ struct Inner {
     outcome: Option<Outcome>,
     /// What its attempts have left.
     notes: Notes,
+    /// The run that this one was made again from.
+    retry_of: Option<RunId>,
 }
 
 impl Details {
@@ -63,10 +65,22 @@ impl Details {
         self.get().map(|details| &details.notes)
     }
 
+    pub(super) fn set_retry_of(&mut self, run: RunId) {
+        self.0.get_or_insert_default().retry_of = Some(run);
+    }
+
+    pub(super) fn retry_of(&self) -> Option<RunId> {
+        self.get()?.retry_of
+    }
+
     pub(super) fn end(&mut self, outcome: Outcome) {
         if !outcome.is_success() {
             self.0.get_or_insert_default().outcome = Some(outcome);
         }
+    }
+
+    pub(super) fn has_succeeded(&self) -> bool {
+        self.get().is_none_or(|details| details.outcome.is_none())
     }
 
     /// What the run came to, when it has ended.

@@ -25,6 +25,10 @@ impl Default for Retention {
     }
 }
 
+/// Of how many runs that succeeded, the last of a job, the arguments are kept. Of those that did not they are as long as
+/// the run.
+pub(super) const WITH_ARGUMENTS: usize = 100;
+
 /// What the messages and backtraces of the kept runs of one job may take, in bytes.
 pub(super) const TEXT_OF_JOB: usize = 16 << 20;
 
@@ -48,6 +52,12 @@ impl Ring {
         }
         self.keys.push_back(key);
         self.text += text;
+    }
+
+    /// The run that ended so many before the last.
+    pub(super) fn before_last(&self, count: usize) -> Option<RunKey> {
+        let at = self.keys.len().checked_sub(count + 1)?;
+        self.keys.get(at).copied()
     }
 
     /// The oldest run, where it is not to be kept any more.

@@ -2,21 +2,22 @@
 
 use super::details::KEPT_ATTEMPTS;
 use super::*;
+use crate::clock::{Elapsed, Reading};
 use crate::job::body::{Erased, Template};
 use crate::job::options::AttemptOptions;
 
 const RETRIES: u32 = 2;
 
 /// A small generator of our own: the same numbers on every machine.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) % bound as u64) as usize
     }
 
-    fn of<T: Copy>(&mut self, list: &[T]) -> Option<T> {
+    pub(super) fn of<T: Copy>(&mut self, list: &[T]) -> Option<T> {
         if list.is_empty() { None } else { Some(list[self.below(list.len())]) }
     }
 }
@@ -119,7 +120,7 @@ impl Model {
 
 const OVERLAPS: [Overlap; 5] = Overlap::ALL;
 
-fn body() -> Body {
+pub(super) fn body() -> Body {
     fn never() -> Erased {
         unreachable!("nothing is executed here")
     }
@@ -127,10 +128,10 @@ fn body() -> Body {
 }
 
 fn occasion(at: Timestamp) -> Occasion {
-    Occasion { slot: Slot::at(at), awaited_by: None }
+    Occasion { slot: Slot::at(at), schedule: None, is_awaited: false }
 }
 
-fn info(name: &'static str, overlap: Overlap) -> JobInfo {
+pub(super) fn info(name: &'static str, overlap: Overlap) -> JobInfo {
     JobInfo {
         name: JobName::Static(name),
         descriptor: None,
@@ -142,8 +143,12 @@ fn info(name: &'static str, overlap: Overlap) -> JobInfo {
     }
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::from_nanos(1_800_000_000_000_000_000)
+}
+
+fn reading(wall: Timestamp) -> Reading {
+    Reading { elapsed: Elapsed::ZERO, wall }
 }
 
 fn check(memory: &Memory, jobs: &[JobIx], model: &mut Model, at: &str) {
@@ -214,7 +219,7 @@ fn is_kept(memory: &Memory, run: &ModelRun) -> bool {
     by_key
 }
 
-fn settle(ended: impl IntoIterator<Item = Ended>) {
+pub(super) fn settle(ended: impl IntoIterator<Item = Ended>) {
     ended.into_iter().for_each(Ended::settle);
 }
 
@@ -245,7 +250,7 @@ fn random_walk(seed: u64, steps: usize) {
             }
             3 => {
                 let due = Timestamp::from_nanos(random.below(1000) as i64);
-                let added = memory.delay(ix, body(), due, now());
+                let added = memory.delay(ix, body(), RunOptions::default(), due, now());
                 assert_eq!(memory.due(added.1), Some((due, added.0)), "{at}");
                 model.add(added, job, false, Where::Scheduled);
             }
@@ -273,7 +278,7 @@ fn random_walk(seed: u64, steps: usize) {
                     })
                     .collect();
                 let Some(worker) = (0..WORKERS).find(|worker| !busy.contains(worker)) else { continue };
-                let claim = memory.claim(worker, now());
+                let claim = memory.claim(worker, reading(now()));
                 let first =
                     model.at_all(|is| matches!(is, Where::Available(_))).into_iter().min_by_key(|at| {
                         match model.runs[*at].is {
@@ -316,12 +321,12 @@ fn random_walk(seed: u64, steps: usize) {
                     check(&memory, &jobs, &mut model, &at);
                     continue;
                 }
-                settle(memory.finish(key, outcome.clone(), None, now()));
+                settle(memory.finish(key, outcome.clone(), None, None, now()));
                 let previous = memory.job(jobs[model.runs[run].job]).previous.as_ref().unwrap();
                 assert_eq!((previous.id, &previous.outcome), (model.runs[run].id, &outcome), "{at}");
                 model.end(run, outcome);
                 // Once more changes nothing.
-                assert!(memory.finish(key, Outcome::Cancelled, None, now()).is_none(), "{at}");
+                assert!(memory.finish(key, Outcome::Cancelled, None, None, now()).is_none(), "{at}");
                 let attempts = memory.attempts(key);
                 assert_eq!(attempts.len(), tried as usize, "{at}");
                 let failed = attempts.iter().filter(|attempt| attempt.outcome.is_failure()).count();
@@ -337,7 +342,6 @@ fn random_walk(seed: u64, steps: usize) {
                         assert_eq!(worker, of_model, "{at}");
                     }
                     (Cancel::Ended(ended), Where::Scheduled | Where::Waiting | Where::Available(_)) => {
-                        assert!(ended.body.is_some(), "{at}");
                         ended.settle();
                         model.end(run, Outcome::Cancelled);
                     }
@@ -373,10 +377,10 @@ fn random_walk(seed: u64, steps: usize) {
     // To the end: nothing is left behind.
     for _ in 0..model.runs.len() + 1 {
         for run in model.at_all(|is| matches!(is, Where::Running { .. })) {
-            settle(memory.finish(model.runs[run].key, Outcome::Succeeded, None, now()));
+            settle(memory.finish(model.runs[run].key, Outcome::Succeeded, None, None, now()));
             model.end(run, Outcome::Succeeded);
         }
-        let Some(claim) = memory.claim(0, now()) else { break };
+        let Some(claim) = memory.claim(0, reading(now())) else { break };
         let run = model.runs.iter().position(|run| run.id == claim.id).unwrap();
         model.runs[run].is = Where::Running { worker: 0 };
     }
@@ -447,8 +451,8 @@ fn agrees_with_a_naive_model() {
 /// Runs a job once, to its end at an instant.
 fn run_once(memory: &mut Memory, job: JobIx, outcome: Outcome, at: Timestamp) -> RunKey {
     let (_, key) = memory.submit(job, body(), Origin::Submission, at);
-    assert_eq!(memory.claim(0, at).unwrap().key, key);
-    memory.finish(key, outcome, None, at);
+    assert_eq!(memory.claim(0, reading(at)).unwrap().key, key);
+    memory.finish(key, outcome, None, None, at);
     key
 }
 
@@ -502,7 +506,7 @@ fn old_runs_are_forgotten_but_for_the_last_of_a_job() {
     assert!(outcome(&mut memory, late).is_some());
     let rare = memory.bind_job(info("rare", Overlap::Skip)).unwrap();
     let last = run_once(&mut memory, rare, Outcome::Succeeded, minute(0));
-    memory.forget(rare, minute(1_000_000));
+    memory.forget(rare, minute(1_000_000), &mut Litter::default());
     assert_eq!(outcome(&mut memory, last), Some(Outcome::Succeeded));
 }
 
@@ -520,7 +524,7 @@ fn what_runs_have_to_tell_is_bounded() {
     memory.retain(Retention { count: 1, ..Retention::default() });
     let last = run_once(&mut memory, job, Outcome::Failed("last".into()), now());
     while memory.runs.len() > 1 {
-        memory.forget(job, now());
+        memory.forget(job, now(), &mut Litter::default());
     }
     assert!(outcome(&mut memory, last).is_some());
     assert_eq!(memory.text, 8, "what is forgotten is not counted");
@@ -543,17 +547,17 @@ fn a_run_that_waits_to_be_tried_again_holds_back_its_successor_until_it_is_cance
     let mut memory = Memory::new(0);
     let job = memory.bind_job(info("a", Overlap::BufferOne)).unwrap();
     assert!(matches!(memory.fire(job, occasion(now()), body(), now()), Fired::Queued));
-    let claim = memory.claim(0, now()).unwrap();
+    let claim = memory.claim(0, reading(now())).unwrap();
     memory.retry(claim.key, Outcome::Failed("no".into()), None, body(), Duration::from_secs(1), now());
     assert!(matches!(memory.fire(job, occasion(now()), body(), now()), Fired::Waiting));
     assert!(matches!(memory.fire(job, occasion(now()), body(), now()), Fired::Skipped(_)));
-    assert!(memory.claim(0, now()).is_none());
+    assert!(memory.claim(0, reading(now())).is_none());
     let Cancel::Ended(ended) = memory.cancel(claim.key, now()) else { panic!("it does not run") };
     assert_eq!(ended.outcome, Outcome::Cancelled);
     let previous = memory.job(job).previous.as_ref().unwrap();
     assert_eq!((previous.id, &previous.outcome), (claim.id, &Outcome::Cancelled), "it had started");
     assert_eq!(memory.attempts(claim.key).len(), 1);
-    assert!(memory.claim(0, now()).is_some(), "the successor's turn");
+    assert!(memory.claim(0, reading(now())).is_some(), "the successor's turn");
 }
 
 #[test]
@@ -563,7 +567,7 @@ fn of_many_attempts_the_last_are_kept() {
     let job = memory.bind_job(JobInfo { attempts, ..info("a", Overlap::Skip) }).unwrap();
     let (_, key) = memory.submit(job, body(), Origin::BlockingStart, now());
     for _ in 0..KEPT_ATTEMPTS + 5 {
-        assert!(memory.claim(0, now()).is_some());
+        assert!(memory.claim(0, reading(now())).is_some());
         memory.retry(key, Outcome::Failed(String::new()), None, body(), Duration::ZERO, now());
         assert!(memory.release(key));
     }
@@ -593,7 +597,7 @@ fn those_who_stop_waiting_do_not_pile_up() {
     }
     let waiting = memory.waiters[&key].len();
     assert!(waiting < 10, "{waiting} are kept");
-    memory.claim(0, now()).unwrap();
-    settle(memory.finish(key, Outcome::Succeeded, None, now()));
+    memory.claim(0, reading(now())).unwrap();
+    settle(memory.finish(key, Outcome::Succeeded, None, None, now()));
     assert_eq!(patient.try_recv(), Ok(Outcome::Succeeded));
 }

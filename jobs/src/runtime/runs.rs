@@ -1,0 +1,204 @@
+//! Looking at runs, and steering them by their identity.
+
+use chrono::{DateTime, Utc};
+use tokio::task::coop;
+
+use super::error::SubmitError;
+use super::{Jobs, RunHandle};
+use crate::clock::Timestamp;
+use crate::job::attempt::MESSAGE;
+use crate::job::run::{Outcome, RunId};
+use crate::job::snapshot::{MadeBy, RunSnapshot, RunState};
+use crate::job::text::cut;
+use crate::pool::Closed;
+use crate::store::memory::{Filter, Found};
+
+/// Bytes of arguments that are shown.
+const ARGUMENTS: usize = 2 * MESSAGE;
+
+/// How many are put together under one lock.
+const AT_A_TIME: usize = 64;
+
+impl Jobs {
+    /// The runs of this instance, live and kept, the youngest first: [`list`](RunQuery::list) gives those that the query
+    /// is narrowed to.
+    ///
+    /// Of every job the last 10 000 runs are kept for a week after their end where the config says nothing
+    /// ([`Config::retention`](crate::Config::retention)), and its very last for longer.
+    ///
+    /// ```
+    /// use jobs::RunState;
+    ///
+    /// # async fn example(jobs: jobs::Jobs) {
+    /// for run in jobs.runs().job("charge").state(RunState::Dead).limit(10).list().await {
+    ///     println!("{} {:?}: {:?}", run.id, run.arguments, run.outcome);
+    /// }
+    /// # }
+    /// ```
+    pub fn runs(&self) -> RunQuery {
+        RunQuery {
+            jobs: self.clone(),
+            job: None,
+            filter: Filter::default(),
+            text: None,
+            before: None,
+            limit: 100,
+        }
+    }
+
+    /// One run; none when it is not known here, or not kept any more.
+    pub async fn run(&self, id: RunId) -> Option<RunSnapshot> {
+        let key = self.inner.pool.key_of(id)?;
+        self.inner.pool.found(key).map(|found| self.complete(found))
+    }
+
+    /// The handle of a run, as its submission gave it; none when it is not known here, or not kept any more.
+    pub async fn handle(&self, id: RunId) -> Option<RunHandle> {
+        let key = self.inner.pool.key_of(id)?;
+        Some(RunHandle { id, key, jobs: self.clone() })
+    }
+
+    /// Cancels a run: [`RunHandle::cancel`], which says what becomes of it. `false` when it has ended already, or is not
+    /// known here.
+    pub async fn cancel(&self, id: RunId) -> bool {
+        self.inner.pool.key_of(id).is_some_and(|key| self.inner.pool.cancel(key))
+    }
+}
+
+impl Jobs {
+    /// Makes a run once more that has ended, with the same arguments, as a run of its own: [`MadeBy::Retry`] names the one it
+    /// was made from. For what has failed for good when its cause is gone.
+    ///
+    /// # Errors
+    ///
+    /// A run that is not known here, or not kept any more; one that has not ended; one whose arguments are not kept, as
+    /// [`RunSnapshot::arguments`] says; an instance that has been shut down.
+    pub async fn retry(&self, id: RunId) -> Result<RunHandle, SubmitError> {
+        let pool = &self.inner.pool;
+        let found = pool.key_of(id).and_then(|key| pool.found(key));
+        let Some(Found { job, run, reader, .. }) = found else { return Err(SubmitError::unknown_run(id)) };
+        if !run.state.is_final() {
+            return Err(SubmitError::live_run(id, run.state));
+        }
+        let body = reader.and_then(|reader| reader.body()).ok_or_else(|| SubmitError::no_arguments(id))?;
+        let (id, key) = pool.submit_again(job, body, id).map_err(|Closed| SubmitError::shut_down())?;
+        Ok(RunHandle { id, key, jobs: self.clone() })
+    }
+}
+
+impl RunHandle {
+    /// What is known of the run; none when it is not kept any more, as [`wait`](Self::wait) says.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<RunSnapshot> {
+        self.jobs.inner.pool.found(self.key).map(|found| self.jobs.complete(found))
+    }
+}
+
+/// Which runs [`Jobs::runs`] gives. Without a word it is the last hundred.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is looked for until `list` is awaited"]
+pub struct RunQuery {
+    jobs: Jobs,
+    job: Option<String>,
+    filter: Filter,
+    text: Option<String>,
+    before: Option<RunId>,
+    limit: usize,
+}
+
+impl RunQuery {
+    /// Those of one job, by its name or an alias. Of a job that there is not, there are none.
+    pub fn job(mut self, name: impl Into<String>) -> Self {
+        self.job = Some(name.into());
+        self
+    }
+
+    /// Those in a state. Said more than once, those in any of the states.
+    pub fn state(mut self, state: RunState) -> Self {
+        self.filter.states.push(state);
+        self
+    }
+
+    /// Those in a queue.
+    pub fn queue(mut self, name: impl Into<String>) -> Self {
+        self.filter.queue = Some(name.into());
+        self
+    }
+
+    /// Those that were made from one instant on and before another.
+    pub fn between(mut self, from: DateTime<Utc>, to: DateTime<Utc>) -> Self {
+        self.filter.from = Some(Timestamp::from_chrono(from));
+        self.filter.to = Some(Timestamp::from_chrono(to));
+        self
+    }
+
+    /// Those with a text in their arguments as they are shown, their output, or the message of their outcome. Capital letters
+    /// make no difference. All arguments are written down for it, so narrow the query by other means as well.
+    pub fn containing(mut self, text: impl Into<String>) -> Self {
+        self.text = Some(text.into().to_lowercase());
+        self
+    }
+
+    /// Those made before a run: to go on behind the last that a query has given.
+    pub fn before(mut self, run: RunId) -> Self {
+        self.before = Some(run);
+        self
+    }
+
+    /// At most so many. Default: 100.
+    pub fn limit(mut self, count: usize) -> Self {
+        self.limit = count;
+        self
+    }
+
+    /// The runs, the youngest first. It looks at a few at a time, so that it holds nobody up; what changes meanwhile may
+    /// be seen or not.
+    pub async fn list(self) -> Vec<RunSnapshot> {
+        let Self { jobs, job, mut filter, text, mut before, limit } = self;
+        let mut runs = Vec::new();
+        if let Some(name) = job {
+            let Ok(ix) = jobs.find_job(&name) else { return runs };
+            filter.job = Some(ix);
+        }
+        while runs.len() < limit {
+            let most = if text.is_some() { AT_A_TIME } else { AT_A_TIME.min(limit - runs.len()) };
+            let (found, next) = jobs.inner.pool.look_through(&filter, before, most);
+            let wanted = found
+                .into_iter()
+                .map(|found| jobs.complete(found))
+                .filter(|run| contains(run, text.as_deref()));
+            runs.extend(wanted.take(limit - runs.len()));
+            before = next;
+            if before.is_none() {
+                break;
+            }
+            coop::consume_budget().await;
+        }
+        runs
+    }
+}
+
+impl Jobs {
+    /// Adds what is known elsewhere: the key of the schedule, and the arguments, which are written by code of the user.
+    fn complete(&self, found: Found) -> RunSnapshot {
+        let Found { mut run, reader, schedule: of, .. } = found;
+        let arguments = reader.and_then(|reader| reader.arguments());
+        run.arguments = arguments.map(|arguments| cut(arguments.shown().to_string(), ARGUMENTS));
+        if let MadeBy::Slot { schedule, .. } = &mut run.made_by {
+            let key = |key| {
+                self.inner
+                    .scheduler
+                    .read(|timers| timers.get(key).map(|planned| planned.identity.key(&planned.timing)))
+            };
+            *schedule = of.and_then(key);
+        }
+        run
+    }
+}
+
+fn contains(run: &RunSnapshot, text: Option<&str>) -> bool {
+    let Some(text) = text else { return true };
+    let message = run.outcome.as_ref().and_then(Outcome::message);
+    let texts = [run.arguments.as_deref(), run.output.as_deref(), message];
+    texts.into_iter().flatten().any(|one| one.to_lowercase().contains(text))
+}

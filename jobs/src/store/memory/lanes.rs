@@ -1,0 +1,192 @@
+//! The order in which runs are claimed.
+//!
+//! Runs of one queue and one priority are a lane, and in a lane the first to come is the first to go. A claim takes the
+//! run of the highest priority and, among those of one priority, the one that became available first; every eighth takes
+//! the one that became available first whatever its priority, so that nothing starves. Lanes with runs are few, so a claim
+//! looks at the head of each; where there is only one, as in most programs, it is taken without a look.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::RunKey;
+use super::queues::QueueIx;
+
+/// So often a claim takes the oldest run.
+const OLDEST_EVERY: u32 = 8;
+
+/// The order in which runs have become available.
+pub(super) type Seq = u64;
+
+/// The runs of one queue and one priority. The highest priority is first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LaneId {
+    /// The priority, turned over.
+    rank: i8,
+    queue: QueueIx,
+}
+
+impl LaneId {
+    /// Where runs are of whose job nothing is said.
+    pub(super) const DEFAULT: Self = Self { rank: 0, queue: QueueIx::DEFAULT };
+
+    pub(super) fn new(queue: QueueIx, priority: i8) -> Self {
+        Self { rank: priority.saturating_neg(), queue }
+    }
+
+    pub(super) fn queue(self) -> QueueIx {
+        self.queue
+    }
+
+    pub(super) fn priority(self) -> i8 {
+        self.rank.saturating_neg()
+    }
+}
+
+#[derive(Debug)]
+struct Lane {
+    id: LaneId,
+    /// Runs in the order in which they came. Those that were cancelled are passed over.
+    line: VecDeque<(Seq, RunKey)>,
+    /// Runs of jobs with limits, which go back to their job when it has reached one.
+    shown: BTreeMap<Seq, RunKey>,
+}
+
+impl Lane {
+    fn is_empty(&self) -> bool {
+        self.line.is_empty() && self.shown.is_empty()
+    }
+
+    /// The place of the first run.
+    fn head(&mut self, is_available: &impl Fn(RunKey) -> bool) -> Option<Seq> {
+        while self.line.front().is_some_and(|(_, key)| !is_available(*key)) {
+            self.line.pop_front();
+        }
+        let line = self.line.front().map(|(seq, _)| *seq);
+        let shown = self.shown.first_key_value().map(|(seq, _)| *seq);
+        line.into_iter().chain(shown).min()
+    }
+
+    /// Takes out the run that [`head`](Self::head) has found.
+    fn pop(&mut self, head: Seq) -> Option<Claimable> {
+        let lane = self.id;
+        if let Some(key) = self.shown.remove(&head) {
+            return Some(Claimable { key, lane, seq: head, limited: true });
+        }
+        let (seq, key) = self.line.pop_front()?;
+        Some(Claimable { key, lane, seq, limited: false })
+    }
+}
+
+/// A run that was taken out to be claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Claimable {
+    pub(super) key: RunKey,
+    pub(super) lane: LaneId,
+    pub(super) seq: Seq,
+    /// It was put in by [`Lanes::show`].
+    pub(super) limited: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    /// By their identity.
+    lanes: Vec<Lane>,
+    last: Seq,
+    /// Claims since one took the oldest.
+    claims: u32,
+}
+
+impl Lanes {
+    /// The place of a run that becomes available now.
+    pub(super) fn next(&mut self) -> Seq {
+        self.last += 1;
+        self.last
+    }
+
+    /// Whether runs are in no other lane than that where nothing is said, so that a run that comes to it later cannot be
+    /// before them.
+    pub(super) fn is_plain(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.id == LaneId::DEFAULT)
+    }
+
+    /// Puts a run at the end of its lane.
+    pub(super) fn push(&mut self, lane: LaneId, seq: Seq, key: RunKey) {
+        self.lane(lane).line.push_back((seq, key));
+    }
+
+    /// Puts in a run of a job with limits, at its place.
+    pub(super) fn show(&mut self, lane: LaneId, seq: Seq, key: RunKey) {
+        self.lane(lane).shown.insert(seq, key);
+    }
+
+    /// Takes out again what was [shown](Self::show).
+    pub(super) fn hide(&mut self, lane: LaneId, seq: Seq) -> Option<RunKey> {
+        self.lane(lane).shown.remove(&seq)
+    }
+
+    /// Takes out the run whose turn it is, among those of queues that are open.
+    pub(super) fn claim(
+        &mut self,
+        is_open: impl Fn(QueueIx) -> bool,
+        is_available: impl Fn(RunKey) -> bool,
+    ) -> Option<Claimable> {
+        let at = if let [lane] = &mut *self.lanes {
+            let head = if is_open(lane.id.queue) { lane.head(&is_available) } else { None };
+            (0, head?)
+        } else {
+            self.choose(is_open, is_available)?
+        };
+        self.claims = (self.claims + 1) % OLDEST_EVERY;
+        let (lane, head) = at;
+        self.lanes[lane].pop(head)
+    }
+
+    /// The first run of each lane.
+    pub(super) fn heads(
+        &self,
+        is_available: impl Fn(RunKey) -> bool,
+    ) -> impl Iterator<Item = (LaneId, RunKey)> {
+        self.lanes.iter().filter_map(move |lane| {
+            let line = lane.line.iter().find(|(_, key)| is_available(*key)).copied();
+            let shown = lane.shown.first_key_value().map(|(seq, key)| (*seq, *key));
+            line.into_iter().chain(shown).min_by_key(|(seq, _)| *seq).map(|(_, key)| (lane.id, key))
+        })
+    }
+
+    fn choose(
+        &mut self,
+        is_open: impl Fn(QueueIx) -> bool,
+        is_available: impl Fn(RunKey) -> bool,
+    ) -> Option<(usize, Seq)> {
+        // The last that becomes empty stays, for the next run.
+        self.lanes.retain(|lane| !lane.is_empty());
+        let oldest = self.claims + 1 == OLDEST_EVERY;
+        let mut best: Option<(usize, Seq)> = None;
+        for at in 0..self.lanes.len() {
+            if let Some((best, _)) = best
+                && !oldest
+                && self.lanes[best].id.rank != self.lanes[at].id.rank
+            {
+                break;
+            }
+            if !is_open(self.lanes[at].id.queue) {
+                continue;
+            }
+            let Some(head) = self.lanes[at].head(&is_available) else { continue };
+            if best.is_none_or(|(_, first)| head < first) {
+                best = Some((at, head));
+            }
+        }
+        best
+    }
+
+    fn lane(&mut self, id: LaneId) -> &mut Lane {
+        let at = match &*self.lanes {
+            [only] if only.id == id => 0,
+            lanes => lanes.binary_search_by_key(&id, |lane| lane.id).unwrap_or_else(|at| {
+                self.lanes.insert(at, Lane { id, line: VecDeque::new(), shown: BTreeMap::new() });
+                at
+            }),
+        };
+        &mut self.lanes[at]
+    }
+}

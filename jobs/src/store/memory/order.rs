@@ -1,0 +1,241 @@
+//! From available to running and back: who is next, and what limits hold back.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use super::lanes::Claimable;
+use super::queues::{Queue, QueueIx, TooManyQueues};
+use super::{Claim, JobIx, Memory, RunKey, State};
+use crate::clock::{Elapsed, Reading, Timestamp};
+use crate::hooks::RunChange;
+
+/// A job whose rate is used up: [`Memory::refill`] is to be called with the ticket when so much time has passed.
+#[derive(Debug)]
+pub(crate) struct Refill {
+    pub(crate) ticket: RunKey,
+    pub(crate) after: Duration,
+}
+
+/// What waits in a queue.
+#[derive(Debug)]
+pub(crate) struct QueueState<'a> {
+    pub(crate) queue: &'a Queue,
+    /// Since when the run is available that has been for longest.
+    pub(crate) oldest: Option<Timestamp>,
+}
+
+impl Memory {
+    // Queues.
+
+    /// The queue of that name, made where it is new.
+    pub(crate) fn queue_named(&mut self, name: &str) -> Result<QueueIx, TooManyQueues> {
+        self.queues.named(name)
+    }
+
+    /// The queue of that name, if there is one.
+    pub(crate) fn find_queue(&self, name: &str) -> Option<QueueIx> {
+        self.queues.find(name)
+    }
+
+    /// How many runs of a queue may execute at the same time; none is limited by the pool only.
+    pub(crate) fn limit_queue(&mut self, queue: QueueIx, limit: Option<NonZeroUsize>) {
+        self.queues.limit(queue, limit);
+    }
+
+    /// Claims no run of a queue, or does so again. Answers whether the queue was paused.
+    pub(crate) fn pause_queue(&mut self, queue: QueueIx, paused: bool) -> bool {
+        self.queues.pause(queue, paused)
+    }
+
+    /// Every queue, in the order in which they became known.
+    pub(crate) fn queues(&self) -> impl Iterator<Item = QueueState<'_>> {
+        let mut oldest: Vec<Option<Timestamp>> = self.queues.iter().map(|_| None).collect();
+        let heads = self.lanes.heads(|key| self.available_since(key).is_some());
+        let held = self.jobs.iter().filter_map(|job| job.limits.as_ref()).flat_map(|limits| limits.heads());
+        for (lane, key) in heads.chain(held) {
+            if let Some(since) = self.available_since(key) {
+                let oldest = &mut oldest[lane.queue().index()];
+                *oldest = Some(oldest.map_or(since, |other| other.min(since)));
+            }
+        }
+        self.queues.iter().zip(oldest).map(|((_, queue), oldest)| QueueState { queue, oldest })
+    }
+
+    // Claims.
+
+    /// How many runs a worker would be given now, so that more need not be called. It may be too many by some that hold
+    /// each other back.
+    pub(crate) fn claimable(&self) -> usize {
+        self.queues.claimable()
+    }
+
+    /// Whether a run that comes now to the lane where nothing is said is claimed after all others.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.lanes.is_plain()
+    }
+
+    /// Whether one claim, or one end, may make room for several.
+    pub(crate) fn is_restricted(&self) -> bool {
+        self.queues.is_restricted() || self.limited > 0
+    }
+
+    /// Gives the run whose turn it is to a worker.
+    pub(crate) fn claim(&mut self, worker: u32, now: Reading) -> Option<Claim> {
+        let (queues, runs) = (&self.queues, &self.runs);
+        let is_available =
+            |key| runs.get(key).is_some_and(|run| matches!(run.state, State::Available { .. }));
+        let claimable = self.lanes.claim(|queue| queues.is_open(queue), is_available)?;
+        let Claimable { key, lane, limited, .. } = claimable;
+        self.queues.hidden(lane.queue());
+        self.queues.removed(lane.queue());
+        self.queues.started(lane.queue());
+        self.queued -= 1;
+        self.running += 1;
+        let run = self.runs.get_mut(key).expect("invariant: an available run is kept");
+        let State::Available { since } = run.state else {
+            unreachable!("invariant: only what is available is shown")
+        };
+        let body = run.body.take().expect("invariant: an available run has its work");
+        run.state = State::Running { worker, started: now.wall };
+        run.attempt = run.attempt.saturating_add(1);
+        let (id, slot, job) = (run.id, run.slot, run.job);
+        let (attempt, retries) = (run.attempt, run.retries);
+        let state = &mut self.jobs[job.0 as usize];
+        state.available -= 1;
+        state.running += 1;
+        if limited {
+            self.limited_started(job, lane, now.elapsed);
+        }
+        self.tell(key, now.wall, |_| RunChange::Started { of: retries.saturating_add(1) });
+        let info = &self.jobs[job.0 as usize].info;
+        Some(Claim {
+            key,
+            id,
+            job: info.name.clone(),
+            queue: self.queues.name(lane.queue()),
+            slot,
+            started: now.wall,
+            available: since,
+            body,
+            blocking: info.descriptor.is_some_and(|descriptor| descriptor.blocking),
+            attempt,
+            retries,
+            timeout: info.attempts.timeout,
+        })
+    }
+
+    fn available_since(&self, key: RunKey) -> Option<Timestamp> {
+        match self.runs.get(key)?.state {
+            State::Available { since } => Some(since),
+            _ => None,
+        }
+    }
+
+    /// Since when the run waits that lacks nothing but room, and has done so for longest.
+    pub(crate) fn longest_wait(&self) -> Option<Timestamp> {
+        let heads = self.lanes.heads(|key| self.available_since(key).is_some());
+        let heads = heads.filter(|(lane, _)| !self.queues.is_paused(lane.queue()));
+        heads.filter_map(|(_, key)| self.available_since(key)).min()
+    }
+
+    /// The turn of a run has come to wait for its turn.
+    pub(super) fn make_available(&mut self, key: RunKey, since: Timestamp) {
+        let seq = self.lanes.next();
+        let Some(run) = self.runs.get_mut(key) else { return };
+        run.state = State::Available { since };
+        run.seq = seq;
+        let (ix, lane) = (run.job, run.lane);
+        self.queued += 1;
+        self.queues.added(lane.queue());
+        let job = &mut self.jobs[ix.0 as usize];
+        job.available += 1;
+        if let Some(limits) = &mut job.limits {
+            limits.add(lane, seq, key);
+            self.show(ix);
+        } else {
+            self.lanes.push(lane, seq, key);
+            self.queues.shown(lane.queue());
+        }
+    }
+
+    /// A run that was available is not any more, and will not be claimed.
+    pub(super) fn withdraw(&mut self, key: RunKey) {
+        let Some(run) = self.runs.get(key) else { return };
+        let (ix, lane, seq) = (run.job, run.lane, run.seq);
+        self.queued -= 1;
+        self.queues.removed(lane.queue());
+        let job = &mut self.jobs[ix.0 as usize];
+        job.available -= 1;
+        match &mut job.limits {
+            // The claims pass it over.
+            None => self.queues.hidden(lane.queue()),
+            Some(limits) => {
+                if limits.remove(lane, seq) {
+                    self.lanes.hide(lane, seq);
+                    self.queues.hidden(lane.queue());
+                    self.show(ix);
+                }
+            }
+        }
+    }
+
+    /// An attempt of a run is over.
+    pub(super) fn attempt_ended(&mut self, key: RunKey) {
+        let Some(run) = self.runs.get(key) else { return };
+        let ix = run.job;
+        self.running -= 1;
+        self.queues.stopped(run.lane.queue());
+        self.jobs[ix.0 as usize].running -= 1;
+        self.show(ix);
+    }
+
+    // Limits of jobs.
+
+    fn limited_started(&mut self, ix: JobIx, lane: super::lanes::LaneId, now: Elapsed) {
+        let job = &mut self.jobs[ix.0 as usize];
+        let Some(limits) = &mut job.limits else { return };
+        if let (Some(after), Some(ticket)) = (limits.start(lane, now), limits.ticket) {
+            self.refills.push(Refill { ticket, after });
+        }
+        let (lanes, queues) = (&mut self.lanes, &mut self.queues);
+        limits.hide(job.running as usize, |lane, seq| {
+            lanes.hide(lane, seq);
+            queues.hidden(lane.queue());
+        });
+        self.show(ix);
+    }
+
+    /// Shows the runs of a job to those who claim, where its limits allow.
+    fn show(&mut self, ix: JobIx) {
+        let job = &mut self.jobs[ix.0 as usize];
+        let Some(limits) = &mut job.limits else { return };
+        let (lanes, queues) = (&mut self.lanes, &mut self.queues);
+        limits.show(job.running as usize, |lane, seq, key| {
+            lanes.show(lane, seq, key);
+            queues.shown(lane.queue());
+        });
+    }
+
+    /// What is to be told to the timers after a claim.
+    pub(crate) fn take_refills(&mut self) -> Vec<Refill> {
+        std::mem::take(&mut self.refills)
+    }
+
+    /// Whether the key is the ticket of a job whose rate may be used up.
+    pub(crate) fn is_ticket(&self, key: RunKey) -> bool {
+        self.tickets.contains_key(&key)
+    }
+
+    /// The time of a ticket has come.
+    pub(crate) fn refill(&mut self, ticket: RunKey, now: Elapsed) {
+        let Some(ix) = self.tickets.get(&ticket).copied() else { return };
+        let Some(limits) = &mut self.jobs[ix.0 as usize].limits else { return };
+        match limits.refill(now) {
+            Some(after) => self.refills.push(Refill { ticket, after }),
+            None => self.show(ix),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
