@@ -84,10 +84,6 @@ impl Queues {
         Ok(ix)
     }
 
-    pub(super) fn name(&self, ix: QueueIx) -> &str {
-        &self.queues[ix.index()].name
-    }
-
     pub(super) fn find(&self, name: &str) -> Option<QueueIx> {
         self.by_name.get(name).copied()
     }
