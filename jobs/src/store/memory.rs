@@ -551,11 +551,14 @@ impl Memory {
     pub(crate) fn preset(&mut self, key: RunKey, attempt: u32, slot: Option<Timestamp>) {
         let Some(run) = self.runs.get_mut(key) else { return };
         run.attempt = attempt.saturating_sub(1);
-        if slot.is_some() && run.slot.is_none() {
+        let (ix, retrying) = (run.job, run.attempt > 0);
+        let for_slot = slot.is_some() && run.slot.is_none();
+        if for_slot {
             run.slot = slot.map(Slot::at);
-            let job = run.job;
-            self.job_mut(job).slot_live += 1;
         }
+        let job = self.job_mut(ix);
+        job.slot_live += u32::from(for_slot);
+        job.retrying += u32::from(retrying);
     }
 
     /// A slot has come: makes its run, as the overlap policy of its job says.
