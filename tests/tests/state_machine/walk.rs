@@ -1,104 +1,20 @@
 //! One walk: a program that does everything at random, and what is checked after every step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jobs::testing::{self, Fault, TestClock, TestJobs};
-use jobs::{BoxError, Config, JobContext, Outcome, RunHandle, ScheduleHandle, job};
-use serde::{Deserialize, Serialize};
+use jobs::{Config, JobSnapshot, Outcome, RunHandle, ScheduleHandle};
 
-use crate::book::{Book, End};
+use crate::book::{Book, End, Limits};
+use crate::limits;
+use crate::program::{
+    How, JOBS, RETRIES, Script, TIMEOUT, allow, buffer_all, buffer_one, cancel_other, skip,
+};
 use crate::support::seeds::Rng;
 use crate::support::utc;
-
-/// What an attempt does.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Script {
-    /// So many attempts fail.
-    fails: u32,
-    how: How,
-    takes: Duration,
-    /// The tag of its schedule, where that is of cron.
-    cron: Option<u64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum How {
-    Error,
-    Panic,
-    RetryIn,
-    Discard,
-}
-
-/// So that `run_now` finds a value.
-impl Default for Script {
-    fn default() -> Self {
-        Self { fails: 0, how: How::Error, takes: Duration::from_secs(2), cron: None }
-    }
-}
-
-async fn work(book: &Book, cx: &JobContext, script: Script) -> Result<(), BoxError> {
-    let page = book.begin(cx, script.cron);
-    tokio::time::sleep(script.takes).await;
-    if cx.attempt() > script.fails {
-        page.end(End::Ok);
-        return Ok(());
-    }
-    if script.how == How::Panic {
-        page.end(End::Panic);
-        panic!("attempt {}", cx.attempt());
-    }
-    page.end(End::Err);
-    match script.how {
-        How::RetryIn => Err(cx.retry_in(Duration::from_millis(700)).into()),
-        How::Discard => Err(cx.discard("given up").into()),
-        _ => Err("failed".into()),
-    }
-}
-
-const RETRIES: u32 = 2;
-const TIMEOUT: Duration = Duration::from_secs(15);
-
-#[job(overlap = "buffer_one", retries = 2, backoff = "1s..3s", timeout = "15s")]
-async fn buffer_one(
-    #[state] book: &Book,
-    cx: &JobContext,
-    #[default] script: Script,
-) -> Result<(), BoxError> {
-    work(book, cx, script).await
-}
-
-#[job(overlap = "buffer_all", retries = 2, backoff = "1s..3s", timeout = "15s")]
-async fn buffer_all(
-    #[state] book: &Book,
-    cx: &JobContext,
-    #[default] script: Script,
-) -> Result<(), BoxError> {
-    work(book, cx, script).await
-}
-
-#[job(overlap = "skip", retries = 2, backoff = "1s..3s", timeout = "15s")]
-async fn skip(#[state] book: &Book, cx: &JobContext, #[default] script: Script) -> Result<(), BoxError> {
-    work(book, cx, script).await
-}
-
-#[job(overlap = "allow", retries = 2, backoff = "1s..3s", timeout = "15s")]
-async fn allow(#[state] book: &Book, cx: &JobContext, #[default] script: Script) -> Result<(), BoxError> {
-    work(book, cx, script).await
-}
-
-#[job(overlap = "cancel_other", retries = 2, backoff = "1s..3s", timeout = "15s")]
-async fn cancel_other(
-    #[state] book: &Book,
-    cx: &JobContext,
-    #[default] script: Script,
-) -> Result<(), BoxError> {
-    work(book, cx, script).await
-}
-
-const JOBS: [&str; 5] = ["allow", "buffer_all", "buffer_one", "cancel_other", "skip"];
 
 /// How often runs came to what, over all walks.
 pub(crate) static SEEN: Mutex<BTreeMap<&str, usize>> = Mutex::new(BTreeMap::new());
@@ -107,11 +23,14 @@ pub(crate) static SEEN: Mutex<BTreeMap<&str, usize>> = Mutex::new(BTreeMap::new(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Surroundings {
     Kind,
+    /// Kind, and with queues, priorities, `concurrency` and `rate`.
+    Limited,
     Hostile,
 }
 
 /// A run that the walk has submitted.
 struct Submitted {
+    job: &'static str,
     handle: RunHandle,
     /// None where it has the arguments of some schedule.
     script: Option<Script>,
@@ -131,6 +50,7 @@ struct Walk {
     schedules: Vec<ScheduleHandle>,
     tags: u64,
     pool: usize,
+    limits: HashMap<&'static str, Limits>,
     surroundings: Surroundings,
     workers_died: bool,
 }
@@ -139,9 +59,12 @@ pub(crate) async fn walk(seed: u64, surroundings: Surroundings) {
     let mut rng = Rng::new(seed);
     let pool = 1 + rng.below(4) as usize;
     let elapsed = TestClock::at(utc("2000-01-01 00:00:00"));
-    let book = Book::new(pool, elapsed.clone());
+    let limits =
+        if surroundings == Surroundings::Limited { limits::random(&mut rng) } else { HashMap::new() };
+    let book = Book::new(pool, limits.clone(), elapsed.clone());
     let shutdown_timeout = rng.up_to(Duration::from_secs(20));
     let config = Config::default().pool(pool as i64).state(book.clone()).shutdown_timeout(shutdown_timeout);
+    let config = limits::limited(config, &limits);
     let test = testing::start(config).at(utc("2026-03-02 12:00:00")).seed(seed).await;
     let mut walk = Walk {
         rng,
@@ -153,6 +76,7 @@ pub(crate) async fn walk(seed: u64, surroundings: Surroundings) {
         schedules: Vec::new(),
         tags: 0,
         pool,
+        limits,
         surroundings,
         workers_died: false,
     };
@@ -175,7 +99,7 @@ impl Walk {
             9 => {
                 let job = *self.rng.pick(&JOBS);
                 let handle = self.test.run_now(job).await.unwrap();
-                self.keep(handle, None, None, true);
+                self.keep(job, handle, None, None, true);
             }
             10..12 => self.schedule().await,
             12 => self.unschedule().await,
@@ -210,12 +134,13 @@ impl Walk {
 
     fn keep(
         &mut self,
+        job: &'static str,
         handle: RunHandle,
         script: Option<Script>,
         not_before: Option<DateTime<Utc>>,
         at_once: bool,
     ) {
-        self.submitted.push(Submitted { handle, script, not_before, at_once, cancelled: false });
+        self.submitted.push(Submitted { job, handle, script, not_before, at_once, cancelled: false });
     }
 
     /// At once, after so many milliseconds, or, where that is negative, at an instant.
@@ -233,7 +158,8 @@ impl Walk {
                 }
             }};
         }
-        let handle = match *self.rng.pick(&JOBS) {
+        let job = *self.rng.pick(&JOBS);
+        let handle = match job {
             "allow" => submit!(allow),
             "buffer_all" => submit!(buffer_all),
             "buffer_one" => submit!(buffer_one),
@@ -243,7 +169,7 @@ impl Walk {
         let now = self.elapsed.now();
         // What was suspended before does not count.
         let not_before = at.is_none().then(|| now + delay + self.suspended);
-        self.keep(handle.unwrap(), Some(script), not_before, millis == 0);
+        self.keep(job, handle.unwrap(), Some(script), not_before, millis == 0);
     }
 
     async fn schedule(&mut self) {
@@ -330,14 +256,14 @@ impl Walk {
     async fn check(&mut self) {
         self.test.settle().await;
         let wrong = self.book.wrong();
-        assert!(wrong.is_empty(), "{wrong:#?}");
+        assert!(wrong.is_empty(), "{wrong:#?}; limits: {:?}", self.limits);
         let snapshot = self.test.snapshot();
         let mut sums = (0, 0);
         for job in JOBS.iter().map(|name| snapshot.job(name).expect("every job is there")) {
             let name = job.name.as_str();
             sums.0 += job.running;
             sums.1 += job.queued;
-            if self.surroundings == Surroundings::Kind {
+            if self.surroundings != Surroundings::Hostile {
                 assert_eq!(job.running, self.book.running(name), "running of {name}:\n{snapshot}");
             } else {
                 // An attempt that hangs by a fault is not in the book.
@@ -354,8 +280,19 @@ impl Walk {
         }
         assert_eq!((snapshot.pool.running, snapshot.pool.queued), sums, "{snapshot}");
         assert!(snapshot.pool.running <= self.pool, "{snapshot}");
+        // Where a place is free, limits hold back whatever is queued.
         let free = snapshot.pool.running < self.pool;
-        assert!(!free || snapshot.pool.queued == 0, "a place is free, and runs are queued:\n{snapshot}");
+        for job in snapshot.jobs.iter().filter(|job| free && job.queued > 0) {
+            let limits = self.limits.get(job.name.as_str()).cloned().unwrap_or_default();
+            let in_queue = |other: &JobSnapshot| {
+                self.limits.get(other.name.as_str()).is_some_and(|other| other.queue == limits.queue)
+            };
+            let queue: usize = snapshot.jobs.iter().filter(|job| in_queue(job)).map(|job| job.running).sum();
+            let held = limits.rate.is_some()
+                || limits.concurrency.is_some_and(|most| job.running >= most)
+                || limits.queue.is_some_and(|(_, most)| queue >= most);
+            assert!(held, "a place is free for {}, of which runs are queued:\n{snapshot}", job.name);
+        }
     }
 
     async fn end(mut self) {
@@ -424,7 +361,7 @@ impl Walk {
             };
             assert!(fits, "{}", of());
             *SEEN.lock().unwrap().entry(outcome.as_str()).or_default() += 1;
-            if self.surroundings == Surroundings::Kind {
+            if self.surroundings != Surroundings::Hostile {
                 let numbers = tries.iter().map(|attempt| attempt.attempt);
                 assert!(numbers.eq(1..=tries.len() as u32), "{}", of());
                 let gave_up =
@@ -441,12 +378,22 @@ impl Walk {
         }
     }
 
-    /// What is submitted first starts first.
+    /// What is submitted first starts first: of all jobs, and where they have limits of each.
     fn order(&self) {
-        let place: std::collections::HashMap<_, _> =
+        if self.surroundings == Surroundings::Hostile {
+            return;
+        }
+        let place: HashMap<_, _> =
             self.book.order().into_iter().enumerate().map(|(place, id)| (id, place)).collect();
-        let at_once = self.submitted.iter().filter(|submitted| submitted.at_once);
-        let places: Vec<_> = at_once.filter_map(|submitted| place.get(&submitted.handle.id())).collect();
-        assert!(self.surroundings == Surroundings::Hostile || places.is_sorted(), "{places:?}");
+        let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for submitted in self.submitted.iter().filter(|submitted| submitted.at_once) {
+            let group = if self.limits.is_empty() { "all" } else { submitted.job };
+            if let Some(place) = place.get(&submitted.handle.id()) {
+                groups.entry(group).or_default().push(*place);
+            }
+        }
+        for (group, places) in groups {
+            assert!(places.is_sorted(), "{group}: {places:?}");
+        }
     }
 }
