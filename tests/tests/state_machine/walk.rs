@@ -1,12 +1,12 @@
 //! One walk: a program that does everything at random, and what is checked after every step.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jobs::testing::{self, Fault, TestClock, TestJobs};
-use jobs::{Config, JobSnapshot, Outcome, RunHandle, ScheduleHandle};
+use jobs::{Config, JobSnapshot, MadeBy, Outcome, RunHandle, RunSnapshot, RunState, ScheduleHandle};
 
 use crate::book::{Book, End, Limits};
 use crate::limits;
@@ -47,7 +47,9 @@ struct Walk {
     elapsed: TestClock,
     suspended: Duration,
     submitted: Vec<Submitted>,
-    schedules: Vec<ScheduleHandle>,
+    schedules: Vec<(&'static str, ScheduleHandle)>,
+    /// How many slots ran of schedules that were removed.
+    slots: HashMap<&'static str, u64>,
     tags: u64,
     pool: usize,
     limits: HashMap<&'static str, Limits>,
@@ -74,6 +76,7 @@ pub(crate) async fn walk(seed: u64, surroundings: Surroundings) {
         suspended: Duration::ZERO,
         submitted: Vec::new(),
         schedules: Vec::new(),
+        slots: HashMap::new(),
         tags: 0,
         pool,
         limits,
@@ -189,24 +192,33 @@ impl Walk {
                 }
             }};
         }
-        let schedule = match *self.rng.pick(&JOBS) {
+        let job = *self.rng.pick(&JOBS);
+        let schedule = match job {
             "allow" => schedule!(allow),
             "buffer_all" => schedule!(buffer_all),
             "buffer_one" => schedule!(buffer_one),
             "cancel_other" => schedule!(cancel_other),
             _ => schedule!(skip),
         };
-        self.schedules.push(schedule.unwrap());
+        self.schedules.push((job, schedule.unwrap()));
         // More than a few and nothing but slots would run.
         if self.schedules.len() > 3 {
-            self.schedules.remove(0).remove().await;
+            self.remove(0).await;
         }
+    }
+
+    /// Takes a schedule out, and its ledger with it.
+    async fn remove(&mut self, index: usize) {
+        let (job, schedule) = self.schedules.swap_remove(index);
+        let key = schedule.key().expect("it is there");
+        *self.slots.entry(job).or_default() += self.test.ledger(job).unwrap().schedule(key).tally().ran;
+        assert!(schedule.remove().await);
     }
 
     async fn unschedule(&mut self) {
         if !self.schedules.is_empty() {
             let index = self.rng.below(self.schedules.len() as u64) as usize;
-            assert!(self.schedules.swap_remove(index).remove().await);
+            self.remove(index).await;
         }
     }
 
@@ -299,8 +311,8 @@ impl Walk {
         let settles = self.rng.one_in(2);
         if settles {
             // Everything comes to its end by itself.
-            for job in JOBS {
-                self.test.remove(job).await.unwrap();
+            while !self.schedules.is_empty() {
+                self.remove(0).await;
             }
             self.test.advance(Duration::from_secs(3600)).await;
             self.test.idle().await;
@@ -313,6 +325,7 @@ impl Walk {
                 assert!(at_rest, "does not come to rest:\n{snapshot}");
             }
             self.outcomes(true).await;
+            self.records().await;
         }
         let report = self.test.shutdown().await;
         self.outcomes(false).await;
@@ -375,6 +388,28 @@ impl Walk {
                 let began = first.began + self.suspended;
                 assert!(began >= *not_before, "too early, {not_before}: {}", of());
             }
+        }
+    }
+
+    /// Every run is on record, once: those that were submitted, and one for each slot that ran.
+    async fn records(&self) {
+        for name in JOBS {
+            let runs = self.test.runs().job(name).limit(100_000).list().await;
+            let ids: HashSet<_> = runs.iter().map(|run| run.id).collect();
+            assert_eq!(ids.len(), runs.len(), "a run of {name} is on record twice");
+            let of_job = self.submitted.iter().filter(|submitted| submitted.job == name);
+            for submitted in of_job {
+                let state = runs.iter().find(|run| run.id == submitted.handle.id()).map(|run| run.state);
+                let ended = state.is_some_and(RunState::is_final);
+                assert!(ended || self.surroundings == Surroundings::Hostile, "{name} is {state:?}");
+            }
+            let tally = self.slots.get(name).copied().unwrap_or_default();
+            let of_slot = |run: &&RunSnapshot| matches!(run.made_by, MadeBy::Slot { .. });
+            let of_slots = runs.iter().filter(of_slot).count() as u64;
+            assert!(
+                of_slots == tally || self.surroundings == Surroundings::Hostile,
+                "{of_slots} runs for {tally} slots of {name}"
+            );
         }
     }
 
