@@ -1,7 +1,7 @@
 //! The `#[job]` attribute of `jobs`.
 //!
 //! A pipeline: `ast`, `item`, `param`, `argument`, `sized` and `ty` read the item, `attr` the attributes (`entry` cuts them;
-//! `value`, `literal`, `attempts` and `limits` read them); `valid` and `schedules` hold them against each other; `expand` writes the job, with
+//! `value`, `literal`, `attempts` and `limits` read them); `valid` and `schedules` hold them against each other, and `neighbours` the names against the module; `expand` writes the job, with
 //! the values that are `given` to its arguments. Mistakes gather in a `ctxt::Ctxt`; where there are any, `fallback`
 //! takes the place of `expand`.
 #![forbid(unsafe_code)]
@@ -19,6 +19,7 @@ mod item;
 mod key;
 mod limits;
 mod literal;
+mod neighbours;
 mod param;
 mod pipeline;
 mod schedules;

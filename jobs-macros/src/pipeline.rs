@@ -8,6 +8,7 @@ use crate::ast::{Annotated, Function};
 use crate::attr::JobKeys;
 use crate::ctxt::Ctxt;
 use crate::expand::{self, Names};
+use crate::neighbours::{self, Clash};
 use crate::{fallback, valid};
 
 pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
@@ -30,8 +31,14 @@ pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
         return quote!(#errors #item);
     };
 
-    let job = valid::job(&cx, &mut keys, &function);
     let names = Names::new(&keys, &function);
+    if let Some(clash) = neighbours::refuse_clash(&cx, &function.item.sig.ident, &names.job) {
+        // Without what has the name that is taken.
+        let function = (clash != Clash::Function).then_some(&function.item);
+        let errors = cx.check().err();
+        return quote!(#errors #function);
+    }
+    let job = valid::job(&cx, &mut keys, &function);
     let generated = match cx.check() {
         Ok(()) if !function.has_refused() => expand::job(&names, &function, &job),
         Ok(()) => fallback::job(&names, &function),

@@ -46,7 +46,7 @@ mod scheduler;
 #[cfg(feature = "web")]
 mod status;
 mod store;
-mod telemetry;
+pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -233,6 +233,66 @@ async fn a_plain_function_that_asks_ends_with_the_patience() {
     assert_eq!(log.tags(), ["asked"]);
 }
 
+#[job(retries = 5, backoff = "5s")]
+async fn fails_slowly(seconds: u64) -> Result<(), &'static str> {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    Err("no")
+}
+
+/// Runs in every state at once: what executes may finish, async ones are cut off, plain functions go on, and whatever
+/// waits, be it for its time, for room, for its predecessor or for its next attempt, is lost.
+#[tokio::test(start_paused = true)]
+async fn the_order_with_runs_in_every_state() {
+    let (jobs, _, let_go, _) = started(|config| config.pool(5)).await;
+    let slots = func("slots", || tokio::time::sleep(HOUR));
+    jobs.schedule("* * * * * *", slots).await.unwrap();
+    let retrying = jobs.now(fails_slowly { seconds: 0 }).await.unwrap();
+    let failing = jobs.now(fails_slowly { seconds: 20 }).await.unwrap();
+    let finishing = jobs.now(nap { seconds: 10 }).await.unwrap();
+    tokio::time::sleep(SECOND * 3).await;
+    assert_eq!(jobs.snapshot().job("slots").unwrap().waiting, 1);
+    assert_eq!(retrying.attempts().len(), 1);
+    let holding = jobs.now(held {}).await.unwrap();
+    let napping = jobs.now(nap { seconds: 3600 }).await.unwrap();
+    until_running(&jobs, 5).await;
+    let queued = jobs.now(note("queued")).await.unwrap();
+    let delayed = jobs.after(SECOND * 5, note("delayed")).await.unwrap();
+    let mut events = jobs.events();
+    let ending = jobs.clone();
+    let report = tokio::join!(ending.shutdown(), async {
+        for _ in 0..33 {
+            tokio::time::advance(SECOND).await;
+            tokio::task::yield_now().await;
+        }
+    })
+    .0;
+    // The two that were cut off: the nap and the run of a slot. Lost: the buffered slot, the two that are to be tried again, the
+    // queued and the delayed one.
+    assert_eq!((report.interrupted, report.still_running, report.lost), (2, 1, 5), "{report}");
+    assert_eq!(finishing.wait().await, Outcome::Succeeded);
+    assert_eq!(napping.wait().await, Outcome::Interrupted);
+    for lost in [&retrying, &failing, &queued, &delayed] {
+        assert_eq!(lost.wait().await, Outcome::Lost);
+    }
+    assert_eq!((retrying.attempts().len(), failing.attempts().len()), (1, 1), "nothing was tried again");
+    let told: Vec<_> = std::iter::from_fn(|| events.try_next()).map(|event| event.to_string()).collect();
+    let at = |what: &str| {
+        told.iter().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {told:#?}"))
+    };
+    let order = [
+        "shutdown begun",
+        "of nap: succeeded",
+        "of fails_slowly: attempt 1 failed",
+        "cuts off",
+        "of nap: interrupted",
+    ];
+    let order = order.into_iter().chain(["of note: lost", "shutdown ended"]).map(at);
+    assert!(order.is_sorted(), "{told:#?}");
+    assert!(!told.iter().any(|line| line.contains("started")), "{told:#?}");
+    let_go.store(true, Ordering::SeqCst);
+    assert_eq!(holding.wait().await, Outcome::Succeeded);
+}
+
 #[test]
 fn signals_can_be_waited_for_from_outside_of_the_runtime_and_without_its_io() {
     for io in [true, false] {

@@ -93,7 +93,13 @@ async fn an_attempt_is_in_a_span_with_these_fields() {
     assert_eq!(all.len(), 2);
     for (fields, attempt, outcome) in [(&all[0], "1", "\"failed\""), (&all[1], "2", "\"succeeded\"")] {
         let id = run.id().to_string();
-        let wanted = [("attempt", attempt), ("job", "\"fragile\""), ("name", "job"), ("of", "2")];
+        let wanted = [
+            ("attempt", attempt),
+            ("job", "\"fragile\""),
+            ("queue", "\"default\""),
+            ("name", "job"),
+            ("of", "2"),
+        ];
         for (name, value) in wanted.into_iter().chain([("outcome", outcome), ("run", id.as_str())]) {
             assert_eq!(fields.get(name).map(String::as_str), Some(value), "{name} of {fields:?}");
         }

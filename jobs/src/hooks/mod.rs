@@ -3,6 +3,8 @@
 pub(crate) mod bus;
 pub(crate) mod event;
 pub(crate) mod failure;
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
 pub(crate) mod middleware;
 
 use std::fmt;

@@ -26,6 +26,7 @@ use crate::telemetry::panics;
 pub struct JobContext {
     pub(crate) id: RunId,
     pub(crate) job: JobName,
+    pub(crate) queue: JobName,
     pub(crate) attempt: u32,
     pub(crate) slot: Option<Slot>,
     pub(crate) started: Timestamp,
@@ -62,6 +63,12 @@ impl JobContext {
     #[must_use]
     pub fn job(&self) -> &str {
         &self.job
+    }
+
+    /// The name of the queue that the run was in: `default` where nothing is said.
+    #[must_use]
+    pub fn queue(&self) -> &str {
+        &self.queue
     }
 
     /// Which attempt of the run this is, from 1.

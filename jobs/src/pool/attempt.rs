@@ -53,6 +53,17 @@ pub(super) enum Follows {
     Nothing,
 }
 
+impl Follows {
+    /// As the program is told of it.
+    fn told(&self, now: Timestamp) -> hooks::Follows {
+        match self {
+            Self::Retry(wait) => hooks::Follows::Retry { at: now.saturating_add(*wait).to_chrono() },
+            Self::Discarded(reason) => hooks::Follows::Discarded { reason: reason.clone() },
+            Self::Nothing => hooks::Follows::Dead,
+        }
+    }
+}
+
 #[derive(Debug)]
 enum What {
     /// The error itself only where somebody is to be told of it.
@@ -77,6 +88,11 @@ impl Failure {
         }
     }
 
+    #[cfg(feature = "metrics")]
+    pub(super) fn count(&self, follows: &Follows, now: Timestamp) {
+        hooks::metrics::failed(&self.job, &follows.told(now));
+    }
+
     /// Tells the program of the failure.
     pub(super) fn report(self, hooks: &AttemptHooks, follows: &Follows, now: Timestamp) {
         let Self { job, id, slot, started, attempt, of, what, .. } = self;
@@ -85,11 +101,7 @@ impl Failure {
             What::Panic(panic) => (Outcome::Panicked(panic.message.clone()), None, Some(panic)),
             What::TimedOut(after) => (Outcome::TimedOut(after), None, None),
         };
-        let follows = match follows {
-            Follows::Retry(wait) => hooks::Follows::Retry { at: now.saturating_add(*wait).to_chrono() },
-            Follows::Discarded(reason) => hooks::Follows::Discarded { reason: reason.clone() },
-            Follows::Nothing => hooks::Follows::Dead,
-        };
+        let follows = follows.told(now);
         let run = id;
         let failure = hooks::Failure {
             job,
@@ -116,12 +128,19 @@ impl Failure {
 
 /// Makes one attempt of a claimed run.
 pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hooks: &AttemptHooks) -> Over {
-    let Claim { key, id, job, slot, started, available, body, blocking, attempt, retries, timeout } = claim;
+    let Claim { key, id, job, queue, slot, started, available, body, blocking, attempt, retries, timeout } =
+        claim;
     let of = retries.saturating_add(1);
-    let span = span_of(&job, id, attempt, of, slot.map(|slot| slot.at), started, available);
+    let span = span_of(&job, &queue, id, attempt, of, slot.map(|slot| slot.at), started, available);
+    #[cfg(feature = "metrics")]
+    {
+        let late = slot.filter(|_| attempt == 1).map(|slot| started.since(slot.at));
+        hooks::metrics::started(&job, &queue, started.since(available), late);
+    }
     let cx = JobContext {
         id,
         job: job.clone(),
+        queue: queue.clone(),
         attempt,
         slot,
         started,
@@ -167,6 +186,8 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
         End::Stopped(Cancellation::Interrupted) => (Outcome::Interrupted, None),
         End::Stopped(_) => (Outcome::Cancelled, None),
     };
+    #[cfg(feature = "metrics")]
+    hooks::metrics::ended(&job, &outcome, surroundings.clock.now().wall.since(started));
     if !span.is_disabled() {
         // Whoever is interested in it is code of the program's.
         let _ = panics::catch(|| telemetry::span::ended(span, outcome.as_str()));
@@ -188,8 +209,10 @@ fn with_fault(attempt: Attempt, job: &JobName, surroundings: &Surroundings) -> A
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "they are the attempt")]
 fn span_of(
     job: &str,
+    queue: &str,
     run: RunId,
     attempt: u32,
     of: u32,
@@ -197,9 +220,12 @@ fn span_of(
     started: Timestamp,
     available: Timestamp,
 ) -> Span {
+    if !telemetry::span::is_wanted() {
+        return Span::none();
+    }
     let late = || slot.map(|slot| (slot.to_chrono(), started.since(slot)));
     let waited = || started.since(available);
-    let of = telemetry::span::Of { job, run: &run, attempt, of };
+    let of = telemetry::span::Of { job, queue, run: &run, attempt, of };
     // Whoever is interested in it is code of the program's.
     panics::catch(|| telemetry::span::attempt(of, late, waited)).unwrap_or_else(|_| Span::none())
 }

@@ -337,6 +337,8 @@ impl Pool {
                 self.wake_one(shared);
             }
         }
+        #[cfg(feature = "metrics")]
+        self.measure();
         Ok(Ok((id, key)))
     }
 
@@ -352,6 +354,13 @@ impl Pool {
         };
         self.call_workers(1);
         Ok(submitted)
+    }
+
+    /// Tells the recorder of metrics how full the pool is.
+    #[cfg(feature = "metrics")]
+    fn measure(&self) {
+        let (running, queued) = self.read(|memory| (memory.running(), memory.queued()));
+        crate::hooks::metrics::pool(running, queued);
     }
 
     /// Gives the inbox keys for submissions.
@@ -400,6 +409,8 @@ impl Pool {
         drop(shared);
         self.wait_for(refills);
         self.call_workers(usize::MAX);
+        #[cfg(feature = "metrics")]
+        self.measure();
     }
 
     /// Sets the timers of rates that are used up. It takes the lock of the timers, so not under that of the pool.
@@ -452,6 +463,8 @@ impl Pool {
         }
         stop.into_iter().for_each(Told::wake);
         ended.into_iter().for_each(|ended| self.settle(ended));
+        #[cfg(feature = "metrics")]
+        self.measure();
     }
 
     /// Cancels a run, in whatever state. `false` when it has already ended.
@@ -467,6 +480,8 @@ impl Pool {
                 self.settle(ended);
                 // Its successor may have become available.
                 self.call_workers(1);
+                #[cfg(feature = "metrics")]
+                self.measure();
                 true
             }
             Cancel::Running(worker) => {

@@ -333,6 +333,8 @@ impl Worker {
             Next::Leave
         };
         let closed = shared.closed;
+        #[cfg(feature = "metrics")]
+        let (running, queued) = (shared.memory.running(), shared.memory.queued());
         let restricted = shared.memory.is_restricted();
         let refills = if restricted { shared.memory.take_refills() } else { Vec::new() };
         // The end of a run may have made room for several others, and a claim has shown the next of a job with limits.
@@ -342,6 +344,8 @@ impl Worker {
             drop(guard);
         }
         pool.wait_for(refills);
+        #[cfg(feature = "metrics")]
+        crate::hooks::metrics::pool(running, queued);
         if waited {
             self.surroundings.signals.tell();
         }
@@ -449,6 +453,8 @@ impl After {
             // The log is code of the program's, and so is dropping a value. Neither may take the worker with it: the run
             // that it has claimed in the same step, and the retry below, would be lost.
             let _ = panics::catch(|| failure.log(&self.follows));
+            #[cfg(feature = "metrics")]
+            failure.count(&self.follows, self.now);
             let hooks = &pool.hooks.attempts;
             if hooks.on_failure.is_empty() {
                 let _ = panics::catch(|| drop(failure));

@@ -60,7 +60,8 @@ impl LedgerQuery {
     /// What became of the slots, in their order, those of all schedules among each other. Consecutive slots of a schedule
     /// with one fate are one entry.
     ///
-    /// Of each schedule the last 256 entries of the last 7 days are kept, and the last one in any case. The slots of older
+    /// Of each schedule the last 256 entries are kept for as long as `jobs.retention` says, 7 days by default, and the last
+    /// one in any case. The slots of older
     /// ones are counted in the [`tally`](Self::tally) alone. A schedule that is removed takes its ledger with it.
     #[must_use]
     pub fn entries(&self) -> Vec<LedgerEntry> {

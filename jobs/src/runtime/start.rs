@@ -21,6 +21,7 @@ use crate::job::options::Origin;
 use crate::job::run::Outcome;
 use crate::pool::{Pool, Worker};
 use crate::registry::{self, Registered};
+use crate::scheduler::ledger::Keep;
 use crate::scheduler::task::Scheduler;
 use crate::scheduler::timers::Delay;
 use crate::store::memory::{JobIx, Retention};
@@ -106,13 +107,18 @@ fn assemble(
     registered: Vec<Registered>,
     runtime: Handle,
 ) -> (Jobs, Vec<(JobIx, Registered)>) {
+    #[cfg(feature = "metrics")]
+    crate::hooks::metrics::describe();
     let clock = Arc::new(settings.clock());
     let hooks = Arc::new(Hooks::new(settings.hooks.clone()));
     let pool = match settings.store.value {
         Store::Memory => Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock), Arc::clone(&hooks))),
     };
     pool.retain(Retention { age: settings.retention.value, count: settings.retention_count.value });
-    let scheduler = Arc::new(Scheduler::new(Arc::clone(&clock), Arc::clone(&pool), Arc::clone(&hooks)));
+    let keep =
+        Keep { entries: settings.retention_count.value.min(Keep::MOST), age: settings.retention.value };
+    let scheduler = Scheduler::new(Arc::clone(&clock), Arc::clone(&pool), Arc::clone(&hooks), keep);
+    let scheduler = Arc::new(scheduler);
     let add = |job: Registered| {
         let ix = pool.bind_job(job.info.clone(), None);
         (ix.expect("invariant: the registry has refused names that are not unique"), job)

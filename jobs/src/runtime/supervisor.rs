@@ -79,6 +79,8 @@ impl Tasks {
             deaths.last = now.elapsed;
             if restarts { pause(deaths.in_a_row) } else { Duration::ZERO }
         };
+        #[cfg(feature = "metrics")]
+        crate::hooks::metrics::task_died(task);
         // The log is code of the program's, and what it does is not to end the supervision.
         let _ = panics::catch(|| telemetry::task_died(task, panic, pause));
         self.hooks.bus.tell(|| Event::TaskDied { at: now.wall.to_chrono(), task, restart_in: pause });

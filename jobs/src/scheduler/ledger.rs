@@ -130,7 +130,11 @@ pub(crate) struct Keep {
 }
 
 impl Keep {
-    pub(crate) const DEFAULT: Self = Self { entries: 256, age: Duration::from_secs(7 * 86_400) };
+    /// The most entries of a schedule that are kept, about ten kilobytes of them.
+    pub(crate) const MOST: usize = 256;
+
+    #[cfg(test)]
+    pub(crate) const DEFAULT: Self = Self { entries: Self::MOST, age: Duration::from_secs(7 * 86_400) };
 }
 
 /// What became of the slots of one schedule.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 
-use super::ledger::Cause;
+use super::ledger::{Cause, Keep};
 use super::planned::ScheduleKey;
 use super::timers::{Come, Delay, Timers};
 use crate::clock::{Clock, Reading, Shift};
@@ -31,8 +31,8 @@ pub(crate) struct Scheduler {
 }
 
 impl Scheduler {
-    pub(crate) fn new(clock: Arc<Clock>, pool: Arc<Pool>, hooks: Arc<Hooks>) -> Self {
-        let timers = Mutex::new(Timers::new(clock.now(), clock.entropy()));
+    pub(crate) fn new(clock: Arc<Clock>, pool: Arc<Pool>, hooks: Arc<Hooks>, keep: Keep) -> Self {
+        let timers = Mutex::new(Timers::new(clock.now(), clock.entropy(), keep));
         Self {
             timers,
             earlier: Notify::new(),
@@ -166,7 +166,7 @@ impl Scheduler {
                 Some(_) => Cause::ClockSet,
                 None => Cause::Stalled,
             };
-            come.heard = self.hooks.bus.is_heard();
+            come.heard = cfg!(feature = "metrics") || self.hooks.bus.is_heard();
             self.lock().take_due(now, &mut come);
             #[cfg(feature = "testing")]
             let releases = !come.releases.is_empty();
@@ -206,6 +206,8 @@ impl Scheduler {
                 count: entry.count,
                 fate: entry.fate,
             };
+            #[cfg(feature = "metrics")]
+            crate::hooks::metrics::slots(&event.job, event.fate, event.count);
             self.hooks.bus.tell(|| Event::Slot(event));
         }
     }

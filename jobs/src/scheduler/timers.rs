@@ -133,8 +133,8 @@ pub(crate) struct Timers {
 const FIRST_SWEEP: usize = 1024;
 
 impl Timers {
-    /// An empty plan, whose jitter `entropy` tells from that of others.
-    pub(crate) fn new(now: Reading, entropy: u64) -> Self {
+    /// An empty plan, whose jitter `entropy` tells from that of others and whose ledgers `keep` so much.
+    pub(crate) fn new(now: Reading, entropy: u64, keep: Keep) -> Self {
         Self {
             wall: Wheel::new(wall_tick_now(now.wall)),
             elapsed: Wheel::new(elapsed_tick_now(now.elapsed)),
@@ -143,7 +143,7 @@ impl Timers {
             hasher: RandomState::new(),
             sleeps_until: Some(Elapsed::ZERO),
             wanted_at: now.elapsed,
-            keep: Keep::DEFAULT,
+            keep,
             seed: entropy,
             sweep_at: FIRST_SWEEP,
             closed: false,

@@ -213,6 +213,8 @@ pub(crate) struct Claim {
     pub(crate) key: RunKey,
     pub(crate) id: RunId,
     pub(crate) job: JobName,
+    /// The name of its queue.
+    pub(crate) queue: JobName,
     pub(crate) slot: Option<Slot>,
     pub(crate) started: Timestamp,
     /// When it became available.

@@ -1,4 +1,4 @@
-//! What the program says about itself while it runs.
+#![doc = include_str!("telemetry.md")]
 
 pub(crate) mod panics;
 pub(crate) mod span;

@@ -6,20 +6,27 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use tracing::Span;
 use tracing::field::Empty;
+use tracing::level_filters::LevelFilter;
 
 /// The attempt that a span is of.
 pub(crate) struct Of<'a> {
     pub(crate) job: &'a str,
+    pub(crate) queue: &'a str,
     pub(crate) run: &'a dyn Display,
     pub(crate) attempt: u32,
     pub(crate) of: u32,
+}
+
+/// Whether anybody may be interested in spans: one atomic load.
+pub(crate) fn is_wanted() -> bool {
+    LevelFilter::current() >= LevelFilter::INFO
 }
 
 /// The span of an attempt, with the nominal time of its slot, how long after it the attempt started, and how long the
 /// run could have started and did not. Those are asked for only where somebody is interested in the span; else it
 /// costs next to nothing.
 pub(crate) fn attempt(
-    Of { job, run, attempt, of }: Of<'_>,
+    Of { job, queue, run, attempt, of }: Of<'_>,
     slot: impl Fn() -> Option<(DateTime<Utc>, Duration)>,
     waited: impl Fn() -> Duration,
 ) -> Span {
@@ -27,6 +34,7 @@ pub(crate) fn attempt(
         target: "jobs",
         "job",
         job,
+        queue,
         %run,
         attempt,
         of,

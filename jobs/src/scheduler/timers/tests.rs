@@ -23,7 +23,7 @@ fn at(nanos: u64, set: i64) -> Reading {
 
 #[test]
 fn timers_that_no_longer_count_are_swept_out() {
-    let mut timers = Timers::new(reading(0), 0);
+    let mut timers = Timers::new(reading(0), 0, Keep::DEFAULT);
     let mut runs = Slab::new();
     let kept = runs.insert(());
     timers.delay(kept, Delay::For(Duration::from_secs(86_400)), reading(0));
@@ -93,7 +93,7 @@ fn look(timers: &mut Timers, now: Reading) -> Vec<(i64, i64)> {
 
 #[test]
 fn a_look_before_the_slot_finds_nothing_and_sleeps_until_it() {
-    let mut timers = Timers::new(at(0, 0), 0);
+    let mut timers = Timers::new(at(0, 0), 0, Keep::DEFAULT);
     add(&mut timers, "30 * * * * *", at(0, 0));
     // Every nanosecond counts: the wheel's tick is one of a millisecond.
     for early in [1, 999_999, 1_000_000, 1_000_001, 20_000_000_000] {
@@ -113,7 +113,7 @@ fn a_look_before_the_slot_finds_nothing_and_sleeps_until_it() {
 
 #[test]
 fn an_interval_keeps_its_fraction_and_its_slots_follow_the_clock_on_the_wall() {
-    let mut timers = Timers::new(at(500, 0), 0);
+    let mut timers = Timers::new(at(500, 0), 0, Keep::DEFAULT);
     let (key, _) = add(&mut timers, "@every 1m0.25s", at(500, 0));
     assert_eq!(look(&mut timers, at(60_250_999_999, 0)), []);
     // Within the millisecond, and by its own name.
@@ -129,7 +129,7 @@ fn an_interval_keeps_its_fraction_and_its_slots_follow_the_clock_on_the_wall() {
 
 #[test]
 fn a_slot_is_late_for_a_minute_and_then_missed() {
-    let mut timers = Timers::new(reading(0), 0);
+    let mut timers = Timers::new(reading(0), 0, Keep::DEFAULT);
     let (key, _) = add(&mut timers, "0 * * * * *", reading(0));
     let missed = |timers: &Timers| timers.get(key).unwrap().ledger.tally().missed;
     assert_eq!(look(&mut timers, reading(120)), [(60, 0), (120, 0)], "one of them late by exactly a minute");
@@ -146,7 +146,7 @@ fn a_slot_is_late_for_a_minute_and_then_missed() {
 #[test]
 fn with_a_slot_missed_only_the_last_of_those_that_came_fires() {
     for spec in ["*/10 * * * * *", "@every 10s"] {
-        let mut timers = Timers::new(reading(0), 0);
+        let mut timers = Timers::new(reading(0), 0, Keep::DEFAULT);
         let (key, _) = add(&mut timers, spec, reading(0));
         let missed = |timers: &Timers| timers.get(key).unwrap().ledger.tally().missed;
         // A stall of a minute: each is late by no more than a minute, and fires.
@@ -162,7 +162,7 @@ fn with_a_slot_missed_only_the_last_of_those_that_came_fires() {
     }
     // None of them is only late.
     for spec in ["0 */10 * * * *", "@every 10m"] {
-        let mut timers = Timers::new(reading(0), 0);
+        let mut timers = Timers::new(reading(0), 0, Keep::DEFAULT);
         let (key, _) = add(&mut timers, spec, reading(0));
         assert_eq!(look(&mut timers, reading(3600 + 61)), [], "{spec}");
         assert_eq!(timers.get(key).unwrap().ledger.tally().missed, 6, "{spec}");
@@ -174,7 +174,7 @@ fn with_a_slot_missed_only_the_last_of_those_that_came_fires() {
 #[test]
 fn a_jump_over_years_counts_all_slots_and_visits_hardly_any() {
     let specs = ["0 * * * * *", "* * * * * *", "TZ=Europe/Oslo 0 */5 * * * *", "@every 10ms"];
-    let mut timers = Timers::new(reading(0), 0);
+    let mut timers = Timers::new(reading(0), 0, Keep::DEFAULT);
     let keys = specs.map(|spec| add(&mut timers, spec, reading(0)).0);
     let days = 365 * 56;
     let mut come = Come::default();
@@ -193,7 +193,7 @@ fn a_jump_over_years_counts_all_slots_and_visits_hardly_any() {
 
 #[test]
 fn it_is_woken_for_what_comes_earlier_than_it_sleeps_and_once() {
-    let mut timers = Timers::new(reading(0), 0);
+    let mut timers = Timers::new(reading(0), 0, Keep::DEFAULT);
     assert!(timers.next_wake(reading(0)).is_none());
     timers.sleep_until(reading(100).elapsed);
     assert!(!add(&mut timers, "@every 100s", reading(0)).1);
@@ -209,7 +209,7 @@ fn it_is_woken_for_what_comes_earlier_than_it_sleeps_and_once() {
 
 #[test]
 fn keys_are_numbered_and_numbers_are_freed_from_the_top() {
-    let mut timers = Timers::new(reading(0), 0);
+    let mut timers = Timers::new(reading(0), 0, Keep::DEFAULT);
     let keys: Vec<_> = (0..3).map(|_| add(&mut timers, "@daily", reading(0)).0).collect();
     let number = |timers: &Timers, key| timers.get(key).map(|planned| planned.identity.repeat);
     assert_eq!(keys.iter().map(|key| number(&timers, *key)).collect::<Vec<_>>(), [Some(1), Some(2), Some(3)]);
@@ -225,7 +225,7 @@ fn keys_are_numbered_and_numbers_are_freed_from_the_top() {
 
 #[test]
 fn what_is_removed_or_closed_comes_no_more() {
-    let mut timers = Timers::new(reading(0), 0);
+    let mut timers = Timers::new(reading(0), 0, Keep::DEFAULT);
     let (key, _) = add(&mut timers, "* * * * * *", reading(0));
     assert_eq!(look(&mut timers, reading(1)).len(), 1);
     timers.remove(key);
@@ -265,7 +265,7 @@ fn a_history_knows_its_spans_and_forgets_gaps_before_slots() {
 #[test]
 fn a_task_that_dies_with_slots_in_its_hands_loses_no_schedule_and_doubles_no_slot() {
     for spec in ["0 * * * * *", "@every 1m"] {
-        let mut timers = Timers::new(reading(0), 0);
+        let mut timers = Timers::new(reading(0), 0, Keep::DEFAULT);
         let (key, _) = add(&mut timers, spec, reading(0));
         let die = |timers: &mut Timers, now| {
             let mut come = Come::default();
@@ -312,7 +312,7 @@ fn every_slot_fires_once_or_is_counted_as_missed() {
             // March and November 2027 are near.
             let (mut nanos, mut set) = (0, 57 * 86_400 * (below(2) as i64));
             let begun = at(nanos, set);
-            let mut timers = Timers::new(begun, 0);
+            let mut timers = Timers::new(begun, 0, Keep::DEFAULT);
             let (key, _) = add(&mut timers, spec, begun);
             let sets_back = below(3) == 0;
             let mut fired: Vec<(i64, i64)> = Vec::new();
@@ -361,4 +361,99 @@ fn every_slot_fires_once_or_is_counted_as_missed() {
         }
     }
     assert!(all_fired > 1000 && all_missed > 1000, "{all_fired} {all_missed}");
+}
+
+fn add_delay(timers: &mut Timers, delay: Duration, now: Reading) -> ScheduleKey {
+    fn never() -> crate::job::body::Erased {
+        unreachable!("nothing is executed here")
+    }
+    let schedule = Resolved {
+        timing: Timing::Delay(delay),
+        template: Template::Make(never),
+        identity: Identity::default(),
+        options: SlotOptions::default(),
+    };
+    timers.add(job(), schedule, true, now).unwrap().0
+}
+
+/// One look, with one fate for all that has come.
+fn look_as(timers: &mut Timers, now: Reading, fate: SlotFate) -> usize {
+    let mut come = Come::default();
+    timers.take_due(now, &mut come);
+    let count = come.firings.drain(..).count();
+    timers.tally(now, &mut come, &mut vec![fate; count]);
+    timers.plan(now, Cause::Stalled, &mut come);
+    assert!(come.firings.is_empty());
+    count
+}
+
+/// ```text
+/// 0        10                        25       35
+/// |─ delay ─| r · · awaited · · · ended ─ delay ─| r
+/// ```
+#[test]
+fn a_fixed_delay_waits_for_the_end_of_its_run() {
+    let mut timers = Timers::new(reading(0), 0, Keep::DEFAULT);
+    let key = add_delay(&mut timers, Duration::from_secs(10), reading(0));
+    assert_eq!(look_as(&mut timers, reading(9), SlotFate::Ran), 0);
+    assert_eq!(look_as(&mut timers, reading(10), SlotFate::Ran), 1);
+    assert_eq!(timers.get(key).unwrap().next_slot(reading(10)), None);
+    assert_eq!(look_as(&mut timers, reading(24), SlotFate::Ran), 0);
+    timers.sleep_until(reading(1000).elapsed);
+    assert!(timers.run_ended(key, reading(25)), "the task has to be woken");
+    assert_eq!(timers.get(key).unwrap().next_slot(reading(25)), Some(reading(35).wall));
+    assert_eq!(look_as(&mut timers, reading(34), SlotFate::Ran), 0);
+    // However late: it has one slot at a time.
+    assert_eq!(look_as(&mut timers, reading(500), SlotFate::Paused), 1);
+    assert_eq!(
+        timers.get(key).unwrap().next_slot(reading(500)),
+        Some(reading(510).wall),
+        "nothing is awaited"
+    );
+    let tally = timers.get(key).unwrap().ledger.tally();
+    assert_eq!((tally.ran, tally.paused, tally.total()), (1, 1, 2));
+    timers.remove(key);
+    assert!(!timers.run_ended(key, reading(600)));
+}
+
+/// The worker is faster than the task of the scheduler.
+#[test]
+fn a_run_of_a_fixed_delay_may_end_before_it_is_entered() {
+    let mut timers = Timers::new(reading(0), 0, Keep::DEFAULT);
+    let key = add_delay(&mut timers, Duration::from_secs(10), reading(0));
+    let mut come = Come::default();
+    timers.take_due(reading(10), &mut come);
+    assert_eq!(come.firings.len(), 1);
+    timers.run_ended(key, reading(11));
+    timers.tally(reading(11), &mut come, &mut vec![SlotFate::Ran]);
+    timers.plan(reading(11), Cause::Stalled, &mut come);
+    assert_eq!(timers.get(key).unwrap().next_slot(reading(11)), Some(reading(21).wall));
+    assert_eq!(timers.elapsed.len(), 1, "it is armed once");
+    assert_eq!(look_as(&mut timers, reading(21), SlotFate::Ran), 1);
+}
+
+#[test]
+fn what_a_task_that_died_had_in_its_hands_is_entered_once() {
+    for dies_before_the_tally in [true, false] {
+        let mut timers = Timers::new(reading(0), 0, Keep::DEFAULT);
+        let (cron, _) = add(&mut timers, "0 * * * * *", reading(0));
+        let delay = add_delay(&mut timers, Duration::from_secs(60), reading(0));
+        let mut come = Come::default();
+        timers.take_due(reading(60), &mut come);
+        assert_eq!(come.firings.len(), 2);
+        if !dies_before_the_tally {
+            timers.tally(reading(60), &mut come, &mut vec![SlotFate::Ran; 2]);
+        }
+        drop(come);
+        timers.rearm(reading(61));
+        let total = |timers: &Timers, key| timers.get(key).unwrap().ledger.tally().total();
+        assert_eq!((total(&timers, cron), total(&timers, delay)), (1, 1));
+        if !dies_before_the_tally {
+            timers.run_ended(delay, reading(61));
+        }
+        // Both go on, each from where it was.
+        assert_eq!(look_as(&mut timers, reading(62), SlotFate::Ran), 0);
+        assert_eq!(look_as(&mut timers, reading(121), SlotFate::Ran), 2, "{dies_before_the_tally}");
+        assert_eq!((total(&timers, cron), total(&timers, delay)), (2, 2));
+    }
 }

@@ -112,6 +112,7 @@ impl Memory {
             key,
             id,
             job: info.name.clone(),
+            queue: self.queues.name(lane.queue()),
             slot,
             started: now.wall,
             available: since,

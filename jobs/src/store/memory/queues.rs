@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 
 use jobs_syntax::DEFAULT_QUEUE;
 
+use crate::job::name::JobName;
+
 /// The place of a queue among those of its instance. Queues are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct QueueIx(u16);
@@ -24,7 +26,8 @@ pub(crate) struct TooManyQueues;
 /// A queue and the account of its runs.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    pub(crate) name: Box<str>,
+    /// Every attempt has a copy, so it is one that costs nothing to copy where nothing is said.
+    pub(crate) name: JobName,
     /// How many of its runs may execute at the same time; none is limited by the pool only.
     pub(crate) limit: Option<NonZeroUsize>,
     pub(crate) paused: bool,
@@ -49,7 +52,7 @@ impl Queue {
 #[derive(Debug)]
 pub(super) struct Queues {
     queues: Vec<Queue>,
-    by_name: HashMap<Box<str>, QueueIx>,
+    by_name: HashMap<JobName, QueueIx>,
     /// Whether a queue has a limit or is paused.
     restricted: bool,
     /// Runs that are available and held back by no limit of their job.
@@ -72,14 +75,13 @@ impl Queues {
             return Ok(ix);
         }
         let ix = QueueIx(u16::try_from(self.queues.len()).map_err(|_| TooManyQueues)?);
-        let name: Box<str> = name.into();
+        let name = match name {
+            DEFAULT_QUEUE => JobName::Static(DEFAULT_QUEUE),
+            name => JobName::Shared(name.into()),
+        };
         self.by_name.insert(name.clone(), ix);
         self.queues.push(Queue { name, limit: None, paused: false, running: 0, waiting: 0, shown: 0 });
         Ok(ix)
-    }
-
-    pub(super) fn name(&self, ix: QueueIx) -> &str {
-        &self.queues[ix.index()].name
     }
 
     pub(super) fn find(&self, name: &str) -> Option<QueueIx> {
@@ -88,6 +90,10 @@ impl Queues {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (QueueIx, &Queue)> {
         self.queues.iter().enumerate().map(|(index, queue)| (QueueIx(index as u16), queue))
+    }
+
+    pub(super) fn name(&self, ix: QueueIx) -> JobName {
+        self.queues[ix.index()].name.clone()
     }
 
     fn get_mut(&mut self, ix: QueueIx) -> &mut Queue {

@@ -125,7 +125,7 @@ impl Memory {
             due_at: due.map(Timestamp::to_chrono),
             started_at: started.map(Timestamp::to_chrono),
             finished_at: finished.map(Timestamp::to_chrono),
-            queue: self.queues.name(run.lane.queue()).to_owned(),
+            queue: self.queues.name(run.lane.queue()).to_string(),
             priority: run.lane.priority(),
             attempt: run.attempt,
             retries: run.retries,

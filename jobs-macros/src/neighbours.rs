@@ -1,0 +1,222 @@
+//! What stands beside the function in its module.
+//!
+//! A macro sees its own item alone. Where another of the module has the name of the function or of its struct, the
+//! compiler tells that once for each use that the generated code makes of the name. So the file is read: it is what is
+//! being compiled. Where it cannot be, or where the function is not found in it, the compiler has the word.
+
+use std::fs;
+
+use syn::ext::IdentExt as _;
+use syn::{Attribute, Ident, Item};
+
+use crate::ctxt::Ctxt;
+
+/// What the name of the function clashes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clash {
+    /// A function before it.
+    Function,
+    /// A type or a module, which has the name of the struct.
+    Type(&'static str),
+}
+
+/// Reports a name that is taken, as one mistake; what it names cannot be generated then.
+pub(crate) fn refuse_clash(cx: &Ctxt, function: &Ident, job: &Ident) -> Option<Clash> {
+    if !proc_macro::is_available() {
+        return None;
+    }
+    let at = function.span().unwrap();
+    let source = fs::read_to_string(at.local_file()?).ok()?;
+    let clash = clash(&source, (at.line(), at.column()), function, job)?;
+    match clash {
+        Clash::Function => cx.error(
+            function,
+            format_args!(
+                "a function `{function}` stands in this module already\nhelp: rename one of the two"
+            ),
+        ),
+        Clash::Type(what) => cx.error(
+            function,
+            format_args!(
+                "the struct of this job is `{job}`, and {what} `{job}` stands in this module already\n\
+                 help: rename one of the two, or name the struct: `#[job(struct_name = {})]`",
+                type_name(&job.unraw().to_string())
+            ),
+        ),
+    }
+    Some(clash)
+}
+
+/// The clash in the module of the function whose name stands at a place, line and column, of the source.
+fn clash(source: &str, at: (usize, usize), function: &Ident, job: &Ident) -> Option<Clash> {
+    if !may_clash(source, &[function, job]) {
+        return None;
+    }
+    let marked = marked(source, at, function)?;
+    in_module(&syn::parse_file(&marked).ok()?.items, function, job)
+}
+
+/// What the function is called where it is looked for: what is parsed from a text does not know its place.
+const HERE: &str = "__here";
+
+/// The source with the name at the place exchanged; none where it does not stand there.
+fn marked(source: &str, (line, column): (usize, usize), name: &Ident) -> Option<String> {
+    let before = line.checked_sub(1)?;
+    let start: usize = source.split_inclusive('\n').take(before).map(str::len).sum();
+    let (column, _) = source.get(start..)?.char_indices().nth(column.checked_sub(1)?)?;
+    let (before, rest) = source.split_at(start + column);
+    let after = rest.strip_prefix(&name.to_string())?;
+    Some(format!("{before}{HERE}{after}"))
+}
+
+/// Whether the names are defined more than once in the text, comments and all: nearly always they are not, and then
+/// nothing needs to be parsed.
+fn may_clash(source: &str, names: &[&Ident]) -> bool {
+    const DEFINES: [&str; 7] = ["fn", "struct", "enum", "union", "type", "trait", "mod"];
+    let mut last = "";
+    let words =
+        source.split(|char: char| !(char.is_alphanumeric() || char == '_')).filter(|word| !word.is_empty());
+    let defined = words.filter(|word| {
+        let defines = DEFINES.contains(&last) && names.iter().any(|name| name.unraw() == word);
+        last = word;
+        defines
+    });
+    defined.count() > 1
+}
+
+fn in_module(items: &[Item], function: &Ident, job: &Ident) -> Option<Clash> {
+    let is_it = |item: &Item| matches!(item, Item::Fn(other) if other.sig.ident == HERE);
+    let Some(at) = items.iter().position(is_it) else {
+        return items.iter().find_map(|item| match item {
+            Item::Mod(module) => in_module(&module.content.as_ref()?.1, function, job),
+            _ => None,
+        });
+    };
+    if matches!(&items[at], Item::Fn(found) if is_conditional(&found.attrs)) {
+        return None;
+    }
+    let is_like_it = |item: &Item| matches!(item, Item::Fn(other) if other.sig.ident == *function && !is_conditional(&other.attrs));
+    if items[..at].iter().any(is_like_it) {
+        return Some(Clash::Function);
+    }
+    items.iter().find_map(|item| named_type(item, job)).map(Clash::Type)
+}
+
+/// What a type or a module of this name is.
+fn named_type(item: &Item, name: &Ident) -> Option<&'static str> {
+    let (ident, attrs, what) = match item {
+        Item::Struct(item) => (&item.ident, &item.attrs, "a struct"),
+        Item::Enum(item) => (&item.ident, &item.attrs, "an enum"),
+        Item::Union(item) => (&item.ident, &item.attrs, "a union"),
+        Item::Type(item) => (&item.ident, &item.attrs, "a type"),
+        Item::Trait(item) => (&item.ident, &item.attrs, "a trait"),
+        Item::Mod(item) => (&item.ident, &item.attrs, "a module"),
+        _ => return None,
+    };
+    (ident == name && !is_conditional(attrs)).then_some(what)
+}
+
+/// Whether it may be left out, so that another may have the name.
+fn is_conditional(attrs: &[Attribute]) -> bool {
+    attrs.iter().any(|attribute| {
+        attribute.path().is_ident("cfg")
+            || attribute.path().is_ident("cfg_attr")
+            || attribute.path().is_ident("test")
+    })
+}
+
+/// `sweep_rooms` → `SweepRoomsJob`.
+fn type_name(name: &str) -> String {
+    let part = |part: &str| {
+        let mut chars = part.chars();
+        chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect::<String>()
+    };
+    name.split('_').map(part).chain(["Job".to_owned()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The clash of the function `sweep` at the mark.
+    fn found(source: &str, job: &str) -> Option<Clash> {
+        let at = source.find("<>").expect("a mark");
+        let line = source[..at].lines().count();
+        let column = source[..at].lines().next_back().map_or(0, |line| line.chars().count()) + 1;
+        let name = |name: &str| syn::parse_str::<Ident>(name).expect("a name");
+        clash(&source.replace("<>", ""), (line, column), &name("sweep"), &name(job))
+    }
+
+    const SWEEP: &str = "#[job] async fn <>sweep() {}";
+
+    fn beside(other: &str) -> Option<Clash> {
+        found(&format!("{other}\n/* é */ {SWEEP}"), "sweep")
+    }
+
+    #[test]
+    fn what_has_the_name_is_found() {
+        for (other, what) in [
+            ("struct sweep;", "a struct"),
+            ("enum sweep {}", "an enum"),
+            ("union sweep { a: u8 }", "a union"),
+            ("type sweep = u8;", "a type"),
+            ("trait sweep {}", "a trait"),
+            ("mod sweep {}", "a module"),
+            ("mod sweep;", "a module"),
+        ] {
+            assert_eq!(beside(other), Some(Clash::Type(what)), "{other}");
+        }
+        assert_eq!(beside("fn sweep() {}"), Some(Clash::Function));
+        assert_eq!(beside("#[job] async fn sweep() {}"), Some(Clash::Function));
+        assert_eq!(
+            found(&format!("struct S; struct T; fn S() {{}} {SWEEP}"), "S"),
+            Some(Clash::Type("a struct"))
+        );
+        let inside = format!("async fn sweep() {{}} mod a {{ mod b {{\n{SWEEP} mod sweep; }} }}");
+        assert_eq!(found(&inside, "sweep"), Some(Clash::Type("a module")));
+    }
+
+    #[test]
+    fn what_is_elsewhere_or_conditional_is_no_clash() {
+        for other in [
+            "",
+            "mod other { struct sweep; #[job] async fn sweep() {} }",
+            "#[cfg(unix)] struct sweep;",
+            "#[cfg(unix)] fn sweep() {}",
+            "#[cfg_attr(unix, path = \"x.rs\")] mod sweep;",
+            "impl X { fn sweep() {} }",
+            "fn f() { struct sweep; }",
+            "const sweep_: u8 = 1; // struct sweep",
+            "use a::sweep;",
+        ] {
+            assert_eq!(beside(other), None, "{other}");
+        }
+        let inside_a_function = format!("struct sweep; fn f() {{ {SWEEP} }}");
+        assert_eq!(found(&inside_a_function, "sweep"), None);
+        let conditional = format!("#[cfg(unix)] {SWEEP} #[cfg(windows)] #[job] fn sweep() {{}}");
+        assert_eq!(found(&conditional, "sweep"), None);
+        // The struct has another name.
+        assert_eq!(found(&format!("mod sweep; {SWEEP}"), "SweepJob"), None);
+        // The first of two functions is not the one to be told.
+        assert_eq!(found(&format!("{SWEEP} fn sweep() {{}}"), "sweep"), None);
+        assert_eq!(found("not rust: fn sweep fn <>sweep", "sweep"), None);
+    }
+
+    /// The file may have changed, and in other tools a place may mean something else.
+    #[test]
+    fn a_name_that_does_not_stand_at_its_place_is_not_looked_for() {
+        let source = "struct sweep;\nfn sweep() {}";
+        let name = |name: &str| syn::parse_str::<Ident>(name).expect("a name");
+        let (function, job) = (name("sweep"), name("sweep"));
+        assert_eq!(clash(source, (2, 4), &function, &job), Some(Clash::Type("a struct")));
+        for at in [(1, 1), (2, 3), (2, 99), (3, 1), (0, 0), (usize::MAX, usize::MAX)] {
+            assert_eq!(clash(source, at, &function, &job), None, "{at:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_for_the_struct_is_suggested() {
+        assert_eq!(type_name("sweep_rooms"), "SweepRoomsJob");
+        assert_eq!(type_name("x"), "XJob");
+    }
+}
