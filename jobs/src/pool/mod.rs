@@ -262,6 +262,15 @@ impl Pool {
         f(&shared.memory)
     }
 
+    /// Lets another config hold for a job: for what can change while it runs.
+    pub(crate) fn update_job(&self, job: JobIx, info: &JobInfo) {
+        let mut shared = self.lock();
+        let known = &mut shared.memory.job_mut(job).info;
+        known.overlap = info.overlap;
+        known.attempts = info.attempts;
+        known.enabled = info.enabled;
+    }
+
     /// Pauses a job or lets it go on, and answers whether it was paused before.
     pub(crate) fn set_paused(&self, job: JobIx, paused: bool) -> bool {
         let now = self.clock.now().wall;
@@ -291,7 +300,6 @@ impl Pool {
     }
 
     /// How many runs of a queue may execute at the same time.
-    #[allow(dead_code, reason = "the config will have it")]
     pub(crate) fn limit_queue(&self, queue: QueueIx, limit: Option<NonZeroUsize>) {
         self.lock().memory.limit_queue(queue, limit);
         self.call_workers(usize::MAX);

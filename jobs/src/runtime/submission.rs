@@ -33,7 +33,7 @@ use crate::telemetry::panics;
 /// [`blocking`](Submission::blocking) is called. The instance is resolved here and now: the one that the calling job
 /// belongs to, or else the only one there is.
 ///
-/// **Guarantee**: runs start in the order in which they were submitted.
+/// **Guarantee**: runs of one queue and one priority start in the order in which they were submitted.
 ///
 /// ```
 /// # use jobs::job;
@@ -529,7 +529,7 @@ impl Jobs {
         if self.inner.pool.read(taken) {
             return Err(SubmitError::name_taken(&name));
         }
-        let info = registry::info(name.clone(), descriptor, is_func, &self.inner.settings);
+        let info = registry::info(name.clone(), descriptor, is_func, &self.inner.settings());
         self.inner.pool.bind_job(info, type_id).map_err(|_| SubmitError::name_taken(&name))
     }
 }

@@ -51,7 +51,7 @@ pub(crate) use history::Retention;
 use history::Ring;
 use lanes::{LaneId, Lanes, Seq};
 use limits::Limits;
-pub(crate) use live::{Life, LiveRun};
+pub(crate) use live::{HeldBack, Life, LiveRun};
 pub(crate) use order::Refill;
 use queues::Queues;
 pub(crate) use queues::{QueueIx, TooManyQueues};
@@ -485,13 +485,10 @@ impl Memory {
     /// A run that may start at once, and that has its identity and key already.
     pub(crate) fn accept(&mut self, arrival: Arrival) {
         let Arrival { id, key, job, body, origin, options, now } = arrival;
-        self.add_run_as(
-            id,
-            key,
-            NewRun { job, occasion: None, origin, state: State::Waiting, body, options },
-            now,
-        );
-        self.make_available(key, now);
+        let state = State::Available { since: now };
+        let (lane, seq) =
+            self.add_run_as(id, key, NewRun { job, occasion: None, origin, state, body, options }, now);
+        self.line_up(job, lane, seq, key);
     }
 
     /// A run with the work of one that has ended.
@@ -658,7 +655,7 @@ impl Memory {
         let due = now.saturating_add(wait);
         run.state = State::Scheduled { due };
         run.body = Some(body);
-        let ix = run.job;
+        let (ix, lane) = (run.job, run.lane);
         self.tell(key, now, |run| RunChange::Failed {
             outcome: run.details.failures().last().map_or(Outcome::Unknown, |last| last.outcome.clone()),
             took: now.since(started),
@@ -667,7 +664,7 @@ impl Memory {
         let job = self.job_mut(ix);
         job.scheduled += 1;
         job.retrying += 1;
-        self.attempt_ended(key);
+        self.attempt_ended(ix, lane);
     }
 
     /// A run that was claimed has come to its end. Its waiting successor becomes available in the same step.
@@ -687,6 +684,7 @@ impl Memory {
             _ => None,
         };
         let (id, slot, awaited_by, ix) = (run.id, run.slot.map(|slot| slot.at), run.awaited_by(), run.job);
+        let lane = run.lane;
         if !outcome.is_success() {
             let number = run.attempt;
             let record = AttemptRecord { number, started, finished: now, outcome: outcome.clone(), trace };
@@ -705,7 +703,7 @@ impl Memory {
             }
         });
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
-        self.attempt_ended(key);
+        self.attempt_ended(ix, lane);
         let job = &mut self.jobs[ix.0 as usize];
         job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
         let waiters = self.waiters_of(key);
@@ -896,7 +894,8 @@ impl Memory {
         (id, key)
     }
 
-    fn add_run_as(&mut self, id: RunId, key: RunKey, run: NewRun, now: Timestamp) {
+    /// Answers where the run will wait, for one that is [to be lined up](Self::line_up).
+    fn add_run_as(&mut self, id: RunId, key: RunKey, run: NewRun, now: Timestamp) -> (LaneId, Seq) {
         let NewRun { job, occasion, origin, state, body, options } = run;
         let (slot, schedule) =
             occasion.map_or((None, None), |occasion| (Some(occasion.slot), occasion.schedule));
@@ -917,6 +916,7 @@ impl Memory {
             }
         }
         let details = Details::default();
+        let seq = if let State::Available { .. } = state { self.lanes.next() } else { 0 };
         let run = Run {
             id,
             job,
@@ -928,7 +928,7 @@ impl Memory {
             attempt: 0,
             retries,
             lane,
-            seq: 0,
+            seq,
             body: Some(body),
             details,
         };
@@ -940,6 +940,7 @@ impl Memory {
             let due = if let State::Scheduled { due } = state { Some(due.to_chrono()) } else { None };
             RunChange::Submitted { due }
         });
+        (lane, seq)
     }
 
     /// Tells what happened to a run, where somebody listens.
