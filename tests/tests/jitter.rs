@@ -120,6 +120,28 @@ async fn a_slot_that_waits_for_its_delay_survives_a_sleep_and_a_step() {
     jobs.shutdown().await;
 }
 
+/// ```text
+///     :00            :10  :09              :59
+///      |─ held back ──┤ set back a minute
+///                          |─────── f ──────|    it fires all the same
+/// ```
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_waits_for_its_delay_survives_a_clock_that_is_set_back() {
+    let clock = clock("2026-03-02 12:30:00");
+    let (jobs, log) = started(&clock).await;
+    jobs.schedule("@hourly", note("a")).jitter(MINUTE * 50).await.unwrap();
+    for hour in 13..37 {
+        clock.advance_to(utc("2026-03-02 00:10:00") + TimeDelta::hours(hour)).await;
+        clock.step(TimeDelta::minutes(-1)).await;
+        clock.advance_to(utc("2026-03-02 00:59:00") + TimeDelta::hours(hour)).await;
+        let slots: Vec<_> = log.take().into_iter().map(|entry| entry.slot.unwrap()).collect();
+        assert_eq!(slots, [utc("2026-03-02 00:00:00") + TimeDelta::hours(hour)]);
+    }
+    let tally = jobs.ledger("note").unwrap().tally();
+    assert_eq!((tally.total(), tally.ran), (24, 24));
+    jobs.shutdown().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_jitter_of_nothing_is_none() {
     let clock = clock("2026-03-02 12:00:00");

@@ -7,6 +7,8 @@
 //! The seeds are the numbers from 0 on. `JOBS_TEST_SEED=17` replays one, `JOBS_TEST_SEEDS=100` runs so many, and
 //! `JOBS_TEST_YEAR=500x365` chooses how many schedules there are, and for how many days.
 
+use std::collections::BTreeMap;
+
 mod schedule_oracle;
 mod support;
 
@@ -28,7 +30,7 @@ use world::{DAY, Event, World};
 
 /// How many schedules, for how many days.
 fn size() -> (usize, i64) {
-    let Ok(text) = std::env::var("JOBS_TEST_YEAR") else { return (60, 60) };
+    let Ok(text) = std::env::var("JOBS_TEST_YEAR") else { return (80, 60) };
     let size = text
         .split_once('x')
         .and_then(|(schedules, days)| Some((schedules.parse().ok()?, days.parse().ok()?)));
@@ -37,7 +39,7 @@ fn size() -> (usize, i64) {
 
 #[test]
 fn every_slot_is_in_the_ledger_once_with_the_fate_that_the_model_predicts() {
-    support::seeds::for_each(4, year);
+    support::seeds::for_each(3, year);
 }
 
 async fn year(seed: u64) {
@@ -50,6 +52,9 @@ async fn year(seed: u64) {
     let mut checked = clock.elapsed;
     while clock.wall < world.end {
         for event in world.events(&mut random) {
+            if support::seeds::replays() {
+                eprintln!("{} {event:?}", program::utc(clock.wall));
+            }
             program.happen(&event).await;
             happen(&event, &mut models, &mut clock);
             assert_eq!(
@@ -70,8 +75,11 @@ async fn year(seed: u64) {
     }
     let ambiguous = models.iter().filter(|model| model.ambiguous).count();
     assert!(ambiguous * 10 <= models.len(), "{ambiguous} of {} jobs cannot be predicted", models.len());
-    let slots: usize = models.iter().flat_map(|model| &model.of).map(|of| of.fates.len()).sum();
-    eprintln!("seed {seed}: {slots} slots");
+    let mut fates = BTreeMap::new();
+    for (_, fate) in models.iter().flat_map(|model| &model.of).flat_map(|of| &of.fates) {
+        *fates.entry(format!("{fate:?}")).or_insert(0_u64) += 1;
+    }
+    eprintln!("seed {seed}: {} jobs, {ambiguous} of them not to be predicted, and {fates:?}", models.len());
     program.test.shutdown().await;
 }
 

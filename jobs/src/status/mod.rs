@@ -5,6 +5,7 @@
 
 mod access;
 mod actions;
+mod api;
 mod assets;
 mod format;
 mod health;
@@ -75,6 +76,7 @@ fn router<S: Clone + Send + Sync + 'static>(jobs: Jobs, access: Access) -> Route
     let page = Page { jobs, access: Arc::new(access) };
     let guard = middleware::from_fn_with_state(Arc::clone(&page.access), access::guard);
     Router::new()
+        .merge(api::routes())
         .route(paths::ROOT, get(pages::jobs::jobs))
         .route(paths::HEALTH, get(health::health))
         .route("/@jobs/", get(to_root))

@@ -8,6 +8,27 @@ use crate::world::{DAY, MINUTE, Overlap, When};
 
 /// Every slot is in the ledger exactly once, with the fate that the model predicts.
 pub(crate) fn ledger(program: &Program, number: usize, model: &mut Model, wall: i64) {
+    if let Err((what, near)) = compare(program, number, model, wall) {
+        let all = program.test.ledger(name(number)).unwrap();
+        let all = all.between(utc(near - DAY / 2), utc(near + DAY / 2)).entries();
+        let told =
+            all.iter().map(|entry| format!("  {}: {entry}", entry.schedule)).collect::<Vec<_>>().join("\n");
+        let mut slots: Vec<_> = model
+            .of
+            .iter()
+            .enumerate()
+            .flat_map(|(index, of)| {
+                let near = of.fates.iter().filter(|(slot, _)| (slot - near).abs() < DAY / 2);
+                near.map(move |(slot, fate)| (*slot, format!("  {}: {} {fate:?}", key(index), utc(*slot))))
+            })
+            .collect();
+        slots.sort();
+        let slots: Vec<_> = slots.into_iter().map(|(_, slot)| slot).collect();
+        panic!("{what}\nthe ledger of the job:\n{told}\nthe model:\n{}", slots.join("\n"));
+    }
+}
+
+fn compare(program: &Program, number: usize, model: &mut Model, wall: i64) -> Result<(), (String, i64)> {
     let job = name(number);
     let recent = utc(wall - 9 * DAY)..utc(wall + 9 * DAY);
     for (index, of) in model.of.iter_mut().enumerate() {
@@ -19,12 +40,14 @@ pub(crate) fn ledger(program: &Program, number: usize, model: &mut Model, wall: 
             format!("{job}, {:?}, {shown}, at {}: {what}", model.job.overlap, utc(wall))
         };
         if let Some(jitter) = of.schedule.jitter {
-            jittered(of, &entries, tally, wall, jitter).unwrap_or_else(|what| panic!("{}", told(what)));
+            jittered(of, &entries, tally, wall, jitter)
+                .map_err(|(what, near)| (told(what), near.unwrap_or(wall)))?;
         } else {
-            exact(of, &entries, tally).unwrap_or_else(|what| panic!("{}", told(what)));
+            exact(of, &entries, tally).map_err(|(what, near)| (told(what), near.unwrap_or(wall)))?;
         }
         of.checked = of.fates.len();
     }
+    Ok(())
 }
 
 fn fate_of(entry: &LedgerEntry) -> Fate {
@@ -40,7 +63,7 @@ fn fate_of(entry: &LedgerEntry) -> Fate {
 }
 
 /// Each entry is a row of slots of the model with its fate, no two have a slot in common, and none is left out.
-fn exact(of: &Of, entries: &[LedgerEntry], tally: Tally) -> Result<(), String> {
+fn exact(of: &Of, entries: &[LedgerEntry], tally: Tally) -> Result<(), (String, Option<i64>)> {
     let mut rows = Vec::new();
     for entry in entries {
         let (from, to, count) =
@@ -52,15 +75,13 @@ fn exact(of: &Of, entries: &[LedgerEntry], tally: Tally) -> Result<(), String> {
             (row && !rows.contains(&(first, last))).then_some((first, last))
         };
         let row = of.places.get(&to).and_then(|places| places.iter().find_map(|place| fits(*place)));
-        rows.push(row.ok_or_else(|| {
-            let near = of.fates.iter().filter(|(slot, _)| *slot + DAY / 4 >= from && *slot <= to + DAY / 4);
-            let near: Vec<_> = near.map(|(slot, fate)| format!("{} {fate:?}", utc(*slot))).take(60).collect();
-            format!("the ledger says `{entry}`, the model {near:#?}")
-        })?);
+        rows.push(
+            row.ok_or_else(|| (format!("the ledger says `{entry}`, and the model does not"), Some(from)))?,
+        );
     }
     rows.sort_unstable();
     if let Some(pair) = rows.windows(2).find(|pair| pair[1].0 <= pair[0].1) {
-        return Err(format!("slots stand twice in the ledger: {pair:?}"));
+        return Err((format!("slots stand twice in the ledger: {pair:?}"), Some(of.fates[pair[1].0].0)));
     }
     let mut next = of.checked;
     for (first, last) in rows {
@@ -70,32 +91,31 @@ fn exact(of: &Of, entries: &[LedgerEntry], tally: Tally) -> Result<(), String> {
     }
     if next < of.fates.len() {
         let (slot, fate) = of.fates[next];
-        let entries: Vec<_> = entries.iter().map(ToString::to_string).collect();
-        return Err(format!("{} is not in the ledger, the model says {fate:?}; {entries:#?}", utc(slot)));
+        return Err((format!("{} is not in the ledger, the model says {fate:?}", utc(slot)), Some(slot)));
     }
-    let counted = |wanted: &[Fate]| of.fates.iter().filter(|(_, fate)| wanted.contains(fate)).count() as u64;
+    let count = |fate: Fate| of.counts.get(&fate).copied().unwrap_or_default();
     let told = [tally.ran, tally.caught_up, tally.skipped, tally.missed, tally.paused, tally.shut_down];
-    let all = [
-        &[Fate::Ran, Fate::Shifted][..],
-        &[Fate::CaughtUp],
-        &[Fate::Skipped],
-        &[Fate::Missed],
-        &[Fate::Paused],
-        &[],
-    ];
-    let counts = all.map(counted);
-    if told == counts { Ok(()) } else { Err(format!("counts {told:?}, the model counts {counts:?}")) }
+    let ran = count(Fate::Ran) + count(Fate::Shifted);
+    let counts =
+        [ran, count(Fate::CaughtUp), count(Fate::Skipped), count(Fate::Missed), count(Fate::Paused), 0];
+    if told == counts { Ok(()) } else { Err((format!("counts {told:?}, the model counts {counts:?}"), None)) }
 }
 
 /// Each slot whose time to fire is over lies in one entry, whose fate it has where the model knows it.
-fn jittered(of: &Of, entries: &[LedgerEntry], tally: Tally, wall: i64, jitter: i64) -> Result<(), String> {
+fn jittered(
+    of: &Of,
+    entries: &[LedgerEntry],
+    tally: Tally,
+    wall: i64,
+    jitter: i64,
+) -> Result<(), (String, Option<i64>)> {
     let mut ranges: Vec<_> = entries
         .iter()
         .map(|entry| (entry.from.timestamp_millis(), entry.to.timestamp_millis(), entry))
         .collect();
     ranges.sort_by_key(|(from, to, _)| (*from, *to));
     if let Some(pair) = ranges.windows(2).find(|pair| pair[1].0 <= pair[0].1) {
-        return Err(format!("slots stand twice in the ledger: {pair:?}"));
+        return Err((format!("slots stand twice in the ledger: {pair:?}"), Some(pair[1].0)));
     }
     for (slot, fate) in &of.fates[of.checked..] {
         if *slot + jitter + MINUTE >= wall {
@@ -103,10 +123,16 @@ fn jittered(of: &Of, entries: &[LedgerEntry], tally: Tally, wall: i64, jitter: i
         }
         let after = ranges.partition_point(|(from, ..)| from <= slot);
         let Some((_, _, entry)) = ranges[..after].last().filter(|(_, to, _)| slot <= to) else {
-            return Err(format!("{} is not in the ledger, the model says {fate:?}", utc(*slot)));
+            return Err((
+                format!("{} is not in the ledger, the model says {fate:?}", utc(*slot)),
+                Some(*slot),
+            ));
         };
         if *fate != Fate::Unknown && *fate != fate_of(entry) {
-            return Err(format!("the ledger says `{entry}` of {}, the model {fate:?}", utc(*slot)));
+            return Err((
+                format!("the ledger says `{entry}` of {}, the model {fate:?}", utc(*slot)),
+                Some(*slot),
+            ));
         }
     }
     let pending = of.fates.iter().filter(|(slot, _)| *slot + jitter + MINUTE >= wall).count() as u64;
@@ -115,7 +141,7 @@ fn jittered(of: &Of, entries: &[LedgerEntry], tally: Tally, wall: i64, jitter: i
     if (all - pending..=all).contains(&total) {
         Ok(())
     } else {
-        Err(format!("counts {total}, the model {all}"))
+        Err((format!("counts {total}, the model {all}"), None))
     }
 }
 

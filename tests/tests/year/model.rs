@@ -40,6 +40,8 @@ pub(crate) struct Of {
     pub(crate) fates: Vec<(i64, Fate)>,
     /// For each of them, where the slots of one fate begin that it is one of.
     pub(crate) begins: Vec<usize>,
+    /// How many there are of each fate.
+    pub(crate) counts: HashMap<Fate, u64>,
     /// How many of them were found in the ledger.
     pub(crate) checked: usize,
     /// Where a slot stands among them.
@@ -62,6 +64,8 @@ pub(crate) struct Model {
     live_until: Option<i64>,
     /// How long the run takes that waits.
     waits: Option<i64>,
+    /// The schedule that fired last, and when.
+    last: Option<(usize, i64)>,
     /// Two things happened at once, and their order is nobody's promise.
     pub(crate) ambiguous: bool,
 }
@@ -76,6 +80,7 @@ impl Of {
             schedule: schedule.clone(),
             fates: Vec::new(),
             begins: Vec::new(),
+            counts: HashMap::new(),
             checked: 0,
             places: HashMap::new(),
             come: HashSet::new(),
@@ -91,6 +96,7 @@ impl Of {
             _ => place,
         };
         self.fates.push((slot, fate));
+        *self.counts.entry(fate).or_default() += 1;
         self.begins.push(begin);
         self.places.entry(slot).or_default().push(place);
     }
@@ -102,6 +108,7 @@ impl Of {
         self.checked = self.checked.min(first);
         let fates = std::mem::take(&mut self.fates);
         self.begins.clear();
+        self.counts.clear();
         self.places.clear();
         for (slot, fate) in fates.into_iter().filter(|entry| !comes_again(entry)) {
             self.enter(slot, fate);
@@ -132,7 +139,15 @@ impl Of {
 impl Model {
     pub(crate) fn new(job: &Job, clock: Clock) -> Self {
         let of = job.schedules.iter().map(|schedule| Of::new(schedule, clock)).collect();
-        Self { job: job.clone(), of, paused: false, live_until: None, waits: None, ambiguous: false }
+        Self {
+            job: job.clone(),
+            of,
+            paused: false,
+            live_until: None,
+            waits: None,
+            last: None,
+            ambiguous: false,
+        }
     }
 
     pub(crate) fn pause(&mut self, paused: bool, clock: Clock) {
@@ -294,16 +309,20 @@ impl Model {
     fn notice(&mut self, index: usize, slot: i64, fate: Fate, mono: i64) {
         let takes = self.job.takes(slot);
         self.of[index].come.insert(slot);
-        let fate = if self.paused { Fate::Paused } else { self.overlap(takes, fate, mono) };
+        let fate = if self.paused { Fate::Paused } else { self.overlap(index, takes, fate, mono) };
         self.of[index].enter(slot, fate);
     }
 
-    fn overlap(&mut self, takes: i64, fate: Fate, mono: i64) -> Fate {
+    fn overlap(&mut self, index: usize, takes: i64, fate: Fate, mono: i64) -> Fate {
         let one_waits = match self.job.overlap {
             Overlap::Allow | Overlap::BufferAll | Overlap::CancelOther => return fate,
             Overlap::BufferOne => true,
             Overlap::Skip => false,
         };
+        // Of two schedules, whose slots come at once.
+        let at_once = self.last.is_some_and(|(other, last)| last == mono && other != index);
+        self.ambiguous |= at_once;
+        self.last = Some((index, mono));
         while let Some(end) = self.live_until.filter(|end| *end <= mono) {
             self.ambiguous |= end == mono;
             self.live_until = self.waits.take().map(|takes| end + takes);

@@ -54,11 +54,14 @@ pub(crate) struct Started {
     pub(crate) at: i64,
 }
 
-/// What ran, by job and schedule.
+/// Runs by job and schedule.
+type Runs = HashMap<(usize, usize), Vec<Started>>;
+
+/// What ran.
 #[derive(Debug, Clone)]
 pub(crate) struct Diary {
     jobs: Arc<Vec<world::Job>>,
-    started: Arc<Mutex<HashMap<(usize, usize), Vec<Started>>>>,
+    started: Arc<Mutex<Runs>>,
 }
 
 impl Diary {

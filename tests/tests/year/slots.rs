@@ -3,13 +3,31 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::{Date, DateTime};
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, ToSpan};
 
 use crate::schedule_oracle::Case;
 
 /// A slot in milliseconds since 1970, and whether a clock change has shifted it to the end of a gap.
 pub(crate) type Slots = BTreeMap<i64, bool>;
+
+/// A zone whose clock changes are the same in the system's database and in the bundled one, at that time: which of the two
+/// is newer is not the model's business.
+pub(crate) fn undisputed(zone: &str, first: Date, last: Date) -> Option<TimeZone> {
+    let changes = |database: &TimeZoneDatabase| {
+        let tz = database.get(zone).ok()?;
+        let instant = |date: Date| jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).unwrap();
+        let (first, last) = (instant(first), instant(last));
+        let begins = tz.to_offset(first);
+        let changes = tz.following(first).take_while(|change| change.timestamp() < last);
+        let changes: Vec<_> = changes.map(|change| (change.timestamp(), change.offset())).collect();
+        Some((tz, begins, changes))
+    };
+    let bundled = changes(&TimeZoneDatabase::bundled())?;
+    let same =
+        changes(jiff::tz::db()).is_none_or(|system| (&system.1, &system.2) == (&bundled.1, &bundled.2));
+    same.then_some(bundled.0)
+}
 
 /// Every slot from one date to another.
 ///

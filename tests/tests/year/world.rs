@@ -1,10 +1,9 @@
 //! What there is in a simulated year, at random: jobs with their schedules, and what happens to the clock.
 
 use jiff::civil::date;
-use jiff::tz::TimeZone;
 
 use crate::schedule_oracle::{Case, Random};
-use crate::slots::{Slots, slots};
+use crate::slots::{self, Slots};
 
 pub(crate) const SECOND: i64 = 1000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
@@ -169,7 +168,7 @@ pub(crate) enum Event {
 /// Everything of a year.
 pub(crate) struct World {
     pub(crate) jobs: Vec<Job>,
-    /// 2026-01-01 00:00:00 UTC.
+    /// Midnight in UTC, in 2026.
     pub(crate) start: i64,
     pub(crate) end: i64,
 }
@@ -177,17 +176,20 @@ pub(crate) struct World {
 impl World {
     /// So many schedules, for so many days.
     pub(crate) fn random(random: &mut Random, schedules: usize, most_jobs: usize, days: i64) -> Self {
-        let start = 1_767_225_600 * SECOND;
+        // A part of the year is another in each world.
+        let start = 1_767_225_600 * SECOND + random.number(0, (365 - days).max(0)) * DAY;
         let mut jobs = Vec::new();
         let mut left = schedules;
         while left > 0 && jobs.len() < most_jobs {
             let overlap = POLICIES[jobs.len() % POLICIES.len()];
             // As many as there must be for the rest to have their places.
             let fair = (left / (most_jobs - jobs.len())).max(1) as i64;
-            let many =
-                random.chance(50).then(|| random.number(2, 2 * fair + 2)).unwrap_or(1).min(left as i64);
-            let job =
-                if many == 1 { single(random, overlap, days) } else { several(random, overlap, many, days) };
+            let many = if random.chance(50) { random.number(2, 2 * fair + 2).min(left as i64) } else { 1 };
+            let job = if many == 1 {
+                single(random, overlap, (start, days))
+            } else {
+                several(random, overlap, many, (start, days))
+            };
             left -= job.schedules.len();
             jobs.push(job);
         }
@@ -204,25 +206,31 @@ impl World {
         })];
         match random.number(1, 12) {
             1 => events.push(Event::Step(random.number(-90, 90) * SECOND)),
-            2 => events.push(Event::Step(random.number(-20, 20) * 1237 * SECOND)),
+            2 if random.chance(60) => events.push(Event::Step(random.number(-20, 20) * 1237 * SECOND)),
             3 if random.chance(30) => events.push(Event::Step(random.number(-2, 2) * DAY + 11 * SECOND)),
             4 => events.push(Event::Suspend(random.number(1, 150) * SECOND)),
-            5 => events.push(Event::Suspend(random.number(1, 40) * 1237 * SECOND)),
+            5 if random.chance(60) => events.push(Event::Suspend(random.number(1, 40) * 1237 * SECOND)),
             6 if random.chance(30) => events.push(Event::Suspend(random.number(1, 3) * DAY + 7 * SECOND)),
-            7 | 8 => events.extend((0..1 + self.jobs.len() / 8).map(|_| Event::Pause(job(random)))),
-            9 | 10 => events.extend((0..1 + self.jobs.len() / 5).map(|_| Event::Resume(job(random)))),
+            7 => events.extend((0..1 + self.jobs.len() / 20).map(|_| Event::Pause(job(random)))),
+            8 | 9 => events.extend((0..1 + self.jobs.len() / 2).map(|_| Event::Resume(job(random)))),
             _ => {}
         }
         events
     }
 }
 
-fn cron(random: &mut Random, days: i64, most_a_day: i64, minutes: Option<i64>) -> When {
-    let zone = *random.pick(&ZONES);
-    let tz = TimeZone::get(zone).unwrap();
+/// `when` is a start, and how many days follow.
+fn cron(random: &mut Random, when: (i64, i64), most_a_day: i64, minutes: Option<i64>) -> When {
     // As far as steps of the clock may lead.
-    let first = date(2025, 12, 1);
-    let last = date(2026, 1, 1).checked_add(jiff::Span::new().days(days + 40)).unwrap();
+    let (start, days) = when;
+    let day = |days: i64| date(1970, 1, 1).checked_add(jiff::Span::new().days(start / DAY + days)).unwrap();
+    let (first, last) = (day(-30), day(days + 40));
+    let (zone, tz) = loop {
+        let zone = *random.pick(&ZONES);
+        if let Some(tz) = slots::undisputed(zone, first, last) {
+            break (zone, tz);
+        }
+    };
     loop {
         let mut case = Case::random(random, None);
         if let Some(minute) = minutes {
@@ -237,7 +245,7 @@ fn cron(random: &mut Random, days: i64, most_a_day: i64, minutes: Option<i64>) -
         if jobs::Schedule::parse(&text).is_err() {
             continue;
         }
-        let slots = slots(&case, &tz, first, last);
+        let slots = slots::slots(&case, &tz, first, last);
         if !slots.is_empty() {
             return When::Cron { text, zone, slots };
         }
@@ -245,22 +253,24 @@ fn cron(random: &mut Random, days: i64, most_a_day: i64, minutes: Option<i64>) -
 }
 
 /// A job with one schedule, of which everything can be predicted.
-fn single(random: &mut Random, overlap: Overlap, days: i64) -> Job {
+fn single(random: &mut Random, overlap: Overlap, when: (i64, i64)) -> Job {
     // Of one whose fates change from slot to slot, the ledger has an entry for each.
     let most_a_day = if matches!(overlap, Overlap::Skip | Overlap::BufferOne) { 48 } else { 96 };
-    let when = match random.number(1, 10) {
+    let timing = match random.number(1, 10) {
         1 | 2 => {
             When::Interval(*random.pick(&[30 * MINUTE, 45 * MINUTE + 7 * SECOND, 5 * HOUR, DAY, 7 * DAY]))
         }
         3 if overlap == Overlap::BufferOne => When::FixedDelay(random.number(20, 600) * 61 * SECOND),
-        _ => cron(random, days, most_a_day, None),
+        _ => cron(random, when, most_a_day, None),
     };
-    let mut schedule = Schedule::new(when);
+    let mut schedule = Schedule::new(timing);
     let mut longest = *random.pick(&[2 * SECOND, 10 * MINUTE, 3 * HOUR, 50 * HOUR]);
     let fixed = matches!(schedule.when, When::FixedDelay(_));
     if !fixed {
         schedule.missed = Missed::random(random);
-        if overlap == Overlap::Allow && random.chance(50) {
+        // The names of an interval's slots move with the clock, and which is which the model cannot tell.
+        let cron = matches!(schedule.when, When::Cron { .. });
+        if overlap == Overlap::Allow && cron && random.chance(50) {
             schedule.jitter = Some(random.number(1, 120) * 7 * SECOND);
             longest = 2 * SECOND;
         }
@@ -270,12 +280,12 @@ fn single(random: &mut Random, overlap: Overlap, days: i64) -> Job {
 
 /// A job with several schedules. Where their order matters, they keep apart: their minutes differ by a few, and offsets of
 /// zones by quarters of an hour.
-fn several(random: &mut Random, overlap: Overlap, many: i64, days: i64) -> Job {
+fn several(random: &mut Random, overlap: Overlap, many: i64, when: (i64, i64)) -> Job {
     let ordered = matches!(overlap, Overlap::Skip | Overlap::BufferOne);
     let many = if ordered { many.min(5) } else { many };
     let schedule = |index: i64, random: &mut Random| {
         let minute = ordered.then(|| random.number(0, 3) * 15 + index * 3);
-        let mut schedule = Schedule::new(cron(random, days, 48, minute));
+        let mut schedule = Schedule::new(cron(random, when, 48, minute));
         if !ordered {
             schedule.missed = Missed::random(random);
         }

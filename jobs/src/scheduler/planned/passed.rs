@@ -108,17 +108,21 @@ impl Planned {
 
     /// The wall clock was set back to `now`. What was missed after that comes again.
     pub(in crate::scheduler) fn set_back(&mut self, now: Timestamp) {
-        let from = match self.first.zip(self.last) {
-            // A small step, into the slots that have just come.
-            Some((first, last)) if self.reaches(first, now) => last,
-            _ => now,
-        };
-        if from == now {
-            self.leave_gap();
+        // One whose time has come, also on the clock as it is now, and whose jitter holds it back, is still to fire.
+        let held_back = matches!(self.next, Some(Due::Wall(at)) if at <= now) && self.given == Given::No;
+        if !held_back {
+            let from = match self.first.zip(self.last) {
+                // A small step, into the slots that have just come.
+                Some((first, last)) if self.reaches(first, now) => last,
+                _ => now,
+            };
+            if from == now {
+                self.leave_gap();
+            }
+            let next = self.next_wall(from.max(now)).map(Due::Wall);
+            self.set_next(next);
+            self.given = Given::No;
         }
-        let next = self.next_wall(from.max(now)).map(Due::Wall);
-        self.set_next(next);
-        self.given = Given::No;
         let Some(schedule) = self.timing.schedule() else { return };
         self.ledger.withdraw_missed(now, |entry, now| {
             let last = last_through(schedule, before(entry.from), now)?;

@@ -23,6 +23,9 @@ pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> 
     let ledger = screen.page.jobs.ledger(&job.name).map(|ledger| ledger.entries()).unwrap_or_default();
     let body = html! {
         (head(&screen, job))
+        @if let Ok(why) = screen.page.jobs.explain(&job.name) {
+            p.why id="why" data-live="" { (sentence(&why.text)) }
+        }
         div.wide {
             div.cards {
                 section.card id="fires" data-live="" aria-labelledby="fires-title" { (fires(job, now)) }
@@ -117,6 +120,15 @@ fn fires(job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// A sentence whose code is marked by backticks.
+fn sentence(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }

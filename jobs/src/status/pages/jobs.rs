@@ -9,6 +9,7 @@ use super::shell::page;
 use crate::runtime::{JobSnapshot, JobStatus, PreviousRun, ScheduleSnapshot, Snapshot};
 use crate::status::format;
 use crate::status::paths::escaped;
+use crate::status::query::Query;
 use crate::status::screen::Screen;
 
 /// Of more, there is a next page.
@@ -30,10 +31,8 @@ const FILTERS: [(&str, &str); 7] = [
 pub(in crate::status) async fn jobs(screen: Screen) -> Response {
     let snapshot = screen.page.jobs.snapshot();
     let now = snapshot.taken_at;
-    let words = screen.query.get("q").unwrap_or_default().to_lowercase();
     let filter = screen.query.get("state").unwrap_or_default();
-    let mut shown: Vec<&JobSnapshot> =
-        snapshot.jobs.iter().filter(|job| is_in(job, filter) && speaks_of(job, &words)).collect();
+    let mut shown = narrowed(&snapshot, &screen.query).unwrap_or_default();
     shown.sort_by_key(|job| !parts::is_problem(job));
     let pages = shown.len().div_ceil(ON_A_PAGE).max(1);
     let current = screen.query.page().min(pages);
@@ -70,6 +69,16 @@ pub(in crate::status) async fn jobs(screen: Screen) -> Response {
         }
     };
     page(&screen, "", "Jobs", body)
+}
+
+/// The jobs that a query is about; none where it names a state that there is not.
+pub(in crate::status) fn narrowed<'a>(snapshot: &'a Snapshot, query: &Query) -> Option<Vec<&'a JobSnapshot>> {
+    let words = query.get("q").unwrap_or_default().to_lowercase();
+    let filter = query.get("state").unwrap_or_default();
+    if FILTERS.iter().all(|(known, _)| *known != filter) {
+        return None;
+    }
+    Some(snapshot.jobs.iter().filter(|job| is_in(job, filter) && speaks_of(job, &words)).collect())
 }
 
 fn is_in(job: &JobSnapshot, filter: &str) -> bool {

@@ -1,0 +1,195 @@
+//! The same facts as JSON, and the same few things that can be done.
+
+mod answer;
+mod openapi;
+mod records;
+mod schema;
+mod steer;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use chrono::{DateTime, Utc};
+
+use self::answer::{Answer, Failure, answered, json};
+use self::openapi::{Endpoint, Kind, Parameter};
+use self::schema::Schema;
+use super::Page;
+use super::pages::jobs::narrowed;
+use super::screen::Screen;
+
+/// Of more jobs, there is a next page.
+const ON_A_PAGE: usize = 100;
+
+const FROM: Parameter = Parameter { name: "from", means: "From this instant on.", kind: Kind::Time };
+const TO: Parameter = Parameter { name: "to", means: "Up to this instant.", kind: Kind::Time };
+
+/// All endpoints, in the order of the document.
+const ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        method: "get",
+        path: "/jobs",
+        does: "All jobs, by name.",
+        query: &[
+            Parameter { name: "q", means: "Words that they speak of.", kind: Kind::Text },
+            Parameter {
+                name: "state",
+                means: "`problem`, `running`, `queued`, `idle`, `paused` or `disabled`.",
+                kind: Kind::Text,
+            },
+            Parameter { name: "page", means: "The number of the page, from 1.", kind: Kind::Number },
+        ],
+        gives: records::Jobs::schema,
+    },
+    Endpoint {
+        method: "get",
+        path: "/jobs/{job}",
+        does: "One job.",
+        query: &[],
+        gives: records::Job::schema,
+    },
+    Endpoint {
+        method: "get",
+        path: "/jobs/{job}/ledger",
+        does: "What became of the slots of a job, the oldest first.",
+        query: &[FROM, TO],
+        gives: Vec::<records::Entry>::schema,
+    },
+    Endpoint {
+        method: "post",
+        path: "/jobs/{job}/run",
+        does: "Runs a job now, with the arguments of its first schedule or its defaults.",
+        query: &[],
+        gives: records::Made::schema,
+    },
+    Endpoint {
+        method: "post",
+        path: "/jobs/{job}/pause",
+        does: "Pauses a job: its slots pass without a run.",
+        query: &[],
+        gives: records::Done::schema,
+    },
+    Endpoint {
+        method: "post",
+        path: "/jobs/{job}/resume",
+        does: "Lets a paused job fire again.",
+        query: &[],
+        gives: records::Done::schema,
+    },
+    Endpoint {
+        method: "get",
+        path: "/schedules",
+        does: "The named schedules of the config, and who uses them.",
+        query: &[],
+        gives: Vec::<records::Named>::schema,
+    },
+    Endpoint {
+        method: "get",
+        path: "/pool",
+        does: "How full the pool is.",
+        query: &[],
+        gives: records::Pool::schema,
+    },
+    Endpoint {
+        method: "get",
+        path: "/health",
+        does: "Whether the program does its work, and what is wrong if not.",
+        query: &[],
+        gives: records::Wellbeing::schema,
+    },
+];
+
+pub(super) fn routes() -> Router<Page> {
+    Router::new()
+        .route("/@jobs/api", get(async || json(StatusCode::OK, &openapi::document())))
+        .route("/@jobs/api/openapi.json", get(async || json(StatusCode::OK, &openapi::document())))
+        .route("/@jobs/api/jobs", get(jobs))
+        .route("/@jobs/api/jobs/{job}", get(job))
+        .route("/@jobs/api/jobs/{job}/ledger", get(ledger))
+        .route("/@jobs/api/jobs/{job}/{action}", post(steer::job))
+        .route("/@jobs/api/schedules", get(schedules))
+        .route("/@jobs/api/pool", get(pool))
+        .route("/@jobs/api/health", get(health))
+        .route("/@jobs/api/{*rest}", axum::routing::any(nowhere))
+}
+
+async fn nowhere() -> Response {
+    Failure::not_found("there is no such endpoint; `/@jobs/api/openapi.json` lists them").into_response()
+}
+
+async fn jobs(screen: Screen) -> Response {
+    answered(list(&screen))
+}
+
+fn list(screen: &Screen) -> Answer<records::Jobs> {
+    let page = match screen.query.get("page") {
+        None => 1,
+        Some(page) => page
+            .parse()
+            .ok()
+            .filter(|page| *page > 0)
+            .ok_or_else(|| Failure::bad_request("`page` is a whole number from 1 on"))?,
+    };
+    let snapshot = screen.page.jobs.snapshot();
+    let found = narrowed(&snapshot, &screen.query).ok_or_else(|| {
+        Failure::bad_request("`state` is `problem`, `running`, `queued`, `idle`, `paused` or `disabled`")
+    })?;
+    let pages = found.len().div_ceil(ON_A_PAGE).max(1);
+    let shown = found.iter().skip(ON_A_PAGE.saturating_mul(page - 1)).take(ON_A_PAGE);
+    Ok(records::Jobs {
+        jobs: shown.map(|job| records::Job::from(*job)).collect(),
+        total: found.len() as u64,
+        page: page as u64,
+        pages: pages as u64,
+    })
+}
+
+async fn job(Path(name): Path<String>, screen: Screen) -> Response {
+    let snapshot = screen.page.jobs.snapshot();
+    let found = snapshot.job(&name).map(records::Job::from);
+    answered(found.ok_or_else(|| Failure::not_found("no job has this name")))
+}
+
+async fn ledger(Path(name): Path<String>, screen: Screen) -> Response {
+    answered(entries(&name, &screen))
+}
+
+fn entries(name: &str, screen: &Screen) -> Answer<Vec<records::Entry>> {
+    let mut query = screen.page.jobs.ledger(name)?;
+    let (from, to) = (instant(screen, "from")?, instant(screen, "to")?);
+    if from.is_some() || to.is_some() {
+        let (first, last) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
+        query = query.between(from.unwrap_or(first), to.unwrap_or(last));
+    }
+    Ok(query.entries().into_iter().map(records::Entry::from).collect())
+}
+
+/// An instant of the query, as RFC 3339 writes it.
+fn instant(screen: &Screen, name: &str) -> Answer<Option<DateTime<Utc>>> {
+    let Some(text) = screen.query.get(name) else { return Ok(None) };
+    let wrong = || Failure::bad_request(format!("`{name}` is an instant such as `2026-03-02T12:00:00Z`"));
+    DateTime::parse_from_rfc3339(text).map(|at| Some(at.to_utc())).map_err(|_| wrong())
+}
+
+async fn schedules(screen: Screen) -> Response {
+    let snapshot = screen.page.jobs.snapshot();
+    let named = screen.page.jobs.named_schedules().into_iter().map(|(name, schedule)| {
+        let uses = |job: &&crate::runtime::JobSnapshot| {
+            job.schedules.iter().any(|schedule| schedule.name.as_deref() == Some(name.as_str()))
+        };
+        let used_by = snapshot.jobs.iter().filter(uses).map(|job| job.name.clone()).collect();
+        let place = schedule.place.to_string();
+        records::Named { name, spec: schedule.spec, words: schedule.words, place, used_by }
+    });
+    answered(Ok(named.collect::<Vec<_>>()))
+}
+
+async fn pool(screen: Screen) -> Response {
+    answered(Ok(records::Pool::from(screen.page.jobs.snapshot().pool)))
+}
+
+async fn health(screen: Screen) -> Response {
+    answered(Ok(records::Wellbeing::from(screen.page.jobs.health())))
+}

@@ -1,0 +1,291 @@
+//! What the API tells, and how it comes from the snapshots.
+
+use std::time::Duration;
+
+use crate::job::Outcome;
+use crate::runtime::{Health, JobSnapshot, LedgerEntry, PoolSnapshot, PreviousRun, ScheduleSnapshot};
+use crate::status::api::schema::{Time, record};
+
+record! {
+    /// A page of the list of jobs.
+    Jobs {
+        /// The jobs of this page, by name.
+        jobs: Vec<Job>,
+        /// How many there are on all pages.
+        total: u64,
+        /// The number of this page, from 1.
+        page: u64,
+        /// How many pages there are.
+        pages: u64,
+    }
+}
+
+record! {
+    /// A job, and what it does.
+    Job {
+        /// Its name.
+        name: String,
+        /// Its former names.
+        aliases: Vec<String>,
+        /// The doc comment of its function.
+        description: String,
+        /// Where its function stands: file and line.
+        place: Option<String>,
+        /// Whether it is enabled here.
+        enabled: bool,
+        /// Whether it is paused.
+        paused: bool,
+        /// Since when it is paused.
+        paused_since: Option<Time>,
+        /// IDLE, QUEUED or RUNNING.
+        status: String,
+        /// How many of its runs execute.
+        running: u64,
+        /// How many could start and find no room.
+        queued: u64,
+        /// How many wait for their predecessor.
+        waiting: u64,
+        /// How many wait for their time.
+        delayed: u64,
+        /// Its schedules, the next to fire first.
+        schedules: Vec<Schedule>,
+        /// The run that ended last.
+        previous: Option<Previous>,
+        /// When it fires next.
+        next: Option<Time>,
+    }
+}
+
+record! {
+    /// A schedule of a job.
+    Schedule {
+        /// What tells it from the others of its job.
+        key: String,
+        /// Its name in the config, with `cron.`.
+        name: Option<String>,
+        /// Six fields, or `@every …`.
+        text: String,
+        /// The same in words.
+        words: String,
+        /// The zone that it is read in.
+        zone: Option<String>,
+        /// The last slot that came.
+        previous: Option<Time>,
+        /// The next slot.
+        next: Option<Time>,
+        /// What becomes of missed slots.
+        missed_policy: String,
+        /// How many slots made a run.
+        ran: u64,
+        /// How many of these were missed first.
+        caught_up: u64,
+        /// How many the overlap policy dropped.
+        skipped: u64,
+        /// How many were missed.
+        missed: u64,
+        /// How many passed while the job was paused.
+        paused: u64,
+    }
+}
+
+record! {
+    /// A run that has ended.
+    Previous {
+        /// Its identity.
+        id: String,
+        /// The nominal time of its slot.
+        slot: Option<Time>,
+        /// When it started.
+        started_at: Time,
+        /// When it ended.
+        finished_at: Time,
+        /// How long it took, in seconds.
+        seconds: f64,
+        /// What it came to, in a word.
+        outcome: String,
+        /// The message of its error.
+        message: Option<String>,
+    }
+}
+
+record! {
+    /// A named schedule of the config.
+    Named {
+        /// Its name, with `cron.`.
+        name: String,
+        /// As it is written; null where it is off.
+        spec: Option<String>,
+        /// The same in words.
+        words: Option<String>,
+        /// Where it is written.
+        place: String,
+        /// The jobs that go by it.
+        used_by: Vec<String>,
+    }
+}
+
+record! {
+    /// Slots in a row that had one fate.
+    Entry {
+        /// The key of the schedule.
+        schedule: String,
+        /// The first of the slots.
+        from: Time,
+        /// The last of them.
+        to: Time,
+        /// How many they are.
+        count: u64,
+        /// Their fate, in a word or two.
+        fate: String,
+        /// The same with its reason.
+        reason: String,
+    }
+}
+
+record! {
+    /// How full the pool is.
+    Pool {
+        /// How many runs may execute at the same time; null is unlimited.
+        size: Option<u64>,
+        /// How many do.
+        running: u64,
+        /// How many could start and find no room.
+        queued: u64,
+    }
+}
+
+record! {
+    /// Whether the program does its work.
+    Wellbeing {
+        /// Whether nothing is wrong.
+        ok: bool,
+        /// What is wrong, in words.
+        conditions: Vec<String>,
+    }
+}
+
+record! {
+    /// A run that was made.
+    Made {
+        /// Its identity.
+        run: String,
+    }
+}
+
+record! {
+    /// What was done.
+    Done {
+        /// In a word.
+        done: String,
+    }
+}
+
+record! {
+    /// Why something was not done.
+    Problem {
+        /// The reason, for a person.
+        error: String,
+    }
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+impl From<&JobSnapshot> for Job {
+    fn from(job: &JobSnapshot) -> Self {
+        Self {
+            name: job.name.clone(),
+            aliases: job.aliases.clone(),
+            description: job.description.clone(),
+            place: job.place.map(|place| place.to_string()),
+            enabled: job.enabled,
+            paused: job.paused,
+            paused_since: job.paused_since.map(Time),
+            status: job.status.to_string(),
+            running: number(job.running),
+            queued: number(job.queued),
+            waiting: number(job.waiting),
+            delayed: number(job.delayed),
+            schedules: job.schedules.iter().map(Schedule::from).collect(),
+            previous: job.previous.as_ref().map(Previous::from),
+            next: job.next.map(Time),
+        }
+    }
+}
+
+impl From<&ScheduleSnapshot> for Schedule {
+    fn from(schedule: &ScheduleSnapshot) -> Self {
+        Self {
+            key: schedule.key.clone(),
+            name: schedule.name.clone(),
+            text: schedule.text.clone(),
+            words: schedule.words.clone(),
+            zone: schedule.zone.clone(),
+            previous: schedule.previous.map(Time),
+            next: schedule.next.map(Time),
+            missed_policy: schedule.missed_policy.clone(),
+            ran: schedule.ran,
+            caught_up: schedule.caught_up,
+            skipped: schedule.skipped,
+            missed: schedule.missed,
+            paused: schedule.paused,
+        }
+    }
+}
+
+impl From<&PreviousRun> for Previous {
+    fn from(run: &PreviousRun) -> Self {
+        Self {
+            id: run.id.to_string(),
+            slot: run.slot.map(Time),
+            started_at: Time(run.started_at),
+            finished_at: Time(run.finished_at),
+            seconds: seconds(run.duration()),
+            outcome: run.outcome.as_str().to_owned(),
+            message: message(&run.outcome),
+        }
+    }
+}
+
+pub(super) fn seconds(duration: Duration) -> f64 {
+    // Microseconds are what clocks are good for.
+    (duration.as_secs_f64() * 1e6).round() / 1e6
+}
+
+pub(super) fn message(outcome: &Outcome) -> Option<String> {
+    outcome.message().map(str::to_owned)
+}
+
+impl From<LedgerEntry> for Entry {
+    fn from(entry: LedgerEntry) -> Self {
+        Self {
+            schedule: entry.schedule,
+            from: Time(entry.from),
+            to: Time(entry.to),
+            count: entry.count,
+            fate: entry.fate.as_str().to_owned(),
+            reason: entry.reason,
+        }
+    }
+}
+
+impl From<PoolSnapshot> for Pool {
+    fn from(pool: PoolSnapshot) -> Self {
+        Self {
+            size: pool.size.map(|size| number(size.get())),
+            running: number(pool.running),
+            queued: number(pool.queued),
+        }
+    }
+}
+
+impl From<Health> for Wellbeing {
+    fn from(health: Health) -> Self {
+        let conditions = health.conditions.iter();
+        Self {
+            ok: health.is_ok(),
+            conditions: conditions.map(|condition| condition.what.to_string()).collect(),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What a program can do by the API. The body is JSON, which no form of another site can send without asking first.
+
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde_json::Value;
+
+use super::answer::{Answer, Failure, answered, json};
+use super::records::{Done, Made};
+use crate::status::screen::Screen;
+use crate::telemetry;
+
+/// The body, which has to say that it is JSON and to be an object.
+pub(super) fn object(headers: &HeaderMap, body: &Bytes) -> Answer<Value> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Err(Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body is sent with `content-type: application/json`",
+        ));
+    }
+    let value =
+        if body.is_empty() { Ok(Value::Object(Default::default())) } else { serde_json::from_slice(body) };
+    match value {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(_) => Err(Failure::bad_request("the body is a JSON object: `{}`")),
+        Err(error) => Err(Failure::bad_request(format!("the body is not JSON: {error}"))),
+    }
+}
+
+pub(super) async fn job(
+    Path((job, action)): Path<(String, String)>,
+    screen: Screen,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if let Err(failure) = object(&headers, &body) {
+        return answered::<()>(Err(failure));
+    }
+    let jobs = &screen.page.jobs;
+    let done = match action.as_str() {
+        "run" => {
+            jobs.run_now(&job).await.map(|run| json(StatusCode::OK, &Made { run: run.id().to_string() }))
+        }
+        "pause" => jobs.pause(&job).await.map(|()| done("paused")),
+        "resume" => jobs.resume(&job).await.map(|()| done("resumed")),
+        _ => return answered::<()>(Err(Failure::not_found("the actions are `run`, `pause` and `resume`"))),
+    };
+    match done {
+        Ok(response) => {
+            telemetry::steered(&screen.visitor, &action, &job);
+            response
+        }
+        Err(error) => answered::<()>(Err(error.into())),
+    }
+}
+
+fn done(word: &str) -> Response {
+    json(StatusCode::OK, &Done { done: word.to_owned() })
+}

@@ -1,0 +1,256 @@
+//! The API of the status page, held against its own OpenAPI document.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use jobs::{Config, Jobs, job};
+use proptest::prelude::*;
+use proptest::test_runner::{Config as Cases, TestRunner};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+/// Takes stock.
+#[job(schedule = "cron.nightly")]
+async fn stock() {}
+
+/// Always fails.
+#[job(every = "1h")]
+async fn fails() -> Result<(), std::io::Error> {
+    Err(std::io::Error::other("<img src=x onerror=alert(1)>"))
+}
+
+/// Has an argument without a value.
+#[job]
+async fn greet(name: String) {
+    let _ = name;
+}
+
+async fn start() -> (Jobs, Router) {
+    let config = Config::default().without_environment().named("cron.nightly", "0 0 3 * * *");
+    let jobs = jobs::start(config.job("fails", |job| job.retries(0))).await.unwrap();
+    let page = jobs.status_page();
+    (jobs, page)
+}
+
+/// The status and the body of the answer.
+async fn ask(page: &Router, method: &str, path: &str, body: Option<&str>) -> (u16, Value) {
+    let mut request =
+        Request::builder().method(method).uri(format!("/@jobs/api{path}")).header("host", "localhost");
+    if body.is_some() {
+        request = request.header("content-type", "application/json");
+    }
+    let mut request = request.body(Body::from(body.unwrap_or_default().to_owned())).unwrap();
+    request.extensions_mut().insert(ConnectInfo::<SocketAddr>("127.0.0.1:1".parse().unwrap()));
+    let response = page.clone().oneshot(request).await.unwrap();
+    let status = response.status().as_u16();
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+/// What is wrong with a value, by the schema that it should have.
+fn mismatch(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let schema = document.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference} is not there"));
+        return mismatch(document, schema, value, at);
+    }
+    if let Some(any) = schema["anyOf"].as_array() {
+        let all: Option<Vec<String>> =
+            any.iter().map(|schema| mismatch(document, schema, value, at)).collect();
+        return all.map(|mismatches| mismatches.join(" and "));
+    }
+    let good = match schema["type"].as_str() {
+        Some("object") => {
+            let Some(object) = value.as_object() else { return Some(format!("{at} is no object: {value}")) };
+            let properties = schema["properties"].as_object();
+            for name in schema["required"].as_array().into_iter().flatten() {
+                if !object.contains_key(name.as_str().unwrap()) {
+                    return Some(format!("{at} lacks {name}"));
+                }
+            }
+            for (name, value) in object {
+                let Some(schema) = properties.and_then(|properties| properties.get(name)) else {
+                    return Some(format!("{at} has {name}, of which the document says nothing"));
+                };
+                if let Some(wrong) = mismatch(document, schema, value, &format!("{at}.{name}")) {
+                    return Some(wrong);
+                }
+            }
+            true
+        }
+        Some("array") => {
+            let Some(items) = value.as_array() else { return Some(format!("{at} is no list: {value}")) };
+            return items
+                .iter()
+                .find_map(|item| mismatch(document, &schema["items"], item, &format!("{at}[]")));
+        }
+        Some("string") => value.as_str().is_some_and(|text| {
+            schema["format"] != "date-time" || chrono::DateTime::parse_from_rfc3339(text).is_ok()
+        }),
+        Some("integer") => value.is_u64() || schema["minimum"].is_null() && value.is_i64(),
+        Some("number") => value.is_number(),
+        Some("boolean") => value.is_boolean(),
+        Some("null") => value.is_null(),
+        _ => true,
+    };
+    (!good).then(|| format!("{at} is not {schema}: {value}"))
+}
+
+/// What is wrong with an answer, by what the document says of its operation.
+fn wrong(document: &Value, operation: &Value, status: u16, body: &Value) -> Option<String> {
+    let response = &operation["responses"][status.to_string()];
+    if response.is_null() {
+        return Some(format!("the status {status} is not in the document"));
+    }
+    let schema = &response["content"]["application/json"]["schema"];
+    if schema.is_null() { None } else { mismatch(document, schema, body, "$") }
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        write!(out, "%{byte:02X}").unwrap();
+        out
+    })
+}
+
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let mut all = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            all.push((path.clone(), method.to_uppercase(), operation.clone()));
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn what_is_right_is_answered_as_the_document_says() {
+    let (jobs, page) = start().await;
+    jobs.run_now("fails").await.unwrap().wait().await;
+    let (status, document) = ask(&page, "GET", "/openapi.json", None).await;
+    assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
+    let run = jobs.snapshot().job("fails").unwrap().previous.as_ref().unwrap().id;
+    let operations = operations(&document);
+    assert!(operations.len() >= 9, "{}", operations.len());
+    for (path, method, operation) in operations {
+        let path = path.replace("{job}", "fails").replace("{run}", &run.to_string());
+        let body = (method == "POST").then_some("{}");
+        let (status, body) = ask(&page, &method, &path, body).await;
+        let expected: &[u16] = if path.ends_with("/cancel") { &[200, 409] } else { &[200] };
+        assert!(expected.contains(&status), "{method} {path}: {status} {body}");
+        assert_eq!(wrong(&document, &operation, status, &body), None, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn jobs_are_as_the_snapshot_has_them() {
+    let (jobs, page) = start().await;
+    jobs.run_now("fails").await.unwrap().wait().await;
+    let (_, all) = ask(&page, "GET", "/jobs", None).await;
+    let names: Vec<&str> =
+        all["jobs"].as_array().unwrap().iter().map(|job| job["name"].as_str().unwrap()).collect();
+    assert_eq!((names, &all["total"]), (vec!["fails", "greet", "stock"], &json!(3)));
+    let (_, fails) = ask(&page, "GET", "/jobs/fails", None).await;
+    assert_eq!(fails["previous"]["message"], "<img src=x onerror=alert(1)>");
+    let (_, named) = ask(&page, "GET", "/schedules", None).await;
+    assert_eq!((&named[0]["name"], &named[0]["used_by"]), (&json!("cron.nightly"), &json!(["stock"])));
+    let (_, failing) = ask(&page, "GET", "/jobs?state=problem", None).await;
+    assert_eq!(failing["total"], 1);
+}
+
+#[tokio::test]
+async fn steering_says_what_was_done_and_what_was_not() {
+    let (jobs, page) = start().await;
+    assert_eq!(ask(&page, "POST", "/jobs/stock/pause", Some("{}")).await, (200, json!({ "done": "paused" })));
+    assert!(jobs.snapshot().job("stock").unwrap().paused);
+    let (status, body) = ask(&page, "POST", "/jobs/stok/pause", Some("{}")).await;
+    assert_eq!(
+        (status, body["error"].as_str().unwrap().contains("did you mean `stock`")),
+        (404, true),
+        "{body}"
+    );
+    let (status, body) = ask(&page, "POST", "/jobs/greet/run", Some("{}")).await;
+    assert_eq!(status, 409, "{body}");
+    let (status, _) = ask(&page, "POST", "/jobs/stock/run", None).await;
+    assert_eq!(status, 415, "a form of another site could say that");
+    let (status, _) = ask(&page, "POST", "/jobs/stock/run", Some("[1]")).await;
+    assert_eq!(status, 400);
+}
+
+/// A message that is HTML is text on every page.
+#[tokio::test]
+async fn what_a_job_says_is_never_markup() {
+    let (jobs, page) = start().await;
+    jobs.run_now("fails").await.unwrap().wait().await;
+    for path in ["/@jobs", "/@jobs/jobs/fails", "/@jobs?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"] {
+        let mut request =
+            Request::builder().uri(path).header("host", "localhost").body(Body::empty()).unwrap();
+        request.extensions_mut().insert(ConnectInfo::<SocketAddr>("127.0.0.1:1".parse().unwrap()));
+        let response = page.clone().oneshot(request).await.unwrap();
+        let text =
+            String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap();
+        assert!(!text.contains("<img src=x") && !text.contains("<script>"), "{path}");
+        assert!(
+            !text.contains(" style=") && !text.contains(" onclick="),
+            "{path}: the policy would not let it"
+        );
+        if !path.contains('?') {
+            assert!(text.contains("&lt;img src=x onerror=alert(1)&gt;"), "{path}");
+        }
+    }
+}
+
+#[test]
+fn whatever_is_asked_the_answer_is_in_the_document() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (_jobs, page) = runtime.block_on(start());
+    let (_, document) = runtime.block_on(ask(&page, "GET", "/openapi.json", None));
+    let operations = operations(&document);
+    let text = prop_oneof![
+        any::<String>(),
+        "[a-z]{0,8}",
+        Just("fails".to_owned()),
+        Just("..".to_owned()),
+        Just("2026-03-02T12:00:00Z".to_owned()),
+        Just("-1".to_owned()),
+        Just("99999999999999999999".to_owned()),
+    ];
+    let asked = (
+        0..operations.len(),
+        proptest::collection::vec(text.clone(), 3),
+        proptest::collection::vec(proptest::option::of(text), 8),
+        prop_oneof![Just("{}".to_owned()), any::<String>(), Just("{\"a\": [".to_owned())],
+    );
+    let mut runner = TestRunner::new(Cases { cases: 600, failure_persistence: None, ..Cases::default() });
+    runner
+        .run(&asked, |(at, parts, values, sent)| {
+            let (path, method, operation) = &operations[at];
+            let mut parts = parts.iter();
+            let mut query = Vec::new();
+            let path: Vec<String> = path
+                .split('/')
+                .map(
+                    |part| {
+                        if part.starts_with('{') { encoded(parts.next().unwrap()) } else { part.to_owned() }
+                    },
+                )
+                .collect();
+            let names = operation["parameters"].as_array().unwrap().iter().filter(|one| one["in"] == "query");
+            for (parameter, value) in names.zip(&values) {
+                if let Some(value) = value {
+                    query.push(format!("{}={}", parameter["name"].as_str().unwrap(), encoded(value)));
+                }
+            }
+            let path = format!("{}?{}", path.join("/"), query.join("&"));
+            let sent = (method == "POST").then_some(sent.as_str());
+            let (status, body) = runtime.block_on(ask(&page, method, &path, sent));
+            // An empty part of a path is another path, which there is not.
+            let expected = wrong(&document, operation, status, &body);
+            prop_assert!(expected.is_none() || path.contains("//"), "{method} {path}: {status} {expected:?}");
+            Ok(())
+        })
+        .unwrap();
+}
