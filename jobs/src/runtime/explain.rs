@@ -54,10 +54,11 @@ impl Jobs {
             scheduled.collect()
         });
         let pool = inner.pool.gauge();
+        let settings = inner.settings();
         let facts = inner.pool.read(|memory| {
             let job = memory.job(ix);
             let name = job.info.name.to_string();
-            let said = inner.settings.overrides.get(&name).and_then(|said| said.enabled.as_ref());
+            let said = settings.overrides.get(&name).and_then(|said| said.enabled.as_ref());
             let declared = job
                 .info
                 .descriptor

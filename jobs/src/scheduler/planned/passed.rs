@@ -100,7 +100,7 @@ impl Planned {
     }
 
     /// The next slot does not follow the last: what lies between has not come.
-    fn leave_gap(&mut self) {
+    pub(super) fn leave_gap(&mut self) {
         if let Some((first, last)) = self.first.take().zip(self.last) {
             self.history.add(first, last);
         }
