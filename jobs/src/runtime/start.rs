@@ -115,6 +115,11 @@ fn assemble(
         Store::Memory => Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock), Arc::clone(&hooks))),
     };
     pool.retain(Retention { age: settings.retention.value, count: settings.retention_count.value });
+    for (queue, size) in &settings.queues {
+        let queue =
+            pool.queue(queue).expect("invariant: a config with 65 000 queues is longer than a config can be");
+        pool.limit_queue(queue, Some(size.value));
+    }
     let keep =
         Keep { entries: settings.retention_count.value.min(Keep::MOST), age: settings.retention.value };
     let scheduler = Scheduler::new(Arc::clone(&clock), Arc::clone(&pool), Arc::clone(&hooks), keep);
