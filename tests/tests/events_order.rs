@@ -12,7 +12,7 @@ const POOL: usize = 8;
 #[job(retries = 3)]
 async fn busy(cx: &JobContext, number: u32) -> Result<(), &'static str> {
     tokio::task::yield_now().await;
-    if number % 3 == 0 && cx.attempt() == 1 {
+    if number.is_multiple_of(3) && cx.attempt() == 1 {
         cx.retry_in(Duration::ZERO);
         return Err("once more");
     }
@@ -58,7 +58,7 @@ async fn every_run_is_told_from_its_submission_to_its_one_end() {
         let mut runs = Vec::new();
         for number in 0..300 {
             let run = jobs.now(busy { number }).await.unwrap();
-            if number % 7 == 0 {
+            if number.is_multiple_of(7) {
                 run.cancel().await;
             }
             runs.push(run);
