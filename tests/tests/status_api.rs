@@ -130,13 +130,15 @@ fn operations(document: &Value) -> Vec<(String, String, Value)> {
 async fn what_is_right_is_answered_as_the_document_says() {
     let (jobs, page) = start().await;
     jobs.run_now("fails").await.unwrap().wait().await;
+    jobs.run_now("stock").await.unwrap().wait().await;
     let (status, document) = ask(&page, "GET", "/openapi.json", None).await;
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
-    let run = jobs.snapshot().job("fails").unwrap().previous.as_ref().unwrap().id;
+    let run = jobs.snapshot().job("stock").unwrap().previous.as_ref().unwrap().id;
     let operations = operations(&document);
-    assert!(operations.len() >= 9, "{}", operations.len());
+    assert!(operations.len() >= 17, "{}", operations.len());
     for (path, method, operation) in operations {
-        let path = path.replace("{job}", "fails").replace("{run}", &run.to_string());
+        let path =
+            path.replace("{job}", "fails").replace("{run}", &run.to_string()).replace("{queue}", "default");
         let body = (method == "POST").then_some("{}");
         let (status, body) = ask(&page, &method, &path, body).await;
         let expected: &[u16] = if path.ends_with("/cancel") { &[200, 409] } else { &[200] };

@@ -31,7 +31,8 @@ impl Failure {
 
 impl From<SubmitError> for Failure {
     fn from(error: SubmitError) -> Self {
-        let status = if error.is_unknown_job() { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
+        let unknown = error.is_unknown_job() || error.is_unknown_run() || error.is_unknown_queue();
+        let status = if unknown { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
         Self::new(status, error.to_string())
     }
 }

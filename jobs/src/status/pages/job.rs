@@ -5,8 +5,9 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
-use super::parts;
 use super::shell::{not_found, page};
+use super::{chart, parts};
+use crate::job::RunSnapshot;
 use crate::runtime::{JobSnapshot, ScheduleSnapshot};
 use crate::status::format;
 use crate::status::paths::escaped;
@@ -21,6 +22,7 @@ pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> 
     let now = snapshot.taken_at;
     let Some(job) = snapshot.job(&name) else { return not_found(&screen, "No job has this name") };
     let ledger = screen.page.jobs.ledger(&job.name).map(|ledger| ledger.entries()).unwrap_or_default();
+    let runs = screen.page.jobs.runs().job(&job.name).limit(chart::RUNS).list().await;
     let body = html! {
         (head(&screen, job))
         @if let Ok(why) = screen.page.jobs.explain(&job.name) {
@@ -28,7 +30,10 @@ pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> 
         }
         div.wide {
             div.cards {
-                section.card id="fires" data-live="" aria-labelledby="fires-title" { (fires(job, now)) }
+                @if !job.schedules.is_empty() {
+                    section.card id="fires" data-live="" aria-labelledby="fires-title" { (fires(job, now)) }
+                }
+                section.card id="recent" data-live="" aria-labelledby="recent-title" { (recent(&screen, job, &runs, now)) }
                 @if !job.schedules.is_empty() {
                     section.card id="ledger" data-live="" aria-labelledby="ledger-title" {
                         (super::ledger::ledger(&ledger, job.schedules.len() > 1, now))
@@ -53,7 +58,7 @@ pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> 
 fn head(screen: &Screen, job: &JobSnapshot) -> Markup {
     let to = screen.base.to(&format!("jobs/{}", escaped(&job.name)));
     html! {
-        div.crumb { a href=(screen.base.root()) { "Jobs" } " / " }
+        div.crumb { a href=(screen.base.root()) { "Jobs" } }
         div.head {
             div {
                 h1 { (job.name) " " span.state id="state" data-live="" { (parts::state(job)) } }
@@ -74,6 +79,27 @@ fn head(screen: &Screen, job: &JobSnapshot) -> Markup {
     }
 }
 
+/// Of how many runs the list is shown.
+const LISTED: usize = 12;
+
+fn recent(screen: &Screen, job: &JobSnapshot, runs: &[RunSnapshot], now: DateTime<Utc>) -> Markup {
+    html! {
+        div.title {
+            h2 id="recent-title" { "Runs" }
+            a.sub href=(format!("{}?job={}", screen.base.to("runs"), escaped(&job.name))) { "All runs" }
+        }
+        @if runs.is_empty() {
+            (parts::nothing("It has not run yet", "Every run shows up here."))
+        } @else {
+            (chart::chart(runs))
+            table.list.runs {
+                thead { (super::runs::headings(false, false)) }
+                tbody { @for run in runs.iter().take(LISTED) { (super::runs::row(screen, run, now, false, false)) } }
+            }
+        }
+    }
+}
+
 fn fires(job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
     let mut all: Vec<(Fire, &ScheduleSnapshot)> = job
         .schedules
@@ -89,11 +115,7 @@ fn fires(job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
             @if job.paused { span.sub { "paused: they pass without a run" } }
         }
         @if all.is_empty() {
-            (parts::nothing("Nothing comes", if job.schedules.is_empty() {
-                "The job has no schedule; it runs when it is submitted."
-            } else {
-                "Its schedules are off, or the job is not enabled here."
-            }))
+            (parts::nothing("Nothing comes", "Its schedules are off, or the job is not enabled here."))
         } @else {
             table.list.fires {
                 thead {

@@ -1,9 +1,13 @@
 //! What a person sees.
 
+mod chart;
 pub(super) mod job;
 pub(super) mod jobs;
 mod ledger;
 mod parts;
+pub(super) mod pool;
+pub(super) mod run;
+pub(super) mod runs;
 pub(super) mod schedules;
 mod shell;
 
