@@ -237,6 +237,52 @@ async fn a_paused_queue_keeps_its_runs_and_holds_up_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_full_queue_holds_up_no_other() {
+    let (jobs, log, held) = started(|config| config.pool(5).queue("mail", 2)).await;
+    for _ in 0..3 {
+        jobs.now(hold {}).queue("mail").await.unwrap();
+    }
+    settle().await;
+    jobs.now(mail { tag: "mail".into() }).priority(100).await.unwrap();
+    jobs.now(note("other")).await.unwrap();
+    settle().await;
+    assert_eq!(log.tags(), ["other"]);
+    let snapshot = jobs.snapshot();
+    let queue = snapshot.queues.iter().find(|queue| queue.name == "mail").unwrap();
+    assert_eq!((queue.size.map(usize::from), queue.running, queue.queued), (Some(2), 2, 2));
+    assert_eq!((snapshot.pool.running, snapshot.pool.queued), (2, 2));
+    held.let_go(1);
+    settle().await;
+    assert_eq!(log.tags(), ["mail"], "it is the more important of the two");
+    held.let_go(2);
+    settle().await;
+    assert_eq!(jobs.snapshot().pool.running, 0);
+    jobs.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_config_goes_before_the_attribute() {
+    let (jobs, log, held) = started(|config| {
+        let config = config.queue("slow", 1).job("mail", |job| job.queue("slow"));
+        config.job("pair", |job| job.concurrency(1))
+    })
+    .await;
+    for tag in ["0", "1"] {
+        jobs.now(pair { tag: tag.into() }).await.unwrap();
+    }
+    jobs.now(hold {}).queue("slow").await.unwrap();
+    jobs.now(mail { tag: "mail".into() }).await.unwrap();
+    settle().await;
+    assert_eq!(log.tags(), ["0"]);
+    held.let_go(3);
+    settle().await;
+    let mut tags = log.tags();
+    tags.sort();
+    assert_eq!(tags, ["1", "mail"]);
+    jobs.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_submission_says_goes_before_what_the_job_says() {
     let (jobs, ..) = started(|config| config).await;
     let once = jobs.now(fails {}).retries(0).await.unwrap();

@@ -232,7 +232,8 @@ fn span_of(
 
 /// Calls code of the user inside the span of the attempt.
 fn catch_in<R>(span: &Span, f: impl FnOnce() -> R) -> Result<R, Panic> {
-    panics::catch(|| span.in_scope(f))
+    // Most programs have none, and to enter and leave it would cost each attempt three times.
+    if span.is_disabled() { panics::catch(f) } else { panics::catch(|| span.in_scope(f)) }
 }
 
 enum End {
@@ -258,15 +259,25 @@ async fn drive(
         timeout.map(|timeout| (timeout, Box::pin(coop::unconstrained(tokio::time::sleep(timeout)))));
     let mut timed_out = None;
     let end = poll_fn(|cx| {
-        let Some(future) = attempt.as_mut() else { unreachable!("invariant: not polled after its end") };
         // A plain function goes on whatever happens to the future that waits for it.
         if !blocking && let Some(why) = signals.cancellation() {
             return Poll::Ready(End::Stopped(why));
         }
-        let returned = match catch_in(span, || future.as_mut().poll(cx)) {
-            Ok(Poll::Pending) => None,
-            Ok(Poll::Ready(result)) => Some(End::Returned(result)),
-            Err(panic) => Some(End::Panicked(panic)),
+        let mut returned = None;
+        let polled = catch_in(span, || {
+            let future = attempt.as_mut().expect("invariant: not polled after its end");
+            if let Poll::Ready(result) = future.as_mut().poll(cx) {
+                returned = Some(result);
+                // What the job holds is dropped, which is code of its own, and a panic in that is one of the job.
+                attempt = None;
+            }
+        });
+        let returned = match (polled, returned) {
+            (Ok(()), result) => result.map(End::Returned),
+            (Err(panic), result) => {
+                let _ = panics::catch(|| drop(result));
+                Some(End::Panicked(panic))
+            }
         };
         if let Some(end) = returned {
             let Some(after) = timed_out else { return Poll::Ready(end) };
@@ -294,15 +305,11 @@ async fn drive(
         Poll::Pending
     })
     .await;
-    // Dropping what the job holds runs its code once more. Where the attempt was stopped, that is what happened to it,
-    // whatever its drop does.
-    match (catch_in(span, || drop(attempt.take())), end) {
-        (Err(panic), End::Returned(result)) => {
-            let _ = panics::catch(|| drop(result));
-            End::Panicked(panic)
-        }
-        (_, end) => end,
+    if attempt.is_some() {
+        // It was stopped, or has panicked. That is what happened to it, whatever its drop does.
+        let _ = catch_in(span, || drop(attempt.take()));
     }
+    end
 }
 
 /// The message of an error and of its sources, together and one by one. The error is used up unless it is to be kept,

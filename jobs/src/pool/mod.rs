@@ -44,7 +44,7 @@ use crate::job::run::{RunId, RunIds};
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{
     Arrival, Cancel, Ended, Filter, Fired, Found, JobIx, Memory, NameTaken, Occasion, QueueIx, Refill,
-    Retention, RunKey, RunOptions, TooManyQueues, Watch,
+    Retention, RunKey, RunOptions, Submitted, TooManyQueues, UniqueKey, Watch,
 };
 use crate::store::slab::Key;
 
@@ -226,6 +226,7 @@ impl Pool {
             return Ok(ix);
         }
         let func = info.is_func.then(|| info.name.clone());
+        let unique = info.limits.unique.is_some();
         let plain = info.limits.queue == DEFAULT_QUEUE && info.limits.priority == 0;
         let ix = shared.memory.bind_job(info)?;
         let directory = &mut self.inbox().directory;
@@ -237,6 +238,9 @@ impl Pool {
         }
         if !plain {
             directory.add_special(ix);
+        }
+        if unique {
+            directory.add_unique(ix);
         }
         Ok(ix)
     }
@@ -256,6 +260,15 @@ impl Pool {
         let mut shared = lock::take(&self.shared.0);
         self.take_in(&mut shared);
         f(&shared.memory)
+    }
+
+    /// Lets another config hold for a job: for what can change while it runs.
+    pub(crate) fn update_job(&self, job: JobIx, info: &JobInfo) {
+        let mut shared = self.lock();
+        let known = &mut shared.memory.job_mut(job).info;
+        known.overlap = info.overlap;
+        known.attempts = info.attempts;
+        known.enabled = info.enabled;
     }
 
     /// Pauses a job or lets it go on, and answers whether it was paused before.
@@ -287,7 +300,6 @@ impl Pool {
     }
 
     /// How many runs of a queue may execute at the same time.
-    #[allow(dead_code, reason = "the config will have it")]
     pub(crate) fn limit_queue(&self, queue: QueueIx, limit: Option<NonZeroUsize>) {
         self.lock().memory.limit_queue(queue, limit);
         self.call_workers(usize::MAX);
@@ -340,6 +352,27 @@ impl Pool {
         #[cfg(feature = "metrics")]
         self.measure();
         Ok(Ok((id, key)))
+    }
+
+    /// Queues or delays a run, unless another stands for it.
+    pub(crate) fn submit_unique(
+        &self,
+        key: UniqueKey,
+        body: Body,
+        origin: Origin,
+        options: RunOptions,
+        due: Option<Timestamp>,
+    ) -> Result<Submitted, Closed> {
+        let now = self.clock.now().wall;
+        let submitted = {
+            let mut shared = self.lock();
+            if shared.closed {
+                return Err(Closed);
+            }
+            shared.memory.submit_unique(key, body, origin, options, due, now)
+        };
+        self.call_workers(1);
+        Ok(submitted)
     }
 
     /// Queues a run with the work of one that has ended.

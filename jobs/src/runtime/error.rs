@@ -7,22 +7,33 @@ use crate::job::run::RunId;
 use crate::job::snapshot::RunState;
 use crate::schedule::ScheduleError;
 
-/// Why an instance could not be started: all mistakes at once, each with its place and its fix.
+/// Why an instance could not be started, or could not take another config: all mistakes at once, each with its place and its fix.
 ///
 /// `Display` and `Debug` both write the whole text, so that a `main` that returns the error prints it readably.
 pub struct StartError {
     problems: Vec<Problem>,
     startup: Option<&'static str>,
+    /// The instance runs already.
+    reload: bool,
 }
 
 impl StartError {
     pub(crate) fn new(problems: Vec<Problem>) -> Self {
-        Self { problems, startup: None }
+        Self { problems, startup: None, reload: false }
+    }
+
+    /// A running instance cannot take another config.
+    pub(super) fn reload(problems: Vec<Problem>) -> Self {
+        Self { problems, startup: None, reload: true }
+    }
+
+    pub(super) fn into_reload(self) -> Self {
+        Self { reload: true, ..self }
     }
 
     /// A blocking start-up job came to an end other than success.
     pub(crate) fn startup(job: &'static str, problem: Problem) -> Self {
-        Self { problems: vec![problem], startup: Some(job) }
+        Self { problems: vec![problem], startup: Some(job), reload: false }
     }
 
     /// The mistakes; there is one at least.
@@ -40,7 +51,8 @@ impl StartError {
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        ProblemList { heading: "jobs cannot start", problems: &self.problems }.fmt(f)
+        let heading = if self.reload { "jobs cannot take the config" } else { "jobs cannot start" };
+        ProblemList { heading, problems: &self.problems }.fmt(f)
     }
 }
 

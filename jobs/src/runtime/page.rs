@@ -53,7 +53,7 @@ impl NamedSnapshot {
 
 impl Jobs {
     pub(crate) fn page_access(&self) -> PageAccess {
-        let settings = &self.inner.settings;
+        let settings = self.inner.settings();
         let proxies = match settings.accept_proxy_address.value {
             true => settings.trusted_proxies.value.clone(),
             false => Vec::new(),
@@ -63,8 +63,8 @@ impl Jobs {
 
     /// The named schedules of the config, by name with `cron.`.
     pub(crate) fn named_schedules(&self) -> Vec<(String, NamedSnapshot)> {
-        let named = self.inner.settings.named.iter();
-        named.map(|(name, said)| (name.clone(), NamedSnapshot::of(said))).collect()
+        let settings = self.inner.settings();
+        settings.named.iter().map(|(name, said)| (name.clone(), NamedSnapshot::of(said))).collect()
     }
 
     /// The arguments of a job that its attribute tells of, and what they are where nothing is said.

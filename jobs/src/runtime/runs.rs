@@ -55,7 +55,7 @@ impl Jobs {
     /// The handle of a run, as its submission gave it; none when it is not known here, or not kept any more.
     pub async fn handle(&self, id: RunId) -> Option<RunHandle> {
         let key = self.inner.pool.key_of(id)?;
-        Some(RunHandle { id, key, jobs: self.clone() })
+        Some(RunHandle { id, key, jobs: self.clone(), duplicate: false })
     }
 
     /// Cancels a run: [`RunHandle::cancel`], which says what becomes of it. `false` when it has ended already, or is not
@@ -67,7 +67,8 @@ impl Jobs {
 
 impl Jobs {
     /// Makes a run once more that has ended, with the same arguments, as a run of its own: [`MadeBy::Retry`] names the one it
-    /// was made from. For what has failed for good when its cause is gone.
+    /// was made from. For what has failed for good when its cause is gone. It goes into the queue of the old one, with its
+    /// priority, and is made whatever `unique` says.
     ///
     /// # Errors
     ///
@@ -82,7 +83,7 @@ impl Jobs {
         }
         let body = reader.and_then(|reader| reader.body()).ok_or_else(|| SubmitError::no_arguments(id))?;
         let (id, key) = pool.submit_again(job, body, id).map_err(|Closed| SubmitError::shut_down())?;
-        Ok(RunHandle { id, key, jobs: self.clone() })
+        Ok(RunHandle { id, key, jobs: self.clone(), duplicate: false })
     }
 }
 

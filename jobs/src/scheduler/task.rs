@@ -1,8 +1,10 @@
 //! The task that sleeps until the plan wants to be looked at.
 
+use std::collections::HashSet;
 #[cfg(feature = "testing")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::sync::Notify;
@@ -71,6 +73,27 @@ impl Scheduler {
             self.earlier.notify_one();
         }
         Some(key)
+    }
+
+    /// Gives schedules another meaning under their keys.
+    pub(crate) async fn redefine(&self, schedules: Vec<(ScheduleKey, Resolved)>) {
+        let jobs = self.pool.read(|memory| {
+            memory.jobs().filter(|(_, job)| job.info.enabled).map(|(ix, _)| ix).collect::<HashSet<_>>()
+        });
+        loop {
+            {
+                let mut timers = self.lock();
+                if !timers.is_in_hands() {
+                    let now = self.clock.now();
+                    if timers.redefine(schedules, |job| jobs.contains(&job), now) {
+                        self.earlier.notify_one();
+                    }
+                    return;
+                }
+            }
+            // Not for long, unless the task has died.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Releases a delayed run to the pool when it is due.

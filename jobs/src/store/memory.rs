@@ -22,6 +22,7 @@ mod live;
 mod order;
 mod queues;
 mod records;
+mod unique;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -50,11 +51,13 @@ pub(crate) use history::Retention;
 use history::Ring;
 use lanes::{LaneId, Lanes, Seq};
 use limits::Limits;
-pub(crate) use live::{Life, LiveRun};
+pub(crate) use live::{HeldBack, Life, LiveRun};
 pub(crate) use order::Refill;
 use queues::Queues;
 pub(crate) use queues::{QueueIx, TooManyQueues};
 pub(crate) use records::{Filter, Found};
+use unique::Uniques;
+pub(crate) use unique::{Submitted, UniqueKey};
 
 /// The place of a job among those of its instance. Jobs are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -348,6 +351,7 @@ pub(crate) struct Memory {
     queued: usize,
     running: usize,
     waiters: HashMap<RunKey, Vec<oneshot::Sender<Outcome>>>,
+    uniques: Uniques,
     ids: Arc<RunIds>,
     /// What becomes of runs is told here.
     bus: Bus,
@@ -371,6 +375,7 @@ impl Memory {
             queued: 0,
             running: 0,
             waiters: HashMap::new(),
+            uniques: Uniques::default(),
             ids: Arc::new(RunIds::new(entropy)),
             bus: Bus::default(),
         }
@@ -480,13 +485,10 @@ impl Memory {
     /// A run that may start at once, and that has its identity and key already.
     pub(crate) fn accept(&mut self, arrival: Arrival) {
         let Arrival { id, key, job, body, origin, options, now } = arrival;
-        self.add_run_as(
-            id,
-            key,
-            NewRun { job, occasion: None, origin, state: State::Waiting, body, options },
-            now,
-        );
-        self.make_available(key, now);
+        let state = State::Available { since: now };
+        let (lane, seq) =
+            self.add_run_as(id, key, NewRun { job, occasion: None, origin, state, body, options }, now);
+        self.line_up(job, lane, seq, key);
     }
 
     /// A run with the work of one that has ended.
@@ -550,12 +552,17 @@ impl Memory {
     #[cfg(feature = "testing")]
     pub(crate) fn preset(&mut self, key: RunKey, attempt: u32, slot: Option<Timestamp>) {
         let Some(run) = self.runs.get_mut(key) else { return };
+        let was_tried = run.attempt > 0;
         run.attempt = attempt.saturating_sub(1);
-        if slot.is_some() && run.slot.is_none() {
+        let retrying = !was_tried && run.attempt > 0 && matches!(run.state, State::Scheduled { .. });
+        let for_slot = slot.is_some() && run.slot.is_none();
+        if for_slot {
             run.slot = slot.map(Slot::at);
-            let job = run.job;
-            self.job_mut(job).slot_live += 1;
         }
+        let job = run.job;
+        let job = self.job_mut(job);
+        job.retrying += u32::from(retrying);
+        job.slot_live += u32::from(for_slot);
     }
 
     /// A slot has come: makes its run, as the overlap policy of its job says.
@@ -648,7 +655,7 @@ impl Memory {
         let due = now.saturating_add(wait);
         run.state = State::Scheduled { due };
         run.body = Some(body);
-        let ix = run.job;
+        let (ix, lane) = (run.job, run.lane);
         self.tell(key, now, |run| RunChange::Failed {
             outcome: run.details.failures().last().map_or(Outcome::Unknown, |last| last.outcome.clone()),
             took: now.since(started),
@@ -657,7 +664,7 @@ impl Memory {
         let job = self.job_mut(ix);
         job.scheduled += 1;
         job.retrying += 1;
-        self.attempt_ended(key);
+        self.attempt_ended(ix, lane);
     }
 
     /// A run that was claimed has come to its end. Its waiting successor becomes available in the same step.
@@ -677,6 +684,7 @@ impl Memory {
             _ => None,
         };
         let (id, slot, awaited_by, ix) = (run.id, run.slot.map(|slot| slot.at), run.awaited_by(), run.job);
+        let lane = run.lane;
         if !outcome.is_success() {
             let number = run.attempt;
             let record = AttemptRecord { number, started, finished: now, outcome: outcome.clone(), trace };
@@ -695,7 +703,7 @@ impl Memory {
             }
         });
         let outcome = discarded.map_or(outcome, Outcome::Discarded);
-        self.attempt_ended(key);
+        self.attempt_ended(ix, lane);
         let job = &mut self.jobs[ix.0 as usize];
         job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
         let waiters = self.waiters_of(key);
@@ -719,6 +727,9 @@ impl Memory {
     ) -> Litter {
         let run = self.runs.get_mut(key).expect("invariant: a run that ends is known");
         run.state = State::Ended { started, finished: now };
+        if let Some(unique) = run.details.take_unique() {
+            self.uniques.ended(&unique, run.id, outcome.is_success());
+        }
         run.details.end(outcome);
         run.body = body.take_if(|body| body.is_data());
         let text = run.details.text();
@@ -883,7 +894,8 @@ impl Memory {
         (id, key)
     }
 
-    fn add_run_as(&mut self, id: RunId, key: RunKey, run: NewRun, now: Timestamp) {
+    /// Answers where the run will wait, for one that is [to be lined up](Self::line_up).
+    fn add_run_as(&mut self, id: RunId, key: RunKey, run: NewRun, now: Timestamp) -> (LaneId, Seq) {
         let NewRun { job, occasion, origin, state, body, options } = run;
         let (slot, schedule) =
             occasion.map_or((None, None), |occasion| (Some(occasion.slot), occasion.schedule));
@@ -904,6 +916,7 @@ impl Memory {
             }
         }
         let details = Details::default();
+        let seq = if let State::Available { .. } = state { self.lanes.next() } else { 0 };
         let run = Run {
             id,
             job,
@@ -915,7 +928,7 @@ impl Memory {
             attempt: 0,
             retries,
             lane,
-            seq: 0,
+            seq,
             body: Some(body),
             details,
         };
@@ -927,6 +940,7 @@ impl Memory {
             let due = if let State::Scheduled { due } = state { Some(due.to_chrono()) } else { None };
             RunChange::Submitted { due }
         });
+        (lane, seq)
     }
 
     /// Tells what happened to a run, where somebody listens.

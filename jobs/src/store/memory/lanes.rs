@@ -123,21 +123,29 @@ impl Lanes {
         self.lane(lane).shown.remove(&seq)
     }
 
-    /// Takes out the run whose turn it is, among those of queues that are open.
-    pub(super) fn claim(
+    /// Takes out the run whose turn it is, among those of queues that are open. Where there is one lane only, it may be
+    /// one that is not available any more.
+    pub(super) fn take(
         &mut self,
         is_open: impl Fn(QueueIx) -> bool,
         is_available: impl Fn(RunKey) -> bool,
     ) -> Option<Claimable> {
-        let at = if let [lane] = &mut *self.lanes {
-            let head = if is_open(lane.id.queue) { lane.head(&is_available) } else { None };
-            (0, head?)
-        } else {
-            self.choose(is_open, is_available)?
-        };
-        self.claims = (self.claims + 1) % OLDEST_EVERY;
-        let (lane, head) = at;
+        if let [lane] = &mut *self.lanes
+            && lane.shown.is_empty()
+        {
+            if lane.line.is_empty() || !is_open(lane.id.queue) {
+                return None;
+            }
+            let (seq, key) = lane.line.pop_front()?;
+            return Some(Claimable { key, lane: lane.id, seq, limited: false });
+        }
+        let (lane, head) = self.choose(is_open, is_available)?;
         self.lanes[lane].pop(head)
+    }
+
+    /// What was taken out has been claimed.
+    pub(super) fn claimed(&mut self) {
+        self.claims = (self.claims + 1) % OLDEST_EVERY;
     }
 
     /// The first run of each lane.

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::lanes::Claimable;
+use super::lanes::{Claimable, LaneId, Seq};
 use super::queues::{Queue, QueueIx, TooManyQueues};
 use super::{Claim, JobIx, Memory, RunKey, State};
 use crate::clock::{Elapsed, Reading, Timestamp};
@@ -81,20 +81,22 @@ impl Memory {
 
     /// Gives the run whose turn it is to a worker.
     pub(crate) fn claim(&mut self, worker: u32, now: Reading) -> Option<Claim> {
-        let (queues, runs) = (&self.queues, &self.runs);
-        let is_available =
-            |key| runs.get(key).is_some_and(|run| matches!(run.state, State::Available { .. }));
-        let claimable = self.lanes.claim(|queue| queues.is_open(queue), is_available)?;
+        let (queues, runs, lanes) = (&self.queues, &mut self.runs, &mut self.lanes);
+        let (claimable, run, since) = loop {
+            let is_available =
+                |key| runs.get(key).is_some_and(|run| matches!(run.state, State::Available { .. }));
+            let claimable = lanes.take(|queue| queues.is_open(queue), is_available)?;
+            let key = claimable.key;
+            // Others were cancelled.
+            if let Some(State::Available { since }) = runs.get(key).map(|run| run.state) {
+                break (claimable, runs.get_mut(key)?, since);
+            }
+        };
+        lanes.claimed();
         let Claimable { key, lane, limited, .. } = claimable;
-        self.queues.hidden(lane.queue());
-        self.queues.removed(lane.queue());
-        self.queues.started(lane.queue());
+        self.queues.claimed(lane.queue());
         self.queued -= 1;
         self.running += 1;
-        let run = self.runs.get_mut(key).expect("invariant: an available run is kept");
-        let State::Available { since } = run.state else {
-            unreachable!("invariant: only what is available is shown")
-        };
         let body = run.body.take().expect("invariant: an available run has its work");
         run.state = State::Running { worker, started: now.wall };
         run.attempt = run.attempt.saturating_add(1);
@@ -112,7 +114,7 @@ impl Memory {
             key,
             id,
             job: info.name.clone(),
-            queue: self.queues.name(lane.queue()),
+            queue: self.queues.name(lane.queue()).clone(),
             slot,
             started: now.wall,
             available: since,
@@ -145,6 +147,11 @@ impl Memory {
         run.state = State::Available { since };
         run.seq = seq;
         let (ix, lane) = (run.job, run.lane);
+        self.line_up(ix, lane, seq, key);
+    }
+
+    /// A run has become available.
+    pub(super) fn line_up(&mut self, ix: JobIx, lane: LaneId, seq: Seq, key: RunKey) {
         self.queued += 1;
         self.queues.added(lane.queue());
         let job = &mut self.jobs[ix.0 as usize];
@@ -179,19 +186,20 @@ impl Memory {
         }
     }
 
-    /// An attempt of a run is over.
-    pub(super) fn attempt_ended(&mut self, key: RunKey) {
-        let Some(run) = self.runs.get(key) else { return };
-        let ix = run.job;
+    /// An attempt of a run of that job and lane is over.
+    pub(super) fn attempt_ended(&mut self, ix: JobIx, lane: LaneId) {
         self.running -= 1;
-        self.queues.stopped(run.lane.queue());
-        self.jobs[ix.0 as usize].running -= 1;
-        self.show(ix);
+        self.queues.stopped(lane.queue());
+        let job = &mut self.jobs[ix.0 as usize];
+        job.running -= 1;
+        if job.limits.is_some() {
+            self.show(ix);
+        }
     }
 
     // Limits of jobs.
 
-    fn limited_started(&mut self, ix: JobIx, lane: super::lanes::LaneId, now: Elapsed) {
+    fn limited_started(&mut self, ix: JobIx, lane: LaneId, now: Elapsed) {
         let job = &mut self.jobs[ix.0 as usize];
         let Some(limits) = &mut job.limits else { return };
         if let (Some(after), Some(ticket)) = (limits.start(lane, now), limits.ticket) {

@@ -92,8 +92,8 @@ impl Queues {
         self.queues.iter().enumerate().map(|(index, queue)| (QueueIx(index as u16), queue))
     }
 
-    pub(super) fn name(&self, ix: QueueIx) -> JobName {
-        self.queues[ix.index()].name.clone()
+    pub(super) fn name(&self, ix: QueueIx) -> &JobName {
+        &self.queues[ix.index()].name
     }
 
     fn get_mut(&mut self, ix: QueueIx) -> &mut Queue {
@@ -159,8 +159,13 @@ impl Queues {
         self.shown -= 1;
     }
 
-    pub(super) fn started(&mut self, ix: QueueIx) {
-        self.get_mut(ix).running += 1;
+    /// One of those that are shown has been claimed.
+    pub(super) fn claimed(&mut self, ix: QueueIx) {
+        self.shown -= 1;
+        let queue = self.get_mut(ix);
+        queue.shown -= 1;
+        queue.waiting -= 1;
+        queue.running += 1;
     }
 
     pub(super) fn stopped(&mut self, ix: QueueIx) {
