@@ -132,6 +132,16 @@ pub(crate) fn rc_in(tokens: TokenStream) -> Option<TokenTree> {
     })
 }
 
+/// Traits of the standard library whose objects nobody can write down.
+const OF_THIS_PROCESS: [(&str, &str); 6] = [
+    ("Any", "a `dyn Any`"),
+    ("Error", "a `dyn Error`"),
+    ("Display", "a `dyn Display`"),
+    ("Debug", "a `dyn Debug`"),
+    ("Future", "a future"),
+    ("Iterator", "an iterator"),
+];
+
 pub(crate) const RAW_POINTER: &str = "a raw pointer";
 
 /// The type with trait objects that may go to another thread, as the struct of a job needs them.
@@ -165,7 +175,11 @@ pub(crate) fn address_in(tokens: TokenStream) -> Option<(TokenStream, &'static s
                 return Some((token.into(), "a closure"));
             }
             TokenTree::Ident(word) if word == "dyn" => in_dyn = true,
-            TokenTree::Ident(word) if in_dyn && word == "Any" => return Some((token.into(), "a `dyn Any`")),
+            TokenTree::Ident(word) if in_dyn => {
+                if let Some((_, what)) = OF_THIS_PROCESS.iter().find(|(name, _)| word == name) {
+                    return Some((token.into(), what));
+                }
+            }
             TokenTree::Ident(word) if word == "fn" => return Some((token.into(), "a function")),
             TokenTree::Punct(punct) if matches!(punct.as_char(), '>' | ',') => in_dyn = false,
             TokenTree::Punct(punct) if punct.as_char() == '*' => {

@@ -63,9 +63,10 @@ pub use job::{
 pub use jobs_macros::job;
 pub use runtime::{
     Condition, Explanation, Fate, Health, JobSnapshot, JobStatus, Jobs, LedgerEntry, LedgerQuery,
-    PoolSnapshot, PreviousRun, QueueSnapshot, RunHandle, RunQuery, ScheduleHandle, ScheduleSnapshot,
-    Scheduling, ShutdownReport, Snapshot, SourcePlace, StartError, Submission, Submit, SubmitError,
-    Submitting, Tally, Trouble, Why, after, at, now, start,
+    PoolSnapshot, PreviousRun, QueueSnapshot, Reloaded, ReloadedSchedule, ReloadedSetting, RunHandle,
+    RunQuery, ScheduleHandle, ScheduleMeaning, ScheduleSnapshot, Scheduling, ShutdownReport, Snapshot,
+    SourcePlace, StartError, Submission, Submit, SubmitError, Submitting, Tally, Trouble, Why, after, at,
+    now, start,
 };
 pub use schedule::{Schedule, ScheduleError};
 #[cfg(feature = "web")]

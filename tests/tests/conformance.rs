@@ -11,10 +11,14 @@ mod cancel;
 mod fixture;
 #[path = "conformance/jobs.rs"]
 mod jobs_of_the_suite;
+#[path = "conformance/limits.rs"]
+mod limits;
 #[path = "conformance/order.rs"]
 mod order;
 #[path = "conformance/outcomes.rs"]
 mod outcomes;
+#[path = "conformance/records.rs"]
+mod records;
 #[path = "conformance/retries.rs"]
 mod retries;
 #[path = "conformance/shutdown.rs"]
@@ -35,6 +39,10 @@ macro_rules! on {
                 a_job_submits_another }
             order { runs_start_in_the_order_of_submission, the_pool_is_never_exceeded, a_delayed_run_starts_when_it_is_due,
                 delayed_runs_start_in_the_order_in_which_they_are_due, an_instant_that_has_passed_is_now }
+            limits { a_queue_has_its_size_and_others_pass, concurrency_holds_back_its_job_alone, a_rate_lets_so_many_start,
+                a_higher_priority_goes_first_and_nothing_starves }
+            records { what_a_job_returns_is_kept, runs_are_found_by_job_and_state,
+                a_run_is_cancelled_and_made_again_by_its_identity }
             retries { a_failure_is_tried_again_after_a_wait_that_grows, after_the_last_attempt_the_run_has_failed,
                 every_attempt_has_the_arguments_of_the_submission, a_job_says_when_it_is_tried_again,
                 a_job_gives_its_run_up, a_run_that_waits_leaves_its_place_to_others, a_slot_is_not_tried_again }

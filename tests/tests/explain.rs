@@ -39,6 +39,19 @@ async fn tries() -> Result<(), &'static str> {
     Err("busy")
 }
 
+#[job(queue = "mail")]
+async fn mails() {
+    tokio::time::sleep(MINUTE).await;
+}
+
+#[job(concurrency = 1)]
+async fn alone() {
+    tokio::time::sleep(MINUTE).await;
+}
+
+#[job(rate = "2/1h")]
+async fn seldom() {}
+
 /// The jobs above are linked into every test of this file.
 fn plain(config: Config) -> Config {
     config.named("cron.off", "off")
@@ -106,6 +119,28 @@ async fn what_is_to_come_and_what_did_run() {
     says(&jobs, "by_hand", Why::Ran, "`by_hand` did run, at 2026-03-02 14:10:00 UTC, and succeeded");
     jobs.shutdown().await;
     says(&jobs, "note", Why::ShutDown, "`note` runs no more: this instance of jobs has been shut down");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_its_jitter_holds_back() {
+    let clock = clock("2026-03-02 12:30:00");
+    let jobs = started(&clock, plain).await;
+    jobs.schedule("@hourly", note("a")).jitter(HOUR).await.unwrap();
+    // Of an hour the first ten seconds are none that it falls into as a rule, and here it does not.
+    clock.advance(MINUTE * 30 + SECOND * 10).await;
+    says(
+        &jobs,
+        "note",
+        Why::NotDue,
+        "the slot of `note` of 2026-03-02 13:00:00 UTC fires later by a part of its jitter",
+    );
+    clock.advance(HOUR).await;
+    let text = jobs.explain("note").unwrap().text;
+    assert!(
+        text.starts_with("`note` did run for its slot 2026-03-02 13:00:00 UTC, at 2026-03-02 13:"),
+        "{text}"
+    );
+    jobs.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,6 +248,43 @@ async fn what_waits() {
     jobs.after(DAY, func("later", || async {})).await.unwrap();
     let text = "a run of `later` waits for its time, 2026-03-03 13:30:02 UTC";
     says(&jobs, "later", Why::Delayed, text);
+    jobs.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_limit_holds_back() {
+    let clock = clock("2026-03-02 12:30:00");
+    let jobs = started(&clock, plain).await;
+    jobs.pause_queue("mail").await.unwrap();
+    for _ in 0..3 {
+        jobs.now(mails {}).await.unwrap();
+        jobs.now(seldom {}).await.unwrap();
+    }
+    jobs.now(alone {}).await.unwrap();
+    jobs.now(alone {}).await.unwrap();
+    clock.advance(SECOND).await;
+    says(
+        &jobs,
+        "alone",
+        Why::HeldBack,
+        "a run of `alone` waits since 2026-03-02 12:30:00 UTC: `concurrency = 1` lets no more run at the same time",
+    );
+    says(
+        &jobs,
+        "seldom",
+        Why::HeldBack,
+        "a run of `seldom` waits since 2026-03-02 12:30:00 UTC: `rate = \"2/1h\"` lets no other start yet",
+    );
+    let paused = jobs.explain("mails").unwrap().text;
+    assert!(
+        paused.ends_with(": its queue `mail` is paused; `jobs.resume_queue(\"mail\")` lets it go on"),
+        "{paused}"
+    );
+    jobs.resume_queue("mail").await.unwrap();
+    clock.advance(SECOND).await;
+    assert_eq!(jobs.explain("mails").unwrap().why, Why::Running);
+    clock.advance(MINUTE * 30).await;
+    assert_eq!(jobs.explain("seldom").unwrap().why, Why::Ran);
     jobs.shutdown().await;
 }
 

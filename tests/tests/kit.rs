@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jobs::testing::{self, Fault, TestClock, instant};
-use jobs::{BoxError, Config, JobContext, Outcome, func, job};
+use jobs::{BoxError, Config, Fate, JobContext, Outcome, func, job};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -37,6 +37,7 @@ async fn needy(#[state] count: &AtomicU32) {
 
 #[job(timeout = "1m")]
 async fn steering(cx: &JobContext, how: String) -> Result<(), BoxError> {
+    cx.log(format!("how: {how}"));
     match how.as_str() {
         "retry" => Err(cx.retry_in(SECOND * 90).into()),
         "discard" => Err(cx.discard("no use").into()),
@@ -195,6 +196,31 @@ async fn an_unknown_job_is_told_with_those_there_are() {
 }
 
 #[tokio::test]
+async fn what_became_of_slots_can_be_asserted() {
+    let test = testing::start(config()).only(ALL).at(instant("2026-01-05 10:30")).await;
+    let said = message(|| test.assert_ran("lunch", 1));
+    assert!(said.starts_with("`lunch`: 0 slots ran, not 1\n  no slot has come\n`lunch` "), "{said}");
+    test.advance(DAY).await;
+    test.pause("lunch").await.unwrap();
+    test.advance(DAY).await;
+    test.resume("lunch").await.unwrap();
+    test.suspend(DAY).await;
+    test.assert_ran("lunch", 1);
+    test.assert_slots("lunch", Fate::Paused, 1);
+    test.assert_slots("lunch", Fate::Missed, 1);
+    assert_eq!(test.slots("lunch").total(), 3);
+    assert_eq!(
+        message(|| test.assert_slots("lunch", Fate::Skipped, 2)),
+        format!(
+            "`lunch`: 0 slots skipped, not 2\n  2026-01-05 11:00:00 UTC: ran\n  \
+             2026-01-06 11:00:00 UTC: passed while the job was paused\n  \
+             2026-01-07 11:00:00 UTC: missed, since the machine slept; noticed at 2026-01-08 10:30:00.002\n{}",
+            test.explain("lunch").unwrap()
+        )
+    );
+}
+
+#[tokio::test]
 async fn seeds_are_replayed() {
     let waits = async |seed| {
         let test = testing::start(config()).only(ALL).seed(seed).await;
@@ -292,6 +318,7 @@ async fn one_attempt_tells_what_it_came_to() {
     let done = testing::run(how("")).await;
     done.assert_succeeded();
     assert_eq!((done.retry_in(), done.took()), (None, Duration::ZERO));
+    assert_eq!(done.handle().log()[0].text, "how: ");
     let done = testing::run(how("retry")).await;
     assert_eq!((done.outcome().as_str(), done.retry_in()), ("failed", Some(SECOND * 90)));
     let done = testing::run(how("discard")).await;

@@ -123,6 +123,7 @@ async fn after_the_shutdown_it_tells_what_has_passed_since() {
     let (jobs, _) = started(&clock).await;
     jobs.schedule("@hourly", note("a")).key("hourly").await.unwrap();
     jobs.every(MINUTE * 40, note("b")).key("interval").await.unwrap();
+    jobs.every(MINUTE * 40, note("b")).jitter(MINUTE * 5).key("spread").await.unwrap();
     jobs.fixed_delay(MINUTE * 50, note("c")).key("delay").await.unwrap();
     clock.advance(HOUR).await;
     jobs.shutdown().await;
@@ -131,8 +132,9 @@ async fn after_the_shutdown_it_tells_what_has_passed_since() {
     clock.advance(HOUR * 3).await;
     assert_eq!(of("hourly"), ["13:00-13:00 1 ran", "14:00-16:00 3 shut down"]);
     assert_eq!(of("interval"), ["13:10-13:10 1 ran", "13:50-16:30 5 shut down"]);
+    assert_eq!(of("spread"), of("interval"), "by their names, whenever they were to fire");
     assert_eq!(of("delay"), ["13:20-13:20 1 ran", "14:10-14:10 1 shut down"]);
-    assert_eq!(jobs.ledger("note").unwrap().tally().shut_down, 9);
+    assert_eq!(jobs.ledger("note").unwrap().tally().shut_down, 14);
     assert!(texts(&jobs, "note").contains(
         &"2026-03-02 14:00:00 to 2026-03-02 16:00:00 UTC, 3 slots: passed after the shutdown".to_owned()
     ));

@@ -57,6 +57,12 @@ impl<S: Subscriber> Layer<S> for Spans {
 }
 
 impl Spans {
+    /// How many were closed, and how often one was entered.
+    fn counts(&self) -> (usize, usize) {
+        let seen = self.0.lock().unwrap();
+        (seen.closed, seen.entered.len())
+    }
+
     /// Those that are new, in no order.
     fn take(&self) -> Vec<BTreeMap<String, String>> {
         std::mem::take(&mut self.0.lock().unwrap().spans).into_values().collect()
@@ -106,10 +112,9 @@ async fn an_attempt_is_in_a_span_with_these_fields() {
         assert!(!fields.contains_key("slot") && !fields.contains_key("late_ms"), "{fields:?}");
         assert!(fields["waited_ms"].parse::<u64>().unwrap() <= 1);
     }
-    let seen = spans.0.lock().unwrap();
-    assert_eq!(seen.closed, 2);
-    assert!(seen.entered.len() >= 4, "for every poll: {seen:?}");
-    drop(seen);
+    let (closed, entered) = spans.counts();
+    assert_eq!(closed, 2);
+    assert!(entered >= 4, "for every poll: {entered}");
     clock.advance(Duration::from_secs(120)).await;
     let slot = spans.take().pop().unwrap();
     assert_eq!(slot["slot"], "2026-03-02T12:01:00Z");

@@ -13,6 +13,10 @@ mod support;
 
 #[path = "state_machine/book.rs"]
 mod book;
+#[path = "state_machine/limits.rs"]
+mod limits;
+#[path = "state_machine/jobs.rs"]
+mod program;
 #[path = "state_machine/walk.rs"]
 mod walk;
 
@@ -27,6 +31,12 @@ fn runs_keep_to_their_state_machine() {
         ["succeeded", "failed", "panicked", "timed out", "discarded", "cancelled", "interrupted", "lost"];
     let enough = all.iter().all(|outcome| seen.get(outcome).is_some_and(|count| *count > 20));
     assert!(seeds::replays() || enough, "{seen:?}");
+}
+
+/// With queues, priorities, `concurrency` and `rate`.
+#[test]
+fn runs_keep_to_their_state_machine_and_to_their_limits() {
+    seeds::for_each(150, |seed| walk::walk(seed, walk::Surroundings::Limited));
 }
 
 /// With clocks that are set and machines that sleep, workers that die and a scheduler that dies.

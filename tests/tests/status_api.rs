@@ -130,13 +130,15 @@ fn operations(document: &Value) -> Vec<(String, String, Value)> {
 async fn what_is_right_is_answered_as_the_document_says() {
     let (jobs, page) = start().await;
     jobs.run_now("fails").await.unwrap().wait().await;
+    jobs.run_now("stock").await.unwrap().wait().await;
     let (status, document) = ask(&page, "GET", "/openapi.json", None).await;
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
-    let run = jobs.snapshot().job("fails").unwrap().previous.as_ref().unwrap().id;
+    let run = jobs.snapshot().job("stock").unwrap().previous.as_ref().unwrap().id;
     let operations = operations(&document);
-    assert!(operations.len() >= 9, "{}", operations.len());
+    assert!(operations.len() >= 17, "{}", operations.len());
     for (path, method, operation) in operations {
-        let path = path.replace("{job}", "fails").replace("{run}", &run.to_string());
+        let path =
+            path.replace("{job}", "fails").replace("{run}", &run.to_string()).replace("{queue}", "default");
         let body = (method == "POST").then_some("{}");
         let (status, body) = ask(&page, &method, &path, body).await;
         let expected: &[u16] = if path.ends_with("/cancel") { &[200, 409] } else { &[200] };
@@ -178,6 +180,27 @@ async fn steering_says_what_was_done_and_what_was_not() {
     assert_eq!(status, 415, "a form of another site could say that");
     let (status, _) = ask(&page, "POST", "/jobs/stock/run", Some("[1]")).await;
     assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn arguments_are_checked_before_anything_runs() {
+    let (jobs, page) = start().await;
+    let run = async |body: &str| ask(&page, "POST", "/jobs/greet/run", Some(body)).await;
+    for (body, expected) in [
+        (r#"{"arguments": {"nam": "Ada"}}"#, "it has no argument `nam`; did you mean `name`?"),
+        (r#"{"arguments": {"name": 7}}"#, "invalid type: integer `7`"),
+        (r#"{"arguments": {}}"#, "missing argument `name`"),
+        (r#"{"arguments": [1]}"#, "not a JSON object"),
+    ] {
+        let (status, answer) = run(body).await;
+        let error = answer["error"].as_str().unwrap();
+        assert!(status == 400 && error.contains(expected), "{body}: {status} {error}");
+    }
+    assert!(jobs.runs().list().await.is_empty());
+    let (status, made) = run(r#"{"arguments": {"name": "Ada"}}"#).await;
+    assert_eq!(status, 200, "{made}");
+    let run = jobs.run(made["run"].as_str().unwrap().parse().unwrap()).await.unwrap();
+    assert_eq!(run.arguments.as_deref(), Some(r#"{"name":"Ada"}"#));
 }
 
 /// A message that is HTML is text on every page.

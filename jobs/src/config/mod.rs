@@ -305,6 +305,21 @@ impl Config {
         self
     }
 
+    /// With what code alone can give, that of an instance which runs.
+    pub(crate) fn for_reload(self, running: &Settings) -> Self {
+        Self {
+            expected_jobs: running.expected_jobs.clone(),
+            state: running.state.clone(),
+            hooks: running.hooks.clone(),
+            registered: running.registered.clone(),
+            #[cfg(feature = "testing")]
+            clock: running.clock.clone(),
+            #[cfg(feature = "testing")]
+            trial: running.trial.clone(),
+            ..self
+        }
+    }
+
     /// Runs on the clock of a test; see [`testing`](crate::testing).
     #[cfg(feature = "testing")]
     pub fn clock(mut self, clock: &crate::clock::TestClock) -> Self {

@@ -59,14 +59,12 @@ pub(crate) struct Settings {
     /// How long running jobs may finish at shutdown.
     pub(crate) shutdown_timeout: Sourced<Duration>,
     /// How many runs of a queue execute at the same time, by its name.
-    #[allow(dead_code, reason = "the claim order will ask")]
     pub(crate) queues: BTreeMap<String, Sourced<NonZeroUsize>>,
     /// How long the runs that have ended are kept.
     pub(crate) retention: Sourced<Duration>,
     /// How many of them are kept of each job.
     pub(crate) retention_count: Sourced<usize>,
     pub(crate) accept_proxy_address: Sourced<bool>,
-    #[cfg_attr(not(any(test, feature = "web")), expect(dead_code, reason = "the status page asks"))]
     pub(crate) trusted_proxies: Sourced<Vec<Network>>,
     /// What the status page asks of its visitors and lets them do.
     #[cfg_attr(not(feature = "web"), expect(dead_code, reason = "the status page asks"))]

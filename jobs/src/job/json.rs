@@ -2,8 +2,6 @@
 //!
 //! Writing them calls code of the user, which may panic and may take its time.
 
-#![allow(dead_code, reason = "pages and `unique` will ask")]
-
 use serde_json::{Map, Value};
 
 use super::Job;
@@ -25,6 +23,11 @@ impl WrittenArguments {
         let declared = J::__descriptor().map_or(&[][..], |descriptor| descriptor.arguments);
         let redacted = declared.iter().filter(|argument| argument.redacted).map(|argument| argument.name);
         Some(Self { fields, redacted: redacted.collect() })
+    }
+
+    /// Those of what has none.
+    pub(crate) fn none() -> Self {
+        Self { fields: Value::Null, redacted: Vec::new() }
     }
 
     /// As pages and logs show them.

@@ -43,7 +43,7 @@ impl<T, E: Into<BoxError>> Returned for Result<T, E> {
 }
 
 /// Keeps what a job gives, where it can be: generated code calls `keep`, which is this one for a type that is `Serialize`,
-/// and that of [`NotKept`] for every other.
+/// and that of `NotKept` for every other.
 #[derive(Debug)]
 pub struct OutputOf<T>(NotKept<T>);
 

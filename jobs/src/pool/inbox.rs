@@ -35,6 +35,8 @@ pub(crate) struct Directory {
     funcs: HashMap<JobName, JobIx>,
     /// Jobs whose runs wait elsewhere than in the lane where nothing is said.
     special: HashSet<JobIx>,
+    /// Those of which submissions are compared.
+    unique: HashSet<JobIx>,
 }
 
 impl Directory {
@@ -46,6 +48,15 @@ impl Directory {
     /// Makes a job known that is a closure.
     pub(super) fn add_func(&mut self, name: JobName, job: JobIx) {
         self.funcs.insert(name, job);
+    }
+
+    pub(super) fn add_unique(&mut self, job: JobIx) {
+        self.unique.insert(job);
+    }
+
+    /// Whether submissions of it are compared.
+    pub(crate) fn is_unique(&self, job: JobIx) -> bool {
+        !self.unique.is_empty() && self.unique.contains(&job)
     }
 
     pub(super) fn add_special(&mut self, job: JobIx) {

@@ -44,7 +44,7 @@ use crate::job::run::{RunId, RunIds};
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{
     Arrival, Cancel, Ended, Filter, Fired, Found, JobIx, Memory, NameTaken, Occasion, QueueIx, Refill,
-    Retention, RunKey, RunOptions, TooManyQueues, Watch,
+    Retention, RunKey, RunOptions, Submitted, TooManyQueues, UniqueKey, Watch,
 };
 use crate::store::slab::Key;
 
@@ -226,6 +226,7 @@ impl Pool {
             return Ok(ix);
         }
         let func = info.is_func.then(|| info.name.clone());
+        let unique = info.limits.unique.is_some();
         let plain = info.limits.queue == DEFAULT_QUEUE && info.limits.priority == 0;
         let ix = shared.memory.bind_job(info)?;
         let directory = &mut self.inbox().directory;
@@ -237,6 +238,9 @@ impl Pool {
         }
         if !plain {
             directory.add_special(ix);
+        }
+        if unique {
+            directory.add_unique(ix);
         }
         Ok(ix)
     }
@@ -256,6 +260,15 @@ impl Pool {
         let mut shared = lock::take(&self.shared.0);
         self.take_in(&mut shared);
         f(&shared.memory)
+    }
+
+    /// Lets another config hold for a job: for what can change while it runs.
+    pub(crate) fn update_job(&self, job: JobIx, info: &JobInfo) {
+        let mut shared = self.lock();
+        let known = &mut shared.memory.job_mut(job).info;
+        known.overlap = info.overlap;
+        known.attempts = info.attempts;
+        known.enabled = info.enabled;
     }
 
     /// Pauses a job or lets it go on, and answers whether it was paused before.
@@ -339,6 +352,27 @@ impl Pool {
         #[cfg(feature = "metrics")]
         self.measure();
         Ok(Ok((id, key)))
+    }
+
+    /// Queues or delays a run, unless another stands for it.
+    pub(crate) fn submit_unique(
+        &self,
+        key: UniqueKey,
+        body: Body,
+        origin: Origin,
+        options: RunOptions,
+        due: Option<Timestamp>,
+    ) -> Result<Submitted, Closed> {
+        let now = self.clock.now().wall;
+        let submitted = {
+            let mut shared = self.lock();
+            if shared.closed {
+                return Err(Closed);
+            }
+            shared.memory.submit_unique(key, body, origin, options, due, now)
+        };
+        self.call_workers(1);
+        Ok(submitted)
     }
 
     /// Queues a run with the work of one that has ended.
@@ -535,6 +569,44 @@ impl Pool {
         let (mut found, next) = shared.memory.look_through(filter, before, count);
         found.iter_mut().for_each(|found| shared.add_laid(found));
         (found, next)
+    }
+
+    /// The runs of a job made before one, or all of them, the youngest first. It takes the lock for a part at a time.
+    pub(crate) fn runs_of(&self, job: JobIx, before: Option<RunId>) -> Vec<(RunId, RunKey)> {
+        let (mut keys, mut live) = self.lock().memory.ended_of(job);
+        let mut next = None;
+        while live > 0 {
+            let (found, then) = self.lock().memory.live_among(job, next);
+            live = live.saturating_sub(found.len());
+            keys.extend(found);
+            next = then;
+            if next.is_none() {
+                break;
+            }
+        }
+        let mut runs = Vec::with_capacity(keys.len());
+        for part in keys.chunks(512) {
+            let shared = self.lock();
+            runs.extend(part.iter().filter_map(|key| shared.memory.id_of(*key).map(|id| (id, *key))));
+        }
+        runs.retain(|(id, _)| before.is_none_or(|before| *id < before));
+        runs.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+        // One that has ended meanwhile was found twice.
+        runs.dedup_by_key(|(id, _)| *id);
+        runs
+    }
+
+    /// At most so many of the next of some runs that are wanted.
+    pub(crate) fn look_at(
+        &self,
+        filter: &Filter,
+        keys: &mut impl Iterator<Item = RunKey>,
+        most: usize,
+    ) -> Vec<Found> {
+        let mut shared = self.lock();
+        let mut found = shared.memory.look_at(filter, keys, most);
+        found.iter_mut().for_each(|found| shared.add_laid(found));
+        found
     }
 
     /// How far a run is, or was at its end.

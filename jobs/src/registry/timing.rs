@@ -1,18 +1,32 @@
 //! When a schedule fires, if at all.
 
+use std::fmt;
 use std::time::Duration;
+
+use jobs_syntax::format_duration;
 
 use crate::error::Place;
 use crate::schedule::Schedule;
 
 /// When a schedule fires, if at all.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Timing {
     At(Schedule),
     /// When so much time has passed since the end of its last run.
     Delay(Duration),
     /// Never: its name is switched off in the config, in this place.
     Off(Box<Place>),
+}
+
+/// The canonical text with its zone; `off` where it is switched off.
+impl fmt::Display for Timing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(schedule) => schedule.fmt(f),
+            Self::Delay(delay) => write!(f, "@after {}", format_duration(*delay)),
+            Self::Off(_) => f.write_str("off"),
+        }
+    }
 }
 
 impl Timing {

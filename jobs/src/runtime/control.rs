@@ -7,7 +7,7 @@ use crate::hooks::{Event, JobChange, JobEvent};
 use crate::job::body::{Body, Template};
 use crate::job::descriptor::Descriptor;
 use crate::job::options::Origin;
-use crate::store::memory::{JobIx, Memory};
+use crate::store::memory::{JobIx, Memory, RunOptions};
 
 impl Jobs {
     /// Runs a job once, now, by its name or an alias: with the arguments of its first schedule, or else with the defaults of
@@ -21,7 +21,11 @@ impl Jobs {
     pub async fn run_now(&self, job: &str) -> Result<RunHandle, SubmitError> {
         let ix = self.job_named(job)?;
         let Some(template) = self.template_of(ix) else { return Err(SubmitError::no_default(job)) };
-        self.clone().submit_known(ix, Body::Template(template), Origin::RunNow)
+        let (body, origin) = (Body::Template(template), Origin::RunNow);
+        match self.unique_of(ix) {
+            Some(unique) => self.clone().submit_one(ix, unique, body, origin, RunOptions::default(), None),
+            None => self.clone().submit_known(ix, body, origin),
+        }
     }
 
     /// Pauses a job: its slots pass without a run until [`resume`](Self::resume), and are counted as paused.
@@ -80,7 +84,7 @@ impl Jobs {
     }
 
     /// The job to steer, while there is something to steer.
-    fn job_named(&self, name: &str) -> Result<JobIx, SubmitError> {
+    pub(super) fn job_named(&self, name: &str) -> Result<JobIx, SubmitError> {
         if self.is_shut_down() {
             return Err(SubmitError::shut_down());
         }
@@ -105,7 +109,7 @@ impl Jobs {
         })
     }
 
-    fn template_of(&self, ix: JobIx) -> Option<Template> {
+    pub(super) fn template_of(&self, ix: JobIx) -> Option<Template> {
         let scheduled = self.inner.scheduler.read(|timers| {
             timers
                 .schedules()

@@ -7,22 +7,33 @@ use crate::job::run::RunId;
 use crate::job::snapshot::RunState;
 use crate::schedule::ScheduleError;
 
-/// Why an instance could not be started: all mistakes at once, each with its place and its fix.
+/// Why an instance could not be started, or could not take another config: all mistakes at once, each with its place and its fix.
 ///
 /// `Display` and `Debug` both write the whole text, so that a `main` that returns the error prints it readably.
 pub struct StartError {
     problems: Vec<Problem>,
     startup: Option<&'static str>,
+    /// The instance runs already.
+    reload: bool,
 }
 
 impl StartError {
     pub(crate) fn new(problems: Vec<Problem>) -> Self {
-        Self { problems, startup: None }
+        Self { problems, startup: None, reload: false }
+    }
+
+    /// A running instance cannot take another config.
+    pub(super) fn reload(problems: Vec<Problem>) -> Self {
+        Self { problems, startup: None, reload: true }
+    }
+
+    pub(super) fn into_reload(self) -> Self {
+        Self { reload: true, ..self }
     }
 
     /// A blocking start-up job came to an end other than success.
     pub(crate) fn startup(job: &'static str, problem: Problem) -> Self {
-        Self { problems: vec![problem], startup: Some(job) }
+        Self { problems: vec![problem], startup: Some(job), reload: false }
     }
 
     /// The mistakes; there is one at least.
@@ -40,7 +51,8 @@ impl StartError {
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        ProblemList { heading: "jobs cannot start", problems: &self.problems }.fmt(f)
+        let heading = if self.reload { "jobs cannot take the config" } else { "jobs cannot start" };
+        ProblemList { heading, problems: &self.problems }.fmt(f)
     }
 }
 
@@ -75,6 +87,10 @@ enum SubmitErrorKind {
     },
     NoDefault {
         name: String,
+    },
+    BadArguments {
+        name: String,
+        why: String,
     },
     NameTaken {
         name: String,
@@ -119,6 +135,10 @@ impl SubmitError {
 
     pub(crate) fn no_default(name: &str) -> Self {
         Self(Box::new(SubmitErrorKind::NoDefault { name: name.to_owned() }))
+    }
+
+    pub(crate) fn bad_arguments(name: &str, why: String) -> Self {
+        Self(Box::new(SubmitErrorKind::BadArguments { name: name.to_owned(), why }))
     }
 
     pub(crate) fn name_taken(name: &str) -> Self {
@@ -196,6 +216,12 @@ impl SubmitError {
         matches!(*self.0, SubmitErrorKind::UnknownQueue { .. })
     }
 
+    /// Whether arguments that were written in JSON are not those of the job.
+    #[must_use]
+    pub fn is_bad_arguments(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::BadArguments { .. })
+    }
+
     /// Whether the name of a job cannot be one, or belongs to another job.
     #[must_use]
     pub fn is_bad_name(&self) -> bool {
@@ -246,6 +272,7 @@ impl fmt::Display for SubmitError {
                 "the job `{name}` has arguments without a value; submit it with `jobs.now({name} {{ … }})`, \
                  or give its parameters `#[default = …]`"
             ),
+            SubmitErrorKind::BadArguments { name, why } => write!(f, "the arguments of `{name}`: {why}"),
             SubmitErrorKind::NameTaken { name } => {
                 write!(f, "the name `{name}` belongs to another job; give this one a name of its own")
             }

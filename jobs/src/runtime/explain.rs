@@ -13,7 +13,7 @@ use crate::error::Place;
 use crate::pool::Gauge;
 use crate::registry::Timing;
 use crate::scheduler::ledger::Entry;
-use crate::store::memory::{LiveRun, Previous};
+use crate::store::memory::{HeldBack, LiveRun, Previous};
 
 impl Jobs {
     /// Why a job does not run, or has not run, by its name or an alias: one sentence about what stands in its way now, or
@@ -54,10 +54,11 @@ impl Jobs {
             scheduled.collect()
         });
         let pool = inner.pool.gauge();
+        let settings = inner.settings();
         let facts = inner.pool.read(|memory| {
             let job = memory.job(ix);
             let name = job.info.name.to_string();
-            let said = inner.settings.overrides.get(&name).and_then(|said| said.enabled.as_ref());
+            let said = settings.overrides.get(&name).and_then(|said| said.enabled.as_ref());
             let declared = job
                 .info
                 .descriptor
@@ -71,6 +72,7 @@ impl Jobs {
                 paused_since: job.paused_since,
                 overlap: job.info.overlap.as_str(),
                 live: memory.live_of(ix),
+                held_back: memory.held_back(ix),
                 previous: job.previous.as_deref().cloned(),
                 pool,
                 schedules,
@@ -110,6 +112,8 @@ pub enum Why {
     Running,
     /// A run of it waits for room in the pool.
     Queued,
+    /// A run of it is held back by its queue, or by its `concurrency` or `rate`.
+    HeldBack,
     /// A run of it waits for the end of the one before.
     Waiting,
     /// A run of it has failed and waits to be tried again.
@@ -156,6 +160,8 @@ struct Facts {
     paused_since: Option<Timestamp>,
     overlap: &'static str,
     live: Vec<LiveRun>,
+    /// What keeps the first of them that could start from starting, beside the pool.
+    held_back: Option<HeldBack>,
     previous: Option<Previous>,
     pool: Gauge,
     schedules: Vec<Scheduled>,

@@ -17,6 +17,7 @@ pub struct RunHandle {
     pub(super) id: RunId,
     pub(super) key: RunKey,
     pub(super) jobs: Jobs,
+    pub(super) duplicate: bool,
 }
 
 impl RunHandle {
@@ -29,6 +30,12 @@ impl RunHandle {
     #[cfg(feature = "testing")]
     pub(super) fn key(&self) -> RunKey {
         self.key
+    }
+
+    /// Whether the submission was one with an earlier one, as `unique` says: this is the run of that.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        self.duplicate
     }
 
     /// Waits until the run has ended, and says what it came to: after the last attempt, where it is tried again.

@@ -1,5 +1,6 @@
 //! Puts the parts together: an instance of `jobs`, the handle to it, and what can be asked of it.
 
+mod arguments;
 mod control;
 mod error;
 mod events;
@@ -9,8 +10,9 @@ mod health;
 mod instances;
 mod ledger;
 #[cfg(feature = "web")]
-mod page;
+pub(crate) mod page;
 mod queues;
+mod reload;
 mod runs;
 mod scheduling;
 mod shutdown;
@@ -22,8 +24,9 @@ mod supervisor;
 #[cfg(feature = "testing")]
 mod trial;
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -32,6 +35,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::Settings;
 use crate::hooks::Hooks;
 use crate::pool::Pool;
+use crate::scheduler::planned::ScheduleKey;
 use crate::scheduler::task::Scheduler;
 
 pub use crate::scheduler::ledger::{Fate, Tally};
@@ -41,6 +45,7 @@ pub use handle::RunHandle;
 pub use health::{Condition, Health, Trouble};
 pub use ledger::{LedgerEntry, LedgerQuery};
 pub use queues::QueueSnapshot;
+pub use reload::{Reloaded, ReloadedSchedule, ReloadedSetting, ScheduleMeaning};
 pub use runs::RunQuery;
 pub use scheduling::{ScheduleHandle, Scheduling};
 pub use shutdown::ShutdownReport;
@@ -61,6 +66,7 @@ pub(crate) use trial::Preset;
 /// | look | [`snapshot`](Self::snapshot), [`ledger`](Self::ledger), [`explain`](Self::explain), [`events`](Self::events), [`health`](Self::health) |
 /// | steer a job by its name | [`run_now`](Self::run_now), [`pause`](Self::pause), [`resume`](Self::resume), [`remove`](Self::remove) |
 /// | steer a queue | [`pause_queue`](Self::pause_queue), [`resume_queue`](Self::resume_queue) |
+/// | take another config | [`reload`](Self::reload) |
 /// | end | [`run_until_signal`](Self::run_until_signal), [`shutdown_signal`](Self::shutdown_signal), [`shutdown`](Self::shutdown) |
 /// | say which of several instances is meant | [`scope`](Self::scope) |
 ///
@@ -72,7 +78,11 @@ pub struct Jobs {
 }
 
 struct Inner {
-    settings: Settings,
+    /// Another after a reload.
+    settings: Mutex<Arc<Settings>>,
+    declared: tokio::sync::Mutex<reload::Declared>,
+    /// The zones of schedules that the program has added by a name of the config.
+    zones: Mutex<HashMap<ScheduleKey, String>>,
     clock: Arc<Clock>,
     hooks: Arc<Hooks>,
     tasks: Arc<supervisor::Tasks>,
@@ -102,6 +112,12 @@ enum Phase {
     Running,
     ShuttingDown,
     Ended(ShutdownReport),
+}
+
+impl Inner {
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Jobs {

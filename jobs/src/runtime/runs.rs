@@ -55,7 +55,7 @@ impl Jobs {
     /// The handle of a run, as its submission gave it; none when it is not known here, or not kept any more.
     pub async fn handle(&self, id: RunId) -> Option<RunHandle> {
         let key = self.inner.pool.key_of(id)?;
-        Some(RunHandle { id, key, jobs: self.clone() })
+        Some(RunHandle { id, key, jobs: self.clone(), duplicate: false })
     }
 
     /// Cancels a run: [`RunHandle::cancel`], which says what becomes of it. `false` when it has ended already, or is not
@@ -67,7 +67,8 @@ impl Jobs {
 
 impl Jobs {
     /// Makes a run once more that has ended, with the same arguments, as a run of its own: [`MadeBy::Retry`] names the one it
-    /// was made from. For what has failed for good when its cause is gone.
+    /// was made from. For what has failed for good when its cause is gone. It goes into the queue of the old one, with its
+    /// priority, and is made whatever `unique` says.
     ///
     /// # Errors
     ///
@@ -82,7 +83,7 @@ impl Jobs {
         }
         let body = reader.and_then(|reader| reader.body()).ok_or_else(|| SubmitError::no_arguments(id))?;
         let (id, key) = pool.submit_again(job, body, id).map_err(|Closed| SubmitError::shut_down())?;
-        Ok(RunHandle { id, key, jobs: self.clone() })
+        Ok(RunHandle { id, key, jobs: self.clone(), duplicate: false })
     }
 }
 
@@ -155,19 +156,31 @@ impl RunQuery {
     /// be seen or not.
     pub async fn list(self) -> Vec<RunSnapshot> {
         let Self { jobs, job, mut filter, text, mut before, limit } = self;
+        let pool = &jobs.inner.pool;
         let mut runs = Vec::new();
+        let add = |runs: &mut Vec<RunSnapshot>, found: Vec<Found>| {
+            let complete = found.into_iter().map(|found| jobs.complete(found));
+            let room = limit - runs.len();
+            runs.extend(complete.filter(|run| contains(run, text.as_deref())).take(room));
+        };
+        let most = |room| if text.is_some() { AT_A_TIME } else { AT_A_TIME.min(room) };
         if let Some(name) = job {
             let Ok(ix) = jobs.find_job(&name) else { return runs };
             filter.job = Some(ix);
+            // Among the runs of all jobs those of one may be few and far between.
+            let mut keys = pool.runs_of(ix, before).into_iter().map(|(_, key)| key);
+            while runs.len() < limit && keys.len() > 0 {
+                let found = pool.look_at(&filter, &mut keys, most(limit - runs.len()));
+                add(&mut runs, found);
+                if keys.len() > 0 {
+                    coop::consume_budget().await;
+                }
+            }
+            return runs;
         }
         while runs.len() < limit {
-            let most = if text.is_some() { AT_A_TIME } else { AT_A_TIME.min(limit - runs.len()) };
-            let (found, next) = jobs.inner.pool.look_through(&filter, before, most);
-            let wanted = found
-                .into_iter()
-                .map(|found| jobs.complete(found))
-                .filter(|run| contains(run, text.as_deref()));
-            runs.extend(wanted.take(limit - runs.len()));
+            let (found, next) = pool.look_through(&filter, before, most(limit - runs.len()));
+            add(&mut runs, found);
             before = next;
             if before.is_none() {
                 break;

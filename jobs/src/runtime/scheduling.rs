@@ -1,6 +1,7 @@
 //! Schedules that are added while the program runs.
 
 use std::fmt;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use jobs_syntax::{Missed, ScheduleText, SyntaxError};
@@ -149,7 +150,7 @@ impl<J: Submit> Scheduling<J> {
     /// hand-written job whose name cannot be one or belongs to another job; an instance that has been shut down.
     pub fn blocking(self) -> Result<ScheduleHandle, SubmitError> {
         let Self { jobs, when, tz, key, jitter, missed, job } = self;
-        let settings = &jobs.inner.settings;
+        let settings = &jobs.inner.settings();
         if let Some(key) = &key {
             jobs_syntax::check_schedule_key(key).map_err(|error| SubmitError::bad_name(error.render(key)))?;
         }
@@ -165,11 +166,15 @@ impl<J: Submit> Scheduling<J> {
         };
         let missed = missed.map(parse).transpose()?;
         let (timing, name) = timing_of(&when, tz.as_ref(), settings)?;
+        let is_named = name.is_some();
         let ix = jobs.register(&job.__who())?;
         let identity = Identity { name, key: key.map(String::into_boxed_str), args: "", repeat: 1 };
         let options = SlotOptions { jitter, missed };
         let resolved = Resolved { timing, template: job.__template(), identity, options };
         let key = jobs.inner.scheduler.add(ix, resolved).ok_or_else(SubmitError::shut_down)?;
+        if let (true, Some(tz)) = (is_named, tz) {
+            jobs.inner.zones.lock().unwrap_or_else(PoisonError::into_inner).insert(key, tz.value);
+        }
         let handle = ScheduleHandle { key, jobs };
         handle.warn_of_repeat();
         Ok(handle)

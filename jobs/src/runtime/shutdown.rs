@@ -168,7 +168,7 @@ impl Jobs {
     async fn wind_down(&self) {
         let inner = &self.inner;
         let mut report = ShutdownReport::default();
-        let patience = inner.settings.shutdown_timeout.value;
+        let patience = inner.settings().shutdown_timeout.value;
         let done = tokio::select! {
             biased;
             () = inner.pool.drained(false) => true,

@@ -1,6 +1,6 @@
 //! From a config to a running instance.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -82,7 +82,7 @@ pub async fn start(config: Config) -> Result<Jobs, StartError> {
         return Err(error);
     }
     std::mem::forget(unfinished);
-    jobs.begin(registered);
+    jobs.begin(registered).await;
     Ok(jobs)
 }
 
@@ -137,7 +137,9 @@ fn assemble(
     }
     let tasks = Arc::new(Tasks::new(Arc::clone(&clock), Arc::clone(&hooks)));
     let inner = Inner {
-        settings,
+        settings: Mutex::new(Arc::new(settings)),
+        declared: tokio::sync::Mutex::default(),
+        zones: Mutex::default(),
         clock,
         hooks,
         tasks,
@@ -161,7 +163,7 @@ impl Jobs {
     /// Lets the pool execute what is submitted, and delayed runs come due.
     fn open(&self) {
         let inner = &self.inner;
-        let state = Arc::new(inner.settings.state.clone());
+        let state = Arc::new(inner.settings().state.clone());
         // Every worker gets signals of its own.
         let surroundings = Surroundings {
             host: self.host(),
@@ -231,16 +233,20 @@ impl Jobs {
     }
 
     /// Lets the schedules fire and the start-up jobs that block nothing begin.
-    fn begin(&self, registered: Vec<(JobIx, Registered)>) {
+    async fn begin(&self, registered: Vec<(JobIx, Registered)>) {
         let mut begun = Vec::new();
+        let mut declared = self.inner.declared.lock().await;
         for (ix, mut job) in registered {
-            for resolved in std::mem::take(&mut job.schedules) {
-                self.inner.scheduler.add(ix, resolved);
+            let schedules = std::mem::take(&mut job.schedules).into_iter();
+            let keys: Vec<_> = schedules.map(|schedule| self.inner.scheduler.add(ix, schedule)).collect();
+            if !keys.is_empty() {
+                declared.insert(ix, keys);
             }
             if let Some(Startup { blocking: false, order }) = job.startup {
                 begun.push((order, job.descriptor.name, ix, job));
             }
         }
+        drop(declared);
         self.inner.phase.send_if_modified(|phase| {
             // A start-up job may have shut the instance down.
             let starting = *phase == Phase::Starting;

@@ -18,12 +18,14 @@ use crate::job::Job;
 use crate::job::body::{Body, Cloned, Template};
 use crate::job::descriptor::Descriptor;
 use crate::job::func::Func;
+use crate::job::json::WrittenArguments;
 use crate::job::name::JobName;
-use crate::job::options::{MAX_PRIORITY, Origin};
+use crate::job::options::{MAX_PRIORITY, Origin, Unique};
 use crate::pool::{Closed, Directory};
 use crate::registry;
 use crate::scheduler::timers::Delay;
-use crate::store::memory::{JobIx, Memory, RunOptions};
+use crate::store::memory::{JobIx, Memory, RunOptions, Submitted, UniqueKey};
+use crate::telemetry::panics;
 
 /// Runs a job once, as soon as the pool has room.
 ///
@@ -183,6 +185,7 @@ pub(super) struct SubmitOptions {
     queue: Option<Box<str>>,
     priority: Option<i8>,
     retries: Option<u32>,
+    unique: Option<Unique>,
 }
 
 /// A submission in the making: awaiting it submits.
@@ -225,6 +228,40 @@ impl<J: Submit> Submission<J> {
         self
     }
 
+    /// Makes no second run of the job with the same arguments as long as one is live, whatever the job says: what comes back is
+    /// the handle of the first, and [`RunHandle::is_duplicate`] says so.
+    ///
+    /// The arguments are compared as JSON, those with `#[redact]` too; a closure is compared by its name. A run that its schedule
+    /// or the start has made stands for none, and none stands for it.
+    ///
+    /// ```
+    /// # use jobs::job;
+    /// #[job]
+    /// async fn index(page: u64) {}
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let run = jobs::now(index { page: 7 }).unique().await?;
+    /// let other = jobs::now(index { page: 7 }).unique().await?;
+    /// assert!(other.is_duplicate() && other.id() == run.id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn unique(mut self) -> Self {
+        self.options.unique = Some(Unique::Args);
+        self
+    }
+
+    /// Makes no second run of the job with the same arguments in one window of time, whatever the job says. Windows of the
+    /// length follow each other from the epoch on: of one hour, they are those of the clock in UTC. The instant that counts
+    /// is the one at which the run is to start.
+    ///
+    /// A run that has succeeded stands for others to the end of its window; one that has failed for good or was cancelled
+    /// does not. [`unique`](Self::unique) otherwise.
+    pub fn unique_per(mut self, window: Duration) -> Self {
+        self.options.unique = Some(Unique::Per(window));
+        self
+    }
+
     /// One that is not to start before it is released.
     #[cfg(feature = "testing")]
     pub(super) fn held(jobs: Jobs, job: J) -> Self {
@@ -254,8 +291,13 @@ impl<J: Submit> Submission<J> {
 
     pub(super) fn submit_unseen(self) -> Result<RunHandle, SubmitError> {
         let jobs = self.jobs?;
+        let unique = self.options.unique;
         let options = self.options.resolve(&jobs)?;
         let who = self.job.__who();
+        if let Some(unique) = unique {
+            let job = jobs.register(&who)?;
+            return jobs.submit_one(job, unique, self.job.__body(), Origin::Submission, options, self.delay);
+        }
         match self.delay {
             None => jobs.submit_now(&who, self.job.__body(), options),
             Some(delay) => jobs.submit_later(&who, self.job.__body(), options, delay),
@@ -274,7 +316,12 @@ impl<J: Submit> Submission<J> {
 
 impl SubmitOptions {
     fn resolve(self, jobs: &Jobs) -> Result<RunOptions, SubmitError> {
-        let Self { queue, priority, retries } = self;
+        let Self { queue, priority, retries, unique } = self;
+        if matches!(unique, Some(Unique::Per(window)) if window.is_zero()) {
+            let message =
+                "a window of no time has no submissions in it; say `unique()` or give one of at least 1ns";
+            return Err(SubmitError::bad_option(message.to_owned()));
+        }
         if let Some(priority) = priority
             && priority.unsigned_abs() > MAX_PRIORITY.unsigned_abs()
         {
@@ -343,16 +390,20 @@ impl Jobs {
     /// The handle to the instance goes on into the handle to the run, which spares a count of references.
     fn submit_now(self, who: &Who, body: Body, options: RunOptions) -> Result<RunHandle, SubmitError> {
         let (pool, origin) = (&self.inner.pool, Origin::Submission);
-        let (id, key) = match pool.submit(|jobs| who.find(jobs), body, origin, options) {
+        let plain = |jobs: &Directory| who.find(jobs).filter(|job| !jobs.is_unique(*job));
+        let (id, key) = match pool.submit(plain, body, origin, options) {
             Ok(Ok(submitted)) => submitted,
-            // The job is not known yet.
+            // The job is not known yet, or its submissions are compared.
             Ok(Err(body)) => {
                 let job = self.register(who)?;
-                return self.submit_as(job, body, origin, options);
+                return match self.unique_of(job) {
+                    Some(unique) => self.submit_one(job, unique, body, origin, options, None),
+                    None => self.submit_as(job, body, origin, options),
+                };
             }
             Err(Closed) => return Err(SubmitError::shut_down()),
         };
-        Ok(RunHandle { id, key, jobs: self })
+        Ok(RunHandle { id, key, jobs: self, duplicate: false })
     }
 
     /// Queues a run of a job that is known.
@@ -365,6 +416,62 @@ impl Jobs {
         self.submit_as(job, body, origin, RunOptions::default())
     }
 
+    /// What the job says of which submissions are one.
+    pub(super) fn unique_of(&self, job: JobIx) -> Option<Unique> {
+        let pool = &self.inner.pool;
+        let is_unique = pool.find(|jobs| jobs.is_unique(job).then_some(job)).is_some();
+        if is_unique { pool.read(|memory| memory.job(job).info.limits.unique) } else { None }
+    }
+
+    /// Submits, unless an earlier submission stands for this one.
+    pub(super) fn submit_one(
+        self,
+        job: JobIx,
+        unique: Unique,
+        body: Body,
+        origin: Origin,
+        options: RunOptions,
+        delay: Option<Delay>,
+    ) -> Result<RunHandle, SubmitError> {
+        let now = self.inner.clock.now().wall;
+        let due = delay.map(|delay| match delay {
+            Delay::At(at) => at,
+            Delay::For(by) => now.saturating_add(by),
+        });
+        let (fields, window) = match unique {
+            Unique::Args => (None, None),
+            Unique::Fields(fields) => (Some(fields), None),
+            // One that a test holds is due when it is let go.
+            Unique::Per(length) => {
+                (None, Some((length, due.filter(|due| *due < Timestamp::MAX).unwrap_or(now))))
+            }
+        };
+        let arguments = match body.is_data() {
+            true => panics::catch(|| body.arguments()).unwrap_or_default().ok_or_else(|| {
+                let name = self.inner.pool.read(|memory| memory.job(job).info.name.to_string());
+                SubmitError::bad_option(format!(
+                    "the submissions of `{name}` cannot be compared: these arguments cannot be written as JSON"
+                ))
+            })?,
+            false => WrittenArguments::none(),
+        };
+        let key = UniqueKey::new(job, arguments.canonical(fields), window);
+        let submitted = self.inner.pool.submit_unique(key, body, origin, options, due);
+        match submitted.map_err(|Closed| SubmitError::shut_down())? {
+            Submitted::New(id, key) => {
+                if let Some(delay) = delay {
+                    self.inner.scheduler.delay(key, delay);
+                }
+                Ok(RunHandle { id, key, jobs: self, duplicate: false })
+            }
+            Submitted::Duplicate(id, key, body) => {
+                // Code of the user, which may panic.
+                let _ = panics::catch(|| drop(body));
+                Ok(RunHandle { id, key, jobs: self, duplicate: true })
+            }
+        }
+    }
+
     fn submit_as(
         self,
         job: JobIx,
@@ -375,7 +482,7 @@ impl Jobs {
         match self.inner.pool.submit(|_| Some(job), body, origin, options) {
             Ok(submitted) => {
                 let (id, key) = submitted.expect("invariant: the job is known");
-                Ok(RunHandle { id, key, jobs: self })
+                Ok(RunHandle { id, key, jobs: self, duplicate: false })
             }
             Err(Closed) => Err(SubmitError::shut_down()),
         }
@@ -389,6 +496,9 @@ impl Jobs {
         delay: Delay,
     ) -> Result<RunHandle, SubmitError> {
         let job = self.register(who)?;
+        if let Some(unique) = self.unique_of(job) {
+            return self.submit_one(job, unique, body, Origin::Submission, options, Some(delay));
+        }
         let now = self.inner.clock.now();
         let due = match delay {
             Delay::At(at) => at,
@@ -397,7 +507,7 @@ impl Jobs {
         let delayed = self.inner.pool.delay(job, body, options, due);
         let (id, key) = delayed.map_err(|Closed| SubmitError::shut_down())?;
         self.inner.scheduler.delay(key, delay);
-        Ok(RunHandle { id, key, jobs: self })
+        Ok(RunHandle { id, key, jobs: self, duplicate: false })
     }
 
     /// The job of a value, made known where it is not yet: a closure, a hand-written job, or a linked job that
@@ -419,7 +529,7 @@ impl Jobs {
         if self.inner.pool.read(taken) {
             return Err(SubmitError::name_taken(&name));
         }
-        let info = registry::info(name.clone(), descriptor, is_func, &self.inner.settings);
+        let info = registry::info(name.clone(), descriptor, is_func, &self.inner.settings());
         self.inner.pool.bind_job(info, type_id).map_err(|_| SubmitError::name_taken(&name))
     }
 }

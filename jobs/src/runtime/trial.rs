@@ -70,7 +70,7 @@ impl<J: Submit> Submission<J> {
 
 impl Jobs {
     pub(crate) fn probe(&self) -> Option<Arc<Probe>> {
-        self.inner.settings.trial.as_ref().map(|trial| Arc::clone(&trial.probe))
+        self.inner.settings().trial.as_ref().map(|trial| Arc::clone(&trial.probe))
     }
 
     fn held<R>(&self, f: impl FnOnce(&mut Vec<Held>) -> R) -> R {

@@ -108,6 +108,36 @@ impl Planned {
         planned
     }
 
+    /// What it means, to be given another meaning.
+    pub(crate) fn definition(&self) -> Resolved {
+        let options = self.options.as_ref().map_or_else(SlotOptions::default, |options| SlotOptions {
+            jitter: Some(options.jitter),
+            missed: Some(options.missed),
+        });
+        let (timing, template, identity) =
+            (self.timing.clone(), self.template.clone(), self.identity.clone());
+        Resolved { timing, template, identity, options }
+    }
+
+    /// Another meaning under the same key: it goes on from now, and nothing is made up for across the change. The slots
+    /// themselves are not touched where they stay what they are.
+    pub(super) fn redefine(&mut self, schedule: Resolved, enabled: bool, now: Reading) {
+        let job = self.job;
+        let repeat = self.identity.repeat;
+        let seed = self.options.as_ref().map_or(u64::from(repeat), |options| options.seed);
+        let is_same = self.timing == schedule.timing;
+        let new = Self::new(job, schedule, seed, enabled, now);
+        if !is_same {
+            self.leave_gap();
+            self.given = Given::No;
+        }
+        let next = if is_same { self.next } else { new.next };
+        let Self { timing, template, identity, options, .. } = new;
+        (self.timing, self.template, self.identity, self.options) = (timing, template, identity, options);
+        self.identity.repeat = repeat;
+        self.set_next(next);
+    }
+
     // The next slot.
 
     /// The instant of the next slot, as the clock stands now.

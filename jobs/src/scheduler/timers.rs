@@ -33,7 +33,7 @@
 //!
 //! One look at the plan passes over any number of missed slots without visiting them: they are counted by arithmetic.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::time::Duration;
 
@@ -119,6 +119,8 @@ pub(crate) struct Timers {
     hasher: RandomState,
     /// Until when the scheduler's task sleeps; what is armed for later need not wake it.
     sleeps_until: Option<Elapsed>,
+    /// That task has slots in its hands.
+    in_hands: bool,
     /// When that task has to have looked at the plan again.
     wanted_at: Elapsed,
     keep: Keep,
@@ -142,6 +144,7 @@ impl Timers {
             repeats: HashMap::new(),
             hasher: RandomState::new(),
             sleeps_until: Some(Elapsed::ZERO),
+            in_hands: false,
             wanted_at: now.elapsed,
             keep,
             seed: entropy,
@@ -176,6 +179,29 @@ impl Timers {
         let key = self.schedules.insert(planned);
         let wake = next.is_some_and(|due| self.arm(Token::Schedule(key), due, now));
         Some((key, wake))
+    }
+
+    /// Gives schedules another meaning under their keys, of those that are still there. Answers whether the scheduler's
+    /// task has to be woken for it. Not while that has slots in its hands.
+    pub(crate) fn redefine(
+        &mut self,
+        schedules: Vec<(ScheduleKey, Resolved)>,
+        enabled: impl Fn(JobIx) -> bool,
+        now: Reading,
+    ) -> bool {
+        let keys: HashSet<_> = schedules.iter().map(|(key, _)| *key).collect();
+        for wheel in [&mut self.wall, &mut self.elapsed] {
+            wheel.retain(|token| !matches!(token, Token::Schedule(key) if keys.contains(&key)));
+        }
+        let mut wake = false;
+        for (key, schedule) in schedules {
+            let Some(planned) = self.schedules.get_mut(key) else { continue };
+            planned.redefine(schedule, enabled(planned.job), now);
+            if let Some(due) = planned.due() {
+                wake |= self.arm(Token::Schedule(key), due, now);
+            }
+        }
+        wake
     }
 
     /// Arms a delayed run.
@@ -226,6 +252,11 @@ impl Timers {
         self.closed = true;
     }
 
+    /// Whether the task has slots in its hands, between a look at the plan and the next sleep.
+    pub(crate) fn is_in_hands(&self) -> bool {
+        self.in_hands
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }
@@ -269,6 +300,7 @@ impl Timers {
 
     /// Takes out what has come. To be followed by [`plan`](Self::plan), when what has come is under way.
     pub(crate) fn take_due(&mut self, now: Reading, come: &mut Come) {
+        self.in_hands = true;
         if self.closed {
             return;
         }
@@ -362,6 +394,7 @@ impl Timers {
 
     /// Arms every schedule anew: a task that died may have had some in its hands.
     pub(crate) fn rearm(&mut self, now: Reading) {
+        self.in_hands = false;
         for wheel in [&mut self.wall, &mut self.elapsed] {
             wheel.retain(|token| matches!(token, Token::Run(_)));
         }
@@ -388,6 +421,7 @@ impl Timers {
     /// The task goes to sleep until then.
     pub(crate) fn sleep_until(&mut self, until: Elapsed) {
         self.sleeps_until = Some(until);
+        self.in_hands = false;
         self.wanted_at = until;
     }
 

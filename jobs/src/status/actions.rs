@@ -5,10 +5,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::Page;
 use super::access::Refusal;
+use super::arguments;
 use super::pages;
 use super::paths::escaped;
 use super::screen::Screen;
-use crate::runtime::SubmitError;
+use crate::job::RunId;
+use crate::runtime::{Jobs, RunHandle, SubmitError};
 use crate::telemetry;
 
 /// The fields of a form, in their order.
@@ -36,7 +38,7 @@ pub(super) async fn steer_job(
     }
     let jobs = &page.jobs;
     let (done, did) = match action.as_str() {
-        "run" => match jobs.run_now(&job).await {
+        "run" => match run(jobs, &job, &fields).await {
             Ok(run) => (Ok(()), format!("?did=run&run={}", escaped(&run.id().to_string()))),
             Err(error) => (Err(error), String::new()),
         },
@@ -54,9 +56,108 @@ pub(super) async fn steer_job(
     }
 }
 
+/// With the arguments of the form, where it has some.
+async fn run(jobs: &Jobs, job: &str, fields: &Fields) -> Result<RunHandle, SubmitError> {
+    match arguments::given(&jobs.argument_fields(job), fields) {
+        Ok(Some(arguments)) => jobs.run_with(job, &arguments).await,
+        Ok(None) => jobs.run_now(job).await,
+        Err(why) => Err(SubmitError::bad_arguments(job, why)),
+    }
+}
+
+/// What can be done to one run.
+pub(super) async fn steer_run(
+    State(page): State<Page>,
+    Path((run, action)): Path<(String, String)>,
+    screen: Screen,
+    Form(fields): Form<Fields>,
+) -> Response {
+    if let Err(refusal) = check(&page, &fields) {
+        return refusal.into_response();
+    }
+    let Ok(id) = run.parse::<RunId>() else {
+        return pages::not_found(&screen, "This is not the identity of a run");
+    };
+    let to = match action.as_str() {
+        "cancel" => {
+            if page.jobs.run(id).await.is_none() {
+                return pages::not_found(&screen, "No run has this identity");
+            }
+            let did = if page.jobs.cancel(id).await { "cancel" } else { "ended" };
+            format!("{}?did={did}", screen.base.to(&format!("runs/{id}")))
+        }
+        "retry" => match page.jobs.retry(id).await {
+            Ok(made) => format!("{}?did=retry", screen.base.to(&format!("runs/{}", made.id()))),
+            Err(error) => return refused(&screen, &error),
+        },
+        _ => return pages::not_found(&screen, "There is no such action"),
+    };
+    telemetry::steered(&screen.visitor, &action, &id.to_string());
+    Redirect::to(&to).into_response()
+}
+
+/// What can be done to many runs.
+pub(super) async fn steer_runs(
+    State(page): State<Page>,
+    screen: Screen,
+    Form(fields): Form<Fields>,
+) -> Response {
+    if let Err(refusal) = check(&page, &fields) {
+        return refusal.into_response();
+    }
+    let chosen = fields.iter().filter(|(name, _)| name == "run");
+    let ids: Vec<RunId> = chosen.filter_map(|(_, id)| id.parse().ok()).collect();
+    let mut done = 0;
+    let did = match field(&fields, "action") {
+        Some("cancel") => {
+            for id in &ids {
+                done += usize::from(page.jobs.cancel(*id).await);
+            }
+            "cancelled"
+        }
+        Some("retry") => {
+            for id in &ids {
+                done += usize::from(page.jobs.retry(*id).await.is_ok());
+            }
+            "retried"
+        }
+        _ => return pages::not_found(&screen, "There is no such action"),
+    };
+    if done > 0 {
+        telemetry::steered(&screen.visitor, did, &format!("{done} runs"));
+    }
+    let back = screen.query.with(&pages::runs::KEPT, "did", did);
+    Redirect::to(&format!("{}{back}&n={done}", screen.base.to("runs"))).into_response()
+}
+
+/// What can be done to a queue.
+pub(super) async fn steer_queue(
+    State(page): State<Page>,
+    Path((queue, action)): Path<(String, String)>,
+    screen: Screen,
+    Form(fields): Form<Fields>,
+) -> Response {
+    if let Err(refusal) = check(&page, &fields) {
+        return refusal.into_response();
+    }
+    let done = match action.as_str() {
+        "pause" => page.jobs.pause_queue(&queue).await,
+        "resume" => page.jobs.resume_queue(&queue).await,
+        _ => return pages::not_found(&screen, "There is no such action"),
+    };
+    if let Err(error) = done {
+        return refused(&screen, &error);
+    }
+    telemetry::steered(&screen.visitor, &action, &format!("queue {queue}"));
+    Redirect::to(&format!("{}?did={action}-queue", screen.base.to("pool"))).into_response()
+}
+
 fn refused(screen: &Screen, error: &SubmitError) -> Response {
-    if error.is_unknown_job() {
+    if error.is_unknown_job() || error.is_unknown_run() || error.is_unknown_queue() {
         return pages::not_found(screen, &error.to_string());
+    }
+    if error.is_bad_arguments() {
+        return pages::bad_request(screen, &error.to_string());
     }
     pages::conflict(screen, &error.to_string())
 }

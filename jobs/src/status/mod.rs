@@ -6,6 +6,7 @@
 mod access;
 mod actions;
 mod api;
+mod arguments;
 mod assets;
 mod format;
 mod health;
@@ -82,6 +83,11 @@ fn router<S: Clone + Send + Sync + 'static>(jobs: Jobs, access: Access) -> Route
         .route("/@jobs/", get(to_root))
         .route("/@jobs/assets/{name}", get(assets::asset))
         .route("/@jobs/events", get(live::events))
+        .route("/@jobs/runs", get(pages::runs::runs).post(actions::steer_runs))
+        .route("/@jobs/runs/{run}", get(pages::run::run))
+        .route("/@jobs/runs/{run}/{action}", post(actions::steer_run))
+        .route("/@jobs/pool", get(pages::pool::pool))
+        .route("/@jobs/queues/{queue}/{action}", post(actions::steer_queue))
         .route("/@jobs/schedules", get(pages::schedules::schedules))
         .route("/@jobs/jobs/{job}", get(pages::job::job))
         .route("/@jobs/jobs/{job}/{action}", post(actions::steer_job))

@@ -3,6 +3,7 @@
 
 use maud::{Markup, html};
 
+use super::format::counted;
 use super::pages::Tone;
 use super::paths::escaped;
 use super::screen::Screen;
@@ -30,9 +31,11 @@ pub(super) fn of(screen: &Screen) -> Option<Notice> {
         "resume" => (Tone::Good, html! { "The job fires again from its next slot on." }),
         "cancel" => (Tone::Good, html! { "The run is cancelled." }),
         "ended" => (Tone::Held, html! { "Nothing was done: the run has ended already." }),
-        "retry" => (Tone::Good, html! { "The run is tried again." }),
-        "cancelled" => (Tone::Good, html! { (count?) " cancelled." }),
-        "retried" => (Tone::Good, html! { (count?) " to be tried again." }),
+        "retry" => (Tone::Good, html! { "This is the new run; the old one stays as it was." }),
+        "pause-queue" => (Tone::Good, html! { "The queue is paused: what is in it does not start." }),
+        "resume-queue" => (Tone::Good, html! { "What is in the queue starts again." }),
+        "cancelled" => (Tone::Good, html! { (counted(count?, "run", "runs")) " cancelled." }),
+        "retried" => (Tone::Good, html! { (counted(count?, "run is", "runs are")) " queued once more." }),
         _ => return None,
     };
     Some(Notice { tone, text })

@@ -22,6 +22,7 @@ mod live;
 mod order;
 mod queues;
 mod records;
+mod unique;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -50,11 +51,13 @@ pub(crate) use history::Retention;
 use history::Ring;
 use lanes::{LaneId, Lanes, Seq};
 use limits::Limits;
-pub(crate) use live::{Life, LiveRun};
+pub(crate) use live::{HeldBack, Life, LiveRun};
 pub(crate) use order::Refill;
 use queues::Queues;
 pub(crate) use queues::{QueueIx, TooManyQueues};
 pub(crate) use records::{Filter, Found};
+use unique::Uniques;
+pub(crate) use unique::{Submitted, UniqueKey};
 
 /// The place of a job among those of its instance. Jobs are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -348,6 +351,7 @@ pub(crate) struct Memory {
     queued: usize,
     running: usize,
     waiters: HashMap<RunKey, Vec<oneshot::Sender<Outcome>>>,
+    uniques: Uniques,
     ids: Arc<RunIds>,
     /// What becomes of runs is told here.
     bus: Bus,
@@ -371,6 +375,7 @@ impl Memory {
             queued: 0,
             running: 0,
             waiters: HashMap::new(),
+            uniques: Uniques::default(),
             ids: Arc::new(RunIds::new(entropy)),
             bus: Bus::default(),
         }
@@ -547,12 +552,17 @@ impl Memory {
     #[cfg(feature = "testing")]
     pub(crate) fn preset(&mut self, key: RunKey, attempt: u32, slot: Option<Timestamp>) {
         let Some(run) = self.runs.get_mut(key) else { return };
+        let was_tried = run.attempt > 0;
         run.attempt = attempt.saturating_sub(1);
-        if slot.is_some() && run.slot.is_none() {
+        let retrying = !was_tried && run.attempt > 0 && matches!(run.state, State::Scheduled { .. });
+        let for_slot = slot.is_some() && run.slot.is_none();
+        if for_slot {
             run.slot = slot.map(Slot::at);
-            let job = run.job;
-            self.job_mut(job).slot_live += 1;
         }
+        let job = run.job;
+        let job = self.job_mut(job);
+        job.retrying += u32::from(retrying);
+        job.slot_live += u32::from(for_slot);
     }
 
     /// A slot has come: makes its run, as the overlap policy of its job says.
@@ -717,6 +727,9 @@ impl Memory {
     ) -> Litter {
         let run = self.runs.get_mut(key).expect("invariant: a run that ends is known");
         run.state = State::Ended { started, finished: now };
+        if let Some(unique) = run.details.take_unique() {
+            self.uniques.ended(&unique, run.id, outcome.is_success());
+        }
         run.details.end(outcome);
         run.body = body.take_if(|body| body.is_data());
         let text = run.details.text();

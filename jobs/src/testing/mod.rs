@@ -5,6 +5,7 @@ mod instant;
 mod linked;
 mod paused;
 mod single;
+mod slots;
 mod starting;
 mod submitted;
 mod test_jobs;

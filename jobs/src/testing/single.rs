@@ -135,7 +135,7 @@ impl<J: Job> SingleRun<J> {
         let retry_in = test.jobs().waits_for(&handle);
         let submissions = test.submissions();
         test.shutdown().await;
-        Finished { outcome, took, retry_in, submissions }
+        Finished { outcome, took, retry_in, submissions, handle }
     }
 }
 
@@ -181,6 +181,7 @@ pub struct Finished {
     took: Duration,
     retry_in: Option<Duration>,
     submissions: Submissions,
+    handle: RunHandle,
 }
 
 impl Finished {
@@ -206,6 +207,13 @@ impl Finished {
     #[must_use]
     pub fn submissions(&self) -> &Submissions {
         &self.submissions
+    }
+
+    /// The run, for what else it has left: [`RunHandle::output`], [`RunHandle::attempts`], [`RunHandle::log`],
+    /// [`RunHandle::progress`].
+    #[must_use]
+    pub fn handle(&self) -> &RunHandle {
+        &self.handle
     }
 
     /// Checks that the attempt succeeded.

@@ -24,6 +24,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(86_400);
 /// | do to the clock what happens to clocks | [`step`](Self::step), [`suspend`](Self::suspend) |
 /// | ask what was submitted | [`submitted`](Self::submitted), [`assert_submitted`](Self::assert_submitted), [`assert_not_submitted`](Self::assert_not_submitted) |
 /// | ask what a job did | [`job`](Self::job) |
+/// | ask what became of its slots | [`slots`](Self::slots), [`assert_ran`](Self::assert_ran), [`assert_slots`](Self::assert_slots) |
 /// | let go of what is held | [`release`](Self::release) |
 /// | let something go wrong | [`inject`](Self::inject), [`kill_scheduler`](Self::kill_scheduler) |
 ///
@@ -120,7 +121,7 @@ impl TestJobs {
     }
 
     #[track_caller]
-    fn assert_known(&self, job: &str) {
+    pub(super) fn assert_known(&self, job: &str) {
         if !self.jobs.knows(job) {
             let snapshot = self.jobs.snapshot();
             let names: Vec<_> = snapshot.jobs.iter().map(|job| job.name.as_str()).collect();

@@ -93,6 +93,12 @@ pub(crate) async fn ship(#[state] diary: &Diary, order: Order, weight: f64, frag
     diary.note(format!("{order:?} {weight} {fragile}"));
 }
 
+/// Gives something back.
+#[job]
+pub(crate) async fn add(one: u64, other: u64) -> Result<u64, BoxError> {
+    one.checked_add(other).ok_or_else(|| "too much".into())
+}
+
 /// Submits another.
 #[job]
 pub(crate) async fn parent() -> Result<(), BoxError> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use jobs::testing::TestClock;
@@ -25,9 +26,23 @@ pub(crate) struct Try {
     pub end: Option<End>,
 }
 
+/// What limits the runs of a job beside the pool.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Limits {
+    /// With how many of its runs may execute.
+    pub(crate) queue: Option<(&'static str, usize)>,
+    pub(crate) priority: i8,
+    pub(crate) concurrency: Option<usize>,
+    /// So many attempts may start in so much time.
+    pub(crate) rate: Option<(u32, Duration)>,
+}
+
 #[derive(Debug)]
 struct Pages {
     pool: usize,
+    limits: HashMap<&'static str, Limits>,
+    /// When attempts of a job began.
+    starts: HashMap<String, Vec<DateTime<Utc>>>,
     running: HashMap<RunId, String>,
     /// Of a job with a policy other than `allow`, the run of a slot that executes.
     slot_of: HashMap<String, RunId>,
@@ -40,6 +55,42 @@ struct Pages {
     wrong: Vec<String>,
 }
 
+impl Pages {
+    /// The limits that an attempt of a job exceeds which begins now.
+    fn exceeded(&mut self, job: &str, now: DateTime<Utc>) -> Vec<String> {
+        let starts = self.starts.entry(job.to_owned()).or_default();
+        starts.push(now);
+        let Some(limits) = self.limits.get(job) else { return Vec::new() };
+        let mut wrong = Vec::new();
+        let of = |counts: &dyn Fn(&str) -> bool| self.running.values().filter(|job| counts(job)).count();
+        if let Some(most) = limits.concurrency {
+            let running = of(&|other| other == job);
+            if running > most {
+                wrong.push(format!("{running} of {job} execute, of which {most} may"));
+            }
+        }
+        if let Some((queue, most)) = limits.queue {
+            let in_queue = |job: &str| self.limits.get(job).is_some_and(|other| other.queue == limits.queue);
+            let running = of(&in_queue);
+            if running > most {
+                let running = &self.running;
+                wrong.push(format!("of the queue {queue} execute {running:?}, of which {most} may"));
+            }
+        }
+        if let Some((most, per)) = limits.rate {
+            for (before, first) in starts.iter().rev().enumerate() {
+                // A bucket that was full at the first of them, and what has flown in since.
+                let since = (now - *first).as_seconds_f64();
+                let may = f64::from(most) * (1.0 + since / per.as_secs_f64());
+                if (before + 1) as f64 > may + 1e-6 {
+                    wrong.push(format!("{} attempts of {job} in {since} s, of which {may} may", before + 1));
+                }
+            }
+        }
+        wrong
+    }
+}
+
 /// What jobs write down about their attempts.
 #[derive(Debug, Clone)]
 pub(crate) struct Book {
@@ -49,9 +100,11 @@ pub(crate) struct Book {
 }
 
 impl Book {
-    pub(crate) fn new(pool: usize, clock: TestClock) -> Self {
+    pub(crate) fn new(pool: usize, limits: HashMap<&'static str, Limits>, clock: TestClock) -> Self {
         let pages = Pages {
             pool,
+            limits,
+            starts: HashMap::new(),
             running: HashMap::new(),
             slot_of: HashMap::new(),
             tries: BTreeMap::new(),
@@ -78,6 +131,7 @@ impl Book {
             if pages.running.len() > pages.pool {
                 wrong.push(format!("{} execute in a pool of {}", pages.running.len(), pages.pool));
             }
+            wrong.extend(pages.exceeded(&job, now));
             if pages.ended_ids.contains(&id) {
                 wrong.push(format!("{id} of {job} executes after its end"));
             }

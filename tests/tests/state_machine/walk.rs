@@ -1,104 +1,20 @@
 //! One walk: a program that does everything at random, and what is checked after every step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jobs::testing::{self, Fault, TestClock, TestJobs};
-use jobs::{BoxError, Config, JobContext, Outcome, RunHandle, ScheduleHandle, job};
-use serde::{Deserialize, Serialize};
+use jobs::{Config, JobSnapshot, MadeBy, Outcome, RunHandle, RunSnapshot, RunState, ScheduleHandle};
 
-use crate::book::{Book, End};
+use crate::book::{Book, End, Limits};
+use crate::limits;
+use crate::program::{
+    How, JOBS, RETRIES, Script, TIMEOUT, allow, buffer_all, buffer_one, cancel_other, skip,
+};
 use crate::support::seeds::Rng;
 use crate::support::utc;
-
-/// What an attempt does.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Script {
-    /// So many attempts fail.
-    fails: u32,
-    how: How,
-    takes: Duration,
-    /// The tag of its schedule, where that is of cron.
-    cron: Option<u64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum How {
-    Error,
-    Panic,
-    RetryIn,
-    Discard,
-}
-
-/// So that `run_now` finds a value.
-impl Default for Script {
-    fn default() -> Self {
-        Self { fails: 0, how: How::Error, takes: Duration::from_secs(2), cron: None }
-    }
-}
-
-async fn work(book: &Book, cx: &JobContext, script: Script) -> Result<(), BoxError> {
-    let page = book.begin(cx, script.cron);
-    tokio::time::sleep(script.takes).await;
-    if cx.attempt() > script.fails {
-        page.end(End::Ok);
-        return Ok(());
-    }
-    if script.how == How::Panic {
-        page.end(End::Panic);
-        panic!("attempt {}", cx.attempt());
-    }
-    page.end(End::Err);
-    match script.how {
-        How::RetryIn => Err(cx.retry_in(Duration::from_millis(700)).into()),
-        How::Discard => Err(cx.discard("given up").into()),
-        _ => Err("failed".into()),
-    }
-}
-
-const RETRIES: u32 = 2;
-const TIMEOUT: Duration = Duration::from_secs(15);
-
-#[job(overlap = "buffer_one", retries = 2, backoff = "1s..3s", timeout = "15s")]
-async fn buffer_one(
-    #[state] book: &Book,
-    cx: &JobContext,
-    #[default] script: Script,
-) -> Result<(), BoxError> {
-    work(book, cx, script).await
-}
-
-#[job(overlap = "buffer_all", retries = 2, backoff = "1s..3s", timeout = "15s")]
-async fn buffer_all(
-    #[state] book: &Book,
-    cx: &JobContext,
-    #[default] script: Script,
-) -> Result<(), BoxError> {
-    work(book, cx, script).await
-}
-
-#[job(overlap = "skip", retries = 2, backoff = "1s..3s", timeout = "15s")]
-async fn skip(#[state] book: &Book, cx: &JobContext, #[default] script: Script) -> Result<(), BoxError> {
-    work(book, cx, script).await
-}
-
-#[job(overlap = "allow", retries = 2, backoff = "1s..3s", timeout = "15s")]
-async fn allow(#[state] book: &Book, cx: &JobContext, #[default] script: Script) -> Result<(), BoxError> {
-    work(book, cx, script).await
-}
-
-#[job(overlap = "cancel_other", retries = 2, backoff = "1s..3s", timeout = "15s")]
-async fn cancel_other(
-    #[state] book: &Book,
-    cx: &JobContext,
-    #[default] script: Script,
-) -> Result<(), BoxError> {
-    work(book, cx, script).await
-}
-
-const JOBS: [&str; 5] = ["allow", "buffer_all", "buffer_one", "cancel_other", "skip"];
 
 /// How often runs came to what, over all walks.
 pub(crate) static SEEN: Mutex<BTreeMap<&str, usize>> = Mutex::new(BTreeMap::new());
@@ -107,11 +23,14 @@ pub(crate) static SEEN: Mutex<BTreeMap<&str, usize>> = Mutex::new(BTreeMap::new(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Surroundings {
     Kind,
+    /// Kind, and with queues, priorities, `concurrency` and `rate`.
+    Limited,
     Hostile,
 }
 
 /// A run that the walk has submitted.
 struct Submitted {
+    job: &'static str,
     handle: RunHandle,
     /// None where it has the arguments of some schedule.
     script: Option<Script>,
@@ -128,9 +47,12 @@ struct Walk {
     elapsed: TestClock,
     suspended: Duration,
     submitted: Vec<Submitted>,
-    schedules: Vec<ScheduleHandle>,
+    schedules: Vec<(&'static str, ScheduleHandle)>,
+    /// How many slots ran of schedules that were removed.
+    slots: HashMap<&'static str, u64>,
     tags: u64,
     pool: usize,
+    limits: HashMap<&'static str, Limits>,
     surroundings: Surroundings,
     workers_died: bool,
 }
@@ -139,9 +61,12 @@ pub(crate) async fn walk(seed: u64, surroundings: Surroundings) {
     let mut rng = Rng::new(seed);
     let pool = 1 + rng.below(4) as usize;
     let elapsed = TestClock::at(utc("2000-01-01 00:00:00"));
-    let book = Book::new(pool, elapsed.clone());
+    let limits =
+        if surroundings == Surroundings::Limited { limits::random(&mut rng) } else { HashMap::new() };
+    let book = Book::new(pool, limits.clone(), elapsed.clone());
     let shutdown_timeout = rng.up_to(Duration::from_secs(20));
     let config = Config::default().pool(pool as i64).state(book.clone()).shutdown_timeout(shutdown_timeout);
+    let config = limits::limited(config, &limits);
     let test = testing::start(config).at(utc("2026-03-02 12:00:00")).seed(seed).await;
     let mut walk = Walk {
         rng,
@@ -151,8 +76,10 @@ pub(crate) async fn walk(seed: u64, surroundings: Surroundings) {
         suspended: Duration::ZERO,
         submitted: Vec::new(),
         schedules: Vec::new(),
+        slots: HashMap::new(),
         tags: 0,
         pool,
+        limits,
         surroundings,
         workers_died: false,
     };
@@ -175,7 +102,7 @@ impl Walk {
             9 => {
                 let job = *self.rng.pick(&JOBS);
                 let handle = self.test.run_now(job).await.unwrap();
-                self.keep(handle, None, None, true);
+                self.keep(job, handle, None, None, true);
             }
             10..12 => self.schedule().await,
             12 => self.unschedule().await,
@@ -210,12 +137,13 @@ impl Walk {
 
     fn keep(
         &mut self,
+        job: &'static str,
         handle: RunHandle,
         script: Option<Script>,
         not_before: Option<DateTime<Utc>>,
         at_once: bool,
     ) {
-        self.submitted.push(Submitted { handle, script, not_before, at_once, cancelled: false });
+        self.submitted.push(Submitted { job, handle, script, not_before, at_once, cancelled: false });
     }
 
     /// At once, after so many milliseconds, or, where that is negative, at an instant.
@@ -233,7 +161,8 @@ impl Walk {
                 }
             }};
         }
-        let handle = match *self.rng.pick(&JOBS) {
+        let job = *self.rng.pick(&JOBS);
+        let handle = match job {
             "allow" => submit!(allow),
             "buffer_all" => submit!(buffer_all),
             "buffer_one" => submit!(buffer_one),
@@ -243,7 +172,7 @@ impl Walk {
         let now = self.elapsed.now();
         // What was suspended before does not count.
         let not_before = at.is_none().then(|| now + delay + self.suspended);
-        self.keep(handle.unwrap(), Some(script), not_before, millis == 0);
+        self.keep(job, handle.unwrap(), Some(script), not_before, millis == 0);
     }
 
     async fn schedule(&mut self) {
@@ -263,24 +192,33 @@ impl Walk {
                 }
             }};
         }
-        let schedule = match *self.rng.pick(&JOBS) {
+        let job = *self.rng.pick(&JOBS);
+        let schedule = match job {
             "allow" => schedule!(allow),
             "buffer_all" => schedule!(buffer_all),
             "buffer_one" => schedule!(buffer_one),
             "cancel_other" => schedule!(cancel_other),
             _ => schedule!(skip),
         };
-        self.schedules.push(schedule.unwrap());
+        self.schedules.push((job, schedule.unwrap()));
         // More than a few and nothing but slots would run.
         if self.schedules.len() > 3 {
-            self.schedules.remove(0).remove().await;
+            self.remove(0).await;
         }
+    }
+
+    /// Takes a schedule out, and its ledger with it.
+    async fn remove(&mut self, index: usize) {
+        let (job, schedule) = self.schedules.swap_remove(index);
+        let key = schedule.key().expect("it is there");
+        *self.slots.entry(job).or_default() += self.test.ledger(job).unwrap().schedule(key).tally().ran;
+        assert!(schedule.remove().await);
     }
 
     async fn unschedule(&mut self) {
         if !self.schedules.is_empty() {
             let index = self.rng.below(self.schedules.len() as u64) as usize;
-            assert!(self.schedules.swap_remove(index).remove().await);
+            self.remove(index).await;
         }
     }
 
@@ -330,14 +268,14 @@ impl Walk {
     async fn check(&mut self) {
         self.test.settle().await;
         let wrong = self.book.wrong();
-        assert!(wrong.is_empty(), "{wrong:#?}");
+        assert!(wrong.is_empty(), "{wrong:#?}; limits: {:?}", self.limits);
         let snapshot = self.test.snapshot();
         let mut sums = (0, 0);
         for job in JOBS.iter().map(|name| snapshot.job(name).expect("every job is there")) {
             let name = job.name.as_str();
             sums.0 += job.running;
             sums.1 += job.queued;
-            if self.surroundings == Surroundings::Kind {
+            if self.surroundings != Surroundings::Hostile {
                 assert_eq!(job.running, self.book.running(name), "running of {name}:\n{snapshot}");
             } else {
                 // An attempt that hangs by a fault is not in the book.
@@ -354,16 +292,27 @@ impl Walk {
         }
         assert_eq!((snapshot.pool.running, snapshot.pool.queued), sums, "{snapshot}");
         assert!(snapshot.pool.running <= self.pool, "{snapshot}");
+        // Where a place is free, limits hold back whatever is queued.
         let free = snapshot.pool.running < self.pool;
-        assert!(!free || snapshot.pool.queued == 0, "a place is free, and runs are queued:\n{snapshot}");
+        for job in snapshot.jobs.iter().filter(|job| free && job.queued > 0) {
+            let limits = self.limits.get(job.name.as_str()).cloned().unwrap_or_default();
+            let in_queue = |other: &JobSnapshot| {
+                self.limits.get(other.name.as_str()).is_some_and(|other| other.queue == limits.queue)
+            };
+            let queue: usize = snapshot.jobs.iter().filter(|job| in_queue(job)).map(|job| job.running).sum();
+            let held = limits.rate.is_some()
+                || limits.concurrency.is_some_and(|most| job.running >= most)
+                || limits.queue.is_some_and(|(_, most)| queue >= most);
+            assert!(held, "a place is free for {}, of which runs are queued:\n{snapshot}", job.name);
+        }
     }
 
     async fn end(mut self) {
         let settles = self.rng.one_in(2);
         if settles {
             // Everything comes to its end by itself.
-            for job in JOBS {
-                self.test.remove(job).await.unwrap();
+            while !self.schedules.is_empty() {
+                self.remove(0).await;
             }
             self.test.advance(Duration::from_secs(3600)).await;
             self.test.idle().await;
@@ -376,6 +325,7 @@ impl Walk {
                 assert!(at_rest, "does not come to rest:\n{snapshot}");
             }
             self.outcomes(true).await;
+            self.records().await;
         }
         let report = self.test.shutdown().await;
         self.outcomes(false).await;
@@ -424,7 +374,7 @@ impl Walk {
             };
             assert!(fits, "{}", of());
             *SEEN.lock().unwrap().entry(outcome.as_str()).or_default() += 1;
-            if self.surroundings == Surroundings::Kind {
+            if self.surroundings != Surroundings::Hostile {
                 let numbers = tries.iter().map(|attempt| attempt.attempt);
                 assert!(numbers.eq(1..=tries.len() as u32), "{}", of());
                 let gave_up =
@@ -441,12 +391,44 @@ impl Walk {
         }
     }
 
-    /// What is submitted first starts first.
+    /// Every run is on record, once: those that were submitted, and one for each slot that ran.
+    async fn records(&self) {
+        for name in JOBS {
+            let runs = self.test.runs().job(name).limit(100_000).list().await;
+            let ids: HashSet<_> = runs.iter().map(|run| run.id).collect();
+            assert_eq!(ids.len(), runs.len(), "a run of {name} is on record twice");
+            let of_job = self.submitted.iter().filter(|submitted| submitted.job == name);
+            for submitted in of_job {
+                let state = runs.iter().find(|run| run.id == submitted.handle.id()).map(|run| run.state);
+                let ended = state.is_some_and(RunState::is_final);
+                assert!(ended || self.surroundings == Surroundings::Hostile, "{name} is {state:?}");
+            }
+            let tally = self.slots.get(name).copied().unwrap_or_default();
+            let of_slot = |run: &&RunSnapshot| matches!(run.made_by, MadeBy::Slot { .. });
+            let of_slots = runs.iter().filter(of_slot).count() as u64;
+            assert!(
+                of_slots == tally || self.surroundings == Surroundings::Hostile,
+                "{of_slots} runs for {tally} slots of {name}"
+            );
+        }
+    }
+
+    /// What is submitted first starts first: of all jobs, and where they have limits of each.
     fn order(&self) {
-        let place: std::collections::HashMap<_, _> =
+        if self.surroundings == Surroundings::Hostile {
+            return;
+        }
+        let place: HashMap<_, _> =
             self.book.order().into_iter().enumerate().map(|(place, id)| (id, place)).collect();
-        let at_once = self.submitted.iter().filter(|submitted| submitted.at_once);
-        let places: Vec<_> = at_once.filter_map(|submitted| place.get(&submitted.handle.id())).collect();
-        assert!(self.surroundings == Surroundings::Hostile || places.is_sorted(), "{places:?}");
+        let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for submitted in self.submitted.iter().filter(|submitted| submitted.at_once) {
+            let group = if self.limits.is_empty() { "all" } else { submitted.job };
+            if let Some(place) = place.get(&submitted.handle.id()) {
+                groups.entry(group).or_default().push(*place);
+            }
+        }
+        for (group, places) in groups {
+            assert!(places.is_sorted(), "{group}: {places:?}");
+        }
     }
 }

@@ -8,7 +8,8 @@ mod program;
 use std::path::PathBuf;
 
 use browser::{Browser, Tab};
-use program::Program;
+use jobs::{RunId, RunState};
+use program::{Program, send_confirmation};
 
 const OFF: &str = "off";
 const EVERY_SECOND: &str = "* * * * * *";
@@ -29,7 +30,14 @@ fn busy() -> Program {
         let jobs = &program.jobs;
         jobs.pause("close_the_books").await.unwrap();
         jobs.run_now("reminder_emails").await.unwrap().wait().await;
-        jobs.run_now("send_confirmation").await.unwrap().wait().await;
+        for order in 1..=5 {
+            jobs.now(send_confirmation { to: format!("buyer{order}@example.org"), order })
+                .await
+                .unwrap()
+                .wait()
+                .await;
+        }
+        jobs.run_now("charge_card").await.unwrap().wait().await;
         for _ in 0..2 {
             jobs.run_now("reindex").await.unwrap();
         }
@@ -129,8 +137,8 @@ fn no_screen_is_wider_than_a_phone_or_a_tablet() {
     let mut tab = browser.tab();
     for width in [360, 800, 1000] {
         tab.size(width, 812);
-        for (_, path) in SCREENS {
-            tab.open(&program.url(path));
+        for (_, path) in screens(&program) {
+            tab.open(&program.url(&path));
             let wider =
                 tab.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth");
             assert!(wider.as_i64().unwrap() <= 0, "{path} is wider than {width}: {wider}");
@@ -141,13 +149,145 @@ fn no_screen_is_wider_than_a_phone_or_a_tablet() {
     assert!(complaints.iter().all(|complaint| complaint.contains("404 (Not Found)")), "{complaints:?}");
 }
 
-const SCREENS: [(&str, &str); 5] = [
-    ("jobs", ""),
-    ("job", "/jobs/close_the_books"),
-    ("job-failed", "/jobs/exchange_rates"),
-    ("schedules", "/schedules"),
-    ("not-found", "/jobs/nobody"),
-];
+/// Every screen, by its name and its path.
+fn screens(program: &Program) -> Vec<(&'static str, String)> {
+    let run = |job: &str| format!("/runs/{}", last_run(program, job));
+    vec![
+        ("jobs", String::new()),
+        ("job", "/jobs/close_the_books".into()),
+        ("job-runs", "/jobs/send_confirmation".into()),
+        ("job-failed", "/jobs/charge_card".into()),
+        ("runs", "/runs".into()),
+        ("runs-none", "/runs?text=nothing+says+that".into()),
+        ("run", run("reindex")),
+        ("run-failed", run("charge_card")),
+        ("run-output", run("send_confirmation")),
+        ("schedules", "/schedules".into()),
+        ("pool", "/pool".into()),
+        ("not-found", "/jobs/nobody".into()),
+    ]
+}
+
+fn last_run(program: &Program, job: &str) -> RunId {
+    program.runtime.block_on(program.jobs.runs().job(job).limit(1).list())[0].id
+}
+
+#[test]
+fn runs_are_found_by_what_they_are() {
+    let program = busy();
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    let jobs = "[...document.querySelectorAll('#runs td[data-label=Job]')].map(job => job.innerText).join()";
+    tab.open(&program.url("/runs?state=dead"));
+    assert_eq!(tab.eval(jobs), "charge_card");
+    tab.open(&program.url("/runs?text=buyer3"));
+    assert_eq!(tab.eval(jobs), "send_confirmation");
+    assert!(tab.text("#runs").contains("buyer3@example.org"));
+    tab.open(&program.url("/runs?queue=payments"));
+    assert_eq!(tab.eval(jobs), "charge_card");
+    tab.open(&program.url("/runs?state=running"));
+    assert_eq!(tab.eval(jobs), "reindex,reindex");
+    no_complaints(&mut tab);
+}
+
+#[test]
+fn a_run_tells_all_that_is_known_of_it() {
+    let program = busy();
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    tab.open(&program.url(&format!("/runs/{}", last_run(&program, "charge_card"))));
+    let shown = tab.text("main");
+    for expected in [
+        "the card was declined",
+        "caused by: the bank's gateway answered 502",
+        "2 of 2",
+        "payments",
+        "\"order\": 4711",
+        "[redacted]",
+        "by hand",
+    ] {
+        assert!(shown.contains(expected), "{expected}:\n{shown}");
+    }
+    tab.open(&program.url(&format!("/runs/{}", last_run(&program, "reindex"))));
+    let shown = tab.text("main");
+    for expected in ["640 of 2400", "reads 2 400 articles"] {
+        assert!(shown.contains(expected), "{expected}:\n{shown}");
+    }
+    tab.open(&program.url(&format!("/runs/{}", last_run(&program, "send_confirmation"))));
+    assert!(tab.text("#output").contains("mail 5 to buyer5@example.org"));
+    no_complaints(&mut tab);
+}
+
+#[test]
+fn cancelling_asks_first_and_running_again_makes_another() {
+    let program = busy();
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    let run = last_run(&program, "reindex");
+    tab.open(&program.url(&format!("/runs/{run}")));
+    tab.click("#steer summary");
+    tab.until("document.querySelector('#steer details').open");
+    tab.follow("#steer button[aria-label='Cancel this run']");
+    tab.until("document.querySelector('#state').innerText.includes('cancelled')");
+    tab.open(&program.url(&format!("/runs/{}", last_run(&program, "send_confirmation"))));
+    tab.follow("#steer button[aria-label='Run this once more']");
+    tab.until("document.querySelector('#output').innerText.includes('mail 5')");
+    assert!(tab.text("#facts").contains("again, after"));
+    no_complaints(&mut tab);
+}
+
+#[test]
+fn many_runs_are_steered_at_once() {
+    let program = busy();
+    let count = |state: RunState| program.runtime.block_on(program.jobs.runs().state(state).list()).len();
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    tab.open(&program.url("/runs?job=send_confirmation"));
+    let before = count(RunState::Succeeded);
+    tab.click("input[data-all]");
+    tab.follow(".bulk button[value=retry]");
+    assert!(tab.text("main").contains("5 runs are queued once more"), "{}", tab.text("main"));
+    tab.until("document.querySelectorAll('#runs tr').length === 10");
+    tab.until("[...document.querySelectorAll('#runs td[data-label=State]')].every(s => s.innerText === 'succeeded')");
+    assert_eq!(count(RunState::Succeeded), before + 5);
+
+    tab.open(&program.url("/runs?state=running"));
+    tab.click("input[data-all]");
+    tab.click(".bulk summary");
+    tab.follow(".bulk button[value=cancel]");
+    assert!(tab.text("main").contains("2 runs cancelled"));
+    no_complaints(&mut tab);
+}
+
+#[test]
+fn a_job_runs_with_what_is_written_in_its_form() {
+    let program = Program::start(OFF);
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    tab.open(&program.url("/jobs/send_confirmation"));
+    assert_eq!(tab.eval("document.querySelector('[name=\"arg.to\"]').value"), "ada@example.org");
+    tab.eval("document.querySelector('[name=\"arg.to\"]').value = '<b>\"grace\"'");
+    tab.eval("document.querySelector('[name=\"arg.order\"]').value = '42'");
+    tab.follow("button[aria-label='Run with these arguments']");
+    tab.follow(".flash a");
+    tab.until("document.querySelector('#output').innerText.includes('mail 42 to <b>')");
+    no_complaints(&mut tab);
+}
+
+#[test]
+fn a_queue_is_paused_and_resumed() {
+    let program = busy();
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    tab.open(&program.url("/pool"));
+    tab.follow("button[aria-label='Pause the queue payments']");
+    assert!(tab.text("#queue-payments").contains("PAUSED"));
+    let paused = |program: &Program| program.jobs.snapshot().queues.iter().any(|queue| queue.paused);
+    assert!(paused(&program));
+    tab.follow("button[aria-label='Resume the queue payments']");
+    assert!(!paused(&program));
+    no_complaints(&mut tab);
+}
 
 /// The ratio of contrast of WCAG between the colours of a text and of what is behind it, at its worst on the page.
 const WORST_CONTRAST: &str = r"(() => {
@@ -186,11 +326,11 @@ fn every_screen_is_readable_in_light_and_dark() {
     let program = busy();
     let mut browser = Browser::start();
     let mut tab = browser.tab();
-    for (name, path) in SCREENS {
+    for (name, path) in screens(&program) {
         for (scheme, dark, width) in [("light", false, 1280), ("dark", true, 1280), ("phone", false, 390)] {
             tab.size(width, 900);
             tab.dark(dark);
-            tab.open(&program.url(path));
+            tab.open(&program.url(&path));
             let worst = tab.eval(WORST_CONTRAST);
             if let Some(folder) = pictures() {
                 tab.picture(&folder.join(format!("{name}-{scheme}.png")));

@@ -31,6 +31,9 @@ async fn exchange_rates() -> Result<(), std::io::Error> {
 /// Makes the search index anew.
 #[job(schedule = "@daily")]
 async fn reindex(#[state] gate: &Gate, cx: &JobContext) {
+    cx.log("reads 2 400 articles");
+    cx.progress(640, 2400);
+    cx.log("640 of them are in the index");
     tokio::select! {
         permit = gate.0.acquire() => permit.unwrap().forget(),
         () = cx.cancelled() => {}
@@ -43,8 +46,39 @@ async fn sweep_sessions() {}
 
 /// Mails a customer that an order has arrived.
 #[job]
-async fn send_confirmation(#[default] to: String, #[default = 1] order: u64) {
-    let _ = (to, order);
+pub async fn send_confirmation(
+    #[default = "ada@example.org".to_owned()] to: String,
+    #[default = 1] order: u64,
+) -> Result<String, std::io::Error> {
+    Ok(format!("mail {order} to {to}"))
+}
+
+/// Takes the money for an order from a card.
+#[job(retries = 1, backoff = "10ms", queue = "payments")]
+async fn charge_card(
+    #[default = 4711] order: u64,
+    #[default]
+    #[redact]
+    number: String,
+) -> Result<(), Declined> {
+    let _ = (order, number);
+    Err(Declined(std::io::Error::other("the bank's gateway answered 502")))
+}
+
+/// The card was declined.
+#[derive(Debug)]
+pub struct Declined(std::io::Error);
+
+impl std::fmt::Display for Declined {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the card was declined")
+    }
+}
+
+impl std::error::Error for Declined {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
 }
 
 /// Fires every second, for whoever wants to see something move.

@@ -49,8 +49,9 @@ pub async fn sweep() {}
 
 /// Mails.
 #[job(schedule = ["0 0 3 * * *", "cron.nightly"], args(to = "ops"))]
-#[job(every = "1h", key = "hourly", args(to = "dev"))]
-pub async fn mail(#[state] _db: &Db, _cx: &JobContext, to: String, #[default = 3] times: u32) -> Result<(), String> {
+#[job(every = "1h", key = "hourly", args(to = "dev"), jitter = "30s", missed = "once within 1h")]
+#[job(queue = "mail", priority = 5, concurrency = 2, rate = "100/1m", unique(to, times))]
+pub async fn mail(#[state] _db: &Db, _cx: &JobContext, #[redact] to: String, #[default = 3] times: u32) -> Result<(), String> {
     drop(to);
     let _: Option<u32> = Some(times);
     Err("no".into())

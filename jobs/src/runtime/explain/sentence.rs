@@ -6,11 +6,12 @@ use super::{Ending, Facts, Scheduled, Why};
 use crate::clock::Timestamp;
 use crate::runtime::snapshot::rounded;
 use crate::scheduler::ledger::{Entry, Fate};
-use crate::store::memory::{Life, LiveRun};
+use crate::store::memory::{HeldBack, Life, LiveRun};
 
 pub(super) fn explain(facts: &Facts) -> (Why, String) {
     ending(facts)
         .or_else(|| held_up_by_itself(facts))
+        .or_else(|| held_back(facts))
         .or_else(|| running(facts))
         .or_else(|| queued(facts))
         .or_else(|| switched_off(facts))
@@ -49,6 +50,40 @@ fn held_up_by_itself(facts: &Facts) -> Option<(Why, String)> {
     Some((Why::Skipped, text))
 }
 
+/// A run could start but for a limit, which is the answer also where others of the job run.
+fn held_back(facts: &Facts) -> Option<(Why, String)> {
+    let Facts { name, .. } = facts;
+    let limit = facts.held_back.as_ref()?;
+    let (of, since) = first_available(facts)?;
+    let text = format!("a run{of} of `{name}` waits since {}: {}", time(since), limited(limit));
+    Some((Why::HeldBack, text))
+}
+
+fn limited(limit: &HeldBack) -> String {
+    match limit {
+        HeldBack::QueuePaused(queue) => {
+            format!("its queue `{queue}` is paused; `jobs.resume_queue(\"{queue}\")` lets it go on")
+        }
+        HeldBack::QueueFull(queue, limit) => format!(
+            "its queue `{queue}` is full, with {limit} running; `jobs.queues.{queue}` makes it larger"
+        ),
+        HeldBack::Concurrency(limit) => {
+            format!("`concurrency = {limit}` lets no more run at the same time")
+        }
+        HeldBack::Rate(rate) => format!("`rate = \"{rate}\"` lets no other start yet"),
+    }
+}
+
+/// The slot of the available run that waits longest, for a sentence, and since when it does.
+fn first_available(facts: &Facts) -> Option<(String, Timestamp)> {
+    let since = |run: &LiveRun| match run.life {
+        Life::Available { since } => Some((since, run.slot)),
+        _ => None,
+    };
+    let (since, slot) = facts.live.iter().filter_map(since).min()?;
+    Some((slot.map_or(String::new(), |slot| format!(" of {}", time(slot))), since))
+}
+
 fn running(facts: &Facts) -> Option<(Why, String)> {
     let Facts { name, .. } = facts;
     let since = |run: &&LiveRun| if let Life::Running { since } = run.life { Some(since) } else { None };
@@ -63,15 +98,15 @@ fn running(facts: &Facts) -> Option<(Why, String)> {
 
 fn queued(facts: &Facts) -> Option<(Why, String)> {
     let Facts { name, .. } = facts;
-    let since =
-        |run: &LiveRun| if let Life::Available { since } = run.life { Some((since, run.slot)) } else { None };
-    let (since, slot) = facts.live.iter().filter_map(since).min()?;
-    let of = slot.map_or(String::new(), |slot| format!(" of {}", time(slot)));
+    let (of, since) = first_available(facts)?;
     Some((Why::Queued, format!("a run{of} of `{name}` {}", in_queue(since, facts))))
 }
 
 /// What a run waits for that could start.
-fn in_queue(since: Timestamp, Facts { pool, .. }: &Facts) -> String {
+fn in_queue(since: Timestamp, Facts { pool, held_back, .. }: &Facts) -> String {
+    if let Some(limit) = held_back {
+        return format!("waits since {}: {}", time(since), limited(limit));
+    }
     let full = match pool.size {
         Some(size) if pool.running >= size.get() => {
             let others = match pool.queued {
@@ -193,6 +228,9 @@ fn last_run(facts: &Facts) -> Option<(Why, String)> {
 fn to_come(facts: &Facts) -> (Why, String) {
     let Facts { name, .. } = facts;
     let text = match upcoming(facts) {
+        Some(next) if next <= facts.now => {
+            format!("the slot of `{name}` of {} fires later by a part of its jitter", time(next))
+        }
         Some(next) => format!("`{name}` has had no slot yet: the first is at {}", in_time(next, facts.now)),
         None => format!("`{name}` has no slot that is still to come"),
     };
@@ -218,6 +256,9 @@ fn upcoming(facts: &Facts) -> Option<Timestamp> {
 
 fn next(facts: &Facts) -> String {
     match upcoming(facts) {
+        Some(next) if next <= facts.now => {
+            format!("; the slot of {} fires later by a part of its jitter", time(next))
+        }
         Some(next) => format!("; the next slot is at {}", in_time(next, facts.now)),
         None => String::new(),
     }

@@ -77,14 +77,14 @@ impl Planned {
 
     /// What the shutdown has left of slots that would have come by now.
     pub(crate) fn unfired(&self, now: Reading) -> Vec<Entry> {
-        let (Some(next), Some(late)) = (self.next, self.lateness(now)) else { return Vec::new() };
+        let (Some(next), Some(_)) = (self.next, self.lateness(now)) else { return Vec::new() };
         let first = self.named(next, now);
         let entry = Entry::one(first, Fate::ShutDown, now.wall);
         let Some(schedule) = self.timing.schedule() else { return vec![entry] };
         match schedule.interval() {
             Some(interval) => {
-                let beat = Beat { first: now.wall.saturating_sub(late), interval };
-                entries_between(&beat, &History::default(), before(beat.first), now.wall, entry)
+                let beat = Beat { first, interval };
+                entries_between(&beat, &History::default(), before(first), now.wall, entry)
             }
             None => {
                 let new = New { schedule, history: &self.history };
@@ -100,7 +100,7 @@ impl Planned {
     }
 
     /// The next slot does not follow the last: what lies between has not come.
-    fn leave_gap(&mut self) {
+    pub(super) fn leave_gap(&mut self) {
         if let Some((first, last)) = self.first.take().zip(self.last) {
             self.history.add(first, last);
         }

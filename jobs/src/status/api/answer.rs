@@ -31,7 +31,12 @@ impl Failure {
 
 impl From<SubmitError> for Failure {
     fn from(error: SubmitError) -> Self {
-        let status = if error.is_unknown_job() { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
+        let unknown = error.is_unknown_job() || error.is_unknown_run() || error.is_unknown_queue();
+        let status = match unknown {
+            true => StatusCode::NOT_FOUND,
+            false if error.is_bad_arguments() => StatusCode::BAD_REQUEST,
+            false => StatusCode::CONFLICT,
+        };
         Self::new(status, error.to_string())
     }
 }

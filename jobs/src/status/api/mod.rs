@@ -3,6 +3,7 @@
 mod answer;
 mod openapi;
 mod records;
+mod runs;
 mod schema;
 mod steer;
 
@@ -60,7 +61,7 @@ const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "post",
         path: "/jobs/{job}/run",
-        does: "Runs a job now, with the arguments of its first schedule or its defaults.",
+        does: "Runs a job now, with the `arguments` of the body, or else those of its first schedule or its defaults.",
         query: &[],
         gives: records::Made::schema,
     },
@@ -75,6 +76,87 @@ const ENDPOINTS: &[Endpoint] = &[
         method: "post",
         path: "/jobs/{job}/resume",
         does: "Lets a paused job fire again.",
+        query: &[],
+        gives: records::Done::schema,
+    },
+    Endpoint {
+        method: "get",
+        path: "/jobs/{job}/why",
+        does: "Why a job does not run, or has not, in one sentence.",
+        query: &[],
+        gives: records::Why::schema,
+    },
+    Endpoint {
+        method: "get",
+        path: "/runs",
+        does: "Runs, the youngest first.",
+        query: &[
+            Parameter { name: "job", means: "Of this job.", kind: Kind::Text },
+            Parameter {
+                name: "state",
+                means: "`scheduled`, `waiting`, `available`, `running`, `succeeded`, `dead` or `cancelled`.",
+                kind: Kind::Text,
+            },
+            Parameter { name: "queue", means: "In this queue.", kind: Kind::Text },
+            Parameter {
+                name: "text",
+                means: "With this in their arguments, output or error.",
+                kind: Kind::Text,
+            },
+            FROM,
+            TO,
+            Parameter {
+                name: "before",
+                means: "Made before this run: to go on behind a list.",
+                kind: Kind::Text,
+            },
+            Parameter {
+                name: "limit",
+                means: "At most so many, up to 1000; 100 where nothing is said.",
+                kind: Kind::Number,
+            },
+        ],
+        gives: Vec::<records::Run>::schema,
+    },
+    Endpoint {
+        method: "get",
+        path: "/runs/{run}",
+        does: "One run.",
+        query: &[],
+        gives: records::Run::schema,
+    },
+    Endpoint {
+        method: "post",
+        path: "/runs/{run}/cancel",
+        does: "Cancels a run that has not ended.",
+        query: &[],
+        gives: records::Done::schema,
+    },
+    Endpoint {
+        method: "post",
+        path: "/runs/{run}/retry",
+        does: "Makes a run that has ended once more, with the same arguments.",
+        query: &[],
+        gives: records::Made::schema,
+    },
+    Endpoint {
+        method: "get",
+        path: "/queues",
+        does: "All queues, and how full they are.",
+        query: &[],
+        gives: Vec::<records::Queue>::schema,
+    },
+    Endpoint {
+        method: "post",
+        path: "/queues/{queue}/pause",
+        does: "Pauses a queue: what is in it does not start.",
+        query: &[],
+        gives: records::Done::schema,
+    },
+    Endpoint {
+        method: "post",
+        path: "/queues/{queue}/resume",
+        does: "Lets what is in a paused queue start again.",
         query: &[],
         gives: records::Done::schema,
     },
@@ -109,6 +191,12 @@ pub(super) fn routes() -> Router<Page> {
         .route("/@jobs/api/jobs/{job}", get(job))
         .route("/@jobs/api/jobs/{job}/ledger", get(ledger))
         .route("/@jobs/api/jobs/{job}/{action}", post(steer::job))
+        .route("/@jobs/api/jobs/{job}/why", get(why))
+        .route("/@jobs/api/runs", get(runs::list))
+        .route("/@jobs/api/runs/{run}", get(runs::one))
+        .route("/@jobs/api/runs/{run}/{action}", post(steer::run))
+        .route("/@jobs/api/queues", get(queues))
+        .route("/@jobs/api/queues/{queue}/{action}", post(steer::queue))
         .route("/@jobs/api/schedules", get(schedules))
         .route("/@jobs/api/pool", get(pool))
         .route("/@jobs/api/health", get(health))
@@ -184,6 +272,20 @@ async fn schedules(screen: Screen) -> Response {
         records::Named { name, spec: schedule.spec, words: schedule.words, place, used_by }
     });
     answered(Ok(named.collect::<Vec<_>>()))
+}
+
+async fn why(Path(name): Path<String>, screen: Screen) -> Response {
+    let explained = screen.page.jobs.explain(&name);
+    answered(
+        explained
+            .map(|explained| records::Why { job: explained.job, text: explained.text })
+            .map_err(Failure::from),
+    )
+}
+
+async fn queues(screen: Screen) -> Response {
+    let snapshot = screen.page.jobs.snapshot();
+    answered(Ok(snapshot.queues.iter().map(records::Queue::from).collect::<Vec<_>>()))
 }
 
 async fn pool(screen: Screen) -> Response {

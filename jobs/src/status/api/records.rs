@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use crate::job::Outcome;
-use crate::runtime::{Health, JobSnapshot, LedgerEntry, PoolSnapshot, PreviousRun, ScheduleSnapshot};
+use serde_json::Value;
+
+use crate::job::{LogLine, Outcome, RunSnapshot};
+use crate::runtime::{
+    Health, JobSnapshot, LedgerEntry, PoolSnapshot, PreviousRun, QueueSnapshot, ScheduleSnapshot,
+};
 use crate::status::api::schema::{Time, record};
 
 record! {
@@ -155,6 +159,124 @@ record! {
 }
 
 record! {
+    /// A queue, and how full it is.
+    Queue {
+        /// Its name.
+        name: String,
+        /// How many of its runs may execute at the same time; null is limited by the pool only.
+        size: Option<u64>,
+        /// How many do.
+        running: u64,
+        /// How many could start and find no room.
+        queued: u64,
+        /// Since when the run is in it that has been for longest.
+        queued_since: Option<Time>,
+        /// Whether it is paused.
+        paused: bool,
+    }
+}
+
+record! {
+    /// Why a job does not run, or has not.
+    Why {
+        /// The name of the job.
+        job: String,
+        /// The sentence.
+        text: String,
+    }
+}
+
+record! {
+    /// A run.
+    Run {
+        /// Its identity.
+        id: String,
+        /// The name of its job.
+        job: String,
+        /// scheduled, waiting, available, running, succeeded, dead or cancelled.
+        state: String,
+        /// What made it, in words.
+        made_by: String,
+        /// When it was made.
+        submitted_at: Time,
+        /// When it is to start.
+        due_at: Option<Time>,
+        /// When its last attempt started.
+        started_at: Option<Time>,
+        /// When it ended.
+        finished_at: Option<Time>,
+        /// Its queue.
+        queue: String,
+        /// Its priority, higher first.
+        priority: i64,
+        /// How many attempts have begun.
+        attempt: u64,
+        /// How many may follow the first.
+        retries: u64,
+        /// What it came to, in a word.
+        outcome: Option<String>,
+        /// The message of its error.
+        message: Option<String>,
+        /// Its arguments; null where they are not kept, a text where they are too long to be shown whole.
+        arguments: Value,
+        /// What it gave, like its arguments.
+        output: Value,
+        /// How far it is.
+        progress: Option<Progress>,
+        /// Its attempts that are over, the oldest first.
+        attempts: Vec<Attempt>,
+        /// The lines that it has written, the oldest first.
+        log: Vec<Line>,
+    }
+}
+
+record! {
+    /// How far a run is.
+    Progress {
+        /// How much is done.
+        done: u64,
+        /// Of how much; 0 where that is not known.
+        total: u64,
+    }
+}
+
+record! {
+    /// One try of a run.
+    Attempt {
+        /// Which it was, from 1.
+        number: u64,
+        /// When it started.
+        started_at: Time,
+        /// When it ended.
+        finished_at: Time,
+        /// What it came to, in a word.
+        outcome: String,
+        /// The message of its error.
+        message: Option<String>,
+        /// Its error and the sources of that, the outermost first.
+        chain: Vec<String>,
+        /// Where it panicked.
+        location: Option<String>,
+        /// The backtrace of its panic.
+        backtrace: Option<String>,
+    }
+}
+
+record! {
+    /// A line that a run has written.
+    Line {
+        /// Which of its run it is, from 1.
+        number: u64,
+        /// When.
+        at: Time,
+        /// By which attempt.
+        attempt: u64,
+        /// What it says.
+        text: String,
+    }
+}
+
+record! {
     /// Whether the program does its work.
     Wellbeing {
         /// Whether nothing is wrong.
@@ -277,6 +399,71 @@ impl From<PoolSnapshot> for Pool {
             running: number(pool.running),
             queued: number(pool.queued),
         }
+    }
+}
+
+impl From<&QueueSnapshot> for Queue {
+    fn from(queue: &QueueSnapshot) -> Self {
+        Self {
+            name: queue.name.clone(),
+            size: queue.size.map(|size| number(size.get())),
+            running: number(queue.running),
+            queued: number(queue.queued),
+            queued_since: queue.queued_since.map(Time),
+            paused: queue.paused,
+        }
+    }
+}
+
+/// JSON that was written down, as JSON again.
+fn parsed(text: Option<&String>) -> Value {
+    text.map_or(Value::Null, |text| serde_json::from_str(text).unwrap_or_else(|_| text.clone().into()))
+}
+
+impl From<&RunSnapshot> for Run {
+    fn from(run: &RunSnapshot) -> Self {
+        Self {
+            id: run.id.to_string(),
+            job: run.job.clone(),
+            state: run.state.as_str().to_owned(),
+            made_by: run.made_by.to_string(),
+            submitted_at: Time(run.submitted_at),
+            due_at: run.due_at.map(Time),
+            started_at: run.started_at.map(Time),
+            finished_at: run.finished_at.map(Time),
+            queue: run.queue.clone(),
+            priority: run.priority.into(),
+            attempt: run.attempt.into(),
+            retries: run.retries.into(),
+            outcome: run.outcome.as_ref().map(|outcome| outcome.as_str().to_owned()),
+            message: run.outcome.as_ref().and_then(message),
+            arguments: parsed(run.arguments.as_ref()),
+            output: parsed(run.output.as_ref()),
+            progress: run.progress.map(|far| Progress { done: far.done, total: far.total }),
+            attempts: run.attempts.iter().map(Attempt::from).collect(),
+            log: run.log.iter().map(Line::from).collect(),
+        }
+    }
+}
+
+impl From<&crate::job::Attempt> for Attempt {
+    fn from(attempt: &crate::job::Attempt) -> Self {
+        Self {
+            number: attempt.number.into(),
+            started_at: Time(attempt.started_at),
+            finished_at: Time(attempt.finished_at),
+            outcome: attempt.outcome.as_str().to_owned(),
+            message: message(&attempt.outcome),
+            chain: attempt.chain.clone(),
+            location: attempt.location.clone(),
+            backtrace: attempt.backtrace.clone(),
+        }
+    }
+}
+
+impl From<&LogLine> for Line {
+    fn from(line: &LogLine) -> Self {
+        Self { number: line.number, at: Time(line.at), attempt: line.attempt.into(), text: line.text.clone() }
     }
 }
 

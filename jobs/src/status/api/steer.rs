@@ -4,10 +4,10 @@ use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::answer::{Answer, Failure, answered, json};
+use super::answer::{Answer, Failure, json};
 use super::records::{Done, Made};
 use crate::status::screen::Screen;
 use crate::telemetry;
@@ -37,24 +37,91 @@ pub(super) async fn job(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(failure) = object(&headers, &body) {
-        return answered::<()>(Err(failure));
-    }
+    let said = match object(&headers, &body) {
+        Ok(said) => said,
+        Err(failure) => return failure.into_response(),
+    };
     let jobs = &screen.page.jobs;
+    let run = async || match said.get("arguments") {
+        Some(arguments) => jobs.run_with(&job, &arguments.to_string()).await,
+        None => jobs.run_now(&job).await,
+    };
     let done = match action.as_str() {
-        "run" => {
-            jobs.run_now(&job).await.map(|run| json(StatusCode::OK, &Made { run: run.id().to_string() }))
-        }
+        "run" => run().await.map(|run| json(StatusCode::OK, &Made { run: run.id().to_string() })),
         "pause" => jobs.pause(&job).await.map(|()| done("paused")),
         "resume" => jobs.resume(&job).await.map(|()| done("resumed")),
-        _ => return answered::<()>(Err(Failure::not_found("the actions are `run`, `pause` and `resume`"))),
+        _ => return Failure::not_found("the actions are `run`, `pause` and `resume`").into_response(),
     };
     match done {
         Ok(response) => {
             telemetry::steered(&screen.visitor, &action, &job);
             response
         }
-        Err(error) => answered::<()>(Err(error.into())),
+        Err(error) => Failure::from(error).into_response(),
+    }
+}
+
+pub(super) async fn run(
+    Path((run, action)): Path<(String, String)>,
+    screen: Screen,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let done = match object(&headers, &body) {
+        Ok(_) => steer_run(&run, &action, &screen).await,
+        Err(failure) => Err(failure),
+    };
+    match done {
+        Ok(response) => {
+            telemetry::steered(&screen.visitor, &action, &run);
+            response
+        }
+        Err(failure) => failure.into_response(),
+    }
+}
+
+async fn steer_run(run: &str, action: &str, screen: &Screen) -> Answer<Response> {
+    let jobs = &screen.page.jobs;
+    match action {
+        "cancel" => {
+            let id = super::runs::id(run)?;
+            if jobs.run(id).await.is_none() {
+                return Err(Failure::not_found("no run has this identity"));
+            }
+            match jobs.cancel(id).await {
+                true => Ok(done("cancelled")),
+                false => Err(Failure::new(StatusCode::CONFLICT, "the run has ended already")),
+            }
+        }
+        "retry" => {
+            let made = jobs.retry(super::runs::id(run)?).await?;
+            Ok(json(StatusCode::OK, &Made { run: made.id().to_string() }))
+        }
+        _ => Err(Failure::not_found("the actions are `cancel` and `retry`")),
+    }
+}
+
+pub(super) async fn queue(
+    Path((queue, action)): Path<(String, String)>,
+    screen: Screen,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if let Err(failure) = object(&headers, &body) {
+        return failure.into_response();
+    }
+    let jobs = &screen.page.jobs;
+    let (steered, word) = match action.as_str() {
+        "pause" => (jobs.pause_queue(&queue).await, "paused"),
+        "resume" => (jobs.resume_queue(&queue).await, "resumed"),
+        _ => return Failure::not_found("the actions are `pause` and `resume`").into_response(),
+    };
+    match steered {
+        Ok(()) => {
+            telemetry::steered(&screen.visitor, &action, &format!("queue {queue}"));
+            done(word)
+        }
+        Err(error) => Failure::from(error).into_response(),
     }
 }
 

@@ -98,6 +98,7 @@
     if (event.target.matches("select[data-submit]")) event.target.form.requestSubmit();
   });
 
+  for (const part of document.querySelectorAll("[data-script]")) part.hidden = false;
   titles();
   tick();
   setInterval(tick, 1000);

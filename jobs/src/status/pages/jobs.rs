@@ -4,8 +4,10 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
+use super::chart;
 use super::parts::{self, Tone};
 use super::shell::page;
+use crate::job::RunSnapshot;
 use crate::runtime::{JobSnapshot, JobStatus, PreviousRun, ScheduleSnapshot, Snapshot};
 use crate::status::format;
 use crate::status::paths::escaped;
@@ -36,7 +38,10 @@ pub(in crate::status) async fn jobs(screen: Screen) -> Response {
     shown.sort_by_key(|job| !parts::is_problem(job));
     let pages = shown.len().div_ceil(ON_A_PAGE).max(1);
     let current = screen.query.page().min(pages);
-    let rows = shown.iter().skip((current - 1) * ON_A_PAGE).take(ON_A_PAGE);
+    let mut rows = Vec::new();
+    for job in shown.iter().skip((current - 1) * ON_A_PAGE).take(ON_A_PAGE) {
+        rows.push((*job, screen.page.jobs.runs().job(&job.name).limit(chart::SPARK).list().await));
+    }
     let body = html! {
         div.head {
             h1 { "Jobs" }
@@ -61,7 +66,7 @@ pub(in crate::status) async fn jobs(screen: Screen) -> Response {
                         }
                     }
                     tbody id="jobs" data-live="" {
-                        @for job in rows { (row(&screen, job, now)) }
+                        @for (job, runs) in &rows { (row(&screen, job, runs, now)) }
                     }
                 }
             }
@@ -160,7 +165,7 @@ fn filters(screen: &Screen, snapshot: &Snapshot, filter: &str) -> Markup {
     }
 }
 
-fn row(screen: &Screen, job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
+fn row(screen: &Screen, job: &JobSnapshot, runs: &[RunSnapshot], now: DateTime<Utc>) -> Markup {
     let to = screen.base.to(&format!("jobs/{}", escaped(&job.name)));
     html! {
         tr id=(format!("job-{}", job.name)) class=[parts::is_problem(job).then_some("problem")] {
@@ -173,7 +178,10 @@ fn row(screen: &Screen, job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
             }
             td data-label="Schedule" { (schedules(&job.schedules)) }
             td data-label="State" { (parts::state(job)) }
-            td data-label="Previous" { (previous(job.previous.as_ref(), now)) }
+            td data-label="Previous" {
+                (previous(job.previous.as_ref(), now))
+                (chart::spark(runs))
+            }
             td.num data-label="Next" { (next(job, now)) }
             @if screen.may_steer() {
                 td.actions data-label="Actions" { (actions(screen, job, &to)) }

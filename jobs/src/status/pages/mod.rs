@@ -1,11 +1,15 @@
 //! What a person sees.
 
+mod chart;
 pub(super) mod job;
 pub(super) mod jobs;
 mod ledger;
 mod parts;
+pub(super) mod pool;
+pub(super) mod run;
+pub(super) mod runs;
 pub(super) mod schedules;
 mod shell;
 
 pub(super) use parts::Tone;
-pub(super) use shell::{conflict, not_found};
+pub(super) use shell::{bad_request, conflict, not_found};

@@ -55,7 +55,8 @@ pub(super) fn state(job: &JobSnapshot) -> Markup {
         JobStatus::Running => (Tone::Busy, "RUNNING".to_owned()),
         JobStatus::Queued if waits > 1 => (Tone::Waiting, format!("QUEUED {waits}")),
         JobStatus::Queued => (Tone::Waiting, "QUEUED".to_owned()),
-        JobStatus::Retrying => (Tone::Waiting, "RETRYING".to_owned()),
+        JobStatus::Retrying if job.retrying > 1 => (Tone::Bad, format!("RETRYING {}", job.retrying)),
+        JobStatus::Retrying => (Tone::Bad, "RETRYING".to_owned()),
         _ if !job.enabled => (Tone::Held, "DISABLED".to_owned()),
         _ if job.paused => (Tone::Held, "PAUSED".to_owned()),
         _ => (Tone::Quiet, "IDLE".to_owned()),
@@ -64,7 +65,8 @@ pub(super) fn state(job: &JobSnapshot) -> Markup {
     html! {
         (badge(tone, &word))
         @if job.running > 0 && waits > 0 { span.note { (format::count(waits)) " queued" } }
-        @if job.delayed > 0 { span.note { (format::count(job.delayed)) " delayed" } }
+        @let delayed = job.delayed.saturating_sub(job.retrying);
+        @if delayed > 0 { span.note { (format::count(delayed)) " delayed" } }
         @if busy && job.paused { span.note { "paused" } }
         @if busy && !job.enabled { span.note { "disabled" } }
     }
@@ -72,7 +74,7 @@ pub(super) fn state(job: &JobSnapshot) -> Markup {
 
 /// Whether a job wants to be looked at.
 pub(super) fn is_problem(job: &JobSnapshot) -> bool {
-    job.previous.as_ref().is_some_and(|run| Tone::of_outcome(&run.outcome) == Tone::Bad)
+    job.retrying > 0 || job.previous.as_ref().is_some_and(|run| Tone::of_outcome(&run.outcome) == Tone::Bad)
 }
 
 /// A time as seen from now, which the script keeps up to date; the time itself is in its title.
@@ -95,6 +97,19 @@ pub(super) fn action(screen: &Screen, to: &str, class: &str, label: Markup, name
         form method="post" action=(to) {
             (token(screen))
             button class=(class) type="submit" aria-label=(name) { (label) }
+        }
+    }
+}
+
+/// A button that asks before it does what cannot be undone.
+pub(super) fn careful_action(screen: &Screen, to: &str, label: &str, question: &str, sure: &str) -> Markup {
+    html! {
+        details.confirm {
+            summary.button.danger { (label) }
+            div.sheet role="group" aria-label=(question) {
+                p { (question) }
+                (action(screen, to, "button danger solid", html! { (sure) }, sure))
+            }
         }
     }
 }

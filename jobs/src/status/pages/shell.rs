@@ -11,7 +11,8 @@ use crate::status::notice;
 use crate::status::screen::Screen;
 
 /// The tabs, by the path below the root.
-const TABS: [(&str, &str); 2] = [("", "Jobs"), ("schedules", "Schedules")];
+const TABS: [(&str, &str); 4] =
+    [("", "Jobs"), ("runs", "Runs"), ("schedules", "Schedules"), ("pool", "Pool")];
 
 /// A whole page. `tab` is the path of the tab that it belongs to.
 pub(super) fn page(screen: &Screen, tab: &str, title: &str, body: Markup) -> Response {
@@ -74,6 +75,18 @@ pub(in crate::status) fn conflict(screen: &Screen, why: &str) -> Response {
     };
     let mut response = page(screen, "-", "Not done", body);
     *response.status_mut() = StatusCode::CONFLICT;
+    response
+}
+
+/// A page that says what of an address or a form cannot be read.
+pub(in crate::status) fn bad_request(screen: &Screen, why: &str) -> Response {
+    let body = html! {
+        div.head { h1 { "Not understood" } }
+        (parts::nothing("Something cannot be read", why))
+        p { a.button href=(screen.base.root()) { "All jobs" } }
+    };
+    let mut response = page(screen, "-", "Not understood", body);
+    *response.status_mut() = StatusCode::BAD_REQUEST;
     response
 }
 

@@ -1,5 +1,8 @@
 //! What only few runs have, apart from those that have it: a run without costs 8 bytes.
 
+use std::sync::Arc;
+
+use super::unique::UniqueKey;
 use crate::job::attempt::AttemptRecord;
 use crate::job::notes::Notes;
 use crate::job::run::{Outcome, RunId};
@@ -24,6 +27,8 @@ struct Inner {
     notes: Notes,
     /// The run that this one was made again from.
     retry_of: Option<RunId>,
+    /// What it stands for others by.
+    unique: Option<Arc<UniqueKey>>,
 }
 
 impl Details {
@@ -63,6 +68,15 @@ impl Details {
 
     pub(super) fn notes(&self) -> Option<&Notes> {
         self.get().map(|details| &details.notes)
+    }
+
+    pub(super) fn set_unique(&mut self, key: Arc<UniqueKey>) {
+        self.0.get_or_insert_default().unique = Some(key);
+    }
+
+    /// Takes what it stands for others by, as it has ended.
+    pub(super) fn take_unique(&mut self) -> Option<Arc<UniqueKey>> {
+        self.0.as_mut()?.unique.take()
     }
 
     pub(super) fn set_retry_of(&mut self, run: RunId) {

@@ -86,6 +86,11 @@ impl Limits {
         self.bucket.is_some()
     }
 
+    /// Whether the rate lets no attempt start for now.
+    pub(super) fn is_dry(&self) -> bool {
+        self.dry
+    }
+
     /// Whether another attempt may start beside so many.
     fn is_open(&self, running: usize) -> bool {
         running < self.concurrency && !self.dry

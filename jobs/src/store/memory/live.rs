@@ -1,7 +1,12 @@
 //! The runs of a job that have not ended, for whoever asks why it does not run.
 
-use super::{JobIx, Memory, State};
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use jobs_syntax::Rate;
+
+use super::{JobIx, Memory, Run, State};
 use crate::clock::Timestamp;
+use crate::job::name::JobName;
 
 /// A run that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +26,38 @@ pub(crate) enum Life {
     Scheduled { due: Timestamp },
 }
 
+/// What keeps a run from starting that could, beside the size of the pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HeldBack {
+    QueuePaused(JobName),
+    QueueFull(JobName, NonZeroUsize),
+    Concurrency(NonZeroU32),
+    Rate(Rate),
+}
+
 impl Memory {
+    /// What holds back the first available run of a job, if there is one and something does.
+    pub(crate) fn held_back(&self, job: JobIx) -> Option<HeldBack> {
+        let available = |run: &&Run| run.job == job && matches!(run.state, State::Available { .. });
+        let first = self.runs.iter().map(|(_, run)| run).filter(available).min_by_key(|run| run.seq)?;
+        let (_, queue) = self.queues.iter().find(|(ix, _)| *ix == first.lane.queue())?;
+        if queue.paused {
+            return Some(HeldBack::QueuePaused(queue.name.clone()));
+        }
+        if let Some(limit) = queue.limit.filter(|limit| queue.running >= limit.get()) {
+            return Some(HeldBack::QueueFull(queue.name.clone(), limit));
+        }
+        let account = self.job(job);
+        let of_job = &account.info.limits;
+        if let Some(limit) = of_job.concurrency.filter(|limit| account.running >= limit.get()) {
+            return Some(HeldBack::Concurrency(limit));
+        }
+        of_job
+            .rate
+            .filter(|_| account.limits.as_ref().is_some_and(|limits| limits.is_dry()))
+            .map(HeldBack::Rate)
+    }
+
     /// The live runs of a job, in no order. It looks at every run of every job.
     pub(crate) fn live_of(&self, job: JobIx) -> Vec<LiveRun> {
         let live = self.runs.iter().filter(|(_, run)| run.job == job).filter_map(|(_, run)| {

@@ -147,7 +147,7 @@ pub(super) fn now() -> Timestamp {
     Timestamp::from_nanos(1_800_000_000_000_000_000)
 }
 
-fn reading(wall: Timestamp) -> Reading {
+pub(super) fn reading(wall: Timestamp) -> Reading {
     Reading { elapsed: Elapsed::ZERO, wall }
 }
 
@@ -600,4 +600,10 @@ fn those_who_stop_waiting_do_not_pile_up() {
     memory.claim(0, reading(now())).unwrap();
     settle(memory.finish(key, Outcome::Succeeded, None, None, now()));
     assert_eq!(patient.try_recv(), Ok(Outcome::Succeeded));
+}
+
+/// Ten thousand of every job are kept.
+#[test]
+fn a_run_is_small() {
+    assert!(size_of::<Run>() <= 176, "{}", size_of::<Run>());
 }

@@ -1,0 +1,97 @@
+//! What differs between two configs, as plain functions of both.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use jobs_syntax::format_duration;
+
+use super::{Reloaded, ReloadedSetting};
+use crate::config::Settings;
+use crate::job::info::JobInfo;
+use crate::registry::Resolved;
+
+/// What becomes of a schedule. The numbers are places among those of the job before.
+pub(super) enum Step {
+    Keep(usize),
+    Redefine(usize, Resolved),
+    Add(Resolved),
+    Remove(usize),
+}
+
+/// What becomes of the schedules of a job: first of those there are now, in their order, then of those that are gone. Of
+/// several with one key, the first is still the first.
+pub(super) fn schedules(before: Vec<Resolved>, after: Vec<Resolved>) -> Vec<Step> {
+    let mut before: Vec<Option<Resolved>> = before.into_iter().map(Some).collect();
+    let mut steps: Vec<_> = after
+        .into_iter()
+        .map(|is| {
+            let base = is.identity.base(&is.timing);
+            let same = |was: &Option<Resolved>| {
+                was.as_ref().is_some_and(|was| was.identity.base(&was.timing) == base)
+            };
+            let Some(at) = before.iter().position(same) else { return Step::Add(is) };
+            match before[at].take() {
+                Some(was) if was.timing == is.timing && was.options == is.options => Step::Keep(at),
+                _ => Step::Redefine(at, is),
+            }
+        })
+        .collect();
+    steps.extend((0..before.len()).filter(|at| before[*at].is_some()).map(Step::Remove));
+    steps
+}
+
+/// What differs about a job.
+pub(super) fn settings(was: &JobInfo, is: &JobInfo, reloaded: &mut Reloaded) {
+    let job = &*is.name;
+    let mut applied = |key: &str, before: String, after: String| {
+        if before != after {
+            reloaded.settings.push(ReloadedSetting { key: format!("job.{job}.{key}"), before, after });
+        }
+    };
+    let duration = |timeout: Option<Duration>| timeout.map_or("none".to_owned(), format_duration);
+    let retries =
+        |retries: Option<u32>| retries.map_or("the default".to_owned(), |retries| retries.to_string());
+    applied("enabled", was.enabled.to_string(), is.enabled.to_string());
+    applied("overlap", was.overlap.to_string(), is.overlap.to_string());
+    applied("timeout", duration(was.attempts.timeout), duration(is.attempts.timeout));
+    applied("retries", retries(was.attempts.retries), retries(is.attempts.retries));
+    applied("backoff", was.attempts.backoff().to_string(), is.attempts.backoff().to_string());
+
+    let (was, is) = (&was.limits, &is.limits);
+    let mut later = |key: &str, differs: bool| {
+        if differs {
+            reloaded.needs_restart.push(format!("job.{job}.{key}"));
+        }
+    };
+    later("queue", was.queue != is.queue);
+    later("priority", was.priority != is.priority);
+    later("concurrency", was.concurrency != is.concurrency);
+    later("rate", was.rate != is.rate);
+    later("unique", was.unique != is.unique);
+}
+
+/// Keys of the instance that differ and cannot take effect while it runs.
+pub(super) fn needs_restart(was: &Settings, is: &Settings, keys: &mut Vec<String>) {
+    let mut later = |key: &str, was: &dyn Debug, is: &dyn Debug| {
+        if format!("{was:?}") != format!("{is:?}") {
+            keys.push(key.to_owned());
+        }
+    };
+    later("jobs.pool", &was.pool.value, &is.pool.value);
+    let limits = |settings: &Settings| {
+        settings.queues.iter().map(|(name, limit)| (name.clone(), limit.value)).collect::<Vec<_>>()
+    };
+    later("jobs.queues", &limits(was), &limits(is));
+    later("jobs.store", &was.store.value, &is.store.value);
+    let retention = |settings: &Settings| (settings.retention.value, settings.retention_count.value);
+    later("jobs.retention", &retention(was), &retention(is));
+    later("jobs.acceptproxyaddress", &was.accept_proxy_address.value, &is.accept_proxy_address.value);
+    later("jobs.trusted_proxies", &was.trusted_proxies.value, &is.trusted_proxies.value);
+    #[cfg(feature = "web")]
+    if is.page.auth.as_ref().map(|auth| (&auth.user, &auth.pass))
+        != was.page.auth.as_ref().map(|auth| (&auth.user, &auth.pass))
+        || is.page.readonly != was.page.readonly
+    {
+        keys.push("jobs.auth".to_owned());
+    }
+}

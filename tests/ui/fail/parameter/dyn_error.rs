@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job]
+async fn report(error: Box<dyn std::error::Error>) {
+    drop(error);
+}
+
+fn main() {}
