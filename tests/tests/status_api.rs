@@ -182,6 +182,27 @@ async fn steering_says_what_was_done_and_what_was_not() {
     assert_eq!(status, 400);
 }
 
+#[tokio::test]
+async fn arguments_are_checked_before_anything_runs() {
+    let (jobs, page) = start().await;
+    let run = async |body: &str| ask(&page, "POST", "/jobs/greet/run", Some(body)).await;
+    for (body, expected) in [
+        (r#"{"arguments": {"nam": "Ada"}}"#, "it has no argument `nam`; did you mean `name`?"),
+        (r#"{"arguments": {"name": 7}}"#, "invalid type: integer `7`"),
+        (r#"{"arguments": {}}"#, "missing argument `name`"),
+        (r#"{"arguments": [1]}"#, "not a JSON object"),
+    ] {
+        let (status, answer) = run(body).await;
+        let error = answer["error"].as_str().unwrap();
+        assert!(status == 400 && error.contains(expected), "{body}: {status} {error}");
+    }
+    assert!(jobs.runs().list().await.is_empty());
+    let (status, made) = run(r#"{"arguments": {"name": "Ada"}}"#).await;
+    assert_eq!(status, 200, "{made}");
+    let run = jobs.run(made["run"].as_str().unwrap().parse().unwrap()).await.unwrap();
+    assert_eq!(run.arguments.as_deref(), Some(r#"{"name":"Ada"}"#));
+}
+
 /// A message that is HTML is text on every page.
 #[tokio::test]
 async fn what_a_job_says_is_never_markup() {

@@ -160,6 +160,10 @@ impl fmt::Debug for Body {
 pub struct Erased(Box<dyn ErasedJob>);
 
 impl Erased {
+    pub(crate) fn into_body(self) -> Body {
+        Body::Owned(self.0)
+    }
+
     /// Forgets the type of a job.
     pub fn new<J: Job>(job: J) -> Self {
         Self(Box::new(job))

@@ -84,7 +84,7 @@ impl Jobs {
     }
 
     /// The job to steer, while there is something to steer.
-    fn job_named(&self, name: &str) -> Result<JobIx, SubmitError> {
+    pub(super) fn job_named(&self, name: &str) -> Result<JobIx, SubmitError> {
         if self.is_shut_down() {
             return Err(SubmitError::shut_down());
         }
@@ -109,7 +109,7 @@ impl Jobs {
         })
     }
 
-    fn template_of(&self, ix: JobIx) -> Option<Template> {
+    pub(super) fn template_of(&self, ix: JobIx) -> Option<Template> {
         let scheduled = self.inner.scheduler.read(|timers| {
             timers
                 .schedules()

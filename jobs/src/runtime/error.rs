@@ -88,6 +88,10 @@ enum SubmitErrorKind {
     NoDefault {
         name: String,
     },
+    BadArguments {
+        name: String,
+        why: String,
+    },
     NameTaken {
         name: String,
     },
@@ -131,6 +135,10 @@ impl SubmitError {
 
     pub(crate) fn no_default(name: &str) -> Self {
         Self(Box::new(SubmitErrorKind::NoDefault { name: name.to_owned() }))
+    }
+
+    pub(crate) fn bad_arguments(name: &str, why: String) -> Self {
+        Self(Box::new(SubmitErrorKind::BadArguments { name: name.to_owned(), why }))
     }
 
     pub(crate) fn name_taken(name: &str) -> Self {
@@ -208,6 +216,12 @@ impl SubmitError {
         matches!(*self.0, SubmitErrorKind::UnknownQueue { .. })
     }
 
+    /// Whether arguments that were written in JSON are not those of the job.
+    #[must_use]
+    pub fn is_bad_arguments(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::BadArguments { .. })
+    }
+
     /// Whether the name of a job cannot be one, or belongs to another job.
     #[must_use]
     pub fn is_bad_name(&self) -> bool {
@@ -258,6 +272,7 @@ impl fmt::Display for SubmitError {
                 "the job `{name}` has arguments without a value; submit it with `jobs.now({name} {{ … }})`, \
                  or give its parameters `#[default = …]`"
             ),
+            SubmitErrorKind::BadArguments { name, why } => write!(f, "the arguments of `{name}`: {why}"),
             SubmitErrorKind::NameTaken { name } => {
                 write!(f, "the name `{name}` belongs to another job; give this one a name of its own")
             }

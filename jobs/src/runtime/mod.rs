@@ -1,5 +1,6 @@
 //! Puts the parts together: an instance of `jobs`, the handle to it, and what can be asked of it.
 
+mod arguments;
 mod control;
 mod error;
 mod events;
@@ -9,7 +10,7 @@ mod health;
 mod instances;
 mod ledger;
 #[cfg(feature = "web")]
-mod page;
+pub(crate) mod page;
 mod queues;
 mod reload;
 mod runs;

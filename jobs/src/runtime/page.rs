@@ -7,7 +7,7 @@ use crate::clock::Elapsed;
 use crate::config::{NamedSchedule, Network, Page, Sourced};
 use crate::error::Place;
 use crate::schedule::Schedule;
-use crate::telemetry;
+use crate::telemetry::{self, panics};
 
 /// Whom the config lets see the page.
 #[derive(Debug, Clone)]
@@ -15,6 +15,17 @@ pub(crate) struct PageAccess {
     pub(crate) page: Page,
     /// The peers whose `X-Forwarded-For` is believed; none where nobody's is.
     pub(crate) proxies: Vec<Network>,
+}
+
+/// An argument of a job.
+#[derive(Debug, Clone)]
+pub(crate) struct ArgumentField {
+    pub(crate) name: &'static str,
+    pub(crate) type_name: &'static str,
+    pub(crate) has_default: bool,
+    pub(crate) redacted: bool,
+    /// What it is where nothing is said.
+    pub(crate) value: Option<serde_json::Value>,
 }
 
 /// A named schedule of the config.
@@ -54,6 +65,34 @@ impl Jobs {
     pub(crate) fn named_schedules(&self) -> Vec<(String, NamedSnapshot)> {
         let settings = self.inner.settings();
         settings.named.iter().map(|(name, said)| (name.clone(), NamedSnapshot::of(said))).collect()
+    }
+
+    /// The arguments of a job that its attribute tells of, and what they are where nothing is said.
+    pub(crate) fn argument_fields(&self, job: &str) -> Vec<ArgumentField> {
+        let Ok(ix) = self.find_job(job) else { return Vec::new() };
+        let Some(descriptor) = self.inner.pool.read(|memory| memory.job(ix).info.descriptor) else {
+            return Vec::new();
+        };
+        // What it is made of is code of the user.
+        let template = self.template_of(ix);
+        let written =
+            panics::catch(|| template.and_then(|template| template.arguments())).unwrap_or_default();
+        let values: serde_json::Map<String, serde_json::Value> = written
+            .and_then(|written| serde_json::from_str(&written.shown().to_string()).ok())
+            .unwrap_or_default();
+        let fields = descriptor.arguments.iter().map(|argument| ArgumentField {
+            name: argument.name,
+            type_name: (argument.type_name)(),
+            has_default: argument.has_default,
+            redacted: argument.redacted,
+            value: values.get(argument.name).filter(|_| !argument.redacted).cloned(),
+        });
+        fields.collect()
+    }
+
+    /// Whether a job can be run without saying anything.
+    pub(crate) fn has_values(&self, job: &str) -> bool {
+        self.find_job(job).is_ok_and(|ix| self.template_of(ix).is_some())
     }
 
     /// The time that waits are counted by.

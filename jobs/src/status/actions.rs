@@ -5,11 +5,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::Page;
 use super::access::Refusal;
+use super::arguments;
 use super::pages;
 use super::paths::escaped;
 use super::screen::Screen;
 use crate::job::RunId;
-use crate::runtime::SubmitError;
+use crate::runtime::{Jobs, RunHandle, SubmitError};
 use crate::telemetry;
 
 /// The fields of a form, in their order.
@@ -37,7 +38,7 @@ pub(super) async fn steer_job(
     }
     let jobs = &page.jobs;
     let (done, did) = match action.as_str() {
-        "run" => match jobs.run_now(&job).await {
+        "run" => match run(jobs, &job, &fields).await {
             Ok(run) => (Ok(()), format!("?did=run&run={}", escaped(&run.id().to_string()))),
             Err(error) => (Err(error), String::new()),
         },
@@ -52,6 +53,15 @@ pub(super) async fn steer_job(
             Redirect::to(&format!("{back}{did}")).into_response()
         }
         Err(error) => refused(&screen, &error),
+    }
+}
+
+/// With the arguments of the form, where it has some.
+async fn run(jobs: &Jobs, job: &str, fields: &Fields) -> Result<RunHandle, SubmitError> {
+    match arguments::given(&jobs.argument_fields(job), fields) {
+        Ok(Some(arguments)) => jobs.run_with(job, &arguments).await,
+        Ok(None) => jobs.run_now(job).await,
+        Err(why) => Err(SubmitError::bad_arguments(job, why)),
     }
 }
 
@@ -145,6 +155,9 @@ pub(super) async fn steer_queue(
 fn refused(screen: &Screen, error: &SubmitError) -> Response {
     if error.is_unknown_job() || error.is_unknown_run() || error.is_unknown_queue() {
         return pages::not_found(screen, &error.to_string());
+    }
+    if error.is_bad_arguments() {
+        return pages::bad_request(screen, &error.to_string());
     }
     pages::conflict(screen, &error.to_string())
 }

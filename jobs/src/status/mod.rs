@@ -6,6 +6,7 @@
 mod access;
 mod actions;
 mod api;
+mod arguments;
 mod assets;
 mod format;
 mod health;

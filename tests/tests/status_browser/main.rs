@@ -260,6 +260,21 @@ fn many_runs_are_steered_at_once() {
 }
 
 #[test]
+fn a_job_runs_with_what_is_written_in_its_form() {
+    let program = Program::start(OFF);
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    tab.open(&program.url("/jobs/send_confirmation"));
+    assert_eq!(tab.eval("document.querySelector('[name=\"arg.to\"]').value"), "ada@example.org");
+    tab.eval("document.querySelector('[name=\"arg.to\"]').value = '<b>\"grace\"'");
+    tab.eval("document.querySelector('[name=\"arg.order\"]').value = '42'");
+    tab.follow("button[aria-label='Run with these arguments']");
+    tab.follow(".flash a");
+    tab.until("document.querySelector('#output').innerText.includes('mail 42 to <b>')");
+    no_complaints(&mut tab);
+}
+
+#[test]
 fn a_queue_is_paused_and_resumed() {
     let program = busy();
     let mut browser = Browser::start();

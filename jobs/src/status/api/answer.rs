@@ -32,7 +32,11 @@ impl Failure {
 impl From<SubmitError> for Failure {
     fn from(error: SubmitError) -> Self {
         let unknown = error.is_unknown_job() || error.is_unknown_run() || error.is_unknown_queue();
-        let status = if unknown { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
+        let status = match unknown {
+            true => StatusCode::NOT_FOUND,
+            false if error.is_bad_arguments() => StatusCode::BAD_REQUEST,
+            false => StatusCode::CONFLICT,
+        };
         Self::new(status, error.to_string())
     }
 }

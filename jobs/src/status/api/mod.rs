@@ -61,7 +61,7 @@ const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "post",
         path: "/jobs/{job}/run",
-        does: "Runs a job now, with the arguments of its first schedule or its defaults.",
+        does: "Runs a job now, with the `arguments` of the body, or else those of its first schedule or its defaults.",
         query: &[],
         gives: records::Made::schema,
     },

@@ -61,7 +61,9 @@ pub(super) fn document() -> Value {
             "responses": responses,
         });
         if posts {
-            let content = json!({ "application/json": { "schema": { "type": "object" } } });
+            let content = json!({ "application/json": { "schema": {
+                "type": "object", "properties": { "arguments": { "type": "object" } },
+            } } });
             operation["requestBody"] = json!({ "required": true, "content": content });
         }
         let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));

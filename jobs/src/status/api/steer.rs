@@ -37,14 +37,17 @@ pub(super) async fn job(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(failure) = object(&headers, &body) {
-        return failure.into_response();
-    }
+    let said = match object(&headers, &body) {
+        Ok(said) => said,
+        Err(failure) => return failure.into_response(),
+    };
     let jobs = &screen.page.jobs;
+    let run = async || match said.get("arguments") {
+        Some(arguments) => jobs.run_with(&job, &arguments.to_string()).await,
+        None => jobs.run_now(&job).await,
+    };
     let done = match action.as_str() {
-        "run" => {
-            jobs.run_now(&job).await.map(|run| json(StatusCode::OK, &Made { run: run.id().to_string() }))
-        }
+        "run" => run().await.map(|run| json(StatusCode::OK, &Made { run: run.id().to_string() })),
         "pause" => jobs.pause(&job).await.map(|()| done("paused")),
         "resume" => jobs.resume(&job).await.map(|()| done("resumed")),
         _ => return Failure::not_found("the actions are `run`, `pause` and `resume`").into_response(),

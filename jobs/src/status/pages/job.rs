@@ -8,7 +8,9 @@ use maud::{Markup, html};
 use super::shell::{not_found, page};
 use super::{chart, parts};
 use crate::job::RunSnapshot;
+use crate::runtime::page::ArgumentField;
 use crate::runtime::{JobSnapshot, ScheduleSnapshot};
+use crate::status::arguments::{Kind, name_of};
 use crate::status::format;
 use crate::status::paths::escaped;
 use crate::status::screen::Screen;
@@ -41,6 +43,7 @@ pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> 
                 }
             }
             div.cards {
+                (run_form(&screen, job))
                 section.card id="previous" data-live="" aria-labelledby="previous-title" {
                     div.title { h2 id="previous-title" { "Previous run" } }
                     div.body { (super::jobs::previous(job.previous.as_ref(), now)) }
@@ -72,7 +75,9 @@ fn head(screen: &Screen, job: &JobSnapshot) -> Markup {
                     } @else if !job.schedules.is_empty() {
                         (parts::action(screen, &format!("{to}/pause"), "button", html! { "Pause" }, "Pause this job"))
                     }
-                    (parts::action(screen, &format!("{to}/run"), "button primary", html! { "Run now" }, "Run this job now"))
+                    @if screen.page.jobs.has_values(&job.name) {
+                        (parts::action(screen, &format!("{to}/run"), "button primary", html! { "Run now" }, "Run this job now"))
+                    }
                 }
             }
         }
@@ -98,6 +103,65 @@ fn recent(screen: &Screen, job: &JobSnapshot, runs: &[RunSnapshot], now: DateTim
             }
         }
     }
+}
+
+/// A form for a run with other arguments.
+fn run_form(screen: &Screen, job: &JobSnapshot) -> Markup {
+    let fields = screen.page.jobs.argument_fields(&job.name);
+    let to = screen.base.to(&format!("jobs/{}/run", escaped(&job.name)));
+    html! {
+        @if screen.may_steer() && !fields.is_empty() {
+            section.card aria-labelledby="run-title" {
+                div.title { h2 id="run-title" { "Run with arguments" } }
+                form.body.arguments method="post" action=(to) {
+                    (parts::token(screen))
+                    @for field in &fields { (argument(field)) }
+                    button.button type="submit" aria-label="Run with these arguments" { "Run" }
+                }
+            }
+        }
+    }
+}
+
+fn argument(field: &ArgumentField) -> Markup {
+    let kind = Kind::of(field);
+    let name = name_of(field.name);
+    let shown = field.value.as_ref().map(|value| kind.shown(value)).unwrap_or_default();
+    let required = !field.has_default && kind != Kind::Text;
+    let empty = if field.has_default { "the default" } else { "" };
+    html! {
+        label {
+            span { (field.name) " " code { (short_type(field.type_name)) } }
+            @match kind {
+                Kind::Text => input type=(if field.redacted { "password" } else { "text" }) name=(name) value=(shown)
+                    placeholder=(empty) autocomplete="off" spellcheck="false";,
+                Kind::Whole => input type="number" step="1" name=(name) value=(shown) placeholder=(empty) required[required];,
+                Kind::Number => input type="number" step="any" name=(name) value=(shown) placeholder=(empty) required[required];,
+                Kind::YesOrNo => select name=(name) {
+                    @for word in ["true", "false"] { option value=(word) selected[word == shown] { (word) } }
+                },
+                Kind::Json => textarea name=(name) placeholder=(if field.has_default { "JSON, or the default" } else { "JSON" })
+                    spellcheck="false" required[required] { (shown) },
+            }
+        }
+    }
+}
+
+/// `Vec<String>` and not `alloc::vec::Vec<alloc::string::String>`.
+fn short_type(name: &str) -> String {
+    let mut short = String::new();
+    let mut word = String::new();
+    for c in name.chars() {
+        match c {
+            ':' => word.clear(),
+            c if c.is_alphanumeric() || c == '_' => word.push(c),
+            c => {
+                short.push_str(&std::mem::take(&mut word));
+                short.push(c);
+            }
+        }
+    }
+    short + &word
 }
 
 fn fires(job: &JobSnapshot, now: DateTime<Utc>) -> Markup {

@@ -78,11 +78,11 @@ pub(in crate::status) fn conflict(screen: &Screen, why: &str) -> Response {
     response
 }
 
-/// A page that says what of an address cannot be read.
-pub(super) fn bad_request(screen: &Screen, why: &str) -> Response {
+/// A page that says what of an address or a form cannot be read.
+pub(in crate::status) fn bad_request(screen: &Screen, why: &str) -> Response {
     let body = html! {
         div.head { h1 { "Not understood" } }
-        (parts::nothing("The address cannot be read", why))
+        (parts::nothing("Something cannot be read", why))
         p { a.button href=(screen.base.root()) { "All jobs" } }
     };
     let mut response = page(screen, "-", "Not understood", body);
