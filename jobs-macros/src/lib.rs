@@ -1,9 +1,10 @@
 //! The `#[job]` attribute of `jobs`.
 //!
-//! A pipeline: `ast`, `item`, `param`, `argument`, `sized` and `ty` read the item, `attr` the attributes (`entry` cuts them;
-//! `value`, `literal`, `attempts` and `limits` read them); `valid` and `schedules` hold them against each other, and `neighbours` the names against the module; `expand` writes the job, with
-//! the values that are `given` to its arguments. Mistakes gather in a `ctxt::Ctxt`; where there are any, `fallback`
-//! takes the place of `expand`.
+//! A pipeline: `ast`, `item`, `param`, `argument`, `sized` and `ty` read the item, `attr` the attributes (`entry` cuts
+//! them; `value`, `literal`, `attempts` and `limits` read them); `valid` and `schedules` hold them against each other,
+//! and `neighbours` the names against the module; `expand` and `register` write the job, with the values that are
+//! `given` to its arguments. Mistakes gather in a `ctxt::Ctxt`; where there are any, `fallback` takes the place of
+//! `expand`.
 #![forbid(unsafe_code)]
 
 mod argument;
@@ -22,6 +23,7 @@ mod literal;
 mod neighbours;
 mod param;
 mod pipeline;
+mod register;
 mod schedules;
 mod sized;
 #[cfg(test)]

@@ -4,7 +4,11 @@
 //! compiler tells that once for each use that the generated code makes of the name. So the file is read: it is what is
 //! being compiled. Where it cannot be, or where the function is not found in it, the compiler has the word.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs;
+use std::path::PathBuf;
+use std::rc::Rc;
 
 use syn::ext::IdentExt as _;
 use syn::{Attribute, Ident, Item};
@@ -26,8 +30,7 @@ pub(crate) fn refuse_clash(cx: &Ctxt, function: &Ident, job: &Ident) -> Option<C
         return None;
     }
     let at = function.span().unwrap();
-    let source = fs::read_to_string(at.local_file()?).ok()?;
-    let clash = clash(&source, (at.line(), at.column()), function, job)?;
+    let clash = clash(&*Source::read(at.local_file()?)?, (at.line(), at.column()), function, job)?;
     match clash {
         Clash::Function => cx.error(
             function,
@@ -47,12 +50,56 @@ pub(crate) fn refuse_clash(cx: &Ctxt, function: &Ident, job: &Ident) -> Option<C
     Some(clash)
 }
 
+/// A file of the crate.
+struct Source {
+    text: String,
+    /// How often a name is defined in it, comments and all. Nearly all are once, and then nothing needs to be parsed.
+    defined: HashMap<String, usize>,
+}
+
+thread_local! {
+    /// The files that have been read: a compiler reads each once, and so does this for all the jobs in one.
+    static READ: RefCell<HashMap<PathBuf, Option<Rc<Source>>>> = RefCell::default();
+}
+
+impl Source {
+    fn read(file: PathBuf) -> Option<Rc<Self>> {
+        READ.with_borrow_mut(|read| {
+            let source = read.entry(file).or_insert_with_key(|file| {
+                let text = fs::read_to_string(file).ok()?;
+                Some(Rc::new(Self::new(text)))
+            });
+            source.clone()
+        })
+    }
+
+    fn new(text: String) -> Self {
+        const DEFINES: [&str; 7] = ["fn", "struct", "enum", "union", "type", "trait", "mod"];
+        let mut defined = HashMap::new();
+        let mut last = "";
+        let words = text.split(|char: char| !(char.is_alphanumeric() || char == '_'));
+        for word in words.filter(|word| !word.is_empty()) {
+            if DEFINES.contains(&last) {
+                *defined.entry(word.to_owned()).or_default() += 1;
+            }
+            last = word;
+        }
+        Self { text, defined }
+    }
+
+    /// Whether one of the names is defined more than once, or both are.
+    fn may_clash(&self, function: &Ident, job: &Ident) -> bool {
+        let defined = |name: &Ident| self.defined.get(&name.unraw().to_string()).copied().unwrap_or_default();
+        defined(function) > 1 || (function != job && defined(job) > 0)
+    }
+}
+
 /// The clash in the module of the function whose name stands at a place, line and column, of the source.
-fn clash(source: &str, at: (usize, usize), function: &Ident, job: &Ident) -> Option<Clash> {
-    if !may_clash(source, &[function, job]) {
+fn clash(source: &Source, at: (usize, usize), function: &Ident, job: &Ident) -> Option<Clash> {
+    if !source.may_clash(function, job) {
         return None;
     }
-    let marked = marked(source, at, function)?;
+    let marked = marked(&source.text, at, function)?;
     in_module(&syn::parse_file(&marked).ok()?.items, function, job)
 }
 
@@ -67,21 +114,6 @@ fn marked(source: &str, (line, column): (usize, usize), name: &Ident) -> Option<
     let (before, rest) = source.split_at(start + column);
     let after = rest.strip_prefix(&name.to_string())?;
     Some(format!("{before}{HERE}{after}"))
-}
-
-/// Whether the names are defined more than once in the text, comments and all: nearly always they are not, and then
-/// nothing needs to be parsed.
-fn may_clash(source: &str, names: &[&Ident]) -> bool {
-    const DEFINES: [&str; 7] = ["fn", "struct", "enum", "union", "type", "trait", "mod"];
-    let mut last = "";
-    let words =
-        source.split(|char: char| !(char.is_alphanumeric() || char == '_')).filter(|word| !word.is_empty());
-    let defined = words.filter(|word| {
-        let defines = DEFINES.contains(&last) && names.iter().any(|name| name.unraw() == word);
-        last = word;
-        defines
-    });
-    defined.count() > 1
 }
 
 fn in_module(items: &[Item], function: &Ident, job: &Ident) -> Option<Clash> {
@@ -144,7 +176,7 @@ mod tests {
         let line = source[..at].lines().count();
         let column = source[..at].lines().next_back().map_or(0, |line| line.chars().count()) + 1;
         let name = |name: &str| syn::parse_str::<Ident>(name).expect("a name");
-        clash(&source.replace("<>", ""), (line, column), &name("sweep"), &name(job))
+        clash(&Source::new(source.replace("<>", "")), (line, column), &name("sweep"), &name(job))
     }
 
     const SWEEP: &str = "#[job] async fn <>sweep() {}";
@@ -205,7 +237,7 @@ mod tests {
     /// The file may have changed, and in other tools a place may mean something else.
     #[test]
     fn a_name_that_does_not_stand_at_its_place_is_not_looked_for() {
-        let source = "struct sweep;\nfn sweep() {}";
+        let source = &Source::new("struct sweep;\nfn sweep() {}".to_owned());
         let name = |name: &str| syn::parse_str::<Ident>(name).expect("a name");
         let (function, job) = (name("sweep"), name("sweep"));
         assert_eq!(clash(source, (2, 4), &function, &job), Some(Clash::Type("a struct")));

@@ -122,6 +122,28 @@ async fn what_is_to_come_and_what_did_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_its_jitter_holds_back() {
+    let clock = clock("2026-03-02 12:30:00");
+    let jobs = started(&clock, plain).await;
+    jobs.schedule("@hourly", note("a")).jitter(HOUR).await.unwrap();
+    // Of an hour the first ten seconds are none that it falls into as a rule, and here it does not.
+    clock.advance(MINUTE * 30 + SECOND * 10).await;
+    says(
+        &jobs,
+        "note",
+        Why::NotDue,
+        "the slot of `note` of 2026-03-02 13:00:00 UTC fires later by a part of its jitter",
+    );
+    clock.advance(HOUR).await;
+    let text = jobs.explain("note").unwrap().text;
+    assert!(
+        text.starts_with("`note` did run for its slot 2026-03-02 13:00:00 UTC, at 2026-03-02 13:"),
+        "{text}"
+    );
+    jobs.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_paused_and_was() {
     let clock = clock("2026-03-02 12:30:00");
     let jobs = started(&clock, plain).await;

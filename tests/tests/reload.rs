@@ -39,7 +39,10 @@ async fn started(log: &Log) -> (Jobs, TestClock) {
 async fn a_named_schedule_takes_its_new_meaning_at_once() {
     let log = Log::default();
     let (jobs, clock) = started(&log).await;
+    let mut events = jobs.events();
     let changes = jobs.reload(config("0 0 2 * * *", "")).await.unwrap();
+    let told = std::iter::from_fn(|| events.try_next()).map(|event| event.to_string()).collect::<Vec<_>>();
+    assert_eq!(told, ["schedule `cron.nightly` of backup redefined"]);
     assert_eq!(
         changes.to_string(),
         "cron.nightly of backup: 0 0 3 * * * (next 2026-03-02 03:00:00 UTC) → \

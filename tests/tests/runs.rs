@@ -361,7 +361,9 @@ proptest! {
                     Step::Advance => clock.advance(SECOND * 6).await,
                     _ => {}
                 }
+                // Nothing runs between the two.
                 let all = jobs.runs().job("charge").limit(1000).list().await;
+                let job = jobs.snapshot().job("charge").cloned().unwrap();
                 let mut ids: Vec<_> = handles.iter().map(|handle| handle.id()).collect();
                 ids.sort_by(|one, other| other.cmp(one));
                 assert!(all.iter().map(|run| run.id).eq(ids));
@@ -370,7 +372,6 @@ proptest! {
                     parts += jobs.runs().job("charge").state(state).limit(1000).list().await.len();
                 }
                 assert_eq!(parts, all.len());
-                let job = jobs.snapshot().job("charge").cloned().unwrap();
                 let count = |state| all.iter().filter(|run| run.state == state).count();
                 assert_eq!(
                     (job.running, job.queued, job.waiting, job.delayed),

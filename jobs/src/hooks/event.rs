@@ -21,7 +21,7 @@ pub enum Event {
     Run(RunEvent),
     /// A job was paused or resumed.
     Job(JobEvent),
-    /// A schedule was added or taken out.
+    /// A schedule was added, taken out or given another meaning.
     Schedule(ScheduleEvent),
     /// The clock on the wall moved on its own, by a second or more.
     #[non_exhaustive]
@@ -177,7 +177,7 @@ pub enum JobChange {
     Resumed,
 }
 
-/// A schedule was added or taken out while the program runs.
+/// A schedule was added, taken out or given another meaning while the program runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScheduleEvent {
@@ -199,6 +199,8 @@ pub enum ScheduleChange {
     Added,
     /// It was taken out.
     Removed,
+    /// A [reload](crate::Jobs::reload) has given it another meaning.
+    Redefined,
 }
 
 /// How far a shutdown has come.
@@ -323,6 +325,7 @@ impl fmt::Display for ScheduleChange {
         f.write_str(match self {
             Self::Added => "added",
             Self::Removed => "removed",
+            Self::Redefined => "redefined",
         })
     }
 }

@@ -571,6 +571,44 @@ impl Pool {
         (found, next)
     }
 
+    /// The runs of a job made before one, or all of them, the youngest first. It takes the lock for a part at a time.
+    pub(crate) fn runs_of(&self, job: JobIx, before: Option<RunId>) -> Vec<(RunId, RunKey)> {
+        let (mut keys, mut live) = self.lock().memory.ended_of(job);
+        let mut next = None;
+        while live > 0 {
+            let (found, then) = self.lock().memory.live_among(job, next);
+            live = live.saturating_sub(found.len());
+            keys.extend(found);
+            next = then;
+            if next.is_none() {
+                break;
+            }
+        }
+        let mut runs = Vec::with_capacity(keys.len());
+        for part in keys.chunks(512) {
+            let shared = self.lock();
+            runs.extend(part.iter().filter_map(|key| shared.memory.id_of(*key).map(|id| (id, *key))));
+        }
+        runs.retain(|(id, _)| before.is_none_or(|before| *id < before));
+        runs.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+        // One that has ended meanwhile was found twice.
+        runs.dedup_by_key(|(id, _)| *id);
+        runs
+    }
+
+    /// At most so many of the next of some runs that are wanted.
+    pub(crate) fn look_at(
+        &self,
+        filter: &Filter,
+        keys: &mut impl Iterator<Item = RunKey>,
+        most: usize,
+    ) -> Vec<Found> {
+        let mut shared = self.lock();
+        let mut found = shared.memory.look_at(filter, keys, most);
+        found.iter_mut().for_each(|found| shared.add_laid(found));
+        found
+    }
+
     /// How far a run is, or was at its end.
     pub(crate) fn progress(&self, key: RunKey) -> Option<Progress> {
         let shared = self.lock();

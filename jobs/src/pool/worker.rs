@@ -487,17 +487,10 @@ impl Drop for Leave<'_> {
     fn drop(&mut self) {
         let now = self.pool.clock.now().wall;
         let mut shared = self.pool.lock();
-        let cut_off = |key| After {
-            key,
-            failure: None,
-            follows: Follows::Nothing,
-            ended: shared.memory.finish(key, Outcome::Interrupted, None, None, now),
-            now,
-        };
-        let after = match self.over.take() {
-            Some(over) => Some(shared.end(self.worker.index, over, now)),
-            None => self.executing.map(cut_off),
-        };
+        // What the attempt has laid out is kept with its run also where it was cut off.
+        let cut_off = |key| Over { key, outcome: Outcome::Interrupted, failure: None, body: None };
+        let over = self.over.take().or_else(|| self.executing.map(cut_off));
+        let after = over.map(|over| shared.end(self.worker.index, over, now));
         let waited = shared.workers.leave(self.worker.index);
         drop(shared);
         if waited {

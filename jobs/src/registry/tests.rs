@@ -10,6 +10,8 @@ use jobs_syntax::Backoff;
 use super::*;
 use crate::config::Config;
 use crate::job::body::Erased;
+use crate::job::descriptor::{ScheduleDecl, WhenDecl};
+use crate::schedule::Schedule;
 
 fn never() -> Erased {
     unreachable!("nothing is executed here")

@@ -156,19 +156,31 @@ impl RunQuery {
     /// be seen or not.
     pub async fn list(self) -> Vec<RunSnapshot> {
         let Self { jobs, job, mut filter, text, mut before, limit } = self;
+        let pool = &jobs.inner.pool;
         let mut runs = Vec::new();
+        let add = |runs: &mut Vec<RunSnapshot>, found: Vec<Found>| {
+            let complete = found.into_iter().map(|found| jobs.complete(found));
+            let room = limit - runs.len();
+            runs.extend(complete.filter(|run| contains(run, text.as_deref())).take(room));
+        };
+        let most = |room| if text.is_some() { AT_A_TIME } else { AT_A_TIME.min(room) };
         if let Some(name) = job {
             let Ok(ix) = jobs.find_job(&name) else { return runs };
             filter.job = Some(ix);
+            // Among the runs of all jobs those of one may be few and far between.
+            let mut keys = pool.runs_of(ix, before).into_iter().map(|(_, key)| key);
+            while runs.len() < limit && keys.len() > 0 {
+                let found = pool.look_at(&filter, &mut keys, most(limit - runs.len()));
+                add(&mut runs, found);
+                if keys.len() > 0 {
+                    coop::consume_budget().await;
+                }
+            }
+            return runs;
         }
         while runs.len() < limit {
-            let most = if text.is_some() { AT_A_TIME } else { AT_A_TIME.min(limit - runs.len()) };
-            let (found, next) = jobs.inner.pool.look_through(&filter, before, most);
-            let wanted = found
-                .into_iter()
-                .map(|found| jobs.complete(found))
-                .filter(|run| contains(run, text.as_deref()));
-            runs.extend(wanted.take(limit - runs.len()));
+            let (found, next) = pool.look_through(&filter, before, most(limit - runs.len()));
+            add(&mut runs, found);
             before = next;
             if before.is_none() {
                 break;

@@ -8,6 +8,7 @@
 //! A schedule that has never fired owns nothing here.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -119,6 +120,27 @@ impl Tally {
     pub(crate) fn add(&mut self, fate: Fate, count: u64) {
         let of = self.of(fate);
         *of = of.saturating_add(count);
+    }
+}
+
+/// `1440 ran, 3 skipped`, without those that there are none of; `no slot has come`.
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ran, caught_up, skipped, missed, paused, shut_down } = *self;
+        let counts = [
+            (ran, "ran"),
+            (caught_up, "caught up"),
+            (skipped, "skipped"),
+            (missed, "missed"),
+            (paused, "while paused"),
+            (shut_down, "after the shutdown"),
+        ];
+        let told: Vec<_> = counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        if told.is_empty() { f.write_str("no slot has come") } else { f.write_str(&told.join(", ")) }
     }
 }
 
@@ -267,6 +289,8 @@ mod tests {
         assert_eq!(entries(&ledger), wanted);
         let tally = Tally { ran: 4, skipped: 2, paused: 1, ..Tally::default() };
         assert_eq!((ledger.tally(), tally.total()), (tally, 7));
+        assert_eq!(tally.to_string(), "4 ran, 2 skipped, 1 while paused");
+        assert_eq!(Tally::default().to_string(), "no slot has come");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use tokio::sync::Notify;
 
 use super::ledger::{Cause, Keep};
-use super::planned::ScheduleKey;
+use super::planned::{Planned, ScheduleKey};
 use super::timers::{Come, Delay, Timers};
 use crate::clock::{Clock, Reading, Shift};
 use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent, SlotEvent};
@@ -80,19 +80,28 @@ impl Scheduler {
         let jobs = self.pool.read(|memory| {
             memory.jobs().filter(|(_, job)| job.info.enabled).map(|(ix, _)| ix).collect::<HashSet<_>>()
         });
-        loop {
+        let redefined = loop {
             {
                 let mut timers = self.lock();
                 if !timers.is_in_hands() {
+                    let keys: Vec<_> = schedules.iter().map(|(key, _)| *key).collect();
                     let now = self.clock.now();
                     if timers.redefine(schedules, |job| jobs.contains(&job), now) {
                         self.earlier.notify_one();
                     }
-                    return;
+                    let named = |planned: &Planned| (planned.job, planned.identity.key(&planned.timing));
+                    let redefined = keys.iter().filter_map(|key| timers.get(*key).map(named));
+                    break redefined.collect::<Vec<_>>();
                 }
             }
             // Not for long, unless the task has died.
             tokio::time::sleep(Duration::from_millis(1)).await;
+        };
+        let at = self.clock.now().wall.to_chrono();
+        for (job, schedule) in redefined {
+            let event =
+                || ScheduleEvent { at, job: self.name_of(job), schedule, what: ScheduleChange::Redefined };
+            self.hooks.bus.tell(|| Event::Schedule(event()));
         }
     }
 

@@ -56,7 +56,8 @@ fn fate_of(entry: &LedgerEntry) -> Fate {
         jobs::Fate::Shifted => Fate::Shifted,
         jobs::Fate::CaughtUp => Fate::CaughtUp,
         jobs::Fate::Skipped => Fate::Skipped,
-        jobs::Fate::Missed => Fate::Missed,
+        jobs::Fate::Missed if entry.reason == "missed, since the machine slept" => Fate::Slept,
+        jobs::Fate::Missed if entry.reason == "missed, since the clock was set forward" => Fate::SetForward,
         jobs::Fate::Paused => Fate::Paused,
         _ => Fate::Unknown,
     }
@@ -95,9 +96,9 @@ fn exact(of: &Of, entries: &[LedgerEntry], tally: Tally) -> Result<(), (String, 
     }
     let count = |fate: Fate| of.counts.get(&fate).copied().unwrap_or_default();
     let told = [tally.ran, tally.caught_up, tally.skipped, tally.missed, tally.paused, tally.shut_down];
+    let missed = count(Fate::Slept) + count(Fate::SetForward);
     let ran = count(Fate::Ran) + count(Fate::Shifted);
-    let counts =
-        [ran, count(Fate::CaughtUp), count(Fate::Skipped), count(Fate::Missed), count(Fate::Paused), 0];
+    let counts = [ran, count(Fate::CaughtUp), count(Fate::Skipped), missed, count(Fate::Paused), 0];
     if told == counts { Ok(()) } else { Err((format!("counts {told:?}, the model counts {counts:?}"), None)) }
 }
 

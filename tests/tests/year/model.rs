@@ -14,10 +14,19 @@ pub(crate) enum Fate {
     Shifted,
     CaughtUp,
     Skipped,
-    Missed,
+    /// Missed, since the machine slept.
+    Slept,
+    /// Missed, since the clock was set forward.
+    SetForward,
     Paused,
     /// The jitter, which the model does not know, decides.
     Unknown,
+}
+
+impl Fate {
+    pub(crate) fn is_missed(self) -> bool {
+        matches!(self, Self::Slept | Self::SetForward)
+    }
 }
 
 /// How late a slot may be noticed and still fire.
@@ -103,7 +112,7 @@ impl Of {
 
     /// Those that were missed after `wall` come again.
     fn withdraw(&mut self, wall: i64) {
-        let comes_again = |(slot, fate): &(i64, Fate)| *fate == Fate::Missed && *slot > wall;
+        let comes_again = |(slot, fate): &(i64, Fate)| fate.is_missed() && *slot > wall;
         let Some(first) = self.fates.iter().position(comes_again) else { return };
         self.checked = self.checked.min(first);
         let fates = std::mem::take(&mut self.fates);
@@ -237,7 +246,8 @@ impl Model {
                 // A fixed delay is noticed when time goes on.
                 _ => Vec::new(),
             };
-            self.notice_all(index, &slots, wall, clock.mono);
+            let missed = if slept { Fate::Slept } else { Fate::SetForward };
+            self.notice_all(index, &slots, wall, clock.mono, missed);
         }
     }
 
@@ -264,7 +274,7 @@ impl Model {
     }
 
     /// Slots of a schedule that have come at once.
-    fn notice_all(&mut self, index: usize, slots: &[i64], wall: i64, mono: i64) {
+    fn notice_all(&mut self, index: usize, slots: &[i64], wall: i64, mono: i64, if_missed: Fate) {
         let (Some(first), Some(newest)) = (slots.first(), slots.last()) else { return };
         if self.of[index].schedule.jitter.is_some() {
             // How late each of them is, its jitter says.
@@ -293,7 +303,7 @@ impl Model {
             Policy::All => recent.max(missed.len().saturating_sub(MOST)),
         };
         for &slot in &missed[..made_up] {
-            self.of[index].enter(slot, Fate::Missed);
+            self.of[index].enter(slot, if_missed);
         }
         for &slot in &missed[made_up..] {
             let fate = if late(slot) { Fate::CaughtUp } else { self.of[index].on_time(slot) };

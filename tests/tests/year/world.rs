@@ -260,6 +260,8 @@ fn single(random: &mut Random, overlap: Overlap, when: (i64, i64)) -> Job {
         1 | 2 => {
             When::Interval(*random.pick(&[30 * MINUTE, 45 * MINUTE + 7 * SECOND, 5 * HOUR, DAY, 7 * DAY]))
         }
+        // Of so many slots a long sleep misses more than are made up for.
+        3 if overlap == Overlap::Allow && random.chance(30) => When::Interval(4 * MINUTE),
         3 if overlap == Overlap::BufferOne => When::FixedDelay(random.number(20, 600) * 61 * SECOND),
         _ => cron(random, when, most_a_day, None),
     };

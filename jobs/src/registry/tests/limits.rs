@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use jobs_syntax::{Missed, Rate};
 
 use super::*;
+use crate::job::descriptor::{ScheduleDecl, WhenDecl};
 use crate::job::options::{LimitOptions, SlotOptions, Unique};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -228,6 +228,9 @@ fn last_run(facts: &Facts) -> Option<(Why, String)> {
 fn to_come(facts: &Facts) -> (Why, String) {
     let Facts { name, .. } = facts;
     let text = match upcoming(facts) {
+        Some(next) if next <= facts.now => {
+            format!("the slot of `{name}` of {} fires later by a part of its jitter", time(next))
+        }
         Some(next) => format!("`{name}` has had no slot yet: the first is at {}", in_time(next, facts.now)),
         None => format!("`{name}` has no slot that is still to come"),
     };
@@ -253,6 +256,9 @@ fn upcoming(facts: &Facts) -> Option<Timestamp> {
 
 fn next(facts: &Facts) -> String {
     match upcoming(facts) {
+        Some(next) if next <= facts.now => {
+            format!("; the slot of {} fires later by a part of its jitter", time(next))
+        }
         Some(next) => format!("; the next slot is at {}", in_time(next, facts.now)),
         None => String::new(),
     }

@@ -87,4 +87,11 @@ pub(super) fn needs_restart(was: &Settings, is: &Settings, keys: &mut Vec<String
     later("jobs.retention", &retention(was), &retention(is));
     later("jobs.acceptproxyaddress", &was.accept_proxy_address.value, &is.accept_proxy_address.value);
     later("jobs.trusted_proxies", &was.trusted_proxies.value, &is.trusted_proxies.value);
+    #[cfg(feature = "web")]
+    if is.page.auth.as_ref().map(|auth| (&auth.user, &auth.pass))
+        != was.page.auth.as_ref().map(|auth| (&auth.user, &auth.pass))
+        || is.page.readonly != was.page.readonly
+    {
+        keys.push("jobs.auth".to_owned());
+    }
 }

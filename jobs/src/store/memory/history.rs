@@ -54,6 +54,10 @@ impl Ring {
         self.text += text;
     }
 
+    pub(super) fn keys(&self) -> impl Iterator<Item = RunKey> {
+        self.keys.iter().copied()
+    }
+
     /// The run that ended so many before the last.
     pub(super) fn before_last(&self, count: usize) -> Option<RunKey> {
         let at = self.keys.len().checked_sub(count + 1)?;

@@ -78,6 +78,44 @@ impl Memory {
         (found, next.filter(|_| !is_over))
     }
 
+    /// The runs of a job that have ended and are kept, and how many are live.
+    pub(crate) fn ended_of(&self, job: JobIx) -> (Vec<RunKey>, usize) {
+        let job = self.job(job);
+        let keys = job.ended.as_ref().map_or_else(Vec::new, |ring| ring.keys().collect());
+        let live = job.running + job.available + job.scheduled;
+        (keys, live as usize + job.waiting())
+    }
+
+    /// The live runs of a job among some runs before one, or the last, and where to go on.
+    pub(crate) fn live_among(&self, job: JobIx, before: Option<RunId>) -> (Vec<RunKey>, Option<RunId>) {
+        let (mut keys, next) = self.by_id.before(before, AT_A_TIME);
+        keys.retain(|key| self.runs.get(*key).is_some_and(|run| run.job == job && run.is_live()));
+        (keys, next)
+    }
+
+    pub(crate) fn id_of(&self, key: RunKey) -> Option<RunId> {
+        self.runs.get(key).map(|run| run.id)
+    }
+
+    /// At most so many of the next of some runs that are wanted.
+    pub(crate) fn look_at(
+        &mut self,
+        filter: &Filter,
+        keys: &mut impl Iterator<Item = RunKey>,
+        most: usize,
+    ) -> Vec<Found> {
+        let mut found = Vec::new();
+        for key in keys.take(AT_A_TIME) {
+            if self.is_wanted(key, filter) {
+                found.extend(self.found(key));
+            }
+            if found.len() == most {
+                break;
+            }
+        }
+        found
+    }
+
     fn is_wanted(&self, key: RunKey, filter: &Filter) -> bool {
         let Some(run) = self.runs.get(key) else { return false };
         let at = run.id.made_at();
