@@ -43,6 +43,21 @@ async fn a_scheduler_that_dies_is_started_again_and_fires_every_slot_once() {
     assert_eq!(log.slots().len(), 300);
 }
 
+/// The one that takes over enters what the pool has said, and not what is likely.
+#[tokio::test(start_paused = true)]
+async fn the_fate_of_a_slot_outlives_the_scheduler_that_had_it_in_its_hands() {
+    let clock = clock("2026-03-02 12:00:00");
+    let jobs = jobs::start(config(&clock).state(Log::default())).await.unwrap();
+    jobs.schedule("* * * * *", note("minute")).await.unwrap();
+    clock.advance(MINUTE).await;
+    jobs.pause("note").await.unwrap();
+    kill_scheduler(&jobs);
+    clock.advance(MINUTE * 2).await;
+    let tally = jobs.ledger("note").unwrap().tally();
+    assert_eq!((tally.ran, tally.paused, tally.total()), (1, 2, 3));
+    jobs.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_worker_that_dies_is_replaced_and_the_rest_goes_on() {
     let config = Config::default().without_environment().pool(1).state(Log::default());

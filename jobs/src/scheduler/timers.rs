@@ -91,6 +91,12 @@ pub(crate) struct Come {
 }
 
 impl Come {
+    /// Everything is armed anew: what was in hands to be armed is not to be armed twice.
+    pub(super) fn start_over(&mut self) {
+        self.planned.clear();
+        self.due.clear();
+    }
+
     fn tell(&mut self, planned: &Planned, entry: Entry) {
         if self.heard {
             self.told.push((planned.job, planned.identity.key(&planned.timing), entry));
