@@ -347,7 +347,8 @@ impl Worker {
         #[cfg(feature = "metrics")]
         crate::hooks::metrics::pool(running, queued);
         if waited {
-            self.surroundings.signals.tell();
+            // The wakers are code of the program's, and the run that was claimed must not go down with one.
+            let _ = panics::catch(|| self.surroundings.signals.tell());
         }
         if let Some(after) = after {
             after.settle(pool);

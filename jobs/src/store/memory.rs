@@ -299,8 +299,8 @@ impl Ended {
     pub(crate) fn settle(self) {
         self.litter.drop();
         for waiter in self.waiters {
-            // A receiver that is gone has stopped waiting.
-            let _ = waiter.send(self.outcome.clone());
+            // A receiver that is gone has stopped waiting, and the waker of one that is there is code of the program's.
+            let _ = panics::catch(|| waiter.send(self.outcome.clone()));
         }
     }
 }
