@@ -684,13 +684,13 @@ impl Pool {
         self.drained.notify_waiters();
     }
 
-    /// Completes when nothing runs any more, or nothing but plain functions.
+    /// Completes when nothing runs any more, or nothing but plain functions, and of every failure was told.
     pub(crate) async fn drained(&self, but_blocking: bool) {
         loop {
             let notified = self.drained.notified();
             let mut notified = std::pin::pin!(notified);
             notified.as_mut().enable();
-            if self.lock().workers.executing(but_blocking) == 0 {
+            if !self.lock().workers.is_busy(but_blocking) {
                 return;
             }
             notified.await;
