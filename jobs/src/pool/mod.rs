@@ -264,11 +264,14 @@ impl Pool {
 
     /// Lets another config hold for a job: for what can change while it runs.
     pub(crate) fn update_job(&self, job: JobIx, info: &JobInfo) {
+        let now = self.clock.now().wall;
         let mut shared = self.lock();
         let known = &mut shared.memory.job_mut(job).info;
-        known.overlap = info.overlap;
         known.attempts = info.attempts;
         known.enabled = info.enabled;
+        shared.memory.set_overlap(job, info.overlap, now);
+        drop(shared);
+        self.call_workers(usize::MAX);
     }
 
     /// Pauses a job or lets it go on, and answers whether it was paused before.
