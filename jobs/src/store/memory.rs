@@ -591,6 +591,17 @@ impl Memory {
         cancelling.map_or(Fired::Waiting, Fired::Cancelling)
     }
 
+    /// Lets another overlap policy hold from now on. Where runs may overlap, none waits for others, which may never all have
+    /// ended.
+    pub(crate) fn set_overlap(&mut self, job: JobIx, overlap: Overlap, now: Timestamp) {
+        let state = self.job_mut(job);
+        state.info.overlap = overlap;
+        if overlap == Overlap::Allow {
+            let waiting = state.waiting.take().map_or_else(VecDeque::new, |waiting| *waiting);
+            waiting.into_iter().for_each(|run| self.make_available(run, now));
+        }
+    }
+
     /// Ends every run of a slot of `job` that has not started, and names the workers of those that have.
     fn cancel_slots(&mut self, job: JobIx, now: Timestamp) -> Cancelling {
         let mut cancelling = Cancelling::default();
