@@ -19,7 +19,7 @@ const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chro
 static BROWSERS: AtomicUsize = AtomicUsize::new(0);
 
 /// A running browser.
-pub struct Browser {
+pub(crate) struct Browser {
     child: Child,
     to: ChildStdin,
     from: Receiver<Value>,
@@ -30,7 +30,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let binary = std::env::var("JOBS_CHROMIUM").ok().or_else(find);
         let binary = binary.expect(
             "the tests of the status page need Chromium: install it (`apt-get install chromium`), or name it in JOBS_CHROMIUM",
@@ -80,7 +80,7 @@ impl Browser {
     }
 
     /// A tab of its own.
-    pub fn tab(&mut self) -> Tab<'_> {
+    pub(crate) fn tab(&mut self) -> Tab<'_> {
         let target =
             self.call(None, "Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
         let attached =
@@ -136,43 +136,43 @@ fn find() -> Option<String> {
 }
 
 /// One page of the browser.
-pub struct Tab<'a> {
+pub(crate) struct Tab<'a> {
     browser: &'a mut Browser,
     session: String,
 }
 
 impl Tab<'_> {
-    pub fn call(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) fn call(&mut self, method: &str, params: Value) -> Value {
         let session = self.session.clone();
         self.browser.call(Some(&session), method, params)
     }
 
     /// The size of the window, in pixels of the page.
-    pub fn size(&mut self, width: u32, height: u32) {
+    pub(crate) fn size(&mut self, width: u32, height: u32) {
         let metrics =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.call("Emulation.setDeviceMetricsOverride", metrics);
     }
 
-    pub fn dark(&mut self, dark: bool) {
+    pub(crate) fn dark(&mut self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
         self.call("Emulation.setEmulatedMedia", media);
     }
 
-    pub fn scripts(&mut self, allowed: bool) {
+    pub(crate) fn scripts(&mut self, allowed: bool) {
         self.call("Emulation.setScriptExecutionDisabled", json!({ "value": !allowed }));
     }
 
     /// Opens an address, and returns when the page is loaded.
-    pub fn open(&mut self, url: &str) {
+    pub(crate) fn open(&mut self, url: &str) {
         self.browser.events.retain(|event| event["method"] != "Page.loadEventFired");
         self.call("Page.navigate", json!({ "url": url }));
         self.loaded();
     }
 
     /// Returns when the page that was asked for is loaded.
-    pub fn loaded(&mut self) {
+    pub(crate) fn loaded(&mut self) {
         loop {
             let at = self.browser.events.iter().position(|event| event["method"] == "Page.loadEventFired");
             if let Some(at) = at {
@@ -185,20 +185,20 @@ impl Tab<'_> {
     }
 
     /// What an expression of JavaScript comes to.
-    pub fn eval(&mut self, expression: &str) -> Value {
+    pub(crate) fn eval(&mut self, expression: &str) -> Value {
         let params = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         let answer = self.call("Runtime.evaluate", params);
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {}", answer["exceptionDetails"]);
         answer["result"]["value"].clone()
     }
 
-    pub fn text(&mut self, selector: &str) -> String {
+    pub(crate) fn text(&mut self, selector: &str) -> String {
         let found = self.eval(&format!("document.querySelector({selector:?})?.innerText ?? null"));
         found.as_str().unwrap_or_else(|| panic!("nothing is {selector}")).to_owned()
     }
 
     /// Waits until an expression is true; it is looked at whenever the page changes.
-    pub fn until(&mut self, expression: &str) {
+    pub(crate) fn until(&mut self, expression: &str) {
         self.eval(&format!(
             "new Promise((done, failed) => {{
                 const look = () => {{ if ({expression}) {{ watch.disconnect(); done(); }} }};
@@ -211,13 +211,13 @@ impl Tab<'_> {
     }
 
     /// Clicks what is there, as a person does who sees it; the page that it leads to is loaded on return.
-    pub fn follow(&mut self, selector: &str) {
+    pub(crate) fn follow(&mut self, selector: &str) {
         self.browser.events.retain(|event| event["method"] != "Page.loadEventFired");
         self.click(selector);
         self.loaded();
     }
 
-    pub fn click(&mut self, selector: &str) {
+    pub(crate) fn click(&mut self, selector: &str) {
         let place = self.eval(&format!(
             "(() => {{ const it = document.querySelector({selector:?}); it.scrollIntoView({{ block: 'center' }});
                 const box = it.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; }})()"
@@ -229,7 +229,7 @@ impl Tab<'_> {
         }
     }
 
-    pub fn key(&mut self, key: &str, code: &str) {
+    pub(crate) fn key(&mut self, key: &str, code: &str) {
         for kind in ["keyDown", "keyUp"] {
             let text = if key.len() == 1 && kind == "keyDown" { key } else { "" };
             self.call(
@@ -239,12 +239,12 @@ impl Tab<'_> {
         }
     }
 
-    pub fn write(&mut self, text: &str) {
+    pub(crate) fn write(&mut self, text: &str) {
         self.call("Input.insertText", json!({ "text": text }));
     }
 
     /// What the page complained about.
-    pub fn complaints(&mut self) -> Vec<String> {
+    pub(crate) fn complaints(&mut self) -> Vec<String> {
         // Whatever came before this answer is there.
         self.eval("1");
         let is_complaint = |event: &Value| match event["method"].as_str() {
@@ -262,7 +262,7 @@ impl Tab<'_> {
     }
 
     /// A picture of the whole page.
-    pub fn picture(&mut self, file: &Path) {
+    pub(crate) fn picture(&mut self, file: &Path) {
         use base64::Engine;
         let size = self.eval("[document.documentElement.clientWidth, document.documentElement.scrollHeight]");
         let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1 });

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 /// Lets the job go on that waits for it.
 #[derive(Debug, Clone)]
-pub struct Gate(pub Arc<Semaphore>);
+pub(crate) struct Gate(pub Arc<Semaphore>);
 
 /// Mails everybody whose trial ends today.
 #[job(schedule = "cron.workhours_15m", tz = "Europe/Oslo")]
@@ -46,7 +46,7 @@ async fn sweep_sessions() {}
 
 /// Mails a customer that an order has arrived.
 #[job]
-pub async fn send_confirmation(
+pub(crate) async fn send_confirmation(
     #[default = "ada@example.org".to_owned()] to: String,
     #[default = 1] order: u64,
 ) -> Result<String, std::io::Error> {
@@ -67,7 +67,7 @@ async fn charge_card(
 
 /// The card was declined.
 #[derive(Debug)]
-pub struct Declined(std::io::Error);
+pub(crate) struct Declined(std::io::Error);
 
 impl std::fmt::Display for Declined {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -85,7 +85,7 @@ impl std::error::Error for Declined {
 #[job(schedule = "cron.often")]
 async fn heartbeat() {}
 
-pub struct Program {
+pub(crate) struct Program {
     pub runtime: Runtime,
     pub jobs: Jobs,
     pub gate: Gate,
@@ -94,11 +94,11 @@ pub struct Program {
 
 impl Program {
     /// Starts on a clock that shows a Tuesday morning, and goes on in real time: a browser waits for nobody.
-    pub fn start(often: &str) -> Self {
+    pub(crate) fn start(often: &str) -> Self {
         Self::start_with(|config| config.named("cron.often", often))
     }
 
-    pub fn start_with(say: impl FnOnce(Config) -> Config) -> Self {
+    pub(crate) fn start_with(say: impl FnOnce(Config) -> Config) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let clock = TestClock::at(Utc.with_ymd_and_hms(2026, 11, 24, 9, 41, 7).unwrap());
@@ -119,11 +119,11 @@ impl Program {
         Self { runtime, jobs, gate, address }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}/@jobs{path}", self.address)
     }
 
-    pub fn run(&self, job: &str) -> jobs::RunHandle {
+    pub(crate) fn run(&self, job: &str) -> jobs::RunHandle {
         self.runtime.block_on(self.jobs.run_now(job)).unwrap()
     }
 }
