@@ -264,11 +264,14 @@ impl Pool {
 
     /// Lets another config hold for a job: for what can change while it runs.
     pub(crate) fn update_job(&self, job: JobIx, info: &JobInfo) {
+        let now = self.clock.now().wall;
         let mut shared = self.lock();
         let known = &mut shared.memory.job_mut(job).info;
-        known.overlap = info.overlap;
         known.attempts = info.attempts;
         known.enabled = info.enabled;
+        shared.memory.set_overlap(job, info.overlap, now);
+        drop(shared);
+        self.call_workers(usize::MAX);
     }
 
     /// Pauses a job or lets it go on, and answers whether it was paused before.
@@ -684,13 +687,13 @@ impl Pool {
         self.drained.notify_waiters();
     }
 
-    /// Completes when nothing runs any more, or nothing but plain functions.
+    /// Completes when nothing runs any more, or nothing but plain functions, and of every failure was told.
     pub(crate) async fn drained(&self, but_blocking: bool) {
         loop {
             let notified = self.drained.notified();
             let mut notified = std::pin::pin!(notified);
             notified.as_mut().enable();
-            if self.lock().workers.executing(but_blocking) == 0 {
+            if !self.lock().workers.is_busy(but_blocking) {
                 return;
             }
             notified.await;

@@ -55,7 +55,12 @@ enum WorkerState {
     Called,
     Claiming,
     Parked,
-    Executing { blocking: bool, run: RunKey },
+    Executing {
+        blocking: bool,
+        run: RunKey,
+    },
+    /// What it has executed is over, and the program is told of the failure.
+    Telling,
     Gone,
 }
 
@@ -178,6 +183,11 @@ impl Workers {
         place.told = None;
     }
 
+    /// What the worker has executed is over, and it is not free yet.
+    fn tells(&mut self, index: u32) {
+        self.places[index as usize].state = WorkerState::Telling;
+    }
+
     /// There is nothing to claim: the worker parks, or ends when enough are parked.
     fn park(&mut self, index: u32) -> bool {
         if self.limit.is_none() && self.parked.len() >= KEPT {
@@ -248,6 +258,12 @@ impl Workers {
         };
         self.places.iter().filter(counts).count()
     }
+
+    /// Whether a worker executes a run, or tells of its failure; with `but_blocking`, not counting plain functions.
+    pub(super) fn is_busy(&self, but_blocking: bool) -> bool {
+        let tells = |place: &Place| place.state == WorkerState::Telling;
+        self.executing(but_blocking) > 0 || self.places.iter().any(tells)
+    }
 }
 
 /// One worker, to be run by a task of its own.
@@ -310,11 +326,19 @@ impl Worker {
 
     /// Ends the attempt that was made and claims the next run, in one step.
     fn next(&self, pool: &Pool, finished: Option<Over>, claim: &mut Option<Claim>) -> Next {
+        let had_run = finished.is_some();
+        let is_told = |over: &Over| over.failure.is_some() && !pool.hooks.attempts.on_failure.is_empty();
+        let finished = match finished {
+            Some(over) if is_told(&over) => {
+                self.end_and_tell(pool, over);
+                None
+            }
+            finished => finished,
+        };
         let reading = pool.clock.now();
         let now = reading.wall;
         let mut guard = pool.lock_claims();
         let shared: &mut Shared = &mut guard;
-        let had_run = finished.is_some();
         if finished.as_ref().is_some_and(|over| shared.memory.has_successor(over.key)) {
             // What was submitted before its successor becomes available is before it.
             pool.take_in(shared);
@@ -347,7 +371,8 @@ impl Worker {
         #[cfg(feature = "metrics")]
         crate::hooks::metrics::pool(running, queued);
         if waited {
-            self.surroundings.signals.tell();
+            // The wakers are code of the program's, and the run that was claimed must not go down with one.
+            let _ = panics::catch(|| self.surroundings.signals.tell());
         }
         if let Some(after) = after {
             after.settle(pool);
@@ -356,6 +381,21 @@ impl Worker {
             pool.drained.notify_waiters();
         }
         next
+    }
+
+    /// Ends an attempt that has failed, and tells the program before anything is claimed: what it does takes its time,
+    /// and what it says by [`log`](crate::log()) or [`discard`](crate::discard()) is not for the next run.
+    fn end_and_tell(&self, pool: &Pool, over: Over) {
+        let now = pool.clock.now().wall;
+        let after = {
+            let mut shared = pool.lock();
+            let after = shared.end(self.index, over, now);
+            shared.workers.tells(self.index);
+            after
+        };
+        // The end may have made room for several others.
+        pool.call_workers(usize::MAX);
+        after.settle(pool);
     }
 }
 
