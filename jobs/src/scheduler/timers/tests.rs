@@ -221,6 +221,12 @@ fn keys_are_numbered_and_numbers_are_freed_from_the_top() {
     assert!(timers.remove(fourth).is_some());
     let (again, _) = add(&mut timers, "@daily", reading(0));
     assert_eq!(number(&timers, again), Some(4));
+    for key in [keys[1], keys[2], again] {
+        assert!(timers.remove(key).is_some());
+    }
+    assert!(timers.repeats.is_empty(), "nothing is left of a key that nobody has");
+    let (first, _) = add(&mut timers, "@daily", reading(0));
+    assert_eq!(number(&timers, first), Some(1));
 }
 
 #[test]
