@@ -202,8 +202,10 @@ impl Scheduler {
             self.lock().take_due(now, &mut come);
             #[cfg(feature = "testing")]
             let releases = !come.releases.is_empty();
-            self.fire(now, &mut come, &mut fates);
+            // First, for they are in nobody's hands but these: a schedule that was in those of a task which has died is
+            // armed anew, a delayed run would be lost.
             self.pool.release(&mut come.releases);
+            self.fire(now, &mut come, &mut fates);
             #[cfg(feature = "testing")]
             self.die_if_killed(releases);
             let missed = self.lock().plan(now, cause, &mut come);
