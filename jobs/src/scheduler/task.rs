@@ -17,7 +17,7 @@ use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent, SlotEvent};
 use crate::pool::{Pool, SlotFate};
 use crate::registry::Resolved;
 use crate::store::memory::{JobIx, RunKey};
-use crate::telemetry;
+use crate::telemetry::{self, panics};
 
 /// The plan and the means to wake the task that follows it.
 pub(crate) struct Scheduler {
@@ -186,7 +186,8 @@ impl Scheduler {
         loop {
             let (now, shift) = self.clock.look();
             if let Some(shift) = shift {
-                telemetry::clock_moved(shift.nanos, shift.suspended);
+                // The log is code of the program's.
+                let _ = panics::catch(|| telemetry::clock_moved(shift.nanos, shift.suspended));
                 self.hooks.bus.tell(|| Event::ClockMoved {
                     at: now.wall.to_chrono(),
                     by: TimeDelta::nanoseconds(shift.nanos),
@@ -213,7 +214,7 @@ impl Scheduler {
             // Those that are made up for.
             self.fire(now, &mut come, &mut fates);
             if missed.slots + missed.made_up > 0 {
-                telemetry::missed(missed.schedules, missed.slots, missed.made_up);
+                let _ = panics::catch(|| telemetry::missed(missed.schedules, missed.slots, missed.made_up));
             }
             self.sleep().await;
         }
