@@ -29,6 +29,8 @@ mod slots;
 mod startup;
 #[path = "conformance/steering.rs"]
 mod steering;
+#[path = "conformance/unique.rs"]
+mod unique;
 
 /// Runs every case on a store, each in a test of its own.
 macro_rules! on {
@@ -49,6 +51,8 @@ macro_rules! on {
             cancel { a_queued_run_never_starts, a_delayed_run_never_starts, a_run_that_waits_to_be_tried_again_is_not,
                 a_running_run_is_dropped_where_it_awaits, a_run_that_has_ended_is_not_cancelled,
                 the_next_run_takes_the_place }
+            unique { the_same_arguments_are_one_run_while_it_is_live, a_delayed_run_and_one_that_is_tried_again_are_live,
+                a_cancelled_run_makes_way, a_window_has_one_run }
             slots { a_slot_fires_once_at_its_time, an_interval_fires_from_start_to_start, a_removed_schedule_fires_no_more,
                 buffer_one_lets_one_wait, buffer_all_lets_all_wait, skip_lets_none_wait, allow_runs_side_by_side,
                 cancel_other_ends_the_one_before, submissions_do_not_count_for_the_overlap, a_retry_counts_for_the_overlap }

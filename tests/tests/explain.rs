@@ -289,6 +289,26 @@ async fn what_a_limit_holds_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_full_queue_holds_back() {
+    let clock = clock("2026-03-02 12:30:00");
+    let jobs = started(&clock, |config| plain(config).queue("mail", 2)).await;
+    for _ in 0..3 {
+        jobs.now(mails {}).await.unwrap();
+    }
+    clock.advance(SECOND).await;
+    says(
+        &jobs,
+        "mails",
+        Why::HeldBack,
+        "a run of `mails` waits since 2026-03-02 12:30:00 UTC: its queue `mail` is full, with 2 running; \
+         `jobs.queues.mail` makes it larger",
+    );
+    clock.advance(MINUTE).await;
+    assert_eq!(jobs.explain("mails").unwrap().why, Why::Running);
+    jobs.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_explanation_is_json() {
     let clock = clock("2026-03-02 12:30:00");
     let jobs = started(&clock, plain).await;

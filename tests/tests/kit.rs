@@ -113,6 +113,11 @@ async fn what_was_submitted_can_be_asserted_by_its_arguments() {
     );
     test.submissions().clear();
     test.assert_not_submitted::<mail>();
+    let one = || jobs::after(HOUR, never {}).unique();
+    assert_eq!(one().await.unwrap().id(), one().await.unwrap().id());
+    let duplicates: Vec<_> = test.submitted::<never>().iter().map(|never| never.is_duplicate).collect();
+    assert_eq!(duplicates, [false, true]);
+    assert!(test.submissions().to_string().ends_with(", due 1h later, a duplicate"));
     test.advance(2 * HOUR).await;
     test.finish().await;
 }

@@ -73,6 +73,43 @@ async fn started(pool: i64) -> (Jobs, Log, Crowd, Gate, jobs::testing::TestClock
     (jobs::start(config).await.unwrap(), log, crowd, gate, clock)
 }
 
+/// A worker that parks and a submission that comes at the same moment must find each other, and so must one with a priority
+/// that a busy worker has to look for. Each submitter waits for its run before it submits the next, so that one that is
+/// overlooked would wait for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[expect(clippy::disallowed_methods, reason = "the submitters are no jobs")]
+async fn no_submission_is_overlooked() {
+    const EACH: usize = 2000;
+    for pool in [1, 2, 3, 0] {
+        let log = Log::default();
+        let config = jobs::Config::default().without_environment().pool(pool).state(log.clone());
+        let jobs = jobs::start(config.state(Crowd::default()).state(Gate::default())).await.unwrap();
+        let submitters: Vec<_> = (0..4)
+            .map(|submitter| {
+                let jobs = jobs.clone();
+                tokio::spawn(async move {
+                    for i in 0..EACH {
+                        let mut submission = jobs.now(note(""));
+                        if (i + submitter) % 5 == 0 {
+                            submission = submission.priority(1);
+                        }
+                        let run = submission.submit().unwrap();
+                        assert_eq!(run.wait().await, Outcome::Succeeded);
+                    }
+                })
+            })
+            .collect();
+        let all = async {
+            for submitter in submitters {
+                submitter.await.unwrap();
+            }
+        };
+        tokio::time::timeout(MINUTE, all).await.expect("a run was overlooked");
+        assert_eq!(log.len(), 4 * EACH);
+        jobs.shutdown().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_through_a_pool_of_one_start_in_the_order_of_submission() {
     let (jobs, log, ..) = started(1).await;

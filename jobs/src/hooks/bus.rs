@@ -57,6 +57,7 @@ impl Shared {
 
 impl Bus {
     /// Whether anybody listens.
+    #[inline]
     pub(crate) fn is_heard(&self) -> bool {
         self.shared.listeners.load(Ordering::Relaxed) > 0
     }
@@ -69,11 +70,14 @@ impl Bus {
 
     /// Puts an event, which is made only where somebody listens. To be followed by [`wake`](Self::wake), when no lock
     /// is held any more.
+    #[inline]
     pub(crate) fn put(&self, event: impl FnOnce() -> Event) {
-        if !self.is_heard() {
-            return;
+        if self.is_heard() {
+            self.put_heard(event());
         }
-        let event = event();
+    }
+
+    fn put_heard(&self, event: Event) {
         let mut ring = self.shared.ring();
         if ring.ended {
             return;
@@ -91,6 +95,7 @@ impl Bus {
     }
 
     /// Wakes the listeners, where anything was put.
+    #[inline]
     pub(crate) fn wake(&self) {
         if self.is_heard() && self.shared.fresh.swap(false, Ordering::AcqRel) {
             self.shared.put.notify_waiters();

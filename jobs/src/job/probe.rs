@@ -46,6 +46,8 @@ pub(crate) struct Noted {
     pub(crate) id: RunId,
     pub(crate) submitted: Timestamp,
     pub(crate) due: Timestamp,
+    /// It stands for a run that was there already.
+    pub(crate) duplicate: bool,
 }
 
 /// What a test sees of an instance and does to it.

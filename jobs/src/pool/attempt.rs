@@ -126,10 +126,14 @@ impl Failure {
     }
 }
 
-/// Makes one attempt of a claimed run.
-pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hooks: &AttemptHooks) -> Over {
+/// Makes one attempt of the run that was claimed, if one was.
+pub(super) async fn execute(
+    claim: &mut Option<Claim>,
+    surroundings: &Arc<Surroundings>,
+    hooks: &AttemptHooks,
+) -> Option<Over> {
     let Claim { key, id, job, queue, slot, started, available, body, blocking, attempt, retries, timeout } =
-        claim;
+        claim.take()?;
     let of = retries.saturating_add(1);
     let span = span_of(&job, &queue, id, attempt, of, slot.map(|slot| slot.at), started, available);
     #[cfg(feature = "metrics")]
@@ -167,19 +171,19 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
         Ok(attempt) => drive(attempt, &span, &surroundings.signals, blocking, timeout, &mut kept).await,
         Err(panic) => End::Panicked(panic),
     };
-    let mut trace = Trace::default();
+    let mut trace = None;
     let (outcome, what) = match end {
         End::Returned(Ok(())) => (Outcome::Succeeded, None),
         End::Returned(Err(error)) => {
             let (message, errors, error) = chain(error, !hooks.on_failure.is_empty());
-            trace = Trace::of_errors(errors);
+            let trace = trace.insert(Box::new(Trace::of_errors(errors)));
             trace.said = surroundings.signals.steering.take(surroundings.signals.turn());
             (Outcome::Failed(message.clone()), Some(What::Error(message, error)))
         }
         End::Panicked(mut panic) => {
             panic.message = cut(panic.message, MESSAGE);
             let backtrace = panic.backtrace.as_ref().map(ToString::to_string);
-            trace = Trace::of_panic(panic.location.clone(), backtrace);
+            trace = Some(Box::new(Trace::of_panic(panic.location.clone(), backtrace)));
             (Outcome::Panicked(panic.message.clone()), Some(What::Panic(panic)))
         }
         End::TimedOut(after) => (Outcome::TimedOut(after), Some(What::TimedOut(after))),
@@ -193,11 +197,11 @@ pub(super) async fn execute(claim: Claim, surroundings: &Arc<Surroundings>, hook
         let _ = panics::catch(|| telemetry::span::ended(span, outcome.as_str()));
     }
     let failure = what.map(|what| {
-        let trace = Some(Box::new(trace));
+        let trace = Some(trace.unwrap_or_default());
         let slot = slot.map(|slot| slot.at);
         Box::new(Failure { job, id, slot, started, attempt, of, what, trace })
     });
-    Over { key, outcome, failure, body: kept }
+    Some(Over { key, outcome, failure, body: kept })
 }
 
 /// The attempt with the fault that a test has ordered for it.

@@ -556,3 +556,24 @@ async fn a_panic_in_a_drop_does_not_hide_why_an_attempt_was_stopped() {
     let run = submit(&pool, job, holds(true));
     assert_eq!(outcome(&pool, run).await, Outcome::Panicked("dropped".into()));
 }
+
+/// Whoever waits brings a waker, which is code of the program's.
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_takes_no_worker_with_it() {
+    struct Bad;
+    impl std::task::Wake for Bad {
+        fn wake(self: Arc<Self>) {
+            panic!("woken");
+        }
+    }
+    let pool = opened();
+    let job = job(&pool, options(None, 0), None);
+    let run = submit(&pool, job, body(|_| async { Ok(()) }));
+    let Watch::Pending(mut told) = pool.watch(run) else { panic!("it has not begun") };
+    let waker = Waker::from(Arc::new(Bad));
+    let mut cx = std::task::Context::from_waker(&waker);
+    assert!(std::pin::Pin::new(&mut told).poll(&mut cx).is_pending());
+    let next = submit(&pool, job, body(|_| async { Ok(()) }));
+    assert_eq!(outcome(&pool, next).await, Outcome::Succeeded);
+    assert_eq!(told.await, Ok(Outcome::Succeeded));
+}

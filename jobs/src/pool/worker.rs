@@ -274,7 +274,8 @@ pub(crate) struct Worker {
 }
 
 enum Next {
-    Execute(Claim),
+    /// What was claimed.
+    Execute,
     Park,
     Leave,
 }
@@ -300,13 +301,13 @@ impl Worker {
             place.waker = Some(waker);
             Arc::clone(&place.unpark)
         };
+        // It is large, so it is written here once and not handed on from one to the next.
+        let mut claim = None;
         loop {
-            match self.next(pool, leave.over.take()) {
-                Next::Execute(claim) => {
-                    let key = claim.key;
-                    leave.executing = Some(key);
-                    leave.over =
-                        Some(attempt::execute(claim, &self.surroundings, &pool.hooks.attempts).await);
+            match self.next(pool, leave.over.take(), &mut claim) {
+                Next::Execute => {
+                    leave.executing = claim.as_ref().map(|claim| claim.key);
+                    leave.over = attempt::execute(&mut claim, &self.surroundings, &pool.hooks.attempts).await;
                     leave.executing = None;
                     // A chain of jobs that never wait must not keep the thread to itself.
                     coop::consume_budget().await;
@@ -324,7 +325,7 @@ impl Worker {
     }
 
     /// Ends the attempt that was made and claims the next run, in one step.
-    fn next(&self, pool: &Pool, finished: Option<Over>) -> Next {
+    fn next(&self, pool: &Pool, finished: Option<Over>, claim: &mut Option<Claim>) -> Next {
         let had_run = finished.is_some();
         let is_told = |over: &Over| over.failure.is_some() && !pool.hooks.attempts.on_failure.is_empty();
         let finished = match finished {
@@ -348,9 +349,8 @@ impl Worker {
             // Its turn has ended already.
             let _ = shared.workers.leave(self.index);
             Next::Leave
-        } else if let Some(claim) = shared.claim(pool, self.index, reading) {
-            shared.workers.begin(self.index, claim.blocking, claim.key);
-            Next::Execute(claim)
+        } else if shared.claim(pool, self.index, reading, claim) {
+            Next::Execute
         } else if shared.workers.park(self.index) {
             Next::Park
         } else {
@@ -371,7 +371,8 @@ impl Worker {
         #[cfg(feature = "metrics")]
         crate::hooks::metrics::pool(running, queued);
         if waited {
-            self.surroundings.signals.tell();
+            // The wakers are code of the program's, and the run that was claimed must not go down with one.
+            let _ = panics::catch(|| self.surroundings.signals.tell());
         }
         if let Some(after) = after {
             after.settle(pool);
@@ -417,24 +418,26 @@ impl Shared {
     }
 
     /// Claims a run for a worker, which parks when there is none.
-    fn claim(&mut self, pool: &Pool, worker: u32, now: Reading) -> Option<Claim> {
+    fn claim(&mut self, pool: &Pool, worker: u32, now: Reading, claimed: &mut Option<Claim>) -> bool {
         // As long as all runs wait in one lane, those that come later are behind what is there already.
         if pool.urgent.0.load(Ordering::Relaxed) || !self.memory.is_plain() {
             pool.take_in(self);
         }
         let mut idle = false;
         loop {
-            if let Some(claim) = self.memory.claim(worker, now) {
+            *claimed = self.memory.claim(worker, now);
+            if let Some(claim) = claimed {
+                self.workers.begin(worker, claim.blocking, claim.key);
                 if idle {
                     self.workers.show();
                 }
-                return Some(claim);
+                return true;
             }
             // In this order: whoever submits after the look into the inbox sees that somebody is to be called.
             self.workers.is_idle();
             idle = true;
             if !pool.take_in(self) {
-                return None;
+                return false;
             }
         }
     }

@@ -7,6 +7,8 @@ mod events;
 mod explain;
 mod handle;
 mod health;
+#[cfg(feature = "web")]
+pub(crate) mod in_force;
 mod instances;
 mod ledger;
 #[cfg(feature = "web")]

@@ -60,10 +60,17 @@ impl<J: Submit> Submission<J> {
             self.delay = Some(Delay::At(Timestamp::MAX));
         }
         let handle = self.submit_unseen()?;
-        if holds {
+        if holds && !handle.is_duplicate() {
             jobs.held(|held| held.push(Held { key: handle.key(), due }));
         }
-        probe.note(Noted { job, args, id: handle.id(), submitted: now, due });
+        probe.note(Noted {
+            job,
+            args,
+            id: handle.id(),
+            submitted: now,
+            due,
+            duplicate: handle.is_duplicate(),
+        });
         Ok(handle)
     }
 }

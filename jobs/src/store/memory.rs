@@ -299,8 +299,8 @@ impl Ended {
     pub(crate) fn settle(self) {
         self.litter.drop();
         for waiter in self.waiters {
-            // A receiver that is gone has stopped waiting.
-            let _ = waiter.send(self.outcome.clone());
+            // A receiver that is gone has stopped waiting, and the waker of one that is there is code of the program's.
+            let _ = panics::catch(|| waiter.send(self.outcome.clone()));
         }
     }
 }
@@ -767,16 +767,13 @@ impl Memory {
         for _ in 0..AT_A_TIME {
             let crowded = self.text > history::TEXT_OF_ALL;
             let Some(key) = ring.outdated(&self.retention, crowded, now) else { return };
-            let run = self.runs.remove(key);
-            let text = run.as_ref().map_or(0, |run| run.details.text());
-            litter.add(run.and_then(|run| run.body));
+            let text = self.runs.get_mut(key).map_or(0, |run| {
+                litter.add(run.body.take());
+                run.details.text()
+            });
+            self.runs.discard(key);
             self.text -= text;
             ring.pop(text);
-            let ended = |run: &Run| match run.state {
-                State::Ended { finished, .. } => Some(finished),
-                _ => None,
-            };
-            ring.oldest_ended(ring.first().and_then(|key| self.runs.get(key)).and_then(ended));
         }
     }
 

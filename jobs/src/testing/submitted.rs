@@ -21,6 +21,9 @@ pub struct Submitted<J> {
     pub submitted_at: DateTime<Utc>,
     /// When the run is to start: the same, or later for `after` and `at`.
     pub due_at: DateTime<Utc>,
+    /// Whether it stands for a run that was there already, since submissions of the job are
+    /// [unique](crate::Submission::unique).
+    pub is_duplicate: bool,
 }
 
 /// The submissions that an instance has accepted, from the test and from inside jobs, in their order. Runs of slots,
@@ -68,6 +71,7 @@ impl Submissions {
             id: noted.id,
             submitted_at: noted.submitted.to_chrono(),
             due_at: noted.due.to_chrono(),
+            is_duplicate: noted.duplicate,
         };
         noted.into_iter().map(read).collect()
     }
@@ -151,6 +155,9 @@ fn shown(noted: &Noted) -> String {
     let later = noted.due.since(noted.submitted);
     if !later.is_zero() {
         let _ = write!(text, ", due {} later", jobs_syntax::format_duration(later));
+    }
+    if noted.duplicate {
+        text.push_str(", a duplicate");
     }
     text
 }

@@ -98,7 +98,8 @@ impl Walk {
                 let delay = self.rng.up_to(Duration::from_secs(30));
                 self.submit(delay.as_millis() as i64).await;
             }
-            8 => self.submit(-1).await,
+            8 if self.rng.one_in(2) => self.submit(-1).await,
+            8 => self.submit_twice().await,
             9 => {
                 let job = *self.rng.pick(&JOBS);
                 let handle = self.test.run_now(job).await.unwrap();
@@ -173,6 +174,20 @@ impl Walk {
         // What was suspended before does not count.
         let not_before = at.is_none().then(|| now + delay + self.suspended);
         self.keep(job, handle.unwrap(), Some(script), not_before, millis == 0);
+    }
+
+    /// Two submissions with the same arguments, which say that they are one.
+    async fn submit_twice(&mut self) {
+        let script = self.script();
+        let job = skip { script: script.clone() };
+        let first = self.test.jobs().now(job.clone()).unique().await.unwrap();
+        let again = self.test.jobs().now(job).unique().await.unwrap();
+        let ended = tokio::time::timeout(Duration::ZERO, first.wait()).await.is_ok();
+        assert!(again.is_duplicate() && again.id() == first.id() || ended, "two runs are live that are one");
+        if !first.is_duplicate() {
+            let not_before = self.elapsed.now() + self.suspended;
+            self.keep("skip", first, Some(script), Some(not_before), true);
+        }
     }
 
     async fn schedule(&mut self) {

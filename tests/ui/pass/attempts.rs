@@ -10,7 +10,7 @@ async fn all() {}
 
 // The keys belong to the job, so they may stand in any of its attributes.
 #[job(every = "1h", retries = 0)]
-#[job(every = "2h", timeout = "300us")]
+#[job(every = "2h", timeout = "1500us")]
 fn parted() {}
 
 #[job(backoff = "30s")]
@@ -38,7 +38,7 @@ fn main() {
     );
     assert_eq!(
         attempts::<parted>(),
-        AttemptOptions { timeout: Some(Duration::from_micros(300)), retries: Some(0), backoff: None }
+        AttemptOptions { timeout: Some(Duration::from_micros(1500)), retries: Some(0), backoff: None }
     );
     assert_eq!(
         attempts::<constant>(),

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::shell::{not_found, page};
 use super::{chart, parts};
 use crate::job::RunSnapshot;
+use crate::runtime::in_force::SaidBy;
 use crate::runtime::page::ArgumentField;
 use crate::runtime::{JobSnapshot, ScheduleSnapshot};
 use crate::status::arguments::{Kind, name_of};
@@ -51,6 +52,7 @@ pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> 
                         pre.message { (message) }
                     }
                 }
+                (in_force(&screen, job))
                 @for (index, schedule) in job.schedules.iter().enumerate() { (about(schedule, index, now)) }
             }
         }
@@ -100,6 +102,32 @@ fn recent(screen: &Screen, job: &JobSnapshot, runs: &[RunSnapshot], now: DateTim
             table.list.runs {
                 thead { (super::runs::headings(false, false)) }
                 tbody { @for run in runs.iter().take(LISTED) { (super::runs::row(screen, run, now, false, false)) } }
+            }
+        }
+    }
+}
+
+/// What holds for the job, and who says so.
+fn in_force(screen: &Screen, job: &JobSnapshot) -> Markup {
+    html! {
+        section.card id="settings" data-live="" aria-labelledby="settings-title" {
+            div.title { h2 id="settings-title" { "Settings in force" } }
+            div.body {
+                dl.facts.settings {
+                    @for setting in screen.page.jobs.in_force(&job.name) {
+                        dt { code { (setting.key) } }
+                        dd {
+                            (setting.value)
+                            div.sub {
+                                @match setting.said_by {
+                                    SaidBy::Default => "the default",
+                                    SaidBy::Attribute => "the attribute",
+                                    SaidBy::Config(place) => (place),
+                                }
+                            }
+                        }
+                    }
+                }
             }
         }
     }
