@@ -59,6 +59,11 @@ impl Scheduler {
         let bus = &self.hooks.bus;
         let name = bus.is_heard().then(|| self.name_of(job));
         let mut timers = self.lock();
+        if timers.is_closed() {
+            // What is dropped then is a value of the user's, and that not under the lock.
+            drop(timers);
+            return None;
+        }
         let (key, wake) = timers.add(job, schedule, enabled, now)?;
         if let Some(job) = name
             && let Some(planned) = timers.get(key)
