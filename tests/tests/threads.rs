@@ -115,7 +115,9 @@ async fn every_run_comes_to_its_end_and_no_limit_is_passed() {
             .pool([1, 2, 4, 7][seed as usize % 4])
             .queue("mail", 3)
             .state(Arc::clone(&counts))
-            .on_failure(move |_| drop(told.told.fetch_add(1, Ordering::SeqCst)));
+            .on_failure(move |_| {
+                told.told.fetch_add(1, Ordering::SeqCst);
+            });
         let jobs = jobs::start(config).await.unwrap();
         let submitters: Vec<_> =
             (0..4).map(|number| tokio::spawn(submits(jobs.clone(), seed * 10 + number + 1))).collect();
