@@ -106,6 +106,7 @@ async fn submits(jobs: Jobs, seed: u64) -> Vec<RunHandle> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[expect(clippy::disallowed_methods, reason = "the submitters are no jobs")]
 async fn every_run_comes_to_its_end_and_no_limit_is_passed() {
     for seed in 0..12 {
         let counts = Arc::<Counts>::default();
