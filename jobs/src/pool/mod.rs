@@ -1,8 +1,9 @@
 //! How many: resident workers claim runs one at a time and execute them.
 //!
 //! A worker is a task that, in one step under one lock and with one reading of the clock, ends the run it has
-//! executed and claims the next. There are at most as many workers as the pool is large, so a claim needs no permit.
-//! They are made when work first waits for one and stay, parked, when there is none.
+//! executed and claims the next; only where the program is to be told of a failure, it is between the two. There are at
+//! most as many workers as the pool is large, so a claim needs no permit. They are made when work first waits for one and
+//! stay, parked, when there is none.
 //!
 //! ```text
 //!             work waits and nobody is parked
@@ -47,6 +48,7 @@ use crate::store::memory::{
     Retention, RunKey, RunOptions, Submitted, TooManyQueues, UniqueKey, Watch,
 };
 use crate::store::slab::Key;
+use crate::telemetry::panics;
 
 use backoff::Jitter;
 pub(crate) use inbox::Directory;
@@ -499,6 +501,9 @@ impl Pool {
         }
         stop.into_iter().for_each(Told::wake);
         ended.into_iter().for_each(|ended| self.settle(ended));
+        for body in unused {
+            let _ = panics::catch(|| drop(body));
+        }
         #[cfg(feature = "metrics")]
         self.measure();
     }

@@ -17,7 +17,7 @@ use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent, SlotEvent};
 use crate::pool::{Pool, SlotFate};
 use crate::registry::Resolved;
 use crate::store::memory::{JobIx, RunKey};
-use crate::telemetry;
+use crate::telemetry::{self, panics};
 
 /// The plan and the means to wake the task that follows it.
 pub(crate) struct Scheduler {
@@ -69,6 +69,11 @@ impl Scheduler {
         let bus = &self.hooks.bus;
         let name = bus.is_heard().then(|| self.name_of(job));
         let mut timers = self.lock();
+        if timers.is_closed() {
+            // What is dropped then is a value of the user's, and that not under the lock.
+            drop(timers);
+            return None;
+        }
         let (key, wake) = timers.add(job, schedule, enabled, now)?;
         if let Some(job) = name
             && let Some(planned) = timers.get(key)
@@ -221,7 +226,8 @@ impl Scheduler {
         let Hands { come, fates } = &mut *hands;
         let (now, shift) = self.clock.look();
         if let Some(shift) = shift {
-            telemetry::clock_moved(shift.nanos, shift.suspended);
+            // The log is code of the program's.
+            let _ = panics::catch(|| telemetry::clock_moved(shift.nanos, shift.suspended));
             self.hooks.bus.tell(|| Event::ClockMoved {
                 at: now.wall.to_chrono(),
                 by: TimeDelta::nanoseconds(shift.nanos),
@@ -237,8 +243,9 @@ impl Scheduler {
         self.lock().take_due(now, come);
         #[cfg(feature = "testing")]
         let releases = !come.releases.is_empty();
-        self.fire(now, come, fates);
+        // What is delayed first: a slot would only be late, if the task were to die in between.
         self.pool.release(&mut come.releases);
+        self.fire(now, come, fates);
         #[cfg(feature = "testing")]
         self.die_if_killed(releases);
         let missed = self.lock().plan(now, cause, come);
@@ -246,7 +253,7 @@ impl Scheduler {
         // Those that are made up for.
         self.fire(now, come, fates);
         if missed.slots + missed.made_up > 0 {
-            telemetry::missed(missed.schedules, missed.slots, missed.made_up);
+            let _ = panics::catch(|| telemetry::missed(missed.schedules, missed.slots, missed.made_up));
         }
     }
 
