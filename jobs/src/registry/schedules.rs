@@ -42,7 +42,17 @@ pub(super) fn schedules_of(
             WhenDecl::Spec(text) => (in_zone(Schedule::parse(text), zone, settings).map(Timing::At), None),
             WhenDecl::Every(text) => (Schedule::parse(&format!("@every {text}")).map(Timing::At), None),
             WhenDecl::FixedDelay(text) => (fixed_delay(text).map(Timing::Delay), None),
-            WhenDecl::Named(name) => (named(name, &place, zone, settings, found)?, Some(Box::from(name))),
+            WhenDecl::Named(name) => {
+                let Some(timing) = named(name, &place, zone, settings, found) else {
+                    // The zone is looked up all the same: one start tells both mistakes.
+                    let own = decl.tz.filter(|_| tz.is_none());
+                    let daily = |zone| in_zone(Schedule::parse("@daily"), Some(zone), settings);
+                    let unknown = own.and_then(|zone| daily(zone).err());
+                    found.problems.extend(unknown.map(|error| about(descriptor, &error).at(place)));
+                    return None;
+                };
+                (timing, Some(Box::from(name)))
+            }
         };
         let timing = timing.map_err(|error| found.problems.push(about(descriptor, &error).at(place))).ok()?;
         let identity = Identity { name, key: decl.key.map(Box::from), args: decl.args, repeat: 1 };

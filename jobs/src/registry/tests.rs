@@ -198,6 +198,15 @@ fn a_missing_name_is_told_with_the_nearest_and_both_places() {
 }
 
 #[test]
+fn a_zone_that_is_none_is_told_beside_a_name_that_is_missing() {
+    let decl = || vec![ScheduleDecl { tz: Some("Europe/Olso"), ..schedule(WhenDecl::Named("cron.none")) }];
+    let problems = problems([job("a", 1, decl())], |config| config);
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.starts_with("no schedule is named `cron.none`")));
+    assert!(problems.iter().any(|problem| problem.contains("unknown time zone `Europe/Olso`")));
+}
+
+#[test]
 fn a_zone_that_is_none_is_told_for_the_schedule_that_names_it() {
     let decl = || vec![ScheduleDecl { tz: Some("Europe/Olso"), ..spec("@daily") }, spec("@hourly")];
     let (registered, problems, _) = resolved([job("a", 1, decl())], |config| config);
