@@ -5,7 +5,7 @@ mod support;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use jobs::{BoxError, Config, Failure, Follows, JobContext, Outcome, func, job};
+use jobs::{BoxError, Config, Failure, Follows, JobContext, Outcome, ShutdownPhase, func, job};
 use support::{Log, SECOND, clock, config, utc};
 
 type Told = Arc<Mutex<Vec<String>>>;
@@ -145,4 +145,61 @@ async fn its_own_panic_has_no_consequence() {
     assert_eq!(take(&told), ["mail", "mail"], "the one after it is called");
     assert_eq!(log.tags(), ["next"]);
     assert!(jobs.health().is_ok());
+}
+
+/// By the time that it is called, a worker that claims at once would have the next run in its hands.
+#[tokio::test(start_paused = true)]
+async fn what_it_says_is_not_for_the_run_after() {
+    let clock = clock("2026-03-02 12:00:00");
+    let config = config(&clock).pool(1).on_failure(|_| {
+        jobs::log("reported");
+        jobs::progress(1, 2);
+        let _ = jobs::discard("reported");
+    });
+    let jobs = jobs::start(config).await.unwrap();
+    let fails = || jobs.now(func("fails", || async { Err::<(), _>("no") })).retries(0);
+    let (first, next) = (fails().await.unwrap(), fails().await.unwrap());
+    assert_eq!(first.wait().await, Outcome::Failed("no".into()));
+    assert_eq!(next.wait().await, Outcome::Failed("no".into()));
+    assert_eq!((next.log(), next.progress()), (vec![], None));
+}
+
+/// One worker tells of a failure for as long as the test wants.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn no_run_waits_for_it_that_another_worker_could_start_and_shutdown_does() {
+    let (entered, mut has_entered) = tokio::sync::mpsc::unbounded_channel();
+    let (let_go, held) = std::sync::mpsc::channel::<()>();
+    let (held, told) = (Mutex::new(held), Told::default());
+    let told_here = Arc::clone(&told);
+    let config = Config::default()
+        .without_environment()
+        .pool(2)
+        .shutdown_timeout(std::time::Duration::from_millis(20))
+        .on_failure(move |failure| {
+            entered.send(()).unwrap();
+            held.lock().unwrap().recv().unwrap();
+            told_here.lock().unwrap().push(failure.job().to_owned());
+        });
+    let jobs = jobs::start(config).await.unwrap();
+    let mut events = jobs.events();
+    jobs.now(func("fails", || async { Err::<(), _>("no") })).retries(0).await.unwrap();
+    has_entered.recv().await.unwrap();
+    for _ in 0..20 {
+        let next = jobs.now(func("next", || async {})).await.unwrap();
+        assert_eq!(next.wait().await, Outcome::Succeeded);
+    }
+    let phases = async {
+        let mut phases = Vec::new();
+        while phases.len() < 2 {
+            if let jobs::Event::Shutdown { phase, .. } = events.next().await.unwrap() {
+                phases.push(phase);
+            }
+        }
+        let_go.send(()).unwrap();
+        phases
+    };
+    let (report, phases) = tokio::join!(jobs.shutdown(), phases);
+    assert_eq!(phases, [ShutdownPhase::Begun, ShutdownPhase::CutOff], "it waits for what is told");
+    assert!(report.is_clean(), "the run itself was over");
+    assert_eq!(take(&told), ["fails"]);
 }

@@ -199,3 +199,30 @@ async fn what_needs_a_restart_is_named_and_an_ended_instance_takes_nothing() {
     let error = jobs.reload(config("0 0 3 * * *", "")).await.unwrap_err();
     assert_eq!(error.to_string(), "jobs cannot take the config: this instance of jobs has been shut down");
 }
+
+/// Takes longer than it is to the next slots.
+#[job(schedule = "cron.often", overlap = "buffer_one")]
+async fn long() {
+    tokio::time::sleep(MINUTE * 35).await;
+}
+
+/// ```text
+/// 00:40 ├───────── 35m ────────┤
+/// 00:50     waits  ├───────── 35m ────────┤
+///                  └─ 00:55 allow
+/// ```
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_others_starts_when_runs_may_overlap() {
+    let log = Log::default();
+    let (jobs, clock) = started(&log).await;
+    clock.advance(MINUTE * 25).await;
+    let counts = |jobs: &Jobs| {
+        let snapshot = jobs.snapshot();
+        let long = snapshot.job("long").unwrap();
+        (long.running, long.waiting)
+    };
+    assert_eq!(counts(&jobs), (1, 1));
+    jobs.reload(config("0 0 3 * * *", "[job.long]\noverlap = \"allow\"")).await.unwrap();
+    clock.advance(SECOND).await;
+    assert_eq!(counts(&jobs), (2, 0));
+}

@@ -308,3 +308,24 @@ fn signals_can_be_waited_for_from_outside_of_the_runtime_and_without_its_io() {
         runtime.block_on(signal);
     }
 }
+
+/// A log that panics, as one may whose output is gone.
+struct Broken;
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Broken {
+    fn on_event(&self, _: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        panic!("no log");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_although_the_log_panics() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    let _log = tracing::subscriber::set_default(tracing_subscriber::registry().with(Broken));
+    let (jobs, _, _, clock) = started(|config| config).await;
+    jobs.after(HOUR, note("lost")).await.unwrap();
+    clock.advance(SECOND).await;
+    let report = tokio::time::timeout(MINUTE, jobs.shutdown()).await.expect("it ends");
+    assert_eq!(report.lost, 1);
+}

@@ -109,6 +109,9 @@ type Row = (&'static str, Setup, &'static str, &'static str, u16);
 
 const GET: &str = "GET /@jobs\nhost: localhost";
 
+/// A request whose query is longer than any that a page makes: `{long}` stands for it.
+const LONG: &str = "GET /@jobs?q={long}\nhost: localhost";
+
 /// Who reads.
 #[rustfmt::skip]
 const READS: &[Row] = &[
@@ -196,6 +199,7 @@ const READS: &[Row] = &[
     ("below health", Setup::Open, FAR, "GET /@jobs/health/x\nhost: localhost", 403),
     // Tricks with paths.
     ("a slash at the end", Setup::Open, LOCAL, "GET /@jobs/\nhost: localhost", 308),
+    ("a query without end", Setup::Open, LOCAL, LONG, 414),
     ("dots", Setup::Open, LOCAL, "GET /@jobs/assets/../../etc/passwd\nhost: localhost", 404),
     ("encoded dots", Setup::Open, LOCAL, "GET /@jobs/assets/..%2f..%2fetc%2fpasswd\nhost: localhost", 404),
     ("an encoded zero", Setup::Open, LOCAL, "GET /@jobs/assets/style.css%00\nhost: localhost", 404),
@@ -208,6 +212,11 @@ const READS: &[Row] = &[
     // Broken queries.
     ("a query that is not encoded", Setup::Open, LOCAL, "GET /@jobs?q=%zz&&&===&%\nhost: localhost", 200),
     ("a page below the first", Setup::Open, LOCAL, "GET /@jobs?page=-1\nhost: localhost", 200),
+    ("a state that is none", Setup::Open, LOCAL, "GET /@jobs/runs?state=%22%3E%3Cscript%3E\nhost: localhost", 400),
+    ("a time that is none", Setup::Open, LOCAL, "GET /@jobs/runs?from=yesterday\nhost: localhost", 400),
+    ("a place in the list that is none", Setup::Open, LOCAL, "GET /@jobs/runs?before=0\nhost: localhost", 400),
+    ("a time before all times", Setup::Open, LOCAL, "GET /@jobs/runs?from=-262143-01-01T00:00:00Z&to=9999-12-31T23:59\nhost: localhost", 400),
+    ("a job that is a script, as a filter", Setup::Open, LOCAL, "GET /@jobs/runs?job=%3Cscript%3E&text=%3Cscript%3E\nhost: localhost", 200),
     ("a page beyond all", Setup::Open, LOCAL, "GET /@jobs?page=18446744073709551616\nhost: localhost", 200),
     ("a notice of another's words", Setup::Open, LOCAL, "GET /@jobs?did=%3Cb%3Ehacked&run=%3Cb%3E\nhost: localhost", 200),
     // Other methods.
@@ -244,6 +253,17 @@ const STEERS: &[Row] = &[
     ("by another method", Setup::Open, LOCAL, "DELETE /@jobs/jobs/sweep/run\nhost: localhost", 405),
     ("a job that does not exist", Setup::Open, LOCAL, "POST /@jobs/jobs/swep/run\nhost: localhost\n\ntoken={token}", 404),
     ("a job that is a script", Setup::Open, LOCAL, "POST /@jobs/jobs/%3Cscript%3E/run\nhost: localhost\n\ntoken={token}", 404),
+    ("many runs without the token", Setup::Open, LOCAL, "POST /@jobs/runs\nhost: localhost\n\naction=cancel", 403),
+    ("many runs, and none of them is one", Setup::Open, LOCAL, "POST /@jobs/runs?state=dead\nhost: localhost\n\ntoken={token}&action=cancel&run=%3Cscript%3E&run=..%2F", 303),
+    ("many runs, and an action that does not exist", Setup::Open, LOCAL, "POST /@jobs/runs\nhost: localhost\n\ntoken={token}&action=explode", 404),
+    ("a run that is none", Setup::Open, LOCAL, "POST /@jobs/runs/..%2F..%2Fetc/cancel\nhost: localhost\n\ntoken={token}", 404),
+    ("a run that is not kept", Setup::Open, LOCAL, "POST /@jobs/runs/018bcfe5-6800-7000-8000-ef0123456789/retry\nhost: localhost\n\ntoken={token}", 404),
+    ("a run without the token", Setup::Open, LOCAL, "POST /@jobs/runs/018bcfe5-6800-7000-8000-ef0123456789/cancel\nhost: localhost\n\n", 403),
+    ("a queue that is a script", Setup::Open, LOCAL, "POST /@jobs/queues/%3Cscript%3E/pause\nhost: localhost\n\ntoken={token}", 404),
+    ("a queue from another site", Setup::Open, LOCAL, "POST /@jobs/queues/default/pause\nhost: localhost\norigin: https://evil.example\n\ntoken={token}", 403),
+    ("the api by a form", Setup::Open, LOCAL, "POST /@jobs/api/jobs/sweep/run\nhost: localhost\n\ntoken={token}", 415),
+    ("the api from another site", Setup::Open, LOCAL, "POST /@jobs/api/jobs/sweep/run\nhost: localhost\nsec-fetch-site: cross-site\n\n{}", 403),
+    ("the api, read-only", Setup::ReadOnly, LOCAL, "POST /@jobs/api/jobs/sweep/run\nhost: localhost\n\n{}", 403),
     ("an action that does not exist", Setup::Open, LOCAL, "POST /@jobs/jobs/sweep/explode\nhost: localhost\n\ntoken={token}", 404),
 ];
 
@@ -269,7 +289,7 @@ async fn every_request_gets_the_answer_it_deserves() {
     let mut wrong = Vec::new();
     for (what, setup, peer, wire, expected) in READS.iter().chain(STEERS) {
         let (page, token) = page_of(&mut pages, *setup).await;
-        let wire = wire.replace("{token}", &token);
+        let wire = wire.replace("{token}", &token).replace("{long}", &"x".repeat(5000));
         let form = wire.starts_with("POST").then_some(("content-type", "application/x-www-form-urlencoded"));
         let mut request = request(peer, &wire);
         if let Some((name, value)) = form {

@@ -3,7 +3,7 @@
 mod support;
 
 use jobs::testing::{self, Fault, kill_scheduler};
-use jobs::{Config, Event, Jobs, Outcome, Trouble};
+use jobs::{Config, Event, Jobs, Outcome, RunState, Trouble, func};
 use support::{HOUR, Log, MINUTE, Note, SECOND, clock, config, note};
 
 /// The task that has died, how often, and since when, if health tells of one and of nothing else.
@@ -41,6 +41,21 @@ async fn a_scheduler_that_dies_is_started_again_and_fires_every_slot_once() {
     clock.advance(MINUTE * 5).await;
     assert_eq!(died(&jobs), None, "that was long ago");
     assert_eq!(log.slots().len(), 300);
+}
+
+/// The one that takes over enters what the pool has said, and not what is likely.
+#[tokio::test(start_paused = true)]
+async fn the_fate_of_a_slot_outlives_the_scheduler_that_had_it_in_its_hands() {
+    let clock = clock("2026-03-02 12:00:00");
+    let jobs = jobs::start(config(&clock).state(Log::default())).await.unwrap();
+    jobs.schedule("* * * * *", note("minute")).await.unwrap();
+    clock.advance(MINUTE).await;
+    jobs.pause("note").await.unwrap();
+    kill_scheduler(&jobs);
+    clock.advance(MINUTE * 2).await;
+    let tally = jobs.ledger("note").unwrap().tally();
+    assert_eq!((tally.ran, tally.paused, tally.total()), (1, 2, 3));
+    jobs.shutdown().await;
 }
 
 #[tokio::test]
@@ -94,4 +109,33 @@ async fn one_that_dies_again_and_again_waits_longer_and_its_slots_are_late() {
     clock.advance(HOUR).await;
     assert!(jobs.health().is_ok());
     assert!(log.len() > 3590);
+}
+
+/// They were in its hands when it died.
+#[tokio::test(start_paused = true)]
+async fn a_scheduler_that_dies_loses_no_delayed_run_and_no_token_of_a_rate() {
+    let (clock, log) = (clock("2026-03-02 12:00:00"), Log::default());
+    let jobs = jobs::start(config(&clock).state(log.clone())).await.unwrap();
+    jobs.schedule("* * * * * *", func("second", || async {})).await.unwrap();
+    let delayed = jobs.at(support::utc("2026-03-02 12:00:03"), note("delayed")).await.unwrap();
+    clock.advance(SECOND * 2).await;
+    kill_scheduler(&jobs);
+    clock.advance(SECOND * 2).await;
+    assert!(died(&jobs).is_some());
+    assert_eq!(delayed.snapshot().unwrap().state, RunState::Succeeded);
+    assert_eq!(log.tags(), ["delayed"]);
+}
+
+/// The run ends before anybody has entered its slot.
+#[tokio::test(start_paused = true)]
+async fn the_slot_of_a_fixed_delay_is_entered_although_the_scheduler_dies() {
+    let clock = clock("2026-03-02 12:00:00");
+    let jobs = jobs::start(config(&clock)).await.unwrap();
+    jobs.fixed_delay(SECOND * 10, func("poll", || async {})).await.unwrap();
+    kill_scheduler(&jobs);
+    clock.advance(SECOND * 12).await;
+    assert!(died(&jobs).is_some());
+    assert_eq!(jobs.ledger("poll").unwrap().tally().ran, 1);
+    clock.advance(SECOND * 10).await;
+    assert_eq!(jobs.ledger("poll").unwrap().tally().ran, 2);
 }

@@ -112,5 +112,7 @@ fn happen(event: &Event, models: &mut [Model], clock: &mut Clock) {
         }
         Event::Pause(job) => models[job].pause(true, *clock),
         Event::Resume(job) => models[job].pause(false, *clock),
+        // It is started again, and nobody notices.
+        Event::Die => {}
     }
 }

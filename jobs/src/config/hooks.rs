@@ -66,9 +66,10 @@ impl Config {
     /// Calls a function after every attempt that failed, whether it is tried again or not: for an error tracker. It is
     /// told of errors, panics and timeouts; not of what was cancelled or cut off by a shutdown, which is nobody's fault.
     ///
-    /// It is called by the worker that has made the attempt, after the log was written. The worker
-    /// does nothing else meanwhile: hand on what takes time, as trackers do. Its own panic is logged and has no consequence. Several
-    /// are called in the order in which they were given.
+    /// It is called by the worker that has made the attempt, after the log was written and before that takes another run. A
+    /// place in the pool is gone meanwhile, and a shutdown waits for it as for the run: hand on what takes time, as trackers do.
+    /// What it says by [`log`](crate::log()), [`discard`](crate::discard()) and the like is for no run. Its own panic is logged
+    /// and has no consequence. Several are called in the order in which they were given.
     ///
     /// ```
     /// use jobs::{Config, Follows};

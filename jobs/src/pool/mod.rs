@@ -1,8 +1,9 @@
 //! How many: resident workers claim runs one at a time and execute them.
 //!
 //! A worker is a task that, in one step under one lock and with one reading of the clock, ends the run it has
-//! executed and claims the next. There are at most as many workers as the pool is large, so a claim needs no permit.
-//! They are made when work first waits for one and stay, parked, when there is none.
+//! executed and claims the next; only where the program is to be told of a failure, it is between the two. There are at
+//! most as many workers as the pool is large, so a claim needs no permit. They are made when work first waits for one and
+//! stay, parked, when there is none.
 //!
 //! ```text
 //!             work waits and nobody is parked
@@ -48,6 +49,7 @@ use crate::store::memory::{
     Retention, RunKey, RunOptions, Submitted, TooManyQueues, UniqueKey, Watch,
 };
 use crate::store::slab::Key;
+use crate::telemetry::panics;
 
 use backoff::Jitter;
 pub(crate) use inbox::Directory;
@@ -265,11 +267,14 @@ impl Pool {
 
     /// Lets another config hold for a job: for what can change while it runs.
     pub(crate) fn update_job(&self, job: JobIx, info: &JobInfo) {
+        let now = self.clock.now().wall;
         let mut shared = self.lock();
         let known = &mut shared.memory.job_mut(job).info;
-        known.overlap = info.overlap;
         known.attempts = info.attempts;
         known.enabled = info.enabled;
+        shared.memory.set_overlap(job, info.overlap, now);
+        drop(shared);
+        self.call_workers(usize::MAX);
     }
 
     /// Pauses a job or lets it go on, and answers whether it was paused before.
@@ -497,6 +502,9 @@ impl Pool {
         }
         stop.into_iter().for_each(Told::wake);
         ended.into_iter().for_each(|ended| self.settle(ended));
+        for body in unused {
+            let _ = panics::catch(|| drop(body));
+        }
         #[cfg(feature = "metrics")]
         self.measure();
     }
@@ -685,13 +693,13 @@ impl Pool {
         self.drained.notify_waiters();
     }
 
-    /// Completes when nothing runs any more, or nothing but plain functions.
+    /// Completes when nothing runs any more, or nothing but plain functions, and of every failure was told.
     pub(crate) async fn drained(&self, but_blocking: bool) {
         loop {
             let notified = self.drained.notified();
             let mut notified = std::pin::pin!(notified);
             notified.as_mut().enable();
-            if self.lock().workers.executing(but_blocking) == 0 {
+            if !self.lock().workers.is_busy(but_blocking) {
                 return;
             }
             notified.await;

@@ -76,11 +76,19 @@ impl Worker {
 
     /// Ends the attempt that was made and claims the next run, in one step.
     fn next(&self, pool: &Pool, finished: Option<Over>, claim: &mut Option<Claim>) -> Next {
+        let had_run = finished.is_some();
+        let is_told = |over: &Over| over.failure.is_some() && !pool.hooks.attempts.on_failure.is_empty();
+        let finished = match finished {
+            Some(over) if is_told(&over) => {
+                self.end_and_tell(pool, over);
+                None
+            }
+            finished => finished,
+        };
         let reading = pool.clock.now();
         let now = reading.wall;
         let mut guard = pool.lock_claims();
         let shared: &mut Shared = &mut guard;
-        let had_run = finished.is_some();
         if finished.as_ref().is_some_and(|over| shared.memory.has_successor(over.key)) {
             // What was submitted before its successor becomes available is before it.
             pool.take_in(shared);
@@ -123,6 +131,21 @@ impl Worker {
             pool.drained.notify_waiters();
         }
         next
+    }
+
+    /// Ends an attempt that has failed, and tells the program before anything is claimed: what it does takes its time,
+    /// and what it says by [`log`](crate::log()) or [`discard`](crate::discard()) is not for the next run.
+    fn end_and_tell(&self, pool: &Pool, over: Over) {
+        let now = pool.clock.now().wall;
+        let after = {
+            let mut shared = pool.lock();
+            let after = shared.end(self.index, over, now);
+            shared.workers.tells(self.index);
+            after
+        };
+        // The end may have made room for several others.
+        pool.call_workers(usize::MAX);
+        after.settle(pool);
     }
 }
 

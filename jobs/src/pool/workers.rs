@@ -45,7 +45,12 @@ enum WorkerState {
     Called,
     Claiming,
     Parked,
-    Executing { blocking: bool, run: RunKey },
+    Executing {
+        blocking: bool,
+        run: RunKey,
+    },
+    /// What it has executed is over, and the program is told of the failure.
+    Telling,
     Gone,
 }
 
@@ -175,6 +180,11 @@ impl Workers {
         place.told = None;
     }
 
+    /// What the worker has executed is over, and it is not free yet.
+    pub(super) fn tells(&mut self, index: u32) {
+        self.places[index as usize].state = WorkerState::Telling;
+    }
+
     /// There is nothing to claim: the worker parks, or ends when enough are parked.
     pub(super) fn park(&mut self, index: u32) -> bool {
         if self.limit.is_none() && self.parked.len() >= KEPT {
@@ -244,5 +254,11 @@ impl Workers {
             _ => false,
         };
         self.places.iter().filter(counts).count()
+    }
+
+    /// Whether a worker executes a run, or tells of its failure; with `but_blocking`, not counting plain functions.
+    pub(super) fn is_busy(&self, but_blocking: bool) -> bool {
+        let tells = |place: &Place| place.state == WorkerState::Telling;
+        self.executing(but_blocking) > 0 || self.places.iter().any(tells)
     }
 }

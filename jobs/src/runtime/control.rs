@@ -1,5 +1,7 @@
 //! Steering jobs by their name or an alias.
 
+use std::sync::PoisonError;
+
 use super::error::SubmitError;
 use super::handle::RunHandle;
 use super::{Inner, Jobs, Phase};
@@ -7,6 +9,7 @@ use crate::hooks::{Event, JobChange, JobEvent};
 use crate::job::body::{Body, Template};
 use crate::job::descriptor::Descriptor;
 use crate::job::options::Origin;
+use crate::scheduler::planned::ScheduleKey;
 use crate::store::memory::{JobIx, Memory, RunOptions};
 
 impl Jobs {
@@ -76,7 +79,13 @@ impl Jobs {
         let keys: Vec<_> = self.inner.scheduler.read(|timers| {
             timers.schedules().filter(|(_, planned)| planned.job == ix).map(|(key, _)| key).collect()
         });
-        Ok(self.inner.scheduler.remove(&keys))
+        Ok(self.take_out(&keys))
+    }
+
+    /// Takes schedules out, with what is known of them elsewhere, and says how many there were.
+    pub(super) fn take_out(&self, keys: &[ScheduleKey]) -> usize {
+        self.inner.zones.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, _| !keys.contains(key));
+        self.inner.scheduler.remove(keys)
     }
 
     pub(super) fn is_shut_down(&self) -> bool {

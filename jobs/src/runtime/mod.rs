@@ -25,6 +25,7 @@ mod submission;
 mod supervisor;
 #[cfg(feature = "testing")]
 mod trial;
+mod unique;
 
 use std::collections::HashMap;
 use std::fmt;

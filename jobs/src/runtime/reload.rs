@@ -127,7 +127,8 @@ impl Jobs {
     /// A schedule goes on from now under the meaning that it has now. Its key, its ledger and its counts stay where its key
     /// does; one that has not changed is not touched, and an interval is not begun anew. The same holds for schedules that the program
     /// has added by a name of the config. `timeout`, `retries`, `backoff` and `overlap` hold for attempts, runs and slots from
-    /// now on; `enabled` takes schedules out and brings them back. Start-up jobs do not run.
+    /// now on, and a run that waits for others starts when `overlap` becomes `allow`; `enabled` takes schedules out and brings
+    /// them back. Start-up jobs do not run.
     ///
     /// Everything else takes effect at the next start, and is named in [`needs_restart`](Reloaded::needs_restart): the pool,
     /// queues and limits, the store, the retention, the access to the status page. State, middleware and jobs that are implemented by

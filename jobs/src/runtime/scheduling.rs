@@ -277,7 +277,7 @@ impl ScheduleHandle {
     /// Takes the schedule out: it does not fire any more. Runs that it has made go on. `false` when it was
     /// taken out before.
     pub async fn remove(&self) -> bool {
-        self.jobs.inner.scheduler.remove(&[self.key]) > 0
+        self.jobs.take_out(&[self.key]) > 0
     }
 
     fn warn_of_repeat(&self) {

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::{Jobs, Phase, instances, signals};
 use crate::hooks::{Event, ShutdownPhase};
-use crate::telemetry;
+use crate::telemetry::{self, panics};
 
 /// How long runs that were told to stop may take to notice. Async ones notice where they await, plain functions where
 /// they ask; one that never does cannot be stopped.
@@ -197,7 +197,9 @@ impl Jobs {
     }
 
     fn end(&self, report: ShutdownReport) {
-        telemetry::shut_down(report.interrupted, report.still_running, report.lost);
+        // The log is code of the program's, and its panic is not to leave those waiting who wait for the end.
+        let ShutdownReport { interrupted, still_running, lost } = report;
+        let _ = panics::catch(|| telemetry::shut_down(interrupted, still_running, lost));
         self.tell(ShutdownPhase::Ended);
         self.inner.hooks.bus.end();
         instances::unregister(self);
@@ -228,7 +230,7 @@ impl Drop for Keeper {
         if matches!(*jobs.inner.phase.borrow(), Phase::Ended(_)) {
             return;
         }
-        telemetry::runtime_gone();
+        let _ = panics::catch(telemetry::runtime_gone);
         let _ = jobs.inner.shut_down_at.set(jobs.inner.clock.now().wall);
         jobs.close();
         let pool = &jobs.inner.pool;

@@ -251,8 +251,10 @@ impl Planned {
             && let Some(at) = self.last
         {
             self.enter(Slot::at(at), Fate::Ran, now.wall, keep);
-            // Of a fixed delay nobody knows whether there is a run to wait for.
-            self.wait_anew(now);
+            // Of a fixed delay nobody knows whether there is a run to wait for, unless that has ended already.
+            if self.next.is_none() {
+                self.wait_anew(now);
+            }
         }
     }
 
@@ -266,7 +268,6 @@ impl Planned {
     /// A slot of a fixed delay is over, or the run that it has made: the next comes when the delay has passed.
     pub(super) fn wait_anew(&mut self, now: Reading) -> Option<Due> {
         let delay = self.timing.delay()?;
-        self.given = Given::No;
         self.set_next(Some(Due::Elapsed(now.elapsed.saturating_add(delay))));
         self.due()
     }

@@ -17,7 +17,7 @@ use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent, SlotEvent};
 use crate::pool::{Pool, SlotFate};
 use crate::registry::Resolved;
 use crate::store::memory::{JobIx, RunKey};
-use crate::telemetry;
+use crate::telemetry::{self, panics};
 
 /// The plan and the means to wake the task that follows it.
 pub(crate) struct Scheduler {
@@ -27,9 +27,18 @@ pub(crate) struct Scheduler {
     clock: Arc<Clock>,
     pool: Arc<Pool>,
     hooks: Arc<Hooks>,
+    /// What the task has in its hands: it may die, and the next goes on with it.
+    hands: Mutex<Hands>,
     /// A test wants the task to panic.
     #[cfg(feature = "testing")]
     killed: AtomicBool,
+}
+
+/// What has come, and what the pool has made of it.
+#[derive(Default)]
+struct Hands {
+    come: Come,
+    fates: Vec<SlotFate>,
 }
 
 impl Scheduler {
@@ -41,6 +50,7 @@ impl Scheduler {
             clock,
             pool,
             hooks,
+            hands: Mutex::default(),
             #[cfg(feature = "testing")]
             killed: AtomicBool::new(false),
         }
@@ -59,6 +69,11 @@ impl Scheduler {
         let bus = &self.hooks.bus;
         let name = bus.is_heard().then(|| self.name_of(job));
         let mut timers = self.lock();
+        if timers.is_closed() {
+            // What is dropped then is a value of the user's, and that not under the lock.
+            drop(timers);
+            return None;
+        }
         let (key, wake) = timers.add(job, schedule, enabled, now)?;
         if let Some(job) = name
             && let Some(planned) = timers.get(key)
@@ -180,40 +195,65 @@ impl Scheduler {
 
     /// Fires what comes, until the task is dropped.
     pub(crate) async fn run(&self) {
-        let mut come = Come::default();
-        let mut fates = Vec::new();
-        self.lock().rearm(self.clock.now());
+        self.take_over();
         loop {
-            let (now, shift) = self.clock.look();
-            if let Some(shift) = shift {
-                telemetry::clock_moved(shift.nanos, shift.suspended);
-                self.hooks.bus.tell(|| Event::ClockMoved {
-                    at: now.wall.to_chrono(),
-                    by: TimeDelta::nanoseconds(shift.nanos),
-                    suspended: shift.suspended,
-                });
-            }
-            let cause = match shift {
-                Some(Shift { suspended: true, .. }) => Cause::Suspended,
-                Some(_) => Cause::ClockSet,
-                None => Cause::Stalled,
-            };
-            come.heard = cfg!(feature = "metrics") || self.hooks.bus.is_heard();
-            self.lock().take_due(now, &mut come);
-            #[cfg(feature = "testing")]
-            let releases = !come.releases.is_empty();
-            self.fire(now, &mut come, &mut fates);
-            self.pool.release(&mut come.releases);
-            #[cfg(feature = "testing")]
-            self.die_if_killed(releases);
-            let missed = self.lock().plan(now, cause, &mut come);
-            self.tell_slots(&mut come);
-            // Those that are made up for.
-            self.fire(now, &mut come, &mut fates);
-            if missed.slots + missed.made_up > 0 {
-                telemetry::missed(missed.schedules, missed.slots, missed.made_up);
-            }
+            self.look();
             self.sleep().await;
+        }
+    }
+
+    fn hands(&self) -> MutexGuard<'_, Hands> {
+        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on with what a task that has died had in its hands, and arms the rest anew.
+    fn take_over(&self) {
+        let now = self.clock.now();
+        let mut hands = self.hands();
+        let Hands { come, fates } = &mut *hands;
+        // What the pool has begun with is not there any more.
+        self.fire(now, come, fates);
+        self.lock().tally(now, come, fates);
+        self.tell_slots(come);
+        self.pool.release(&mut come.releases);
+        come.start_over();
+        self.lock().rearm(now);
+    }
+
+    /// Fires what has come.
+    fn look(&self) {
+        let mut hands = self.hands();
+        let Hands { come, fates } = &mut *hands;
+        let (now, shift) = self.clock.look();
+        if let Some(shift) = shift {
+            // The log is code of the program's.
+            let _ = panics::catch(|| telemetry::clock_moved(shift.nanos, shift.suspended));
+            self.hooks.bus.tell(|| Event::ClockMoved {
+                at: now.wall.to_chrono(),
+                by: TimeDelta::nanoseconds(shift.nanos),
+                suspended: shift.suspended,
+            });
+        }
+        let cause = match shift {
+            Some(Shift { suspended: true, .. }) => Cause::Suspended,
+            Some(_) => Cause::ClockSet,
+            None => Cause::Stalled,
+        };
+        come.heard = cfg!(feature = "metrics") || self.hooks.bus.is_heard();
+        self.lock().take_due(now, come);
+        #[cfg(feature = "testing")]
+        let releases = !come.releases.is_empty();
+        // What is delayed first: a slot would only be late, if the task were to die in between.
+        self.pool.release(&mut come.releases);
+        self.fire(now, come, fates);
+        #[cfg(feature = "testing")]
+        self.die_if_killed(releases);
+        let missed = self.lock().plan(now, cause, come);
+        self.tell_slots(come);
+        // Those that are made up for.
+        self.fire(now, come, fates);
+        if missed.slots + missed.made_up > 0 {
+            let _ = panics::catch(|| telemetry::missed(missed.schedules, missed.slots, missed.made_up));
         }
     }
 

@@ -91,6 +91,12 @@ pub(crate) struct Come {
 }
 
 impl Come {
+    /// Everything is armed anew: what was in hands to be armed is not to be armed twice.
+    pub(super) fn start_over(&mut self) {
+        self.planned.clear();
+        self.due.clear();
+    }
+
     fn tell(&mut self, planned: &Planned, entry: Entry) {
         if self.heard {
             self.told.push((planned.job, planned.identity.key(&planned.timing), entry));
@@ -114,8 +120,8 @@ pub(crate) struct Timers {
     wall: Wheel<Token>,
     elapsed: Wheel<Token>,
     schedules: Slab<Planned>,
-    /// The highest number given to a key of a job, by the hash of both.
-    repeats: HashMap<u64, u32>,
+    /// The keys of jobs that are in use, by the hash of both.
+    repeats: HashMap<u64, Repeats>,
     hasher: RandomState,
     /// Until when the scheduler's task sleeps; what is armed for later need not wake it.
     sleeps_until: Option<Elapsed>,
@@ -129,6 +135,14 @@ pub(crate) struct Timers {
     /// When so many timers are armed, those that no longer count are swept out.
     sweep_at: usize,
     closed: bool,
+}
+
+/// The schedules of a job with one key.
+#[derive(Debug, Clone, Copy, Default)]
+struct Repeats {
+    /// The highest number in use, or one that was.
+    highest: u32,
+    used: u32,
 }
 
 /// Fewer timers than this are not worth a sweep.
@@ -170,9 +184,10 @@ impl Timers {
             return None;
         }
         let hash = self.hash_of(job, &schedule.identity, &schedule.timing);
-        let highest = self.repeats.entry(hash).or_insert(0);
-        *highest += 1;
-        schedule.identity.repeat = *highest;
+        let repeats = self.repeats.entry(hash).or_default();
+        repeats.highest += 1;
+        repeats.used += 1;
+        schedule.identity.repeat = repeats.highest;
         self.seed = jitter::mix(self.seed);
         let planned = Planned::new(job, schedule, self.seed, enabled, now);
         let next = planned.due();
@@ -236,12 +251,12 @@ impl Timers {
     pub(crate) fn remove(&mut self, key: ScheduleKey) -> Option<Planned> {
         let planned = self.schedules.remove(key)?;
         let hash = self.hash_of(planned.job, &planned.identity, &planned.timing);
-        if let Some(highest) = self.repeats.get_mut(&hash)
-            && *highest == planned.identity.repeat
-        {
-            *highest -= 1;
-            if *highest == 0 {
+        if let Some(repeats) = self.repeats.get_mut(&hash) {
+            repeats.used = repeats.used.saturating_sub(1);
+            if repeats.used == 0 {
                 self.repeats.remove(&hash);
+            } else if repeats.highest == planned.identity.repeat {
+                repeats.highest -= 1;
             }
         }
         Some(planned)

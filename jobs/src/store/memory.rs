@@ -591,6 +591,17 @@ impl Memory {
         cancelling.map_or(Fired::Waiting, Fired::Cancelling)
     }
 
+    /// Lets another overlap policy hold from now on. Where runs may overlap, none waits for others, which may never all have
+    /// ended.
+    pub(crate) fn set_overlap(&mut self, job: JobIx, overlap: Overlap, now: Timestamp) {
+        let state = self.job_mut(job);
+        state.info.overlap = overlap;
+        if overlap == Overlap::Allow {
+            let waiting = state.waiting.take().map_or_else(VecDeque::new, |waiting| *waiting);
+            waiting.into_iter().for_each(|run| self.make_available(run, now));
+        }
+    }
+
     /// Ends every run of a slot of `job` that has not started, and names the workers of those that have.
     fn cancel_slots(&mut self, job: JobIx, now: Timestamp) -> Cancelling {
         let mut cancelling = Cancelling::default();
@@ -756,16 +767,13 @@ impl Memory {
         for _ in 0..AT_A_TIME {
             let crowded = self.text > history::TEXT_OF_ALL;
             let Some(key) = ring.outdated(&self.retention, crowded, now) else { return };
-            let run = self.runs.remove(key);
-            let text = run.as_ref().map_or(0, |run| run.details.text());
-            litter.add(run.and_then(|run| run.body));
+            let text = self.runs.get_mut(key).map_or(0, |run| {
+                litter.add(run.body.take());
+                run.details.text()
+            });
+            self.runs.discard(key);
             self.text -= text;
             ring.pop(text);
-            let ended = |run: &Run| match run.state {
-                State::Ended { finished, .. } => Some(finished),
-                _ => None,
-            };
-            ring.oldest_ended(ring.first().and_then(|key| self.runs.get(key)).and_then(ended));
         }
     }
 

@@ -69,6 +69,19 @@ impl<T> Slab<T> {
         if place.generation == key.generation { place.value.as_mut() } else { None }
     }
 
+    /// Drops a value where it is.
+    pub(crate) fn discard(&mut self, key: Key) {
+        if let Some(place) = self.places.get_mut(key.index as usize)
+            && place.generation == key.generation
+            && place.value.is_some()
+        {
+            place.value = None;
+            place.generation = place.generation.wrapping_add(1);
+            self.free.push_back(key.index);
+            self.len -= 1;
+        }
+    }
+
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let place = self.places.get_mut(key.index as usize)?;
         if place.generation != key.generation {

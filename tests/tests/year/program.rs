@@ -161,6 +161,7 @@ impl Program {
             Event::Suspend(by) => self.test.suspend(millis(by)).await,
             Event::Pause(job) => self.test.pause(name(job)).await.unwrap(),
             Event::Resume(job) => self.test.resume(name(job)).await.unwrap(),
+            Event::Die => self.test.kill_scheduler(),
         }
     }
 }

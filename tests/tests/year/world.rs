@@ -163,6 +163,8 @@ pub(crate) enum Event {
     Suspend(i64),
     Pause(usize),
     Resume(usize),
+    /// The task of the scheduler dies when it next fires something.
+    Die,
 }
 
 /// Everything of a year.
@@ -213,6 +215,7 @@ impl World {
             6 if random.chance(30) => events.push(Event::Suspend(random.number(1, 3) * DAY + 7 * SECOND)),
             7 => events.extend((0..1 + self.jobs.len() / 20).map(|_| Event::Pause(job(random)))),
             8 | 9 => events.extend((0..1 + self.jobs.len() / 2).map(|_| Event::Resume(job(random)))),
+            10 if random.chance(40) => events.push(Event::Die),
             _ => {}
         }
         events

@@ -221,6 +221,12 @@ fn keys_are_numbered_and_numbers_are_freed_from_the_top() {
     assert!(timers.remove(fourth).is_some());
     let (again, _) = add(&mut timers, "@daily", reading(0));
     assert_eq!(number(&timers, again), Some(4));
+    for key in [keys[1], keys[2], again] {
+        assert!(timers.remove(key).is_some());
+    }
+    assert!(timers.repeats.is_empty(), "nothing is left of a key that nobody has");
+    let (first, _) = add(&mut timers, "@daily", reading(0));
+    assert_eq!(number(&timers, first), Some(1));
 }
 
 #[test]
@@ -430,6 +436,13 @@ fn a_run_of_a_fixed_delay_may_end_before_it_is_entered() {
     assert_eq!(timers.get(key).unwrap().next_slot(reading(11)), Some(reading(21).wall));
     assert_eq!(timers.elapsed.len(), 1, "it is armed once");
     assert_eq!(look_as(&mut timers, reading(21), SlotFate::Ran), 1);
+    // And before the task has died and was started again.
+    timers.run_ended(key, reading(21));
+    timers.take_due(reading(31), &mut Come::default());
+    timers.run_ended(key, reading(31));
+    timers.rearm(reading(32));
+    let planned = timers.get(key).unwrap();
+    assert_eq!((planned.ledger.tally().ran, planned.next_slot(reading(32))), (3, Some(reading(41).wall)));
 }
 
 #[test]

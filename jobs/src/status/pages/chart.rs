@@ -55,7 +55,7 @@ fn figures(ended: &[(&RunSnapshot, Duration)]) -> Markup {
     took.sort_unstable();
     html! {
         p.figures {
-            span { b { (format::count(ended.len())) } " runs" }
+            span { b { (format::counted(ended.len(), "run", "runs")) } }
             span { b { (failed * 100 / ended.len()) " %" } " failed" }
             span { "half took at most " b { (format::duration(percentile(&took, 50))) } }
             span { "95 % at most " b { (format::duration(percentile(&took, 95))) } }

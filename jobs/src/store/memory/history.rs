@@ -38,53 +38,41 @@ pub(super) const TEXT_OF_ALL: usize = 256 << 20;
 /// The runs of a job that have ended, the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Ring {
-    keys: VecDeque<RunKey>,
-    /// When the oldest ended, so that asking for its age does not touch it.
-    oldest: Option<Timestamp>,
+    /// With their ends, so that asking for its age does not touch a run.
+    runs: VecDeque<(RunKey, Timestamp)>,
     text: usize,
 }
 
 impl Ring {
     /// Appends a run that has just ended, with so many bytes of text.
     pub(super) fn push(&mut self, key: RunKey, finished: Timestamp, text: usize) {
-        if self.keys.is_empty() {
-            self.oldest = Some(finished);
-        }
-        self.keys.push_back(key);
+        self.runs.push_back((key, finished));
         self.text += text;
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = RunKey> {
-        self.keys.iter().copied()
+        self.runs.iter().map(|(key, _)| *key)
     }
 
     /// The run that ended so many before the last.
     pub(super) fn before_last(&self, count: usize) -> Option<RunKey> {
-        let at = self.keys.len().checked_sub(count + 1)?;
-        self.keys.get(at).copied()
+        let at = self.runs.len().checked_sub(count + 1)?;
+        self.runs.get(at).map(|(key, _)| *key)
     }
 
     /// The oldest run, where it is not to be kept any more.
     pub(super) fn outdated(&self, retention: &Retention, crowded: bool, now: Timestamp) -> Option<RunKey> {
-        let too_old = || self.oldest.is_some_and(|oldest| now.since(oldest) > retention.age);
-        let count = self.keys.len();
+        let (key, finished) = *self.runs.front()?;
+        let count = self.runs.len();
+        let too_old = || now.since(finished) > retention.age;
         let outdated = count > retention.count.max(1)
             || count > 1 && (too_old() || self.text > TEXT_OF_JOB || crowded && self.text > 0);
-        if outdated { self.keys.front().copied() } else { None }
+        outdated.then_some(key)
     }
 
     /// Takes out the oldest run, which has so many bytes of text.
     pub(super) fn pop(&mut self, text: usize) {
-        self.keys.pop_front();
+        self.runs.pop_front();
         self.text -= text;
-    }
-
-    /// The run that is the oldest now, to be told when it ended.
-    pub(super) fn first(&self) -> Option<RunKey> {
-        self.keys.front().copied()
-    }
-
-    pub(super) fn oldest_ended(&mut self, finished: Option<Timestamp>) {
-        self.oldest = finished;
     }
 }

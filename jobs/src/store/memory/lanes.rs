@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, VecDeque};
 use super::RunKey;
 use super::queues::QueueIx;
 
+/// So many cancelled runs in a line are not worth a sweep.
+const SLACK: usize = 64;
+
 /// So often a claim takes the oldest run.
 const OLDEST_EVERY: u32 = 8;
 
@@ -46,6 +49,8 @@ struct Lane {
     id: LaneId,
     /// Runs in the order in which they came. Those that were cancelled are passed over.
     line: VecDeque<(Seq, RunKey)>,
+    /// Of how many at least it was said that they were cancelled, since the line was swept.
+    cancelled: usize,
     /// Runs of jobs with limits, which go back to their job when it has reached one.
     shown: BTreeMap<Seq, RunKey>,
 }
@@ -111,6 +116,17 @@ impl Lanes {
     /// Puts a run at the end of its lane.
     pub(super) fn push(&mut self, lane: LaneId, seq: Seq, key: RunKey) {
         self.lane(lane).line.push_back((seq, key));
+    }
+
+    /// A run in the line of a lane is cancelled. It is passed over in its turn; where that may be long in coming, since the
+    /// queue is paused or others go before, the line is swept each time that half of it is gone.
+    pub(super) fn cancel(&mut self, lane: LaneId, is_available: impl Fn(RunKey) -> bool) {
+        let lane = self.lane(lane);
+        lane.cancelled += 1;
+        if lane.cancelled > SLACK.max(lane.line.len() / 2) {
+            lane.line.retain(|(_, key)| is_available(*key));
+            lane.cancelled = 0;
+        }
     }
 
     /// Puts in a run of a job with limits, at its place.
@@ -187,11 +203,18 @@ impl Lanes {
         best
     }
 
+    /// How many places there are in all lines.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.line.len() + lane.shown.len()).sum()
+    }
+
     fn lane(&mut self, id: LaneId) -> &mut Lane {
         let at = match &*self.lanes {
             [only] if only.id == id => 0,
             lanes => lanes.binary_search_by_key(&id, |lane| lane.id).unwrap_or_else(|at| {
-                self.lanes.insert(at, Lane { id, line: VecDeque::new(), shown: BTreeMap::new() });
+                self.lanes
+                    .insert(at, Lane { id, line: VecDeque::new(), cancelled: 0, shown: BTreeMap::new() });
                 at
             }),
         };

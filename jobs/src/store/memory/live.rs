@@ -39,7 +39,9 @@ impl Memory {
     /// What holds back the first available run of a job, if there is one and something does.
     pub(crate) fn held_back(&self, job: JobIx) -> Option<HeldBack> {
         let available = |run: &&Run| run.job == job && matches!(run.state, State::Available { .. });
-        let first = self.runs.iter().map(|(_, run)| run).filter(available).min_by_key(|run| run.seq)?;
+        let runs = self.runs.iter().map(|(_, run)| run).filter(available);
+        // So that nobody looks for what is not there: most jobs have none.
+        let first = runs.take(self.job(job).available as usize).min_by_key(|run| run.seq)?;
         let (_, queue) = self.queues.iter().find(|(ix, _)| *ix == first.lane.queue())?;
         if queue.paused {
             return Some(HeldBack::QueuePaused(queue.name.clone()));
@@ -58,7 +60,7 @@ impl Memory {
             .map(HeldBack::Rate)
     }
 
-    /// The live runs of a job, in no order. It looks at every run of every job.
+    /// The live runs of a job, in no order. Where it has any, it may look at every run of every job.
     pub(crate) fn live_of(&self, job: JobIx) -> Vec<LiveRun> {
         let live = self.runs.iter().filter(|(_, run)| run.job == job).filter_map(|(_, run)| {
             let life = match run.state {
@@ -70,6 +72,8 @@ impl Memory {
             };
             Some(LiveRun { slot: run.slot.map(|slot| slot.at), life, attempt: run.attempt })
         });
-        live.collect()
+        let job = self.job(job);
+        let count = (job.running + job.available + job.scheduled) as usize + job.waiting();
+        live.take(count).collect()
     }
 }

@@ -174,8 +174,14 @@ impl Memory {
         let job = &mut self.jobs[ix.0 as usize];
         job.available -= 1;
         match &mut job.limits {
-            // The claims pass it over.
-            None => self.queues.hidden(lane.queue()),
+            None => {
+                self.queues.hidden(lane.queue());
+                let runs = &self.runs;
+                self.lanes.cancel(lane, |other| {
+                    other != key
+                        && runs.get(other).is_some_and(|run| matches!(run.state, State::Available { .. }))
+                });
+            }
             Some(limits) => {
                 if limits.remove(lane, seq) {
                     self.lanes.hide(lane, seq);

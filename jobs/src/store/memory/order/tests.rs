@@ -333,3 +333,24 @@ fn what_is_held_back_is_not_looked_at() {
     assert_eq!(memory.claim(1, reading(0)).map(|claim| claim.key), Some(other));
     assert!(memory.claim(2, reading(0)).is_none());
 }
+
+#[test]
+fn what_is_cancelled_while_its_queue_is_paused_is_not_kept() {
+    let mut memory = Memory::new(0);
+    let job = memory.bind_job(info("a", Overlap::Allow)).unwrap();
+    memory.pause_queue(QueueIx::DEFAULT, true);
+    let mut kept = Vec::new();
+    for number in 0..10_000 {
+        let run = memory.submit(job, body(), Origin::Submission, now()).1;
+        if number % 100 == 0 {
+            kept.push(run);
+        } else {
+            let Cancel::Ended(ended) = memory.cancel(run, now()) else { panic!("it has not started") };
+            ended.settle();
+        }
+    }
+    assert!(memory.lanes.len() < 300, "{} places for {} runs", memory.lanes.len(), kept.len());
+    memory.pause_queue(QueueIx::DEFAULT, false);
+    let claimed = std::iter::from_fn(|| memory.claim(0, reading(0)).map(|claim| claim.key));
+    assert_eq!(claimed.collect::<Vec<_>>(), kept);
+}
