@@ -20,6 +20,7 @@ mod inbox;
 mod lock;
 mod trouble;
 mod worker;
+mod workers;
 
 use std::any::TypeId;
 use std::collections::VecDeque;
@@ -55,7 +56,7 @@ pub(crate) use inbox::Directory;
 use inbox::{Inbox, SUPPLY};
 use lock::{Apart, Locked};
 pub(crate) use worker::Worker;
-use worker::{Told, Workers};
+use workers::{Told, Workers};
 
 /// Starts a worker's task, in whatever surroundings the instance wants it to have.
 pub(crate) type Spawn = Box<dyn Fn(Worker) + Send + Sync>;
