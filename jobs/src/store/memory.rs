@@ -16,12 +16,15 @@
 mod by_id;
 mod details;
 mod history;
+mod job;
 mod lanes;
+mod left;
 mod limits;
 mod live;
 mod order;
 mod queues;
 mod records;
+mod run;
 mod unique;
 
 use std::collections::{HashMap, VecDeque};
@@ -48,14 +51,17 @@ use crate::telemetry::panics;
 use by_id::ById;
 use details::Details;
 pub(crate) use history::Retention;
-use history::Ring;
+pub(crate) use job::{JobState, Previous};
 use lanes::{LaneId, Lanes, Seq};
+pub(crate) use left::{Cancel, Cancelling, Ended, Fired, Litter, Watch};
 use limits::Limits;
 pub(crate) use live::{HeldBack, Life, LiveRun};
 pub(crate) use order::Refill;
 use queues::Queues;
 pub(crate) use queues::{QueueIx, TooManyQueues};
 pub(crate) use records::{Filter, Found};
+pub(crate) use run::{Arrival, Claim, Occasion, RunOptions};
+use run::{NewRun, Run, State};
 use unique::Uniques;
 pub(crate) use unique::{Submitted, UniqueKey};
 
@@ -65,265 +71,6 @@ pub(crate) struct JobIx(u32);
 
 /// The place of a live run.
 pub(crate) type RunKey = Key;
-
-/// A job and the account of its runs.
-#[derive(Debug)]
-pub(crate) struct JobState {
-    pub(crate) info: JobInfo,
-    /// Since when its slots pass without a run.
-    pub(crate) paused_since: Option<Timestamp>,
-    pub(crate) running: u32,
-    pub(crate) available: u32,
-    pub(crate) scheduled: u32,
-    /// Those of them that wait to be tried again.
-    pub(crate) retrying: u32,
-    /// Where its runs wait, unless their submission says otherwise.
-    lane: LaneId,
-    limits: Option<Box<Limits>>,
-    /// Runs of slots that have not ended; what the overlap policy counts.
-    slot_live: u32,
-    #[expect(clippy::box_collection, reason = "a job of which no run ever waits pays 8 bytes, not 32")]
-    waiting: Option<Box<VecDeque<RunKey>>>,
-    pub(crate) previous: Option<Box<Previous>>,
-    /// Its runs that have ended and are kept.
-    ended: Option<Box<Ring>>,
-    /// The live runs of slots, where a slot may cancel them.
-    #[expect(clippy::box_collection, reason = "of few jobs")]
-    cancellable: Option<Box<Vec<RunKey>>>,
-}
-
-impl JobState {
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.as_ref().map_or(0, |waiting| waiting.len())
-    }
-
-    fn ended(&mut self, run: Previous) {
-        match &mut self.previous {
-            Some(place) => **place = run,
-            none => *none = Some(Box::new(run)),
-        }
-    }
-}
-
-/// The run of a job that ended last, with the times of its last attempt.
-#[derive(Debug, Clone)]
-pub(crate) struct Previous {
-    pub(crate) id: RunId,
-    pub(crate) slot: Option<Timestamp>,
-    pub(crate) started: Timestamp,
-    pub(crate) finished: Timestamp,
-    pub(crate) outcome: Outcome,
-}
-
-/// What a run of a slot is for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Occasion {
-    pub(crate) slot: Slot,
-    /// The schedule; none in a test that has none.
-    pub(crate) schedule: Option<Key>,
-    /// The schedule waits for the end of the run, since that is where its next slot is counted from.
-    pub(crate) is_awaited: bool,
-}
-
-#[derive(Debug)]
-struct Run {
-    id: RunId,
-    job: JobIx,
-    slot: Option<Slot>,
-    /// The schedule that made it, and whether it waits for its end.
-    schedule: Option<Key>,
-    is_awaited: bool,
-    origin: Origin,
-    state: State,
-    /// How many attempts have begun.
-    attempt: u32,
-    /// How many attempts may follow the first.
-    retries: u32,
-    lane: LaneId,
-    /// Its place among those that are available.
-    seq: Seq,
-    /// The work, while it waits.
-    body: Option<Body>,
-    details: Details,
-}
-
-impl Run {
-    fn awaited_by(&self) -> Option<Key> {
-        self.schedule.filter(|_| self.is_awaited)
-    }
-
-    fn is_live(&self) -> bool {
-        !matches!(self.state, State::Ended { .. })
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Scheduled {
-        due: Timestamp,
-    },
-    Waiting,
-    Available {
-        /// When it became so.
-        since: Timestamp,
-    },
-    Running {
-        worker: u32,
-        started: Timestamp,
-    },
-    /// With the start of its last attempt, or its end where there was none.
-    Ended {
-        started: Timestamp,
-        finished: Timestamp,
-    },
-}
-
-/// A run that was submitted and has still to be accepted.
-#[derive(Debug)]
-pub(crate) struct Arrival {
-    pub(crate) id: RunId,
-    pub(crate) key: RunKey,
-    pub(crate) job: JobIx,
-    pub(crate) body: Body,
-    pub(crate) origin: Origin,
-    pub(crate) options: RunOptions,
-    /// When it was submitted.
-    pub(crate) now: Timestamp,
-}
-
-/// A run in the making.
-#[derive(Debug)]
-struct NewRun {
-    job: JobIx,
-    occasion: Option<Occasion>,
-    origin: Origin,
-    state: State,
-    body: Body,
-    options: RunOptions,
-}
-
-/// What a submission says of its run, each thing only where it says it.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct RunOptions {
-    pub(crate) queue: Option<QueueIx>,
-    pub(crate) priority: Option<i8>,
-    pub(crate) retries: Option<u32>,
-}
-
-/// A run that a worker may now execute.
-#[derive(Debug)]
-pub(crate) struct Claim {
-    pub(crate) key: RunKey,
-    pub(crate) id: RunId,
-    pub(crate) job: JobName,
-    /// The name of its queue.
-    pub(crate) queue: JobName,
-    pub(crate) slot: Option<Slot>,
-    pub(crate) started: Timestamp,
-    /// When it became available.
-    pub(crate) available: Timestamp,
-    pub(crate) body: Body,
-    /// The job is a plain `fn`, which cannot be stopped.
-    pub(crate) blocking: bool,
-    /// Which attempt of the run this is, from 1.
-    pub(crate) attempt: u32,
-    /// How many attempts may follow the first.
-    pub(crate) retries: u32,
-    /// How long an attempt may take.
-    pub(crate) timeout: Option<Duration>,
-}
-
-/// What became of a slot.
-#[derive(Debug)]
-pub(crate) enum Fired {
-    /// A run was made; it is available.
-    Queued,
-    /// A run was made; it waits for its predecessor.
-    Waiting,
-    /// The predecessor is told to stop, and a run waits for its end.
-    Cancelling(Cancelling),
-    /// The overlap policy dropped the slot.
-    Skipped(Body),
-}
-
-/// Runs that a new slot replaces.
-#[derive(Debug, Default)]
-pub(crate) struct Cancelling {
-    /// Workers whose run is to be stopped.
-    pub(crate) workers: Vec<u32>,
-    /// Runs that had not started and are gone.
-    pub(crate) ended: Vec<Ended>,
-}
-
-/// A run that came to its end: who waits for it, and what is left to drop.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) outcome: Outcome,
-    pub(crate) waiters: Vec<oneshot::Sender<Outcome>>,
-    pub(crate) litter: Litter,
-    /// The schedule that waits for it.
-    pub(crate) awaited_by: Option<Key>,
-}
-
-/// Values of the user's that nobody keeps any more. Dropping them calls code of the user.
-#[derive(Debug, Default)]
-pub(crate) struct Litter {
-    one: Option<Body>,
-    more: Vec<Body>,
-}
-
-impl Litter {
-    fn add(&mut self, body: Option<Body>) {
-        let Some(body) = body else { return };
-        match &self.one {
-            None => self.one = Some(body),
-            Some(_) => self.more.push(body),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.one.is_none()
-    }
-
-    /// Drops the values. Not under a lock.
-    fn drop(self) {
-        // It may panic, and that is nobody's business here.
-        for body in self.one.into_iter().chain(self.more) {
-            let _ = panics::catch(|| drop(body));
-        }
-    }
-}
-
-impl Ended {
-    /// Tells those who wait, and drops what is left. Not under a lock.
-    pub(crate) fn settle(self) {
-        self.litter.drop();
-        for waiter in self.waiters {
-            // A receiver that is gone has stopped waiting, and the waker of one that is there is code of the program's.
-            let _ = panics::catch(|| waiter.send(self.outcome.clone()));
-        }
-    }
-}
-
-/// What to do about a run that somebody wants cancelled.
-#[derive(Debug)]
-pub(crate) enum Cancel {
-    /// It had not started and is gone.
-    Ended(Ended),
-    /// It runs: this worker is to be told.
-    Running(u32),
-    /// It has already ended.
-    Gone,
-}
-
-/// The outcome of a run, now or later.
-#[derive(Debug)]
-pub(crate) enum Watch {
-    Ended(Outcome),
-    Pending(oneshot::Receiver<Outcome>),
-    /// It ended so long ago that it is not kept any more.
-    Gone,
-}
 
 /// A name that two different jobs want.
 #[derive(Debug)]
