@@ -45,7 +45,6 @@ use crate::job::name::JobName;
 use crate::job::notes::Notes;
 use crate::job::options::Origin;
 use crate::job::run::{Outcome, RunId, RunIds};
-use crate::job::slot::Slot;
 use crate::job::steer::Steer;
 use crate::telemetry::panics;
 use by_id::ById;
@@ -304,7 +303,7 @@ impl Memory {
         let retrying = !was_tried && run.attempt > 0 && matches!(run.state, State::Scheduled { .. });
         let for_slot = slot.is_some() && run.slot.is_none();
         if for_slot {
-            run.slot = slot.map(Slot::at);
+            run.slot = slot.map(crate::job::slot::Slot::at);
         }
         let job = run.job;
         let job = self.job_mut(job);
