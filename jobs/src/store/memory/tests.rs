@@ -5,6 +5,7 @@ use super::*;
 use crate::clock::{Elapsed, Reading};
 use crate::job::body::{Erased, Template};
 use crate::job::options::AttemptOptions;
+use crate::job::slot::Slot;
 
 const RETRIES: u32 = 2;
 
