@@ -16,8 +16,12 @@
 
 mod attempt;
 mod backoff;
+mod closing;
 mod inbox;
 mod lock;
+mod look;
+mod slots;
+mod submit;
 mod trouble;
 mod worker;
 mod workers;
@@ -27,36 +31,29 @@ use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use std::task::Waker;
 use std::time::Duration;
 
 use jobs_syntax::DEFAULT_QUEUE;
 use tokio::sync::Notify;
 
-use crate::clock::{Clock, Reading, Timestamp};
+use crate::clock::Clock;
 use crate::hooks::Hooks;
-use crate::job::attempt::AttemptRecord;
-use crate::job::body::Body;
 use crate::job::context::Surroundings;
 use crate::job::info::JobInfo;
-use crate::job::notes::{Notes, Progress};
-use crate::job::options::Origin;
-use crate::job::output::Output;
-use crate::job::run::{RunId, RunIds};
+use crate::job::run::RunIds;
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{
-    Arrival, Cancel, Ended, Filter, Fired, Found, JobIx, Memory, NameTaken, Occasion, QueueIx, Refill,
-    Retention, RunKey, RunOptions, Submitted, TooManyQueues, UniqueKey, Watch,
+    Arrival, Cancel, Ended, JobIx, Memory, NameTaken, QueueIx, Refill, Retention, RunKey, TooManyQueues,
 };
 use crate::store::slab::Key;
-use crate::telemetry::panics;
 
 use backoff::Jitter;
 pub(crate) use inbox::Directory;
-use inbox::{Inbox, SUPPLY};
+use inbox::Inbox;
 use lock::{Apart, Locked};
+pub(crate) use slots::{Firing, SlotFate};
 pub(crate) use worker::Worker;
-use workers::{Told, Workers};
+use workers::Workers;
 
 /// Starts a worker's task, in whatever surroundings the instance wants it to have.
 pub(crate) type Spawn = Box<dyn Fn(Worker) + Send + Sync>;
@@ -103,23 +100,6 @@ struct Shared {
 /// The pool does not accept runs any more.
 #[derive(Debug)]
 pub(crate) struct Closed;
-
-/// A slot that has come, for [`Pool::fire`].
-#[derive(Debug)]
-pub(crate) struct Firing {
-    pub(crate) job: JobIx,
-    pub(crate) occasion: Occasion,
-    pub(crate) body: Body,
-}
-
-/// What became of the slots given to [`Pool::fire`], in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SlotFate {
-    Ran,
-    Skipped,
-    Paused,
-    Closed,
-}
 
 /// How full the pool is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -320,107 +300,11 @@ impl Pool {
 
     // Runs.
 
-    /// Queues a run. `job` finds the job under the same lock.
-    pub(crate) fn submit(
-        &self,
-        job: impl Fn(&Directory) -> Option<JobIx>,
-        body: Body,
-        origin: Origin,
-        options: RunOptions,
-    ) -> Result<Result<(RunId, RunKey), Body>, Closed> {
-        let now = self.clock.now().wall;
-        let (id, key) = loop {
-            let mut inbox = self.inbox();
-            if inbox.closed {
-                return Err(Closed);
-            }
-            let Some(job) = job(&inbox.directory) else { return Ok(Err(body)) };
-            if let Some(key) = inbox.keys.pop_front() {
-                let id = self.ids.next(now);
-                if !inbox.directory.is_plain(job, &options) {
-                    self.urgent.0.store(true, Ordering::Relaxed);
-                }
-                inbox.arrivals.push(Arrival { id, key, job, body, origin, options, now });
-                break (id, key);
-            }
-            drop(inbox);
-            self.supply();
-        };
-        // A worker that finds nothing says that it is idle before it looks here for the last time. So either it has found
-        // this run, or it is seen here.
-        // Who listens does not wait for a worker to look.
-        if self.idle.0.load(Ordering::Relaxed) || self.hooks.bus.is_heard() {
-            let shared = self.lock();
-            if shared.wants_worker() {
-                self.wake_one(shared);
-            }
-        }
-        #[cfg(feature = "metrics")]
-        self.measure();
-        Ok(Ok((id, key)))
-    }
-
-    /// Queues or delays a run, unless another stands for it.
-    pub(crate) fn submit_unique(
-        &self,
-        key: UniqueKey,
-        body: Body,
-        origin: Origin,
-        options: RunOptions,
-        due: Option<Timestamp>,
-    ) -> Result<Submitted, Closed> {
-        let now = self.clock.now().wall;
-        let submitted = {
-            let mut shared = self.lock();
-            if shared.closed {
-                return Err(Closed);
-            }
-            shared.memory.submit_unique(key, body, origin, options, due, now)
-        };
-        self.call_workers(1);
-        Ok(submitted)
-    }
-
-    /// Queues a run with the work of one that has ended.
-    pub(crate) fn submit_again(&self, job: JobIx, body: Body, of: RunId) -> Result<(RunId, RunKey), Closed> {
-        let now = self.clock.now().wall;
-        let submitted = {
-            let mut shared = self.lock();
-            if shared.closed {
-                return Err(Closed);
-            }
-            shared.memory.submit_again(job, body, of, now)
-        };
-        self.call_workers(1);
-        Ok(submitted)
-    }
-
     /// Tells the recorder of metrics how full the pool is.
     #[cfg(feature = "metrics")]
     fn measure(&self) {
         let (running, queued) = self.read(|memory| (memory.running(), memory.queued()));
         crate::hooks::metrics::pool(running, queued);
-    }
-
-    /// Gives the inbox keys for submissions.
-    fn supply(&self) {
-        let mut shared = self.lock();
-        let Shared { memory, keys, .. } = &mut *shared;
-        keys.resize_with(SUPPLY, || memory.reserve());
-        self.inbox().keys.append(keys);
-    }
-
-    /// Keeps a run until [`release`](Self::release).
-    pub(crate) fn delay(
-        &self,
-        job: JobIx,
-        body: Body,
-        options: RunOptions,
-        due: Timestamp,
-    ) -> Result<(RunId, RunKey), Closed> {
-        let now = self.clock.now().wall;
-        let mut shared = self.lock();
-        if shared.closed { Err(Closed) } else { Ok(shared.memory.delay(job, body, options, due, now)) }
     }
 
     /// Makes delayed runs available, in the order in which they are due.
@@ -459,56 +343,6 @@ impl Pool {
         }
     }
 
-    /// Slots have come: makes their runs. The lock is let go now and then, so that a burst of slots does not keep
-    /// finished runs waiting.
-    pub(crate) fn fire(&self, firings: &mut Vec<Firing>, now: Reading, fates: &mut Vec<SlotFate>) {
-        const AT_A_TIME: usize = 64;
-        let mut stop = Vec::new();
-        let mut ended: Vec<Ended> = Vec::new();
-        // May hold the last of a value of the user's, which is not to be dropped under the lock.
-        let mut unused = Vec::new();
-        let mut firings = firings.drain(..).peekable();
-        while firings.peek().is_some() {
-            let mut shared = self.lock();
-            for firing in firings.by_ref().take(AT_A_TIME) {
-                if shared.closed {
-                    fates.push(SlotFate::Closed);
-                    unused.push(firing.body);
-                    continue;
-                }
-                let job = shared.memory.job(firing.job);
-                if job.paused_since.is_some() || !job.info.enabled {
-                    fates.push(SlotFate::Paused);
-                    unused.push(firing.body);
-                    continue;
-                }
-                fates.push(match shared.memory.fire(firing.job, firing.occasion, firing.body, now.wall) {
-                    Fired::Queued | Fired::Waiting => SlotFate::Ran,
-                    Fired::Skipped(body) => {
-                        unused.push(body);
-                        SlotFate::Skipped
-                    }
-                    Fired::Cancelling(cancelling) => {
-                        ended.extend(cancelling.ended);
-                        for worker in cancelling.workers {
-                            stop.push(shared.workers.stop(worker, Cancellation::Cancelled, now.wall));
-                        }
-                        SlotFate::Ran
-                    }
-                });
-            }
-            drop(shared);
-            self.call_workers(AT_A_TIME);
-        }
-        stop.into_iter().for_each(Told::wake);
-        ended.into_iter().for_each(|ended| self.settle(ended));
-        for body in unused {
-            let _ = panics::catch(|| drop(body));
-        }
-        #[cfg(feature = "metrics")]
-        self.measure();
-    }
-
     /// Cancels a run, in whatever state. `false` when it has already ended.
     ///
     /// An async job is dropped where it awaits; a plain `fn` cannot be stopped and goes on.
@@ -544,111 +378,6 @@ impl Pool {
         ended.settle();
     }
 
-    /// The outcome of a run, now or later.
-    pub(crate) fn watch(&self, key: RunKey) -> Watch {
-        self.lock().memory.watch(key)
-    }
-
-    /// The attempts of a run that are over.
-    pub(crate) fn attempts(&self, key: RunKey) -> Vec<AttemptRecord> {
-        self.lock().memory.attempts(key)
-    }
-
-    /// The key of a run, live or kept.
-    pub(crate) fn key_of(&self, id: RunId) -> Option<RunKey> {
-        self.lock().memory.key_of(id)
-    }
-
-    /// What is known of a run.
-    pub(crate) fn found(&self, key: RunKey) -> Option<Found> {
-        let mut shared = self.lock();
-        let mut found = shared.memory.found(key)?;
-        shared.add_laid(&mut found);
-        Some(found)
-    }
-
-    /// Looks at some runs, as [`Memory::look_through`].
-    pub(crate) fn look_through(
-        &self,
-        filter: &Filter,
-        before: Option<RunId>,
-        count: usize,
-    ) -> (Vec<Found>, Option<RunId>) {
-        let mut shared = self.lock();
-        let (mut found, next) = shared.memory.look_through(filter, before, count);
-        found.iter_mut().for_each(|found| shared.add_laid(found));
-        (found, next)
-    }
-
-    /// The runs of a job made before one, or all of them, the youngest first. It takes the lock for a part at a time.
-    pub(crate) fn runs_of(&self, job: JobIx, before: Option<RunId>) -> Vec<(RunId, RunKey)> {
-        let (mut keys, mut live) = self.lock().memory.ended_of(job);
-        let mut next = None;
-        while live > 0 {
-            let (found, then) = self.lock().memory.live_among(job, next);
-            live = live.saturating_sub(found.len());
-            keys.extend(found);
-            next = then;
-            if next.is_none() {
-                break;
-            }
-        }
-        let mut runs = Vec::with_capacity(keys.len());
-        for part in keys.chunks(512) {
-            let shared = self.lock();
-            runs.extend(part.iter().filter_map(|key| shared.memory.id_of(*key).map(|id| (id, *key))));
-        }
-        runs.retain(|(id, _)| before.is_none_or(|before| *id < before));
-        runs.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
-        // One that has ended meanwhile was found twice.
-        runs.dedup_by_key(|(id, _)| *id);
-        runs
-    }
-
-    /// At most so many of the next of some runs that are wanted.
-    pub(crate) fn look_at(
-        &self,
-        filter: &Filter,
-        keys: &mut impl Iterator<Item = RunKey>,
-        most: usize,
-    ) -> Vec<Found> {
-        let mut shared = self.lock();
-        let mut found = shared.memory.look_at(filter, keys, most);
-        found.iter_mut().for_each(|found| shared.add_laid(found));
-        found
-    }
-
-    /// How far a run is, or was at its end.
-    pub(crate) fn progress(&self, key: RunKey) -> Option<Progress> {
-        let shared = self.lock();
-        let said = |(worker, _)| shared.workers.laid(worker, |laid| laid.notes.progress).flatten();
-        let now = shared.memory.worker(key).and_then(said);
-        now.or_else(|| shared.memory.notes(key).and_then(|notes| notes.progress))
-    }
-
-    /// What the attempts of a run have left for others to read.
-    pub(crate) fn notes(&self, key: RunKey) -> Notes {
-        let shared = self.lock();
-        let mut notes = shared.memory.notes(key).cloned().unwrap_or_default();
-        if let Some((worker, attempt)) = shared.memory.worker(key)
-            && let Some(laid) = shared.workers.laid(worker, |laid| laid.notes.clone())
-        {
-            notes.append(laid, attempt);
-        }
-        notes
-    }
-
-    /// What a run has given.
-    pub(crate) fn output(&self, key: RunKey) -> Option<Output> {
-        self.lock().memory.notes(key).and_then(|notes| notes.output.clone())
-    }
-
-    /// Makes a delayed run pretend to be another attempt, or one for a slot.
-    #[cfg(feature = "testing")]
-    pub(crate) fn preset(&self, key: RunKey, attempt: u32, slot: Option<Timestamp>) {
-        self.lock().memory.preset(key, attempt, slot);
-    }
-
     // Workers.
 
     /// Lets go of the lock and calls one worker, for one run that was queued under it.
@@ -677,60 +406,6 @@ impl Pool {
     fn worker(&self, index: u32, signals: Arc<Signals>) -> Worker {
         let surroundings = self.surroundings.get().expect("invariant: an open pool has its surroundings");
         Worker::new(index, Arc::new(Surroundings { signals, ..surroundings.clone() }))
-    }
-
-    // Shutdown.
-
-    /// Accepts and claims nothing any more. What runs goes on.
-    pub(crate) fn close(&self) {
-        // First, so that nothing arrives after what is taken in here.
-        self.inbox().closed = true;
-        let mut shared = self.lock();
-        shared.closed = true;
-        let parked = shared.workers.unpark_all();
-        drop(shared);
-        parked.into_iter().for_each(Waker::wake);
-        self.drained.notify_waiters();
-    }
-
-    /// Completes when nothing runs any more, or nothing but plain functions, and of every failure was told.
-    pub(crate) async fn drained(&self, but_blocking: bool) {
-        loop {
-            let notified = self.drained.notified();
-            let mut notified = std::pin::pin!(notified);
-            notified.as_mut().enable();
-            if !self.lock().workers.is_busy(but_blocking) {
-                return;
-            }
-            notified.await;
-        }
-    }
-
-    /// Stops every async run where it awaits and answers how many; plain functions are asked to return. To be followed
-    /// by [`drained`](Self::drained).
-    pub(crate) fn interrupt(&self) -> usize {
-        let now = self.clock.now().wall;
-        let (count, told) = self.lock().workers.stop_all(Cancellation::Interrupted, now);
-        told.into_iter().for_each(Told::wake);
-        count
-    }
-
-    /// How many workers execute a run; with `but_blocking`, not counting plain functions.
-    pub(crate) fn executing(&self, but_blocking: bool) -> usize {
-        self.lock().workers.executing(but_blocking)
-    }
-
-    /// Ends every run that does not execute, and answers how many there were.
-    pub(crate) fn drain(&self) -> usize {
-        let now = self.clock.now().wall;
-        let ended = {
-            let mut shared = self.lock();
-            shared.drained = true;
-            shared.memory.drain(now)
-        };
-        let count = ended.len();
-        ended.into_iter().for_each(|ended| self.settle(ended));
-        count
     }
 }
 

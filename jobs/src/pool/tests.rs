@@ -2,19 +2,22 @@
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::Waker;
 
 use tokio::runtime::Handle;
 
 use super::*;
 use crate::JobResult;
-use crate::job::body::{Attempt, SharedJob, Template};
+use crate::clock::Timestamp;
+use crate::job::body::{Attempt, Body, SharedJob, Template};
 use crate::job::context::JobContext;
 use crate::job::descriptor::Descriptor;
 use crate::job::name::JobName;
-use crate::job::options::AttemptOptions;
+use crate::job::options::{AttemptOptions, Origin};
 use crate::job::run::Outcome;
 use crate::job::slot::Slot;
 use crate::job::state::StateMap;
+use crate::store::memory::{Occasion, RunOptions, Watch};
 
 const SECOND: Duration = Duration::from_secs(1);
 
