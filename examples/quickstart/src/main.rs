@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jobs::{Config, JobContext, Jobs, job};
-use tracing::info;
+use tracing::{Level, info};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::time::uptime;
+use tracing_subscriber::prelude::*;
 
 /// What jobs share: whatever is given to `Config::state` can be a `#[state]` parameter.
 #[derive(Default)]
@@ -65,7 +68,10 @@ async fn ask_supplier() -> Result<(), String> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().with_target(false).with_timer(tracing_subscriber::fmt::time::uptime()).init();
+    // Short lines, for a tour: without the spans of `jobs`, which name the job and the run that a line is of.
+    let lines = tracing_subscriber::fmt::layer().with_target(false).with_timer(uptime());
+    let short = filter_fn(|entry| entry.is_event() && *entry.level() <= Level::INFO);
+    tracing_subscriber::registry().with(lines.with_filter(short)).init();
 
     let config = std::env::args().nth(1).unwrap_or(concat!(env!("CARGO_MANIFEST_DIR"), "/jobs.toml").into());
     let jobs = jobs::start(Config::from_file(config)?.state(Shop::default())).await?;
