@@ -31,7 +31,7 @@ impl Pool {
         Some(found)
     }
 
-    /// Looks at some runs, as [`Memory::look_through`].
+    /// Looks at some runs, as [`Memory::look_through`](crate::store::memory::Memory::look_through).
     pub(crate) fn look_through(
         &self,
         filter: &Filter,
