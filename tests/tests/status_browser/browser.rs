@@ -90,6 +90,8 @@ impl Browser {
         for domain in ["Page", "Runtime", "Log", "Network"] {
             tab.call(&format!("{domain}.enable"), json!({}));
         }
+        // Left to itself, a browser without a screen is now as wide as a desk's, now as a tablet's.
+        tab.size(1280, 900);
         tab
     }
 
