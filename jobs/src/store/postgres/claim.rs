@@ -1,0 +1,226 @@
+//! Nodes take runs: many in one statement, and none twice.
+//!
+//! A *lane* is a queue, a job and a priority. The index of available runs is ordered by lanes, so a claim jumps from lane to
+//! lane and looks only into those that it may take from: runs that are paused, unknown to this node or held back by a
+//! limit cost it one step for each lane, however many they are. Which lanes the next runs are in is found without a
+//! lock, and then so many are locked in each; a run that another node has locked is passed over.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+
+use super::db::{Db, interval};
+use super::id::Id;
+
+/// What a node wants.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) node: Id,
+    /// At most so many.
+    pub(crate) count: usize,
+    /// Jobs that it knows and that have no limits of their own.
+    pub(crate) jobs: &'a [String],
+    /// Queues that are full here.
+    pub(crate) without: &'a [String],
+    /// The oldest first whatever its priority, so that nothing starves.
+    pub(crate) oldest: bool,
+}
+
+/// A job with limits over the cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Limited {
+    pub(crate) job: String,
+    pub(crate) concurrency: Option<u32>,
+    /// So many attempts in so much time.
+    pub(crate) rate: Option<(u64, Duration)>,
+}
+
+/// A run that is this node's to try.
+#[derive(Debug, Clone)]
+pub(crate) struct Claimed {
+    pub(crate) id: Id,
+    pub(crate) job: String,
+    pub(crate) queue: String,
+    pub(crate) priority: i16,
+    pub(crate) attempt: i32,
+    pub(crate) retries: i32,
+    /// The fence.
+    pub(crate) claim_no: i32,
+    pub(crate) origin: String,
+    pub(crate) schedule: Option<String>,
+    pub(crate) slot: Option<DateTime<Utc>>,
+    pub(crate) args: String,
+    pub(crate) record: Option<String>,
+    pub(crate) submitted: DateTime<Utc>,
+}
+
+const CLAIM: &str = "\
+with recursive lane as (
+    (select queue, job, priority from jobs.run where state = 'available'
+    order by queue, job, priority limit 1)
+    union all
+    select n.queue, n.job, n.priority from lane l cross join lateral (
+        select queue, job, priority from jobs.run r
+        where state = 'available' and (r.queue, r.job, r.priority) > (l.queue, l.job, l.priority)
+        order by r.queue, r.job, r.priority limit 1
+    ) n
+), open as (
+    select l.*, k.room from lane l join unnest($2::text[], $3::bigint[]) as k (job, room) on k.job = l.job
+    where not l.queue = any ($4::text[])
+        and not exists (select from jobs.job j where j.name = l.job and j.paused_since is not null)
+        and not exists (select from jobs.queue q where q.name = l.queue and q.paused_since is not null)
+), head as (
+    select l.queue, l.job, l.priority, l.room, h.id from open l cross join lateral (
+        select id from jobs.run r
+        where state = 'available' and r.queue = l.queue and r.job = l.job and r.priority = l.priority
+        order by r.id limit least($1, l.room)
+    ) h
+), fitting as (
+    select *, row_number() over (
+        partition by job order by case when $5 then 0 else -priority end, id
+    ) as place from head
+), quota as (
+    select queue, job, priority, count(*) as count from (
+        select * from fitting where place <= room
+        order by case when $5 then 0 else -priority end, id limit $1
+    ) first group by queue, job, priority
+), picked as materialized (
+    select p.id from quota q cross join lateral (
+        select id from jobs.run r
+        where state = 'available' and r.queue = q.queue and r.job = q.job and r.priority = q.priority
+        order by r.id limit q.count for update skip locked
+    ) p
+), claimed as (
+    update jobs.run r
+    set state = 'running', node = $6, claim_no = claim_no + 1, attempt = attempt + 1, started = now()
+    from picked p where r.id = p.id
+    returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.origin, r.schedule, r.slot,
+        r.args, r.record, r.submitted
+)
+select * from claimed order by case when $5 then 0 else -priority end, id";
+
+/// Whoever has the row of a job decides about its limits; who does not get it leaves that to the other.
+const LOCK_JOBS: &str =
+    "select name from jobs.job where name = any ($1::text[]) order by name for update skip locked";
+
+/// How many more of each job may start. It is asked after the lock is there, so that it sees what came before.
+const ROOM: &str = "\
+select greatest(0, least(
+    coalesce(concurrency - (
+        select count(*) from jobs.node n join jobs.run r on r.node = n.id and r.job = l.job and r.state = 'running'
+    ), 1000000),
+    coalesce(tokens - ceil(greatest(0, extract(epoch from coalesce(j.full_at, now()) - now()))
+        / extract(epoch from per) * tokens - 0.000001), 1000000)
+))::bigint
+from unnest($1::text[], $2::bigint[], $3::bigint[], $4::interval[]) with ordinality
+    as l (job, concurrency, tokens, per, place)
+join jobs.job j on j.name = l.job
+order by l.place";
+
+const CHARGE: &str = "\
+update jobs.job j set full_at = greatest(j.full_at, now()) + c.by
+from unnest($1::text[], $2::interval[]) as c (job, by) where j.name = c.job";
+
+impl Db {
+    /// Takes runs of jobs that have no limits of their own, in the order in which they are to start.
+    pub(crate) async fn claim(&self, wanted: Wanted<'_>) -> sqlx::Result<Vec<Claimed>> {
+        let mut connection = self.pool.acquire().await?;
+        let rooms = vec![i64::try_from(wanted.count).unwrap_or(i64::MAX); wanted.jobs.len()];
+        self.claim_on(&mut connection, wanted, wanted.jobs, &rooms).await
+    }
+
+    /// Takes runs of jobs with limits, as far as these let them start. What another node is deciding about at this moment
+    /// is passed over.
+    pub(crate) async fn claim_limited(
+        &self,
+        wanted: Wanted<'_>,
+        limited: &[Limited],
+    ) -> sqlx::Result<Vec<Claimed>> {
+        let names: Vec<_> = limited.iter().map(|limited| limited.job.as_str()).collect();
+        let mut tx = self.pool.begin().await?;
+        let locked: Vec<String> =
+            sqlx::query_scalar(self.sql(LOCK_JOBS)).bind(names).fetch_all(&mut *tx).await?;
+        let limited: Vec<_> = limited.iter().filter(|limited| locked.contains(&limited.job)).collect();
+        if limited.is_empty() {
+            return Ok(Vec::new());
+        }
+        let jobs: Vec<_> = limited.iter().map(|limited| limited.job.clone()).collect();
+        let concurrency: Vec<_> = limited.iter().map(|limited| limited.concurrency.map(i64::from)).collect();
+        let tokens =
+            |limited: &&Limited| limited.rate.map(|(tokens, _)| i64::try_from(tokens).unwrap_or(i64::MAX));
+        let tokens: Vec<_> = limited.iter().map(tokens).collect();
+        let per: Vec<_> = limited.iter().map(|limited| limited.rate.map(|(_, per)| interval(per))).collect();
+        let query = sqlx::query_scalar(self.sql(ROOM)).bind(&jobs).bind(concurrency).bind(tokens).bind(per);
+        let rooms: Vec<i64> = query.fetch_all(&mut *tx).await?;
+        let claimed = self.claim_on(&mut tx, wanted, &jobs, &rooms).await?;
+        let charge = |limited: &&Limited| {
+            let count = claimed.iter().filter(|claimed| claimed.job == limited.job).count();
+            let (tokens, per) = limited.rate.filter(|_| count > 0)?;
+            Some((limited.job.clone(), interval(per.mul_f64(count as f64 / tokens as f64))))
+        };
+        let (charged, by): (Vec<_>, Vec<_>) = limited.iter().filter_map(charge).unzip();
+        if !charged.is_empty() {
+            sqlx::query(self.sql(CHARGE)).bind(charged).bind(by).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    async fn claim_on(
+        &self,
+        connection: &mut PgConnection,
+        wanted: Wanted<'_>,
+        jobs: &[String],
+        rooms: &[i64],
+    ) -> sqlx::Result<Vec<Claimed>> {
+        sqlx::query(self.sql(CLAIM))
+            .bind(i64::try_from(wanted.count).unwrap_or(i64::MAX))
+            .bind(jobs)
+            .bind(rooms)
+            .bind(wanted.without)
+            .bind(wanted.oldest)
+            .bind(wanted.node)
+            .try_map(|row: PgRow| {
+                Ok(Claimed {
+                    id: row.try_get(0)?,
+                    job: row.try_get(1)?,
+                    queue: row.try_get(2)?,
+                    priority: row.try_get(3)?,
+                    attempt: row.try_get(4)?,
+                    retries: row.try_get(5)?,
+                    claim_no: row.try_get(6)?,
+                    origin: row.try_get(7)?,
+                    schedule: row.try_get(8)?,
+                    slot: row.try_get(9)?,
+                    args: row.try_get(10)?,
+                    record: row.try_get(11)?,
+                    submitted: row.try_get(12)?,
+                })
+            })
+            .fetch_all(connection)
+            .await
+    }
+}
+
+/// Makes delayed runs available whose time has come, and tells when the next one's will.
+const PROMOTE: &str = "\
+with due as (
+    select id from jobs.run where state = 'scheduled' and due <= now()
+    order by due limit 1000 for update skip locked
+), promoted as (
+    update jobs.run r set state = 'available' from due where r.id = due.id returning r.id
+)
+select (select count(*) from promoted),
+    (select extract(epoch from min(due) - now())::float8 from jobs.run where state = 'scheduled' and due > now())";
+
+impl Db {
+    /// Makes delayed runs available whose time has come. Answers how many, and how long it is to the next.
+    pub(crate) async fn promote(&self) -> sqlx::Result<(u64, Option<Duration>)> {
+        let row = sqlx::query(self.sql(PROMOTE)).fetch_one(&self.pool).await?;
+        let (count, next): (i64, Option<f64>) = (row.try_get(0)?, row.try_get(1)?);
+        let next = next.map(|next| Duration::try_from_secs_f64(next.max(0.0)).unwrap_or(Duration::MAX));
+        Ok((count.unsigned_abs(), next))
+    }
+}

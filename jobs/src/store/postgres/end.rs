@@ -1,0 +1,147 @@
+//! Attempts end, many in one statement; only the claim that stands may end a run.
+
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::db::Db;
+use super::id::Id;
+
+/// A claim: a run, and the number of the claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fence {
+    pub(crate) id: Id,
+    pub(crate) claim_no: i32,
+}
+
+/// What follows an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Follows {
+    /// The run is over: `succeeded`, `dead` or `cancelled`.
+    End(&'static str),
+    /// Another attempt, then.
+    Retry(DateTime<Utc>),
+}
+
+/// The end of an attempt.
+#[derive(Debug, Clone)]
+pub(crate) struct End {
+    pub(crate) fence: Fence,
+    pub(crate) follows: Follows,
+    pub(crate) started: DateTime<Utc>,
+    pub(crate) finished: DateTime<Utc>,
+    pub(crate) outcome: &'static str,
+    pub(crate) message: Option<String>,
+    pub(crate) output: Option<String>,
+    pub(crate) record: Option<String>,
+}
+
+/// The fence is in the condition: a run that was given to another has another claim, and one that was taken back has no node.
+const END: &str = "\
+update jobs.run r set
+    state = case when e.state = 'scheduled' and r.cancel then 'cancelled' else e.state end,
+    due = coalesce(e.due, r.due),
+    started = e.started,
+    finished = case when e.state <> 'scheduled' or r.cancel then e.finished end,
+    outcome = e.outcome, message = e.message, output = e.output, record = e.record,
+    node = null,
+    unique_key = case
+        when e.state = 'scheduled' and not r.cancel or e.state = 'succeeded' and r.unique_until > now()
+        then r.unique_key end
+from unnest($1::uuid[], $2::integer[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],
+    $8::text[], $9::text[], $10::text[])
+    as e (id, claim_no, state, due, started, finished, outcome, message, output, record)
+where r.id = e.id and r.claim_no = e.claim_no and r.node = $11 and r.state = 'running'
+returning r.id";
+
+/// Gives back runs that were claimed. One that was never begun has not used an attempt.
+const RETURN: &str = "\
+update jobs.run r set state = 'available', node = null, started = null,
+    attempt = r.attempt - case when e.begun then 0 else 1 end,
+    retries = r.retries + case when e.begun then 1 else 0 end
+from unnest($1::uuid[], $2::integer[], $3::boolean[]) as e (id, claim_no, begun)
+where r.id = e.id and r.claim_no = e.claim_no and r.node = $4 and r.state = 'running'
+returning r.id";
+
+/// The predecessor has ended: the first that waits for it may start. The row of the job is locked by then.
+const SUCCEED: &str = "\
+update jobs.run r set state = 'available', due = now()
+from unnest($1::text[]) as e (job) cross join lateral (
+    select id from jobs.run w where w.job = e.job and w.slot is not null and w.state = 'waiting' order by id limit 1
+) next
+where r.id = next.id and not exists (
+    select from jobs.run l where l.job = e.job and l.slot is not null
+        and l.state in ('scheduled', 'available', 'running')
+)";
+
+const LOCK_JOBS: &str = "select from jobs.job where name = any ($1::text[]) order by name for update";
+
+impl Db {
+    /// Ends attempts, and answers whose ends count: the others had lost their claims.
+    pub(crate) async fn end(&self, node: Id, ends: &[End]) -> sqlx::Result<Vec<Id>> {
+        let state = |end: &End| match end.follows {
+            Follows::End(state) => state,
+            Follows::Retry(_) => "scheduled",
+        };
+        let due = |end: &End| match end.follows {
+            Follows::End(_) => None,
+            Follows::Retry(due) => Some(due),
+        };
+        sqlx::query_scalar(self.sql(END))
+            .bind(ends.iter().map(|end| end.fence.id).collect::<Vec<_>>())
+            .bind(ends.iter().map(|end| end.fence.claim_no).collect::<Vec<_>>())
+            .bind(ends.iter().map(state).collect::<Vec<_>>())
+            .bind(ends.iter().map(due).collect::<Vec<_>>())
+            .bind(ends.iter().map(|end| end.started).collect::<Vec<_>>())
+            .bind(ends.iter().map(|end| end.finished).collect::<Vec<_>>())
+            .bind(ends.iter().map(|end| end.outcome).collect::<Vec<_>>())
+            .bind(ends.iter().map(|end| end.message.as_deref()).collect::<Vec<_>>())
+            .bind(ends.iter().map(|end| end.output.as_deref()).collect::<Vec<_>>())
+            .bind(ends.iter().map(|end| end.record.as_deref()).collect::<Vec<_>>())
+            .bind(node)
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// Gives runs back, with whether their attempt had begun.
+    pub(crate) async fn give_back(&self, node: Id, runs: &[(Fence, bool)]) -> sqlx::Result<Vec<Id>> {
+        sqlx::query_scalar(self.sql(RETURN))
+            .bind(runs.iter().map(|(fence, _)| fence.id).collect::<Vec<_>>())
+            .bind(runs.iter().map(|(fence, _)| fence.claim_no).collect::<Vec<_>>())
+            .bind(runs.iter().map(|(_, begun)| *begun).collect::<Vec<_>>())
+            .bind(node)
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// Runs of slots of these jobs have ended: lets their successors start. Answers how many do.
+    pub(crate) async fn succeed(&self, jobs: &[String]) -> sqlx::Result<u64> {
+        let mut tx = self.pool.begin().await?;
+        // In a statement of its own, so that the next sees what a slot that fired meanwhile has left.
+        sqlx::query(self.sql(LOCK_JOBS)).bind(jobs).execute(&mut *tx).await?;
+        let done = sqlx::query(self.sql(SUCCEED)).bind(jobs).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(done.rows_affected())
+    }
+}
+
+/// What is known of a run that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) id: Id,
+    pub(crate) outcome: Option<String>,
+    pub(crate) message: Option<String>,
+}
+
+const ENDED: &str =
+    "select id, outcome, message from jobs.run where id = any ($1::uuid[]) and finished is not null";
+
+impl Db {
+    /// Of these runs, those that have ended.
+    pub(crate) async fn ended(&self, ids: &[Id]) -> sqlx::Result<Vec<Ended>> {
+        let ended = |row: PgRow| {
+            Ok(Ended { id: row.try_get(0)?, outcome: row.try_get(1)?, message: row.try_get(2)? })
+        };
+        sqlx::query(self.sql(ENDED)).bind(ids).try_map(ended).fetch_all(&self.pool).await
+    }
+}

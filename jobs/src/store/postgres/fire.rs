@@ -1,0 +1,211 @@
+//! A slot fires: the row of the schedule, the ledger and the run, or the reason why there is none, in one transaction.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use jobs_syntax::Overlap;
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, Row, Transaction};
+
+use super::db::Db;
+use super::id::Id;
+
+/// A slot that has come.
+#[derive(Debug, Clone)]
+pub(crate) struct Slot {
+    pub(crate) job: String,
+    pub(crate) key: String,
+    pub(crate) definition: String,
+    pub(crate) slot: DateTime<Utc>,
+    /// What takes its place in the row.
+    pub(crate) next: Option<DateTime<Utc>>,
+    /// How the ledger calls it if it becomes a run: `ran`, `caught up`.
+    pub(crate) reason: &'static str,
+    /// The run that it becomes.
+    pub(crate) run: Id,
+    pub(crate) queue: String,
+    pub(crate) priority: i16,
+    pub(crate) retries: i32,
+    pub(crate) args: String,
+    pub(crate) overlap: Overlap,
+}
+
+/// What became of a slot that this node fired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fired {
+    pub(crate) job: String,
+    pub(crate) key: String,
+    pub(crate) run: Id,
+    /// `available`, `waiting`, or why there is no run.
+    pub(crate) became: String,
+}
+
+/// A job's row is the lock of its overlap policy. In order, so that nodes do not wait for each other in a circle.
+const LOCK: &str = "select from jobs.job where name = any ($1::text[]) order by name for update";
+
+const CANCEL_OTHERS: &str = "\
+update jobs.run set
+    cancel = true,
+    state = case when state = 'running' then state else 'cancelled' end,
+    finished = case when state <> 'running' then now() end,
+    outcome = case when state <> 'running' then 'cancelled' else outcome end,
+    unique_key = case when state = 'running' then unique_key end
+from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as w (job, key, definition, slot)
+join jobs.schedule s on s.job = w.job and s.key = w.key and s.definition = w.definition and s.next_slot = w.slot
+    and s.closed_since is null and s.paused_since is null
+where run.job = w.job and run.slot is not null and run.state in ('scheduled', 'available', 'waiting', 'running')";
+
+const FIRE: &str = "\
+with wanted as (
+    select w.*,
+        exists (select from jobs.run r where r.job = w.job and r.slot is not null
+            and r.state in ('scheduled', 'available', 'waiting', 'running')) as busy,
+        exists (select from jobs.run r where r.job = w.job and r.slot is not null and r.state = 'waiting') as crowded
+    from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::uuid[],
+        $8::text[], $9::smallint[], $10::integer[], $11::text[], $12::text[])
+        as w (job, key, definition, slot, next, reason, run, queue, priority, retries, args, overlap)
+), decided as (
+    select w.*, case
+        when s.paused_since is not null then 'paused'
+        when not w.busy or w.overlap = 'allow' then 'available'
+        when w.overlap = 'skip' or w.overlap = 'buffer_one' and w.crowded then 'overlap'
+        else 'waiting' end as became,
+        s.entry_first, s.entry_reason
+    from wanted w join jobs.schedule s on s.job = w.job and s.key = w.key
+), told as (
+    select d.*, case when became in ('available', 'waiting') then reason else became end as entry from decided d
+), won as (
+    update jobs.schedule s set
+        next_slot = t.next,
+        entry_first = case when s.entry_reason = t.entry then s.entry_first else t.slot end,
+        entry_reason = t.entry
+    from told t
+    where s.job = t.job and s.key = t.key and s.next_slot = t.slot and s.definition = t.definition
+        and s.closed_since is null and (s.paused_since is not null) = (t.became = 'paused')
+    returning t.*, s.entry_first as joined
+), entries as (
+    insert into jobs.ledger as l (job, key, first, last, count, reason)
+    select job, key, joined, slot, 1, entry from won
+    on conflict (job, key, first) do update set last = excluded.last, count = l.count + 1
+), made as (
+    insert into jobs.run (id, job, queue, priority, state, due, retries, origin, schedule, slot, args)
+    select run, job, queue, priority, became, now(), retries, 'slot', key, slot, args
+    from won where became in ('available', 'waiting')
+    on conflict (job, schedule, slot) where slot is not null do nothing
+)
+select job, key, run, became from won";
+
+impl Db {
+    /// Fires slots, and answers what became of those that were this node's: the others another has fired, or they are not to
+    /// be fired any more.
+    pub(crate) async fn fire(&self, slots: &[Slot]) -> sqlx::Result<Vec<Fired>> {
+        let mut fired = Vec::new();
+        let mut rest: Vec<&Slot> = slots.iter().collect();
+        // What becomes of one slot of a job depends on the one before, so they are not fired in one statement.
+        while !rest.is_empty() {
+            let mut jobs = HashSet::new();
+            let (now, later): (Vec<_>, Vec<_>) = rest.into_iter().partition(|slot| jobs.insert(&slot.job));
+            fired.append(&mut self.fire_once(&now).await?);
+            rest = later;
+        }
+        Ok(fired)
+    }
+
+    async fn fire_once(&self, slots: &[&Slot]) -> sqlx::Result<Vec<Fired>> {
+        let mut tx = self.pool.begin().await?;
+        let jobs: Vec<_> = slots.iter().map(|slot| slot.job.as_str()).collect();
+        sqlx::query(self.sql(LOCK)).bind(jobs).execute(&mut *tx).await?;
+        let cancelling: Vec<_> =
+            slots.iter().filter(|slot| slot.overlap == Overlap::CancelOther).copied().collect();
+        if !cancelling.is_empty() {
+            self.cancel_others(&mut tx, &cancelling).await?;
+        }
+        let fired = sqlx::query(self.sql(FIRE))
+            .bind(slots.iter().map(|slot| slot.job.as_str()).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.key.as_str()).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.definition.as_str()).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.slot).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.next).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.reason).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.run).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.queue.as_str()).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.priority).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.retries).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.args.as_str()).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.overlap.as_str()).collect::<Vec<_>>())
+            .try_map(|row: PgRow| {
+                Ok(Fired {
+                    job: row.try_get(0)?,
+                    key: row.try_get(1)?,
+                    run: row.try_get(2)?,
+                    became: row.try_get(3)?,
+                })
+            })
+            .fetch_all(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(fired)
+    }
+
+    async fn cancel_others(&self, tx: &mut Transaction<'_, Postgres>, slots: &[&Slot]) -> sqlx::Result<()> {
+        sqlx::query(self.sql(CANCEL_OTHERS))
+            .bind(slots.iter().map(|slot| slot.job.as_str()).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.key.as_str()).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.definition.as_str()).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.slot).collect::<Vec<_>>())
+            .execute(&mut **tx)
+            .await?;
+        Ok(())
+    }
+}
+
+/// An entry of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) first: DateTime<Utc>,
+    pub(crate) last: DateTime<Utc>,
+    pub(crate) count: i64,
+    pub(crate) reason: String,
+}
+
+const NOTE: &str = "\
+with joined as (
+    update jobs.schedule set
+        entry_first = case when entry_reason = $6 then entry_first else $3 end,
+        entry_reason = $6
+    where job = $1 and key = $2
+    returning entry_first
+)
+insert into jobs.ledger as l (job, key, first, last, count, reason)
+select $1, $2, entry_first, $4, $5, $6 from joined
+on conflict (job, key, first) do update set last = excluded.last, count = l.count + excluded.count";
+
+const LEDGER: &str = "\
+select first, last, count, reason from jobs.ledger where job = $1 and key = $2 order by first desc limit $3";
+
+impl Db {
+    /// Writes down what became of slots that did not fire.
+    pub(crate) async fn note(&self, job: &str, key: &str, entry: &Entry) -> sqlx::Result<()> {
+        let query = sqlx::query(self.sql(NOTE)).bind(job).bind(key).bind(entry.first).bind(entry.last);
+        query.bind(entry.count).bind(&entry.reason).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// What became of the slots of a schedule, the last first.
+    pub(crate) async fn ledger(&self, job: &str, key: &str, most: i64) -> sqlx::Result<Vec<Entry>> {
+        sqlx::query(self.sql(LEDGER))
+            .bind(job)
+            .bind(key)
+            .bind(most)
+            .try_map(|row: PgRow| {
+                Ok(Entry {
+                    first: row.try_get(0)?,
+                    last: row.try_get(1)?,
+                    count: row.try_get(2)?,
+                    reason: row.try_get(3)?,
+                })
+            })
+            .fetch_all(&self.pool)
+            .await
+    }
+}

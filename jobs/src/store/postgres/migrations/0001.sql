@@ -1,0 +1,135 @@
+-- A row of `run` is one execution of a job, from its submission until it is pruned.
+create table jobs.run (
+    -- Made by the submitter, ordered by time: the order of submission is the order of the identity.
+    id uuid primary key,
+    job text not null,
+    queue text not null,
+    priority smallint not null,
+    -- scheduled, available, waiting (for its predecessor), running; succeeded, dead, cancelled.
+    state text not null,
+    -- Since when it may start, or when it will.
+    due timestamptz not null,
+    -- Attempts begun, and how many may follow the first.
+    attempt integer not null default 0,
+    retries integer not null,
+    -- The fence: every claim raises it, and only the claim that stands may end the run.
+    claim_no integer not null default 0,
+    -- How often it was taken from a node that was lost.
+    rescues smallint not null default 0,
+    -- Who has claimed it.
+    node uuid,
+    -- Somebody wants it ended; its node looks here.
+    cancel boolean not null default false,
+    origin text not null,
+    -- The slot that it is for.
+    schedule text,
+    slot timestamptz,
+    -- A digest of what the submissions have in common that are one; null when it stands for no other.
+    unique_key bytea,
+    -- It stands for others also after it has succeeded, until this.
+    unique_until timestamptz,
+    retry_of uuid,
+    -- JSON as text: `jsonb` refuses a NUL.
+    args text not null,
+    output text,
+    -- What earlier attempts left, as JSON.
+    record text,
+    submitted timestamptz not null default now(),
+    started timestamptz,
+    finished timestamptz,
+    -- What it came to, with the message of an error.
+    outcome text,
+    message text
+) with (
+    -- Every run is updated twice in its life. Without this a fifth of a table of millions would have to die first.
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_insert_scale_factor = 0.05,
+    autovacuum_analyze_scale_factor = 0.05,
+    autovacuum_vacuum_cost_delay = 1
+);
+
+-- Every index but the first two is partial: a run costs what it makes use of, and one that has ended costs claims nothing.
+
+-- Claims: the lanes, and the first of each. What is paused, unknown or held back is a lane that is not looked into.
+create index run_available on jobs.run (queue, job, priority, id) where state = 'available';
+-- Whose time has come.
+create index run_scheduled on jobs.run (due) where state = 'scheduled';
+-- What a node has, to rescue it; how many of a job execute, for `concurrency`.
+create index run_running on jobs.run (node, job) where state = 'running';
+-- The overlap policy: live runs of slots.
+create index run_live_slot on jobs.run (job, id)
+    where slot is not null and state in ('scheduled', 'available', 'waiting', 'running');
+-- No slot twice, whatever else goes wrong.
+create unique index run_slot on jobs.run (job, schedule, slot) where slot is not null;
+-- `unique`: a submission finds the run that stands for it.
+create unique index run_unique on jobs.run (job, unique_key) where unique_key is not null;
+-- The history of a job, and its end.
+create index run_finished on jobs.run (job, finished) where finished is not null;
+
+-- A job that some node knows: its pause, and the bucket of its `rate`. Its row is the lock of what is decided by job.
+create table jobs.job (
+    name text primary key,
+    paused_since timestamptz,
+    -- When the token bucket would be full again.
+    full_at timestamptz
+) with (fillfactor = 50);
+
+-- Queues that are paused.
+create table jobs.queue (
+    name text primary key,
+    paused_since timestamptz
+);
+
+-- A process of the cluster. Not indexed beyond its key, so that a heartbeat stays on its page.
+create table jobs.node (
+    id uuid primary key,
+    -- The host and process, for people.
+    name text not null,
+    started timestamptz not null default now(),
+    heartbeat timestamptz not null default now(),
+    -- Since when its heartbeats came without a gap, and the last one before the gap.
+    good_since timestamptz not null default now(),
+    gap_from timestamptz
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
+-- The truth about a schedule.
+create table jobs.schedule (
+    job text not null,
+    key text not null,
+    -- The definition in force, as its canonical text, and the node that gave it.
+    definition text not null,
+    node uuid not null,
+    -- Where an interval counts from.
+    anchor timestamptz not null default now(),
+    -- The slot that fires next; whoever fires it replaces it.
+    next_slot timestamptz,
+    paused_since timestamptz,
+    -- Since when no live node registers it.
+    closed_since timestamptz,
+    -- The entry of the ledger that the next slot may join.
+    entry_first timestamptz,
+    entry_reason text,
+    primary key (job, key)
+) with (fillfactor = 50);
+
+-- Which live node registers which schedule, and as what.
+create table jobs.registration (
+    node uuid not null references jobs.node on delete cascade,
+    job text not null,
+    key text not null,
+    definition text not null,
+    primary key (job, key, node)
+);
+-- For the cascade.
+create index registration_node on jobs.registration (node);
+
+-- What became of slots: consecutive ones with one reason are one entry.
+create table jobs.ledger (
+    job text not null,
+    key text not null,
+    first timestamptz not null,
+    last timestamptz not null,
+    count bigint not null,
+    reason text not null,
+    primary key (job, key, first)
+) with (fillfactor = 80);

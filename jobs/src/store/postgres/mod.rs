@@ -1,0 +1,21 @@
+//! The store on PostgreSQL, on which any number of processes are one cluster.
+//!
+//! The server does all the coordination: its transactions, its unique indexes, its row locks and its clock. No node leads,
+//! and nothing that is right depends on `LISTEN` or on a session, so that poolers in transaction mode may stand
+//! between.
+
+mod claim;
+mod db;
+mod end;
+mod fire;
+mod id;
+mod migrations;
+mod nodes;
+mod prune;
+mod schedules;
+mod schema;
+mod steer;
+mod submit;
+
+#[cfg(test)]
+mod tests;

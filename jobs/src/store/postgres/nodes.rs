@@ -1,0 +1,114 @@
+//! Which processes are there, and what becomes of the runs of one that is lost.
+//!
+//! All times are the server's. A node that hears nothing from the server for a while cannot tell whether the others do, so
+//! after a gap in its own heartbeats it takes runs from nobody until the others had time to come back; and what is taken
+//! from a node that was lost in such a gap does not speak against the run.
+
+use std::time::Duration;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::db::{Db, interval};
+use super::id::Id;
+
+/// A node that has not said so for this long is lost.
+pub(crate) const LOST: Duration = Duration::from_secs(15);
+
+const JOIN: &str = "\
+insert into jobs.node (id, name) values ($1, $2)
+on conflict (id) do update set heartbeat = now(), good_since = now()";
+
+const BEAT: &str = "\
+update jobs.node set
+    gap_from = case when heartbeat < now() - $2 then heartbeat else gap_from end,
+    good_since = case when heartbeat < now() - $2 then now() else good_since end,
+    heartbeat = now()
+where id = $1";
+
+const LEAVE: &str = "delete from jobs.node where id = $1";
+
+/// The second rescue of a run waits, the third is the last: by then the run is the likeliest reason why its nodes die.
+const RESCUE: &str = "\
+with me as (
+    select * from jobs.node where id = $1 and good_since <= now() - $2
+), lost as (
+    select n.id, not coalesce(n.heartbeat >= me.gap_from - $2 and n.heartbeat < me.good_since, false) as counts
+    from jobs.node n, me where n.heartbeat < now() - $2 and n.id <> me.id
+    for update of n skip locked
+), found as (
+    select r.id, l.counts, r.rescues + l.counts::integer as rescues
+    from lost l join jobs.run r on r.node = l.id and r.state = 'running'
+    for update of r skip locked
+), rescued as (
+    update jobs.run r set
+        node = null, started = null,
+        rescues = f.rescues,
+        retries = r.retries + 1,
+        state = case
+            when r.cancel then 'cancelled'
+            when f.rescues >= 3 then 'dead'
+            when f.rescues = 2 and f.counts then 'scheduled'
+            else 'available' end,
+        due = case
+            when f.rescues = 2 and f.counts then now() + $3 * (0.5 + random())
+            else now() end,
+        finished = case when r.cancel or f.rescues >= 3 then now() end,
+        outcome = case when r.cancel then 'cancelled' when f.rescues >= 3 then 'quarantined' end,
+        message = case when f.rescues >= 3 and not r.cancel
+            then 'the nodes that tried it were lost three times: it is not tried again by itself' end,
+        unique_key = case when r.cancel or f.rescues >= 3 then null else r.unique_key end
+    from found f where r.id = f.id
+    returning r.id, r.job, r.state, r.slot
+), gone as (
+    delete from jobs.node n using lost l where n.id = l.id returning n.id
+)
+select id, job, state, slot is not null from rescued";
+
+/// A run that was taken from a node that is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rescued {
+    pub(crate) id: Id,
+    pub(crate) job: String,
+    /// `available`, `scheduled`, or it has ended.
+    pub(crate) state: String,
+    pub(crate) is_slot: bool,
+}
+
+impl Db {
+    /// Makes this node known, or known again after it was taken for lost.
+    pub(crate) async fn join(&self, node: Id, name: &str) -> sqlx::Result<()> {
+        sqlx::query(self.sql(JOIN)).bind(node).bind(name).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Says that this node is there. `false` when it was taken for lost: its claims are not its own any more.
+    pub(crate) async fn beat(&self, node: Id) -> sqlx::Result<bool> {
+        let done = sqlx::query(self.sql(BEAT)).bind(node).bind(interval(LOST)).execute(&self.pool).await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// This node goes, and has given back its runs.
+    pub(crate) async fn leave(&self, node: Id) -> sqlx::Result<()> {
+        sqlx::query(self.sql(LEAVE)).bind(node).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Takes the runs of nodes that are lost, and forgets these.
+    pub(crate) async fn rescue(&self, node: Id) -> sqlx::Result<Vec<Rescued>> {
+        sqlx::query(self.sql(RESCUE))
+            .bind(node)
+            .bind(interval(LOST))
+            .bind(interval(Duration::from_secs(30)))
+            .try_map(|row: PgRow| {
+                Ok(Rescued {
+                    id: row.try_get(0)?,
+                    job: row.try_get(1)?,
+                    state: row.try_get(2)?,
+                    is_slot: row.try_get(3)?,
+                })
+            })
+            .fetch_all(&self.pool)
+            .await
+    }
+}

@@ -1,0 +1,170 @@
+//! Schedules over the cluster: whose definition is in force, and which slot fires once.
+//!
+//! ```text
+//!  register ──► open ──fire──► open, with the next slot
+//!                │ ▲
+//!   nobody live  │ │ somebody registers it: from now on
+//!   registers it ▼ │
+//!              closed
+//! ```
+//!
+//! The row of a schedule is the truth. Nobody leads: whoever finds a slot due replaces it by the next in the row, and only
+//! one finds it there. The definition in force is that of the live node that started last; others that register
+//! the schedule with another definition do not fire it.
+
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::db::{Db, interval};
+use super::id::Id;
+use super::nodes::LOST;
+
+/// A schedule of this node's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Registration {
+    pub(crate) job: String,
+    pub(crate) key: String,
+    /// All that decides when it fires, as canonical text.
+    pub(crate) definition: String,
+    /// The slot that fires next if the schedule is new, or was another.
+    pub(crate) first: Option<DateTime<Utc>>,
+}
+
+/// What holds for a schedule of this node's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InForce {
+    pub(crate) job: String,
+    pub(crate) key: String,
+    /// By another definition it is not this node's to fire.
+    pub(crate) is_ours: bool,
+    pub(crate) anchor: DateTime<Utc>,
+    pub(crate) next_slot: Option<DateTime<Utc>>,
+    pub(crate) is_paused: bool,
+}
+
+const REGISTER: &str = "\
+insert into jobs.registration (node, job, key, definition)
+select $1, job, key, definition from unnest($2::text[], $3::text[], $4::text[]) as w (job, key, definition)
+order by job, key
+on conflict (job, key, node) do update set definition = excluded.definition";
+
+/// Takes over the schedules of which this node is the last that started of those that are live. A schedule that is new, was
+/// closed or was another goes on from now; one that is what it was goes on where it stands.
+const ADOPT: &str = "\
+with mine as (
+    select w.* from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[]) as w (job, key, definition, first)
+    where $1 = (
+        select n.id from jobs.registration g join jobs.node n on n.id = g.node
+        where g.job = w.job and g.key = w.key and (n.heartbeat >= now() - $6::interval or n.id = $1)
+        order by n.started desc, n.id desc limit 1
+    )
+    order by w.job, w.key
+), before as (
+    select s.job, s.key, s.definition, s.closed_since, s.next_slot, s.entry_reason
+    from jobs.schedule s join mine using (job, key)
+), adopted as (
+    insert into jobs.schedule as s (job, key, definition, node, next_slot)
+    select job, key, definition, $1, first from mine
+    on conflict (job, key) do update set
+        definition = excluded.definition,
+        node = excluded.node,
+        closed_since = null,
+        anchor = case when s.definition = excluded.definition and s.closed_since is null
+            then s.anchor else now() end,
+        next_slot = case when s.definition = excluded.definition and s.closed_since is null
+            then s.next_slot else excluded.next_slot end,
+        entry_first = case when s.definition = excluded.definition then s.entry_first end,
+        entry_reason = case when s.definition = excluded.definition then s.entry_reason end
+    where s.node <> excluded.node or s.definition <> excluded.definition or s.closed_since is not null
+    returning s.job, s.key
+)
+insert into jobs.ledger (job, key, first, last, count, reason)
+select b.job, b.key, coalesce(b.next_slot, now()), coalesce(b.next_slot, now()), 1, 'changed'
+from before b join mine m using (job, key) join adopted a using (job, key)
+where b.definition <> m.definition
+on conflict do nothing";
+
+const IN_FORCE: &str = "\
+select s.job, s.key, s.definition = w.definition and s.closed_since is null, s.anchor, s.next_slot,
+    s.paused_since is not null
+from unnest($1::text[], $2::text[], $3::text[]) as w (job, key, definition)
+join jobs.schedule s on s.job = w.job and s.key = w.key";
+
+/// Closes schedules that no live node registers.
+const CLOSE: &str = "\
+with closed as (
+    update jobs.schedule s set closed_since = now(), entry_first = null, entry_reason = null
+    from (select job, key, next_slot from jobs.schedule where closed_since is null) o
+    where s.job = o.job and s.key = o.key and s.closed_since is null and not exists (
+        select from jobs.registration g join jobs.node n on n.id = g.node
+        where g.job = s.job and g.key = s.key and n.heartbeat >= now() - $1::interval
+    )
+    returning s.job, s.key, coalesce(o.next_slot, now()) as slot
+)
+insert into jobs.ledger (job, key, first, last, count, reason)
+select job, key, slot, slot, 1, 'closed' from closed
+on conflict do nothing";
+
+const UNREGISTER: &str = "delete from jobs.registration where node = $1 and job = $2 and key = $3";
+
+impl Db {
+    /// Makes schedules known as this node's, and puts its definitions in force where it is for it to say.
+    pub(crate) async fn register(&self, node: Id, schedules: &[Registration]) -> sqlx::Result<()> {
+        sqlx::query(self.sql(REGISTER))
+            .bind(node)
+            .bind(schedules.iter().map(|schedule| schedule.job.as_str()).collect::<Vec<_>>())
+            .bind(schedules.iter().map(|schedule| schedule.key.as_str()).collect::<Vec<_>>())
+            .bind(schedules.iter().map(|schedule| schedule.definition.as_str()).collect::<Vec<_>>())
+            .execute(&self.pool)
+            .await?;
+        self.adopt(node, schedules).await
+    }
+
+    /// Puts this node's definitions in force where it is the last that started of those that are live. It is for every
+    /// heartbeat: the node that had the say may be gone.
+    pub(crate) async fn adopt(&self, node: Id, schedules: &[Registration]) -> sqlx::Result<()> {
+        sqlx::query(self.sql(ADOPT))
+            .bind(node)
+            .bind(schedules.iter().map(|schedule| schedule.job.as_str()).collect::<Vec<_>>())
+            .bind(schedules.iter().map(|schedule| schedule.key.as_str()).collect::<Vec<_>>())
+            .bind(schedules.iter().map(|schedule| schedule.definition.as_str()).collect::<Vec<_>>())
+            .bind(schedules.iter().map(|schedule| schedule.first).collect::<Vec<_>>())
+            .bind(interval(LOST))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// What holds for schedules of this node's.
+    pub(crate) async fn in_force(&self, schedules: &[Registration]) -> sqlx::Result<Vec<InForce>> {
+        sqlx::query(self.sql(IN_FORCE))
+            .bind(schedules.iter().map(|schedule| schedule.job.as_str()).collect::<Vec<_>>())
+            .bind(schedules.iter().map(|schedule| schedule.key.as_str()).collect::<Vec<_>>())
+            .bind(schedules.iter().map(|schedule| schedule.definition.as_str()).collect::<Vec<_>>())
+            .try_map(|row: PgRow| {
+                Ok(InForce {
+                    job: row.try_get(0)?,
+                    key: row.try_get(1)?,
+                    is_ours: row.try_get(2)?,
+                    anchor: row.try_get(3)?,
+                    next_slot: row.try_get(4)?,
+                    is_paused: row.try_get(5)?,
+                })
+            })
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// Takes a schedule from this node; the others that register it go on.
+    pub(crate) async fn unregister(&self, node: Id, job: &str, key: &str) -> sqlx::Result<()> {
+        sqlx::query(self.sql(UNREGISTER)).bind(node).bind(job).bind(key).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes schedules that no live node registers.
+    pub(crate) async fn close_schedules(&self) -> sqlx::Result<()> {
+        sqlx::query(self.sql(CLOSE)).bind(interval(LOST)).execute(&self.pool).await?;
+        Ok(())
+    }
+}

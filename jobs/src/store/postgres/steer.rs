@@ -1,0 +1,83 @@
+//! What people do: pause and resume, cancel.
+
+use super::db::Db;
+use super::id::Id;
+
+const PAUSE_JOB: &str = "\
+insert into jobs.job (name, paused_since) values ($1, case when $2 then now() end)
+on conflict (name) do update set paused_since = case when $2 then coalesce(job.paused_since, now()) end";
+
+const PAUSE_QUEUE: &str = "\
+insert into jobs.queue (name, paused_since) values ($1, case when $2 then now() end)
+on conflict (name) do update set paused_since = case when $2 then coalesce(queue.paused_since, now()) end";
+
+const PAUSE_SCHEDULE: &str = "\
+update jobs.schedule set paused_since = case when $3 then coalesce(paused_since, now()) end
+where job = $1 and key = $2";
+
+const CANCEL: &str = "\
+update jobs.run set
+    cancel = true,
+    state = case when state = 'running' then state else 'cancelled' end,
+    finished = case when state <> 'running' then now() end,
+    outcome = case when state <> 'running' then 'cancelled' else outcome end,
+    unique_key = case when state = 'running' then unique_key end
+where id = $1 and state in ('scheduled', 'available', 'waiting', 'running')
+returning state";
+
+/// Found by the index of what a node has.
+const CANCELLED: &str = "select id from jobs.run where node = $1 and state = 'running' and cancel";
+
+/// What became of a wish to cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cancelled {
+    /// It had ended, or there is no such run.
+    Gone,
+    Ended,
+    /// Its node will be told.
+    Running,
+}
+
+impl Db {
+    /// Makes jobs known, so that they can be locked and paused.
+    pub(crate) async fn know_jobs(&self, names: &[String]) -> sqlx::Result<()> {
+        let insert =
+            "insert into jobs.job (name) select unnest($1::text[]) order by 1 on conflict do nothing";
+        sqlx::query(self.sql(insert)).bind(names).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Claims no run of a job, or does so again.
+    pub(crate) async fn pause_job(&self, job: &str, paused: bool) -> sqlx::Result<()> {
+        sqlx::query(self.sql(PAUSE_JOB)).bind(job).bind(paused).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Claims no run of a queue, or does so again.
+    pub(crate) async fn pause_queue(&self, queue: &str, paused: bool) -> sqlx::Result<()> {
+        sqlx::query(self.sql(PAUSE_QUEUE)).bind(queue).bind(paused).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Lets the slots of a schedule pass, or fires them again.
+    pub(crate) async fn pause_schedule(&self, job: &str, key: &str, paused: bool) -> sqlx::Result<()> {
+        sqlx::query(self.sql(PAUSE_SCHEDULE)).bind(job).bind(key).bind(paused).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Ends a run that has not begun; one that executes is ended by its node.
+    pub(crate) async fn cancel(&self, run: Id) -> sqlx::Result<Cancelled> {
+        let state: Option<String> =
+            sqlx::query_scalar(self.sql(CANCEL)).bind(run).fetch_optional(&self.pool).await?;
+        Ok(match state.as_deref() {
+            None => Cancelled::Gone,
+            Some("running") => Cancelled::Running,
+            Some(_) => Cancelled::Ended,
+        })
+    }
+
+    /// Runs of this node that somebody wants ended.
+    pub(crate) async fn to_cancel(&self, node: Id) -> sqlx::Result<Vec<Id>> {
+        sqlx::query_scalar(self.sql(CANCELLED)).bind(node).fetch_all(&self.pool).await
+    }
+}

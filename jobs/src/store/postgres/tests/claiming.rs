@@ -1,0 +1,151 @@
+use std::collections::HashSet;
+
+use super::*;
+
+#[tokio::test]
+async fn the_order_is_priority_and_then_submission_over_all_jobs() {
+    let db = db().await;
+    let runs: Vec<_> = [("mail", 0), ("sweep", 0), ("mail", 5), ("report", 0), ("mail", 0), ("report", 5)]
+        .map(|(job, priority)| NewRun { priority, ..run_of(job) })
+        .to_vec();
+    db.submit(&runs).await.unwrap();
+    let order = [2, 5, 0, 1, 3, 4].map(|at: usize| runs[at].id);
+    assert_eq!(ids(&db.take(Id(1), 4).await), order[..4]);
+    assert_eq!(ids(&db.take(Id(1), 4).await), order[4..]);
+}
+
+#[tokio::test]
+async fn the_oldest_comes_first_where_that_is_wanted() {
+    let db = db().await;
+    let runs = [0, 9, 0, 9].map(|priority| NewRun { priority, ..mail() });
+    db.submit(&runs).await.unwrap();
+    let jobs = ["mail".to_owned()];
+    let wanted = Wanted { node: Id(1), count: 2, jobs: &jobs, without: &[], oldest: true };
+    assert_eq!(ids(&db.claim(wanted).await.unwrap()), [runs[0].id, runs[1].id]);
+}
+
+#[tokio::test]
+async fn what_is_unknown_paused_or_of_a_full_queue_holds_nobody_up() {
+    let db = db().await;
+    let unknown: Vec<_> = (0..50).map(|_| run_of("of_a_newer_version")).collect();
+    let paused: Vec<_> = (0..50).map(|_| run_of("sweep")).collect();
+    let queue = |queue: &str| NewRun { queue: queue.to_owned(), ..mail() };
+    let wanted = mail();
+    db.submit(&unknown).await.unwrap();
+    db.submit(&paused).await.unwrap();
+    db.submit(&[queue("full"), queue("paused"), wanted.clone()]).await.unwrap();
+    db.pause_job("sweep", true).await.unwrap();
+    db.pause_queue("paused", true).await.unwrap();
+    let jobs = ["mail".to_owned(), "sweep".to_owned()];
+    let full = ["full".to_owned()];
+    let claim = Wanted { node: Id(1), count: 10, jobs: &jobs, without: &full, oldest: false };
+    assert_eq!(ids(&db.claim(claim).await.unwrap()), [wanted.id]);
+    db.pause_job("sweep", false).await.unwrap();
+    db.pause_queue("paused", false).await.unwrap();
+    assert_eq!(db.claim(Wanted { without: &[], count: 100, ..claim }).await.unwrap().len(), 52);
+}
+
+/// Nodes on connections of their own drain a backlog: all of it, nothing twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_at_once_claim_everything_once() {
+    let db = db().await;
+    let runs: Vec<_> = (0..2000).map(|n| run_of(["mail", "sweep", "report"][n % 3])).collect();
+    db.submit(&runs).await.unwrap();
+    let mut nodes = tokio::task::JoinSet::new();
+    for node in 1..=4 {
+        let db = db.clone();
+        nodes.spawn(async move {
+            let node = db.joined(node).await;
+            let mut taken = Vec::new();
+            while db.text("select 1 from jobs.run where state = 'available' limit 1").await == "1" {
+                let claimed = db.take(node, 20).await;
+                let ends: Vec<_> = claimed.iter().map(success_of).collect();
+                let counted = db.end(node, &ends).await.unwrap();
+                assert_eq!(counted.len(), claimed.len());
+                taken.extend(counted);
+            }
+            taken
+        });
+    }
+    let taken: Vec<Id> = nodes.join_all().await.into_iter().flatten().collect();
+    assert_eq!(taken.len(), 2000);
+    assert_eq!(taken.iter().collect::<HashSet<_>>().len(), 2000);
+    assert_eq!(
+        db.text("select count(*) from jobs.run where state = 'succeeded' and claim_no = 1").await,
+        "2000"
+    );
+}
+
+#[tokio::test]
+async fn a_claim_that_was_lost_cannot_end_the_run() {
+    let db = db().await;
+    let (slow, fast) = (db.joined(1).await, db.joined(2).await);
+    db.submit(&[mail(), mail()]).await.unwrap();
+    let lost = db.take(slow, 2).await;
+    // Both go back, and one is taken by the other node.
+    let back: Vec<_> = lost.iter().map(|claimed| (fence_of(claimed), true)).collect();
+    db.give_back(slow, &back).await.unwrap();
+    let taken = db.take(fast, 1).await;
+    let ends: Vec<_> = lost.iter().map(success_of).collect();
+    assert!(db.end(slow, &ends).await.unwrap().is_empty());
+    assert!(db.give_back(slow, &back).await.unwrap().is_empty());
+    // The other node cannot end it with the old number either.
+    assert!(db.end(fast, &ends).await.unwrap().is_empty());
+    assert_eq!(db.end(fast, &[success_of(&taken[0])]).await.unwrap().len(), 1);
+    // And not twice.
+    assert!(db.end(fast, &[success_of(&taken[0])]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_run_that_was_never_begun_has_used_no_attempt() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.submit(&[mail()]).await.unwrap();
+    let claimed = db.take(node, 1).await;
+    db.give_back(node, &[(fence_of(&claimed[0]), false)]).await.unwrap();
+    let again = db.take(node, 1).await;
+    assert_eq!((again[0].attempt, again[0].retries, again[0].claim_no), (1, 20, 2));
+    // One that was begun and interrupted has not used one of its retries.
+    db.give_back(node, &[(fence_of(&again[0]), true)]).await.unwrap();
+    let again = db.take(node, 1).await;
+    assert_eq!((again[0].attempt, again[0].retries, again[0].claim_no), (2, 21, 3));
+}
+
+#[tokio::test]
+async fn a_retry_waits_for_its_time() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.submit(&[mail()]).await.unwrap();
+    let claimed = db.take(node, 1).await;
+    let later = claimed[0].submitted + chrono::TimeDelta::minutes(5);
+    let mut end = end_of(&claimed[0], Follows::Retry(later));
+    end.record = Some("[\"what the first attempt left\"]".into());
+    db.end(node, &[end]).await.unwrap();
+    db.promote().await.unwrap();
+    assert!(db.take(node, 1).await.is_empty());
+    db.run_sql("update jobs.run set due = now()").await;
+    db.promote().await.unwrap();
+    let again = db.take(node, 1).await;
+    assert_eq!(again[0].attempt, 2);
+    assert_eq!(again[0].record.as_deref(), Some("[\"what the first attempt left\"]"));
+}
+
+/// However much has ended: what a claim reads does not grow with it.
+#[tokio::test]
+async fn a_claim_does_not_look_at_what_has_ended() {
+    let db = db().await;
+    db.run_sql(
+        "insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args, finished)
+         select lpad(to_hex(n), 32, '0')::uuid, 'mail', 'default', 0, 'succeeded', now(), 0, 'submission', '{}', now()
+         from generate_series(1000000, 1050000) n; analyze jobs.run",
+    )
+    .await;
+    db.submit(&[mail()]).await.unwrap();
+    let plan = db.text("select 1").await.replace(
+        '1',
+        "explain (analyze, buffers, costs off, timing off) select id from jobs.run where state = 'available' \
+            and queue = 'default' and job = 'mail' and priority = 0 order by id limit 10",
+    );
+    let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(plan)).fetch_all(&db.pool).await.unwrap();
+    assert!(lines.iter().any(|line| line.contains("run_available")), "{lines:#?}");
+}

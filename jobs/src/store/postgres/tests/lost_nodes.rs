@@ -1,0 +1,116 @@
+use super::*;
+
+/// What it looks like when a node has said nothing for so many seconds.
+async fn silent(db: &Db, node: u32, seconds: u32) {
+    db.run_sql(&format!(
+        "update jobs.node set heartbeat = now() - interval '{seconds} s', good_since = now() - interval '1 h'
+         where id = lpad(to_hex({node}), 32, '0')::uuid"
+    ))
+    .await;
+}
+
+/// A node that has been there for long enough to judge others.
+async fn old_node(db: &Db, id: u32) -> Id {
+    let node = db.joined(id.into()).await;
+    silent(db, id, 0).await;
+    node
+}
+
+#[tokio::test]
+async fn runs_of_a_silent_node_are_taken_after_fifteen_seconds() {
+    let db = db().await;
+    let (judge, other) = (old_node(&db, 1).await, old_node(&db, 2).await);
+    db.submit(&[mail()]).await.unwrap();
+    let claimed = db.take(other, 1).await;
+    silent(&db, 2, 14).await;
+    assert!(db.rescue(judge).await.unwrap().is_empty());
+    silent(&db, 2, 16).await;
+    let rescued = db.rescue(judge).await.unwrap();
+    assert_eq!((rescued[0].id, rescued[0].state.as_str()), (claimed[0].id, "available"));
+    // The one that was stopped goes on: it learns that it was taken for lost, and its end does not count.
+    assert!(!db.beat(other).await.unwrap());
+    assert!(db.end(other, &[success_of(&claimed[0])]).await.unwrap().is_empty());
+    let again = db.take(judge, 1).await;
+    assert_eq!((again[0].attempt, again[0].retries), (2, 21));
+    assert_eq!(db.end(judge, &[success_of(&again[0])]).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn who_is_new_or_was_cut_off_takes_nothing_for_fifteen_seconds() {
+    let db = db().await;
+    let other = old_node(&db, 2).await;
+    db.submit(&[mail()]).await.unwrap();
+    db.take(other, 1).await;
+    silent(&db, 2, 60).await;
+    let new = db.joined(3).await;
+    assert!(db.rescue(new).await.unwrap().is_empty());
+    let judge = old_node(&db, 1).await;
+    silent(&db, 1, 60).await;
+    assert!(db.beat(judge).await.unwrap());
+    assert!(db.rescue(judge).await.unwrap().is_empty());
+    db.run_sql(
+        "update jobs.node set good_since = now() - interval '16 s' where id = lpad('1', 32, '0')::uuid",
+    )
+    .await;
+    assert_eq!(db.rescue(judge).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_node_lost_in_an_outage_does_not_speak_against_its_runs() {
+    let db = db().await;
+    let (judge, other) = (old_node(&db, 1).await, old_node(&db, 2).await);
+    db.submit(&[mail()]).await.unwrap();
+    let claimed = db.take(other, 1).await;
+    // Both were last heard of a minute ago; one comes back.
+    silent(&db, 1, 60).await;
+    silent(&db, 2, 61).await;
+    db.beat(judge).await.unwrap();
+    db.run_sql(
+        "update jobs.node set good_since = now() - interval '16 s' where id = lpad('1', 32, '0')::uuid",
+    )
+    .await;
+    assert_eq!(db.rescue(judge).await.unwrap()[0].id, claimed[0].id);
+    assert_eq!(db.text("select rescues from jobs.run").await, "0");
+}
+
+#[tokio::test]
+async fn the_second_rescue_waits_and_the_third_is_the_last() {
+    let db = db().await;
+    let judge = old_node(&db, 1).await;
+    db.submit(&[mail()]).await.unwrap();
+    let mut states = Vec::new();
+    for victim in 2..5 {
+        let node = old_node(&db, victim).await;
+        db.run_sql("update jobs.run set due = now()").await;
+        db.promote().await.unwrap();
+        assert_eq!(db.take(node, 1).await.len(), 1);
+        silent(&db, victim, 16).await;
+        states.push(db.rescue(judge).await.unwrap()[0].state.clone());
+    }
+    assert_eq!(states, ["available", "scheduled", "dead"]);
+    assert_eq!(
+        db.text("select outcome from jobs.run where message like '%three times%'").await,
+        "quarantined"
+    );
+}
+
+/// All judges at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_rescued_once() {
+    let db = db().await;
+    let other = old_node(&db, 9).await;
+    let runs: Vec<_> = (0..100).map(|_| mail()).collect();
+    db.submit(&runs).await.unwrap();
+    assert_eq!(db.take(other, 100).await.len(), 100);
+    for judge in 1..=4 {
+        old_node(&db, judge).await;
+    }
+    silent(&db, 9, 16).await;
+    let mut judges = tokio::task::JoinSet::new();
+    for judge in 1..=4_u128 {
+        let db = db.clone();
+        judges.spawn(async move { db.rescue(Id(judge)).await.unwrap().len() });
+    }
+    assert_eq!(judges.join_all().await.iter().sum::<usize>(), 100);
+    assert_eq!(db.text("select distinct rescues from jobs.run").await, "1");
+}

@@ -1,0 +1,128 @@
+//! The statements against a real server, each test in a database of its own.
+
+mod claiming;
+mod limits;
+mod lost_nodes;
+mod migrating;
+mod outages;
+mod pruning;
+mod registering;
+#[path = "../../../../../tests/support/postgres.rs"]
+mod server;
+mod slots;
+mod steering;
+mod submitting;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgPool};
+
+use super::claim::{Claimed, Wanted};
+use super::db::Db;
+use super::end::{End, Fence, Follows};
+use super::id::Id;
+use super::migrations::migrate;
+use super::schema::Schema;
+use super::submit::NewRun;
+use server::Server;
+
+/// A database with our tables in it.
+async fn db() -> Db {
+    let db = Db::new(pool(&Server::shared().database(), 8).await, Schema::default());
+    migrate(&db.pool, &db.schema).await.unwrap();
+    db.know_jobs(&["mail".into(), "sweep".into(), "report".into()]).await.unwrap();
+    db
+}
+
+async fn pool(address: &str, connections: u32) -> PgPool {
+    let options: PgConnectOptions = address.parse().unwrap();
+    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(30));
+    pool.connect_with(options).await.unwrap()
+}
+
+impl Db {
+    /// Runs SQL of a test's.
+    async fn run_sql(&self, sql: &str) -> u64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        sqlx::raw_sql(sql).execute(&self.pool).await.unwrap().rows_affected()
+    }
+
+    /// A number or a text that SQL of a test's gives.
+    async fn text(&self, sql: &str) -> String {
+        let sql =
+            AssertSqlSafe(format!("select coalesce(string_agg(t::text, ','), '') from ({sql}) as x (t)"));
+        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+
+    async fn state(&self, id: Id) -> String {
+        sqlx::query_scalar("select state from jobs.run where id = $1")
+            .bind(id)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
+    }
+
+    /// Claims of the jobs that the tests know.
+    async fn take(&self, node: Id, count: usize) -> Vec<Claimed> {
+        let jobs = ["mail".to_owned(), "sweep".to_owned(), "report".to_owned()];
+        self.claim(Wanted { node, count, jobs: &jobs, without: &[], oldest: false }).await.unwrap()
+    }
+
+    async fn joined(&self, id: u128) -> Id {
+        self.join(Id(id), "test").await.unwrap();
+        Id(id)
+    }
+}
+
+/// The next identity: greater than those before.
+fn id() -> Id {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    Id(u128::from(NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+fn mail() -> NewRun {
+    run_of("mail")
+}
+
+fn run_of(job: &str) -> NewRun {
+    NewRun {
+        id: id(),
+        job: job.to_owned(),
+        queue: "default".to_owned(),
+        priority: 0,
+        due: None,
+        retries: 20,
+        origin: "submission",
+        unique: None,
+        retry_of: None,
+        args: "{}".to_owned(),
+    }
+}
+
+fn end_of(claimed: &Claimed, follows: Follows) -> End {
+    let outcome = if follows == Follows::End("succeeded") { "succeeded" } else { "failed" };
+    End {
+        fence: fence_of(claimed),
+        follows,
+        started: claimed.submitted,
+        finished: claimed.submitted,
+        outcome,
+        message: None,
+        output: None,
+        record: None,
+    }
+}
+
+fn success_of(claimed: &Claimed) -> End {
+    end_of(claimed, Follows::End("succeeded"))
+}
+
+fn fence_of(claimed: &Claimed) -> Fence {
+    Fence { id: claimed.id, claim_no: claimed.claim_no }
+}
+
+fn ids(claimed: &[Claimed]) -> Vec<Id> {
+    claimed.iter().map(|claimed| claimed.id).collect()
+}

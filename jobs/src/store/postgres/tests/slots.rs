@@ -1,0 +1,182 @@
+use chrono::{DateTime, TimeDelta, Utc};
+use jobs_syntax::Overlap;
+
+use super::*;
+use crate::store::postgres::fire::{Entry, Slot};
+use crate::store::postgres::schedules::Registration;
+
+fn at(minute: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minute)
+}
+
+fn registration(job: &str, key: &str) -> Registration {
+    Registration { job: job.into(), key: key.into(), definition: "0 * * * *".into(), first: Some(at(0)) }
+}
+
+fn slot(job: &str, key: &str, minute: i64, overlap: Overlap) -> Slot {
+    Slot {
+        job: job.into(),
+        key: key.into(),
+        definition: "0 * * * *".into(),
+        slot: at(minute),
+        next: Some(at(minute + 1)),
+        reason: "ran",
+        run: id(),
+        queue: "default".into(),
+        priority: 0,
+        retries: 0,
+        args: "{}".into(),
+        overlap,
+    }
+}
+
+async fn with_schedule() -> (Db, Id) {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.register(node, &[registration("sweep", "hourly")]).await.unwrap();
+    (db, node)
+}
+
+impl Db {
+    async fn fire_one(&self, slot: Slot) -> Option<String> {
+        self.fire(&[slot]).await.unwrap().pop().map(|fired| fired.became)
+    }
+}
+
+/// Every node fires every slot, all at the same moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_at_once_fire_each_slot_once() {
+    let db = db().await;
+    let names: Vec<String> = (0..20).map(|n| format!("job_{n}")).collect();
+    db.know_jobs(&names).await.unwrap();
+    let schedules: Vec<_> = names.iter().map(|job| registration(job, "hourly")).collect();
+    let node = db.joined(1).await;
+    db.register(node, &schedules).await.unwrap();
+    let mut nodes = tokio::task::JoinSet::new();
+    for node in 0..4 {
+        let (db, mut names) = (db.clone(), names.clone());
+        names.rotate_left(node * 5);
+        nodes.spawn(async move {
+            let mut fired = 0;
+            for minute in 0..25 {
+                let slots: Vec<_> =
+                    names.iter().map(|job| slot(job, "hourly", minute, Overlap::Allow)).collect();
+                fired += db.fire(&slots).await.unwrap().len();
+            }
+            fired
+        });
+    }
+    // A node that is behind finds its slots fired, one that is ahead does not find them due: none fires for it.
+    let fired: usize = nodes.join_all().await.iter().sum();
+    let (runs, slots) = (
+        db.text("select count(*) from jobs.run").await,
+        db.text("select count(distinct (job, schedule, slot)) from jobs.run").await,
+    );
+    assert_eq!((runs.as_str(), slots.as_str()), (fired.to_string().as_str(), fired.to_string().as_str()));
+    assert!(fired >= 20 * 25 / 4, "{fired}");
+    assert_eq!(db.text("select sum(count) from jobs.ledger where reason = 'ran'").await, fired.to_string());
+}
+
+#[tokio::test]
+async fn the_index_holds_where_the_row_was_set_back() {
+    let (db, _) = with_schedule().await;
+    assert!(db.fire_one(slot("sweep", "hourly", 0, Overlap::Allow)).await.is_some());
+    assert!(db.fire_one(slot("sweep", "hourly", 0, Overlap::Allow)).await.is_none());
+    db.run_sql("update jobs.schedule set next_slot = to_timestamp(1800000000)").await;
+    db.fire_one(slot("sweep", "hourly", 0, Overlap::Allow)).await;
+    assert_eq!(db.text("select count(*) from jobs.run").await, "1");
+}
+
+#[tokio::test]
+async fn overlap_is_decided_over_the_cluster() {
+    use Overlap::*;
+    let expected = [
+        (Allow, ["available", "available", "available"]),
+        (Skip, ["available", "overlap", "overlap"]),
+        (BufferOne, ["available", "waiting", "overlap"]),
+        (BufferAll, ["available", "waiting", "waiting"]),
+    ];
+    for (overlap, expected) in expected {
+        let (db, node) = with_schedule().await;
+        let mut became = Vec::new();
+        for minute in 0..3 {
+            became.push(db.fire_one(slot("sweep", "hourly", minute, overlap)).await.unwrap());
+            db.take(node, 1).await;
+        }
+        assert_eq!(became, expected, "{overlap:?}");
+        let skipped = expected.iter().filter(|became| **became == "overlap").count();
+        let ledger =
+            db.text("select coalesce(sum(count), 0) from jobs.ledger where reason = 'overlap'").await;
+        assert_eq!(ledger, skipped.to_string(), "{overlap:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_its_predecessor_lets_a_waiting_run_start() {
+    let (db, node) = with_schedule().await;
+    let slots = [0, 1, 2].map(|minute| slot("sweep", "hourly", minute, Overlap::BufferAll));
+    for slot in slots.clone() {
+        db.fire_one(slot).await;
+    }
+    for slot in &slots {
+        let claimed = db.take(node, 10).await;
+        assert_eq!(ids(&claimed), [slot.run]);
+        assert_eq!((claimed[0].schedule.as_deref(), claimed[0].slot), (Some("hourly"), Some(slot.slot)));
+        assert_eq!(db.succeed(&["sweep".into()]).await.unwrap(), 0);
+        db.end(node, &[success_of(&claimed[0])]).await.unwrap();
+        db.succeed(&["sweep".into()]).await.unwrap();
+    }
+}
+
+/// The end of a run and the next slot meet in every order, and nothing waits for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_run_waits_for_a_predecessor_that_has_ended() {
+    let (db, node) = with_schedule().await;
+    db.fire_one(slot("sweep", "hourly", 0, Overlap::BufferOne)).await;
+    for minute in 1..60 {
+        let claimed = db.take(node, 10).await;
+        assert_eq!(claimed.len(), 1, "minute {minute}");
+        let end = async {
+            db.end(node, &[success_of(&claimed[0])]).await.unwrap();
+            db.succeed(&["sweep".into()]).await.unwrap();
+        };
+        let fire = db.fire_one(slot("sweep", "hourly", minute, Overlap::BufferOne));
+        let ((), became) = tokio::join!(end, fire);
+        assert_ne!(became.as_deref(), Some("overlap"));
+    }
+}
+
+#[tokio::test]
+async fn cancel_other_ends_what_waits_and_tells_what_runs() {
+    let (db, node) = with_schedule().await;
+    db.fire_one(slot("sweep", "hourly", 0, Overlap::CancelOther)).await;
+    let running = db.take(node, 1).await;
+    let second = slot("sweep", "hourly", 1, Overlap::CancelOther);
+    assert_eq!(db.fire_one(second.clone()).await.unwrap(), "waiting");
+    assert_eq!(db.to_cancel(node).await.unwrap(), ids(&running));
+    assert_eq!(db.fire_one(slot("sweep", "hourly", 2, Overlap::CancelOther)).await.unwrap(), "waiting");
+    assert_eq!(db.state(second.run).await, "cancelled");
+}
+
+#[tokio::test]
+async fn consecutive_slots_with_one_reason_are_one_entry() {
+    let (db, node) = with_schedule().await;
+    for minute in 0..6 {
+        db.fire_one(slot("sweep", "hourly", minute, Overlap::Skip)).await;
+        if minute == 0 {
+            db.take(node, 1).await;
+        }
+    }
+    db.pause_schedule("sweep", "hourly", true).await.unwrap();
+    assert_eq!(db.fire_one(slot("sweep", "hourly", 6, Overlap::Skip)).await.unwrap(), "paused");
+    let missed = Entry { first: at(7), last: at(9), count: 3, reason: "missed".into() };
+    db.note("sweep", "hourly", &missed).await.unwrap();
+    let entry = |first, last, count, reason: &str| Entry {
+        first: at(first),
+        last: at(last),
+        count,
+        reason: reason.into(),
+    };
+    let expected = [missed, entry(6, 6, 1, "paused"), entry(1, 5, 5, "overlap"), entry(0, 0, 1, "ran")];
+    assert_eq!(db.ledger("sweep", "hourly", 10).await.unwrap(), expected);
+}

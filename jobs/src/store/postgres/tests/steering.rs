@@ -1,0 +1,35 @@
+use super::*;
+use crate::store::postgres::steer::Cancelled;
+
+#[tokio::test]
+async fn a_run_is_cancelled_in_every_state() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let runs = [mail(), mail()];
+    db.submit(&runs).await.unwrap();
+    let claimed = db.take(node, 1).await;
+    assert_eq!(db.cancel(runs[1].id).await.unwrap(), Cancelled::Ended);
+    assert_eq!(db.cancel(runs[0].id).await.unwrap(), Cancelled::Running);
+    assert_eq!(db.to_cancel(node).await.unwrap(), [runs[0].id]);
+    // Its attempt fails before it is told: it is not tried again.
+    let end = end_of(&claimed[0], Follows::Retry(claimed[0].submitted));
+    db.end(node, &[end]).await.unwrap();
+    assert_eq!(db.state(runs[0].id).await, "cancelled");
+    assert_eq!(db.cancel(runs[0].id).await.unwrap(), Cancelled::Gone);
+    let ended = db.ended(&[runs[0].id, runs[1].id, Id(77)]).await.unwrap();
+    assert_eq!(ended.len(), 2);
+}
+
+#[tokio::test]
+async fn a_pause_is_kept_from_its_first_moment() {
+    let db = db().await;
+    let since = "select paused_since from jobs.job where name = 'mail'";
+    db.pause_job("mail", true).await.unwrap();
+    let first = db.text(since).await;
+    db.pause_job("mail", true).await.unwrap();
+    assert_eq!(db.text(since).await, first);
+    db.know_jobs(&["mail".into()]).await.unwrap();
+    assert_eq!(db.text(since).await, first);
+    db.pause_job("mail", false).await.unwrap();
+    assert_eq!(db.text(since).await, "");
+}
