@@ -34,6 +34,7 @@ impl Pool {
         let mut ended: Vec<Ended> = Vec::new();
         // May hold the last of a value of the user's, which is not to be dropped under the lock.
         let mut unused = Vec::new();
+        self.write_down(firings);
         let mut firings = firings.drain(..).peekable();
         while firings.peek().is_some() {
             let mut shared = self.lock();

@@ -43,6 +43,8 @@ pub(super) struct Run {
     pub(super) seq: Seq,
     /// The work, while it waits.
     pub(super) body: Option<Body>,
+    /// It has changed since it was last written down.
+    pub(super) is_marked: bool,
     pub(super) details: Details,
 }
 
