@@ -33,7 +33,7 @@
 //!
 //! One look at the plan passes over any number of missed slots without visiting them: they are counted by arithmetic.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ pub(crate) enum Delay {
 /// What has come since the plan was last looked at.
 #[derive(Default)]
 pub(crate) struct Come {
-    pub(crate) firings: Vec<Firing>,
+    pub(crate) firings: VecDeque<Firing>,
     /// The schedule and the slot of each firing, in the same order.
     given: Vec<(ScheduleKey, Slot)>,
     pub(crate) releases: Vec<RunKey>,
@@ -107,7 +107,7 @@ impl Come {
         // What follows the run of a fixed delay is counted from its end.
         let is_awaited = planned.timing.delay().is_some();
         let body = Body::Template(planned.template.clone());
-        self.firings.push(Firing {
+        self.firings.push_back(Firing {
             job: planned.job,
             occasion: Occasion { slot, schedule: Some(key), is_awaited },
             body,
@@ -385,6 +385,11 @@ impl Timers {
         }
     }
 
+    /// The slots that have been given out and are still to be entered, in the order of their fates.
+    pub(crate) fn given(come: &Come) -> impl Iterator<Item = (ScheduleKey, Timestamp)> {
+        come.given.iter().map(|(key, slot)| (*key, slot.at))
+    }
+
     /// Enters what became of the slots that [`take_due`](Self::take_due) gave out.
     pub(crate) fn tally(&mut self, now: Reading, come: &mut Come, fates: &mut Vec<SlotFate>) {
         let mut given = std::mem::take(&mut come.given);
@@ -392,6 +397,8 @@ impl Timers {
             let Some(planned) = self.schedules.get_mut(key) else { continue };
             let ledger_fate = match fate {
                 SlotFate::Ran => Fate::Ran,
+                // It has no run, and nobody knows why.
+                SlotFate::Begun => Fate::Missed,
                 SlotFate::Skipped => Fate::Skipped,
                 SlotFate::Paused => Fate::Paused,
                 SlotFate::Closed => Fate::ShutDown,

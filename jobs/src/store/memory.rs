@@ -337,6 +337,12 @@ impl Memory {
         cancelling.map_or(Fired::Waiting, Fired::Cancelling)
     }
 
+    /// Whether a slot of a schedule has made a run that is kept. It looks at all of them.
+    pub(crate) fn has_run_of(&self, schedule: Key, slot: Timestamp) -> bool {
+        let made = |run: &Run| run.schedule == Some(schedule) && run.slot.is_some_and(|of| of.at == slot);
+        self.runs.iter().any(|(_, run)| made(run))
+    }
+
     /// Lets another overlap policy hold from now on. Where runs may overlap, none waits for others, which may never all have
     /// ended.
     pub(crate) fn set_overlap(&mut self, job: JobIx, overlap: Overlap, now: Timestamp) {
