@@ -254,7 +254,8 @@ impl Scheduler {
         self.fire(now, come, fates);
         #[cfg(feature = "testing")]
         self.die_if_killed(releases);
-        let missed = self.lock().plan(now, cause, come);
+        let is_paused = |job| self.pool.read_inside(|memory| memory.job(job).paused_since.is_some());
+        let missed = self.lock().plan(now, cause, is_paused, come);
         self.tell_slots(come);
         // Those that are made up for.
         self.fire(now, come, fates);

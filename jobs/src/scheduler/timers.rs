@@ -13,7 +13,7 @@
 //! forward. Then, of all slots of the schedule that have come, the last fires if it is only late, and the others are
 //! missed, however late they are: a schedule of seconds must not fire sixty times at once when a laptop is opened. Which of
 //! them are made up for is the policy of the schedule ([`missed`](super::missed)), and what became of each stands in its
-//! [`ledger`](super::ledger).
+//! [`ledger`](super::ledger). Those of a job that is paused were not missed: they would have made no run, and are paused.
 //!
 //! ```text
 //!                 LATE                                   LATE
@@ -345,8 +345,14 @@ impl Timers {
     }
 
     /// Arms every schedule that has come for the slot after, and says what was missed, by which `cause`. What is made up for
-    /// is given out. A slot that has come as well is due at once.
-    pub(crate) fn plan(&mut self, now: Reading, cause: Cause, come: &mut Come) -> MissedCount {
+    /// is given out. A slot that has come as well is due at once. `is_paused` is asked about jobs with missed slots alone.
+    pub(crate) fn plan(
+        &mut self,
+        now: Reading,
+        cause: Cause,
+        is_paused: impl Fn(JobIx) -> bool,
+        come: &mut Come,
+    ) -> MissedCount {
         let mut missed = MissedCount::default();
         for key in std::mem::take(&mut come.planned) {
             let Some(planned) = self.schedules.get_mut(key) else { continue };
@@ -357,10 +363,11 @@ impl Timers {
             if planned.is_given_out() {
                 planned.go_on();
             } else if planned.is_missed(now) {
-                let passed = planned.pass_missed(now, cause, self.keep);
-                missed.schedules += usize::from(!passed.missed.is_empty());
-                for entry in passed.missed {
-                    missed.slots = missed.slots.saturating_add(entry.count);
+                let paused = is_paused(planned.job);
+                let passed = planned.pass_missed(now, cause, paused, self.keep);
+                missed.schedules += usize::from(!passed.entered.is_empty() && !paused);
+                for entry in passed.entered {
+                    missed.slots = missed.slots.saturating_add(if paused { 0 } else { entry.count });
                     come.tell(planned, entry);
                 }
                 missed.made_up += passed.made_up.len() as u64;
