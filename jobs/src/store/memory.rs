@@ -286,7 +286,8 @@ impl Memory {
     pub(crate) fn release(&mut self, key: RunKey) -> bool {
         let Some(run) = self.runs.get_mut(key) else { return false };
         let State::Scheduled { due } = run.state else { return false };
-        let (ix, retrying) = (run.job, run.attempt > 0);
+        // An attempt whose worker died is not counted, and has been one.
+        let (ix, retrying) = (run.job, run.attempt > 0 || !run.details.failures().is_empty());
         let job = self.job_mut(ix);
         job.scheduled -= 1;
         job.retrying -= u32::from(retrying);
@@ -428,6 +429,19 @@ impl Memory {
         job.scheduled += 1;
         job.retrying += 1;
         self.attempt_ended(ix, lane);
+    }
+
+    /// The worker that executes a run has died. Answers how often that has happened to it.
+    pub(crate) fn worker_died(&mut self, key: RunKey) -> u32 {
+        self.runs.get_mut(key).map_or(0, |run| run.details.add_death())
+    }
+
+    /// As [`retry`](Self::retry), after an attempt that does not count, since nobody knows whose fault its end was.
+    pub(crate) fn retry_uncounted(&mut self, key: RunKey, body: Body, wait: Duration, now: Timestamp) {
+        self.retry(key, Outcome::Interrupted, None, body, wait, now);
+        if let Some(run) = self.runs.get_mut(key) {
+            run.attempt -= 1;
+        }
     }
 
     /// A run that was claimed has come to its end. Its waiting successor becomes available in the same step.

@@ -23,6 +23,8 @@ struct Inner {
     failures: Vec<AttemptRecord>,
     /// What a run that has ended came to, unless it succeeded.
     outcome: Option<Outcome>,
+    /// How many workers have died over it.
+    deaths: u32,
     /// What its attempts have left.
     notes: Notes,
     /// The run that this one was made again from.
@@ -55,6 +57,12 @@ impl Details {
         while text > TEXT_OF_RUN && failures.len() > 1 {
             text -= failures.remove(0).text();
         }
+    }
+
+    pub(super) fn add_death(&mut self) -> u32 {
+        let deaths = &mut self.0.get_or_insert_default().deaths;
+        *deaths += 1;
+        *deaths
     }
 
     pub(super) fn failures(&self) -> &[AttemptRecord] {
