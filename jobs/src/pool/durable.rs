@@ -1,5 +1,6 @@
 //! The side of the pool that a store sees which outlives the process.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use super::{Firing, Pool};
@@ -65,7 +66,7 @@ impl Pool {
 
     /// The same for runs of slots, which are made whatever becomes of their arguments: one that cannot be written down fails
     /// when it is read back.
-    pub(super) fn write_down(&self, firings: &mut [Firing]) {
+    pub(super) fn write_down(&self, firings: &mut VecDeque<Firing>) {
         if !self.is_durable() {
             return;
         }

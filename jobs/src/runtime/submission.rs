@@ -295,6 +295,9 @@ impl<J: Submit> Submission<J> {
 
     /// Hands the run over, and does not wait until it is safe.
     fn accept(self) -> Result<RunHandle, SubmitError> {
+        if let (Ok(jobs), Some(delay)) = (&self.jobs, self.delay) {
+            jobs.refuse_never(delay)?;
+        }
         #[cfg(feature = "testing")]
         if let Ok(jobs) = &self.jobs
             && let Some(probe) = jobs.probe()
@@ -480,6 +483,22 @@ impl Jobs {
         }
     }
 
+    /// What lies past the end of the clock would never be told from a mistake in the unit of the time.
+    fn refuse_never(&self, delay: Delay) -> Result<(), SubmitError> {
+        let due = match delay {
+            Delay::At(at) => at,
+            Delay::For(by) => self.inner.clock.now().wall.saturating_add(by),
+        };
+        if due < Timestamp::MAX {
+            return Ok(());
+        }
+        Err(SubmitError::bad_option(format!(
+            "the run would start past the end of the clock, {}\n\
+             help: give a nearer time; what no time is known for yet, submit when it is",
+            Timestamp::MAX.to_chrono().format("%F")
+        )))
+    }
+
     fn submit_later(
         self,
         who: &Who,
@@ -496,14 +515,6 @@ impl Jobs {
             Delay::At(at) => at,
             Delay::For(by) => now.wall.saturating_add(by),
         };
-        // What lies behind it would never be told from a mistake in the unit of the time.
-        if due == Timestamp::MAX {
-            return Err(SubmitError::bad_option(format!(
-                "the run would start past the end of the clock, {}\n\
-                 help: give a nearer time; what no time is known for yet, submit when it is",
-                Timestamp::MAX.to_chrono().format("%F")
-            )));
-        }
         let delayed = self.inner.pool.delay(job, body, options, due);
         let (id, key) = delayed.map_err(|Closed| SubmitError::shut_down())?;
         self.inner.scheduler.delay(key, delay);

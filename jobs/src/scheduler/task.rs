@@ -239,7 +239,13 @@ impl Scheduler {
         let now = self.clock.now();
         let mut hands = self.hands();
         let Hands { come, fates } = &mut *hands;
-        // What the pool has begun with is not there any more.
+        // The pool may have died over one slot, after it has made its run or before.
+        let begun = Timers::given(come).zip(fates.iter_mut()).filter(|(_, fate)| **fate == SlotFate::Begun);
+        for ((schedule, slot), fate) in begun {
+            if self.pool.read(|memory| memory.has_run_of(schedule, slot)) {
+                *fate = SlotFate::Ran;
+            }
+        }
         self.fire(now, come, fates);
         self.lock().tally(now, come, fates);
         self.tell_slots(come);
@@ -276,7 +282,8 @@ impl Scheduler {
         self.fire(now, come, fates);
         #[cfg(feature = "testing")]
         self.die_if_killed(releases);
-        let missed = self.lock().plan(now, cause, come);
+        let is_paused = |job| self.pool.read_inside(|memory| memory.job(job).paused_since.is_some());
+        let missed = self.lock().plan(now, cause, is_paused, come);
         self.tell_slots(come);
         // Those that are made up for.
         self.fire(now, come, fates);

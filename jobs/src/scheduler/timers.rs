@@ -13,7 +13,7 @@
 //! forward. Then, of all slots of the schedule that have come, the last fires if it is only late, and the others are
 //! missed, however late they are: a schedule of seconds must not fire sixty times at once when a laptop is opened. Which of
 //! them are made up for is the policy of the schedule ([`missed`](super::missed)), and what became of each stands in its
-//! [`ledger`](super::ledger).
+//! [`ledger`](super::ledger). Those of a job that is paused were not missed: they would have made no run, and are paused.
 //!
 //! ```text
 //!                 LATE                                   LATE
@@ -33,7 +33,7 @@
 //!
 //! One look at the plan passes over any number of missed slots without visiting them: they are counted by arithmetic.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ pub(crate) enum Delay {
 /// What has come since the plan was last looked at.
 #[derive(Default)]
 pub(crate) struct Come {
-    pub(crate) firings: Vec<Firing>,
+    pub(crate) firings: VecDeque<Firing>,
     /// The schedule and the slot of each firing, in the same order.
     given: Vec<(ScheduleKey, Slot)>,
     pub(crate) releases: Vec<RunKey>,
@@ -108,7 +108,7 @@ impl Come {
         // What follows the run of a fixed delay is counted from its end.
         let is_awaited = planned.timing.delay().is_some();
         let body = Body::Template(planned.template.clone());
-        self.firings.push(Firing {
+        self.firings.push_back(Firing {
             job: planned.job,
             occasion: Occasion { slot, schedule: Some(key), is_awaited },
             body,
@@ -374,8 +374,14 @@ impl Timers {
     }
 
     /// Arms every schedule that has come for the slot after, and says what was missed, by which `cause`. What is made up for
-    /// is given out. A slot that has come as well is due at once.
-    pub(crate) fn plan(&mut self, now: Reading, cause: Cause, come: &mut Come) -> MissedCount {
+    /// is given out. A slot that has come as well is due at once. `is_paused` is asked about jobs with missed slots alone.
+    pub(crate) fn plan(
+        &mut self,
+        now: Reading,
+        cause: Cause,
+        is_paused: impl Fn(JobIx) -> bool,
+        come: &mut Come,
+    ) -> MissedCount {
         let mut missed = MissedCount::default();
         for key in std::mem::take(&mut come.planned) {
             self.mark(key);
@@ -389,10 +395,11 @@ impl Timers {
             if planned.is_given_out() {
                 planned.go_on();
             } else if planned.is_missed(now) {
-                let passed = planned.pass_missed(now, cause, self.keep);
-                missed.schedules += usize::from(!passed.missed.is_empty());
-                for entry in passed.missed {
-                    missed.slots = missed.slots.saturating_add(entry.count);
+                let paused = is_paused(planned.job);
+                let passed = planned.pass_missed(now, cause, paused, self.keep);
+                missed.schedules += usize::from(!passed.entered.is_empty() && !paused);
+                for entry in passed.entered {
+                    missed.slots = missed.slots.saturating_add(if paused { 0 } else { entry.count });
                     come.tell(planned, entry);
                 }
                 missed.made_up += passed.made_up.len() as u64;
@@ -418,6 +425,11 @@ impl Timers {
         }
     }
 
+    /// The slots that have been given out and are still to be entered, in the order of their fates.
+    pub(crate) fn given(come: &Come) -> impl Iterator<Item = (ScheduleKey, Timestamp)> {
+        come.given.iter().map(|(key, slot)| (*key, slot.at))
+    }
+
     /// Enters what became of the slots that [`take_due`](Self::take_due) gave out.
     pub(crate) fn tally(&mut self, now: Reading, come: &mut Come, fates: &mut Vec<SlotFate>) {
         let mut given = std::mem::take(&mut come.given);
@@ -426,6 +438,8 @@ impl Timers {
             let Some(planned) = self.schedules.get_mut(key) else { continue };
             let ledger_fate = match fate {
                 SlotFate::Ran => Fate::Ran,
+                // It has no run, and nobody knows why.
+                SlotFate::Begun => Fate::Missed,
                 SlotFate::Skipped => Fate::Skipped,
                 SlotFate::Paused => Fate::Paused,
                 SlotFate::Closed => Fate::ShutDown,

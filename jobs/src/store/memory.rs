@@ -294,7 +294,7 @@ impl Memory {
     pub(crate) fn release(&mut self, key: RunKey) -> bool {
         let Some(run) = self.runs.get_mut(key) else { return false };
         let State::Scheduled { due } = run.state else { return false };
-        let (ix, retrying) = (run.job, run.attempt > 0);
+        let (ix, retrying) = (run.job, run.is_retried());
         let job = self.job_mut(ix);
         job.scheduled -= 1;
         job.retrying -= u32::from(retrying);
@@ -343,6 +343,12 @@ impl Memory {
             self.job_mut(job).waiting.get_or_insert_default().push_back(key);
         }
         cancelling.map_or(Fired::Waiting, Fired::Cancelling)
+    }
+
+    /// Whether a slot of a schedule has made a run that is kept. It looks at all of them.
+    pub(crate) fn has_run_of(&self, schedule: Key, slot: Timestamp) -> bool {
+        let made = |run: &Run| run.schedule == Some(schedule) && run.slot.is_some_and(|of| of.at == slot);
+        self.runs.iter().any(|(_, run)| made(run))
     }
 
     /// Lets another overlap policy hold from now on. Where runs may overlap, none waits for others, which may never all have
@@ -430,6 +436,19 @@ impl Memory {
         job.scheduled += 1;
         job.retrying += 1;
         self.attempt_ended(ix, lane);
+    }
+
+    /// The worker that executes a run has died. Answers how often that has happened to it.
+    pub(crate) fn worker_died(&mut self, key: RunKey) -> u32 {
+        self.runs.get_mut(key).map_or(0, |run| run.details.add_death())
+    }
+
+    /// As [`retry`](Self::retry), after an attempt that does not count, since nobody knows whose fault its end was.
+    pub(crate) fn retry_uncounted(&mut self, key: RunKey, body: Body, wait: Duration, now: Timestamp) {
+        self.retry(key, Outcome::Interrupted, None, body, wait, now);
+        if let Some(run) = self.runs.get_mut(key) {
+            run.attempt -= 1;
+        }
     }
 
     /// A run that was claimed has come to its end. Its waiting successor becomes available in the same step.

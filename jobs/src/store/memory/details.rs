@@ -24,6 +24,8 @@ struct Inner {
     failures: Vec<AttemptRecord>,
     /// What a run that has ended came to, unless it succeeded.
     outcome: Option<Outcome>,
+    /// How many workers have died over it.
+    deaths: u32,
     /// What its attempts have left.
     notes: Notes,
     /// The run that this one was made again from.
@@ -60,6 +62,12 @@ impl Details {
         while text > TEXT_OF_RUN && failures.len() > 1 {
             text -= failures.remove(0).text();
         }
+    }
+
+    pub(super) fn add_death(&mut self) -> u32 {
+        let deaths = &mut self.0.get_or_insert_default().deaths;
+        *deaths += 1;
+        *deaths
     }
 
     pub(super) fn failures(&self) -> &[AttemptRecord] {
@@ -116,7 +124,17 @@ impl Details {
     /// As it was written down, but for what it stands for others by.
     pub(super) fn restored(record: journal::Details) -> Self {
         let journal::Details { failures, outcome, notes, retry_of, unique: _, rescued } = record;
-        let inner = Inner { failures, outcome, notes, retry_of, unique: None, arguments: None, rescued };
+        let inner = Inner {
+            failures,
+            outcome,
+            // Those were workers of a process that has ended.
+            deaths: 0,
+            notes,
+            retry_of,
+            unique: None,
+            arguments: None,
+            rescued,
+        };
         Self(Some(Box::new(inner)))
     }
 

@@ -295,7 +295,7 @@ impl Memory {
         match state {
             State::Scheduled { due } => {
                 account.scheduled += 1;
-                let retrying = self.runs.get(key).is_some_and(|run| run.attempt > 0);
+                let retrying = self.runs.get(key).is_some_and(Run::is_retried);
                 self.job_mut(job).retrying += u32::from(retrying);
                 Restored::Scheduled { due }
             }

@@ -53,6 +53,11 @@ impl Run {
         self.schedule.filter(|_| self.is_awaited)
     }
 
+    /// Whether it has been tried before. An attempt whose worker died is not counted, and has been one.
+    pub(super) fn is_retried(&self) -> bool {
+        self.attempt > 0 || !self.details.failures().is_empty()
+    }
+
     pub(super) fn is_live(&self) -> bool {
         !matches!(self.state, State::Ended { .. })
     }
