@@ -27,6 +27,8 @@ pub(crate) enum Follows {
 #[derive(Debug, Clone)]
 pub(crate) struct End {
     pub(crate) fence: Fence,
+    /// The job, where the run is one of a slot: another may be waiting for its end.
+    pub(crate) slot_of: Option<String>,
     pub(crate) follows: Follows,
     pub(crate) started: DateTime<Utc>,
     pub(crate) finished: DateTime<Utc>,

@@ -37,8 +37,11 @@ with me as (
     from jobs.node n, me where n.heartbeat < now() - $2 and n.id <> me.id
     for update of n skip locked
 ), found as (
-    select r.id, l.counts, r.rescues + l.counts::integer as rescues
-    from lost l join jobs.run r on r.node = l.id and r.state = 'running'
+    select r.id, coalesce(l.counts, true) as counts, r.rescues + coalesce(l.counts, true)::integer as rescues
+    from jobs.run r left join lost l on l.id = r.node
+    where r.state = 'running' and exists (select from me)
+        -- Or a node that is gone: its runs were locked when the others were taken.
+        and (l.id is not null or not exists (select from jobs.node n where n.id = r.node))
     for update of r skip locked
 ), rescued as (
     update jobs.run r set

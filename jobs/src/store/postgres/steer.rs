@@ -25,9 +25,6 @@ update jobs.run set
 where id = $1 and state in ('scheduled', 'available', 'waiting', 'running')
 returning state";
 
-/// Found by the index of what a node has.
-const CANCELLED: &str = "select id from jobs.run where node = $1 and state = 'running' and cancel";
-
 /// What became of a wish to cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cancelled {
@@ -74,10 +71,5 @@ impl Db {
             Some("running") => Cancelled::Running,
             Some(_) => Cancelled::Ended,
         })
-    }
-
-    /// Runs of this node that somebody wants ended.
-    pub(crate) async fn to_cancel(&self, node: Id) -> sqlx::Result<Vec<Id>> {
-        sqlx::query_scalar(self.sql(CANCELLED)).bind(node).fetch_all(&self.pool).await
     }
 }

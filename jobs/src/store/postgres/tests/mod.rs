@@ -4,6 +4,7 @@ mod claiming;
 mod limits;
 mod lost_nodes;
 mod migrating;
+mod nodes;
 mod outages;
 mod pruning;
 mod registering;
@@ -105,6 +106,7 @@ fn end_of(claimed: &Claimed, follows: Follows) -> End {
     let outcome = if follows == Follows::End("succeeded") { "succeeded" } else { "failed" };
     End {
         fence: fence_of(claimed),
+        slot_of: claimed.slot.map(|_| claimed.job.clone()),
         follows,
         started: claimed.submitted,
         finished: claimed.submitted,

@@ -60,7 +60,7 @@ async fn a_run_stands_for_others_until_it_has_ended() {
     let retry = end_of(&claimed[0], Follows::Retry(claimed[0].submitted));
     assert_eq!(db.end(node, &[retry]).await.unwrap(), [first.id]);
     assert_eq!(db.submit_unique(&[unique("a")]).await.unwrap(), [Submitted::Existing(first.id)]);
-    db.promote().await.unwrap();
+    db.look(Id(1)).await.unwrap();
     let claimed = db.take(node, 1).await;
     db.end(node, &[success_of(&claimed[0])]).await.unwrap();
     assert_eq!(db.submit_unique(&[unique("a")]).await.unwrap(), [Submitted::New]);
@@ -113,12 +113,13 @@ async fn a_delayed_run_is_not_claimed_before_its_time() {
         sqlx::query_scalar("select now()").fetch_one(&db.pool).await.unwrap();
     let later = NewRun { due: Some(now + TimeDelta::hours(1)), ..mail() };
     db.submit(std::slice::from_ref(&later)).await.unwrap();
-    let (promoted, next) = db.promote().await.unwrap();
-    assert_eq!(promoted, 0);
-    assert!(next.unwrap() > Duration::from_secs(3500), "{next:?}");
+    let look = db.look(Id(1)).await.unwrap();
+    assert!(!look.available);
+    assert!(look.next.unwrap() > Duration::from_secs(3500), "{look:?}");
     assert!(db.take(Id(1), 1).await.is_empty());
     db.run_sql("update jobs.run set due = now()").await;
-    assert_eq!(db.promote().await.unwrap(), (1, None));
+    let look = db.look(Id(1)).await.unwrap();
+    assert!(look.available && look.next.is_none(), "{look:?}");
     assert_eq!(ids(&db.take(Id(1), 1).await), [later.id]);
 }
 
