@@ -38,7 +38,9 @@ pub(crate) struct End {
     pub(crate) record: Option<String>,
 }
 
-/// The fence is in the condition: a run that was given to another has another claim, and one that was taken back has no node.
+/// The fence is in the condition: a run that was given to another has another claim, and one that executes nowhere has no
+/// node. The condition is written so that only the index of identities fits it: that of running runs has an entry for
+/// every claim since the last vacuum.
 const END: &str = "\
 update jobs.run r set
     state = case when e.state = 'scheduled' and r.cancel then 'cancelled' else e.state end,
@@ -53,7 +55,7 @@ update jobs.run r set
 from unnest($1::uuid[], $2::integer[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],
     $8::text[], $9::text[], $10::text[])
     as e (id, claim_no, state, due, started, finished, outcome, message, output, record)
-where r.id = e.id and r.claim_no = e.claim_no and r.node = $11 and r.state = 'running'
+where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $11
 returning r.id";
 
 /// Gives back runs that were claimed. One that was never begun has not used an attempt.
@@ -62,7 +64,7 @@ update jobs.run r set state = 'available', node = null, started = null,
     attempt = r.attempt - case when e.begun then 0 else 1 end,
     retries = r.retries + case when e.begun then 1 else 0 end
 from unnest($1::uuid[], $2::integer[], $3::boolean[]) as e (id, claim_no, begun)
-where r.id = e.id and r.claim_no = e.claim_no and r.node = $4 and r.state = 'running'
+where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $4
 returning r.id";
 
 /// The predecessor has ended: the first that waits for it may start. The row of the job is locked by then.

@@ -8,6 +8,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The server did not do what it was asked.
 #[derive(Debug)]
 pub(crate) enum Trouble {
+    /// A transaction of somebody else's holds what is wanted.
+    Held,
     /// It cannot be reached, does not answer, or does not write: it is worth another try.
     Passing(String),
     /// It would fail again: a right that is missing, a table that is not ours, a mistake of our own.
@@ -17,6 +19,7 @@ pub(crate) enum Trouble {
 impl Trouble {
     pub(crate) fn message(&self) -> &str {
         match self {
+            Self::Held => "a transaction that is not over holds what is wanted",
             Self::Passing(message) | Self::Lasting(message) => message,
         }
     }
@@ -24,6 +27,11 @@ impl Trouble {
 
 impl From<sqlx::Error> for Trouble {
     fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|error| error.code());
+        // lock_not_available
+        if code.is_some_and(|code| code == "55P03") {
+            return Self::Held;
+        }
         // The driver's messages tell of hosts, roles and tables, and of no password.
         let message = error.to_string();
         if passes(&error) { Self::Passing(message) } else { Self::Lasting(message) }
@@ -34,10 +42,10 @@ fn passes(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => {
             let Some(code) = error.code() else { return false };
-            // read_only_sql_transaction (after a failover), lock_not_available, and by class: connections, rollbacks,
-            // insufficient resources, operator intervention, system errors.
+            // read_only_sql_transaction (after a failover), and by class: connections, rollbacks, insufficient resources,
+            // operator intervention, system errors.
             let classes = ["08", "40", "53", "57", "58"];
-            ["25006", "55P03"].contains(&code.as_ref()) || classes.iter().any(|class| code.starts_with(class))
+            code == "25006" || classes.iter().any(|class| code.starts_with(class))
         }
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)

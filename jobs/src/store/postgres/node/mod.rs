@@ -72,6 +72,9 @@ pub(crate) struct Identity {
     pub(crate) retention: (Duration, usize),
 }
 
+/// For claims, ends, submissions of three kinds, news, and listening.
+const CONNECTIONS: u32 = 7;
+
 /// How things stand with the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -228,13 +231,20 @@ impl Drop for Node {
 
 impl Shared {
     async fn join(address: Address, identity: Identity, host: Arc<dyn Host>) -> Result<Self, JoinError> {
-        let Address { options, schema } = address;
         let pool = |connections| {
             PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(5))
         };
         let trouble = |error: sqlx::Error| JoinError::Trouble(error.into());
-        // Claims, ends, two kinds of submissions, notifications, and one for questions.
-        let main = pool(6).connect_with(options.clone()).await.map_err(trouble)?;
+        let (main, options) = match pool(CONNECTIONS).connect_with(address.planned()).await {
+            Ok(main) => (main, address.planned()),
+            // Poolers let no settings through that they do not know.
+            Err(error) if error.to_string().contains("startup parameter") => (
+                pool(CONNECTIONS).connect_with(address.options.clone()).await.map_err(trouble)?,
+                address.options,
+            ),
+            Err(error) => return Err(trouble(error)),
+        };
+        let schema = address.schema;
         let vital = pool(1).connect_lazy_with(options);
         migrate(&main, &schema).await.map_err(|error| match error {
             MigrationError::Database(error) => trouble(error),

@@ -3,6 +3,7 @@
 mod claiming;
 mod limits;
 mod lost_nodes;
+mod measuring;
 mod migrating;
 mod nodes;
 mod outages;
@@ -17,9 +18,10 @@ mod submitting;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
+use super::address::Address;
 use super::claim::{Claimed, Wanted};
 use super::db::Db;
 use super::end::{End, Fence, Follows};
@@ -38,7 +40,7 @@ async fn db() -> Db {
 }
 
 async fn pool(address: &str, connections: u32) -> PgPool {
-    let options: PgConnectOptions = address.parse().unwrap();
+    let options = Address::parse(address).unwrap().planned();
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(30));
     pool.connect_with(options).await.unwrap()
 }

@@ -4,17 +4,17 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, watch};
 
 use super::*;
-use crate::store::postgres::address::Address;
 use crate::store::postgres::node::{Host, Identity, JoinError, Node, Room, Standing};
+use crate::store::postgres::submit::Submitted;
 use crate::store::postgres::trouble::Trouble;
 
 /// A program without a pool: it keeps what it is given.
 #[derive(Default)]
-struct Program {
-    room: Mutex<usize>,
-    taken: Mutex<VecDeque<Claimed>>,
-    news: Notify,
-    cancelled: Mutex<Vec<Id>>,
+pub(super) struct Program {
+    pub(super) room: Mutex<usize>,
+    pub(super) taken: Mutex<VecDeque<Claimed>>,
+    pub(super) news: Notify,
+    pub(super) cancelled: Mutex<Vec<Id>>,
     lost: watch::Sender<u32>,
 }
 
@@ -40,16 +40,16 @@ impl Host for Program {
 }
 
 impl Program {
-    fn with_room(room: usize) -> Arc<Self> {
+    pub(super) fn with_room(room: usize) -> Arc<Self> {
         Arc::new(Self { room: Mutex::new(room), ..Self::default() })
     }
 
-    fn drain(&self) -> Vec<Claimed> {
+    pub(super) fn drain(&self) -> Vec<Claimed> {
         self.taken.lock().unwrap().drain(..).collect()
     }
 
     /// Ends so many runs as they come, all of them well.
-    async fn execute(&self, node: &Node, count: usize) -> Vec<Id> {
+    pub(super) async fn execute(&self, node: &Node, count: usize) -> Vec<Id> {
         let mut ended = Vec::new();
         while ended.len() < count {
             let taken = self.drain();
@@ -66,11 +66,11 @@ impl Program {
     }
 }
 
-async fn bounded<T>(event: impl Future<Output = T>) -> T {
+pub(super) async fn bounded<T>(event: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), event).await.expect("it happens within a minute")
 }
 
-async fn joined(address: &str, id: u128, program: &Arc<Program>) -> Node {
+pub(super) async fn joined(address: &str, id: u128, program: &Arc<Program>) -> Node {
     let identity = Identity {
         id: Id(id),
         name: format!("node {id}"),
@@ -83,7 +83,7 @@ async fn joined(address: &str, id: u128, program: &Arc<Program>) -> Node {
     Node::join(Address::parse(address).unwrap(), identity, host).await.unwrap()
 }
 
-async fn watching(address: &str) -> Db {
+pub(super) async fn watching(address: &str) -> Db {
     Db::new(pool(address, 1).await, Schema::default())
 }
 
@@ -146,6 +146,34 @@ async fn one_that_the_server_refuses_is_refused_alone() {
     let (one, refused, other) = tokio::join!(node.submit(mail()), node.submit(poison), node.submit(mail()));
     assert!(one.is_ok() && other.is_ok());
     assert!(matches!(refused, Err(Trouble::Lasting(_))), "{refused:?}");
+}
+
+/// Somebody submits in a transaction of his own, and goes for lunch.
+#[tokio::test]
+async fn one_that_is_held_up_holds_nobody_up() {
+    let address = Server::shared().database();
+    let node = joined(&address, 1, &Program::with_room(0)).await;
+    let db = watching(&address).await;
+    let unique = |key: &str| {
+        let unique = crate::store::postgres::submit::Unique { key: key.to_owned(), until: None };
+        NewRun { unique: Some(unique), ..mail() }
+    };
+    let first = unique("lunch");
+    let mut tx = db.pool.begin().await.unwrap();
+    db.submit_unique_on(&mut tx, std::slice::from_ref(&first)).await.unwrap();
+    let same = node.submit(unique("lunch"));
+    tokio::pin!(same);
+    let others = async {
+        for _ in 0..20 {
+            tokio::try_join!(node.submit(mail()), node.submit(unique(&id().0.to_string()))).unwrap();
+        }
+    };
+    tokio::select! {
+        same = &mut same => panic!("it stands for one that is not committed: {same:?}"),
+        () = bounded(others) => {}
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(bounded(same).await.unwrap(), Submitted::Existing(first.id));
 }
 
 #[tokio::test]
