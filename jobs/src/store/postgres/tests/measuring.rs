@@ -35,7 +35,7 @@ async fn fifty_callers_submit() {
 
 async fn drain(prepare: &str, what: &str) {
     let address = Server::shared().database();
-    let db = watching(&address).await;
+    let db = watching(&address);
     migrate(&db.pool, &db.schema).await.unwrap();
     if !prepare.is_empty() {
         db.run_sql(prepare).await;
@@ -71,7 +71,7 @@ async fn a_backlog_drains() {
 #[ignore = "a measurement"]
 async fn a_backlog_drains_under_an_open_snapshot() {
     let address = Server::shared().address("postgres");
-    let holder = pool(&address, 1).await;
+    let holder = pool(&address, 1);
     let mut tx = holder.begin().await.unwrap();
     sqlx::raw_sql("set transaction isolation level repeatable read; select count(*) from pg_class")
         .execute(&mut *tx)

@@ -1,6 +1,7 @@
 //! The statements against a real server, each test in a database of its own.
 
 mod claiming;
+mod faults;
 mod limits;
 mod lost_nodes;
 mod measuring;
@@ -14,6 +15,7 @@ mod server;
 mod slots;
 mod steering;
 mod submitting;
+mod tls;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -33,16 +35,16 @@ use server::Server;
 
 /// A database with our tables in it.
 async fn db() -> Db {
-    let db = Db::new(pool(&Server::shared().database(), 8).await, Schema::default());
+    let db = Db::new(pool(&Server::shared().database(), 8), Schema::default());
     migrate(&db.pool, &db.schema).await.unwrap();
     db.know_jobs(&["mail".into(), "sweep".into(), "report".into()]).await.unwrap();
     db
 }
 
-async fn pool(address: &str, connections: u32) -> PgPool {
+fn pool(address: &str, connections: u32) -> PgPool {
     let options = Address::parse(address).unwrap().planned();
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(30));
-    pool.connect_with(options).await.unwrap()
+    pool.connect_lazy_with(options)
 }
 
 impl Db {

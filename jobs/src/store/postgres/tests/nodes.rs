@@ -83,8 +83,8 @@ pub(super) async fn joined(address: &str, id: u128, program: &Arc<Program>) -> N
     Node::join(Address::parse(address).unwrap(), identity, host).await.unwrap()
 }
 
-pub(super) async fn watching(address: &str) -> Db {
-    Db::new(pool(address, 1).await, Schema::default())
+pub(super) fn watching(address: &str) -> Db {
+    Db::new(pool(address, 1), Schema::default())
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn what_one_submits_another_executes() {
     assert_eq!(ended, runs.iter().map(|run| run.id).collect::<Vec<_>>());
     executor.leave().await;
     submitter.leave().await;
-    let db = watching(&address).await;
+    let db = watching(&address);
     assert_eq!(db.text("select count(*) from jobs.run where state = 'succeeded'").await, "50");
     assert_eq!(db.text("select count(*) from jobs.node").await, "0");
 }
@@ -153,7 +153,7 @@ async fn one_that_the_server_refuses_is_refused_alone() {
 async fn one_that_is_held_up_holds_nobody_up() {
     let address = Server::shared().database();
     let node = joined(&address, 1, &Program::with_room(0)).await;
-    let db = watching(&address).await;
+    let db = watching(&address);
     let unique = |key: &str| {
         let unique = crate::store::postgres::submit::Unique { key: key.to_owned(), until: None };
         NewRun { unique: Some(unique), ..mail() }
@@ -184,7 +184,7 @@ async fn a_cancelled_run_is_told_to_who_executes_it() {
     let run = mail();
     node.submit(run.clone()).await.unwrap();
     bounded(program.news.notified()).await;
-    watching(&address).await.cancel(run.id).await.unwrap();
+    watching(&address).cancel(run.id).await.unwrap();
     bounded(program.news.notified()).await;
     assert_eq!(program.cancelled.lock().unwrap()[0], run.id);
 }
@@ -218,7 +218,7 @@ async fn a_node_outlives_its_server() {
         bounded(outage).await.unwrap();
     }
     Arc::into_inner(node).unwrap().leave().await;
-    let db = watching(&address).await;
+    let db = watching(&address);
     assert_eq!(db.text("select count(*) from jobs.run").await, "400");
     assert_eq!(
         db.text("select count(*) from jobs.run where state = 'succeeded' and claim_no = 1").await,
@@ -231,7 +231,7 @@ async fn a_node_that_was_taken_for_lost_learns_it_and_comes_back() {
     let address = Server::shared().database();
     let program = Program::with_room(1);
     let node = joined(&address, 1, &program).await;
-    let db = watching(&address).await;
+    let db = watching(&address);
     db.leave(Id(1)).await.unwrap();
     let mut lost = program.lost.subscribe();
     bounded(lost.wait_for(|lost| *lost > 0)).await.unwrap();
