@@ -77,7 +77,7 @@ pub(super) async fn joined(address: &str, id: u128, program: &Arc<Program>) -> N
         jobs: vec!["mail".into()],
         limited: Vec::new(),
         schedules: Vec::new(),
-        retention: (Duration::from_secs(86_400), 10_000),
+        retention: (Duration::from_secs(86_400), 1_000_000),
     };
     let host = Arc::clone(program) as Arc<dyn Host>;
     Node::join(Address::parse(address).unwrap(), identity, host).await.unwrap()
