@@ -15,10 +15,12 @@ mod migrations;
 mod node;
 mod nodes;
 mod prune;
+mod read;
 mod schedules;
 mod schema;
 mod steer;
 mod submit;
+mod succession;
 mod trouble;
 
 #[cfg(test)]

@@ -43,13 +43,12 @@ impl Shared {
             self.wake.notify_one();
             self.news.notify_one();
         }
-        let mut ended: Vec<_> = rescued.into_iter().filter(|run| run.is_slot).map(|run| run.job).collect();
-        ended.sort();
-        ended.dedup();
-        if !ended.is_empty() {
-            ask(self.vital.succeed(&ended)).await?;
+        let housekeeping = beats.is_multiple_of(HOUSEKEEPING_EVERY);
+        // Whoever is lost may have left it undone.
+        if (housekeeping || !rescued.is_empty()) && ask(self.vital.succeed_undone()).await? > 0 {
+            self.wake.notify_one();
         }
-        if beats.is_multiple_of(HOUSEKEEPING_EVERY) {
+        if housekeeping {
             ask(self.vital.adopt(node, &self.identity.schedules)).await?;
             ask(self.vital.close_schedules()).await?;
             let (age, count) = self.identity.retention;

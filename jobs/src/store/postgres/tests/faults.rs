@@ -50,8 +50,13 @@ fn jobs() -> Vec<String> {
 }
 
 fn schedules(first: DateTime<Utc>) -> Vec<Registration> {
-    let schedule =
-        |job| Registration { job, key: "each second".into(), definition: "1s".into(), first: Some(first) };
+    let schedule = |job| Registration {
+        job,
+        key: "each second".into(),
+        definition: "1s".into(),
+        first: Some(first),
+        delay: None,
+    };
     jobs().into_iter().map(schedule).collect()
 }
 

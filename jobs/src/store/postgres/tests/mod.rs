@@ -9,6 +9,7 @@ mod migrating;
 mod nodes;
 mod outages;
 mod pruning;
+mod reading;
 mod registering;
 #[path = "../../../../../tests/support/postgres.rs"]
 mod server;
