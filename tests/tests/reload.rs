@@ -187,10 +187,7 @@ async fn what_needs_a_restart_is_named_and_an_ended_instance_takes_nothing() {
         ))
         .await
         .unwrap();
-    assert_eq!(
-        changes.to_string(),
-        "jobs.pool: takes effect at the next start\njob.report.priority: takes effect at the next start"
-    );
+    assert_eq!(changes.to_string(), "jobs.pool: 10 → 3\njob.report.priority: takes effect at the next start");
     let stuck = jobs.now(jobs::func("stuck", std::future::pending::<()>)).await.unwrap();
     clock.advance(SECOND).await;
     let before = clock.now();

@@ -34,7 +34,7 @@ pub enum Event {
         suspended: bool,
     },
     /// A task of `jobs` itself died. It is a fault of `jobs`; the log has the panic. The scheduler is started again; another
-    /// worker takes the place of one, and the run that it has executed is interrupted.
+    /// worker takes the place of one, and the run that it has executed is tried again.
     #[non_exhaustive]
     TaskDied {
         /// When.

@@ -200,6 +200,13 @@ impl Pool {
         true
     }
 
+    /// Lets so many runs execute at the same time from now on. Those that execute go on, also where they are more.
+    pub(crate) fn resize(&self, size: Option<NonZeroUsize>) {
+        let too_many = self.lock().workers.resize(size);
+        too_many.into_iter().for_each(std::task::Waker::wake);
+        self.call_workers(usize::MAX);
+    }
+
     /// How long runs are kept after their end.
     pub(crate) fn retain(&self, retention: Retention) {
         self.lock().memory.retain(retention);
@@ -260,6 +267,7 @@ impl Pool {
         known.attempts = info.attempts;
         known.enabled = info.enabled;
         shared.memory.set_overlap(job, info.overlap, now);
+        shared.memory.set_limits(job, &info.limits);
         drop(shared);
         self.call_workers(usize::MAX);
     }

@@ -102,6 +102,9 @@ impl Worker {
             // Its turn has ended already.
             let _ = shared.workers.leave(self.index);
             Next::Leave
+        } else if shared.workers.is_one_too_many() {
+            let _ = shared.workers.leave(self.index);
+            Next::Leave
         } else if shared.claim(pool, self.index, reading, claim) {
             Next::Execute
         } else if shared.workers.park(self.index) {
@@ -115,7 +118,8 @@ impl Worker {
         let restricted = shared.memory.is_restricted();
         let refills = if restricted { shared.memory.take_refills() } else { Vec::new() };
         // The end of a run may have made room for several others, and a claim has shown the next of a job with limits.
-        if restricted && shared.wants_worker() {
+        // What this one was called for, when it leaves, is for another to do.
+        if (restricted || matches!(next, Next::Leave)) && shared.wants_worker() {
             pool.wake_one(guard);
         } else {
             drop(guard);

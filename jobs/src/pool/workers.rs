@@ -102,6 +102,27 @@ impl Workers {
         self.limit
     }
 
+    /// Sets how many workers there may be. Answers the wakers of parked ones, to be woken outside the lock, for they may be
+    /// too many.
+    pub(super) fn resize(&mut self, limit: Option<NonZeroUsize>) -> Vec<Waker> {
+        self.limit = limit;
+        let surplus = self.surplus();
+        let called = (0..surplus).map_while(|_| self.unpark()).collect();
+        self.show();
+        called
+    }
+
+    /// How many workers there are too many.
+    fn surplus(&self) -> usize {
+        let there = self.places.len() - self.vacant.len();
+        self.limit.map_or(0, |limit| there.saturating_sub(limit.get()))
+    }
+
+    /// Whether a worker that has nothing in its hands is to leave.
+    pub(super) fn is_one_too_many(&self) -> bool {
+        self.surplus() > 0
+    }
+
     /// Workers on their way to a claim.
     pub(super) fn called(&self) -> usize {
         self.called
@@ -187,7 +208,7 @@ impl Workers {
 
     /// There is nothing to claim: the worker parks, or ends when enough are parked.
     pub(super) fn park(&mut self, index: u32) -> bool {
-        if self.limit.is_none() && self.parked.len() >= KEPT {
+        if self.is_one_too_many() || self.limit.is_none() && self.parked.len() >= KEPT {
             // Its turn has ended already.
             let _ = self.leave(index);
             return false;

@@ -2,21 +2,22 @@
 
 mod diff;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 
 use chrono::{DateTime, Utc};
 
 use super::error::StartError;
-use super::start::prepare;
-use super::{Jobs, Phase};
+use super::start::{prepare, retention};
+use super::{Inner, Jobs, Phase};
 use crate::clock::Reading;
 use crate::config::{Config, Settings};
 use crate::error::{Place, Problem};
 use crate::job::descriptor::Descriptor;
 use crate::job::name::JobName;
 use crate::registry::{self, Registered, Resolved};
+use crate::scheduler::ledger::Keep;
 use crate::scheduler::planned::{Planned, ScheduleKey};
 use crate::store::memory::JobIx;
 use diff::Step;
@@ -130,8 +131,12 @@ impl Jobs {
     /// now on, and a run that waits for others starts when `overlap` becomes `allow`; `enabled` takes schedules out and brings
     /// them back. Start-up jobs do not run.
     ///
-    /// Everything else takes effect at the next start, and is named in [`needs_restart`](Reloaded::needs_restart): the pool,
-    /// queues and limits, the store, the retention, the access to the status page. State, middleware and jobs that are implemented by
+    /// The size of the pool and of queues, `concurrency` and `rate` hold at once, for what waits as well; what runs goes on, also
+    /// where it is more than that. A `rate` that is another begins with all of its attempts. What a shorter retention does not
+    /// keep is forgotten as runs end.
+    ///
+    /// Everything else takes effect at the next start, and is named in [`needs_restart`](Reloaded::needs_restart): the queue,
+    /// the priority and `unique` of a job, the store, the access to the status page. State, middleware and jobs that are implemented by
     /// hand are those of the config that the instance was started with; the new one need not have them.
     ///
     /// ```no_run
@@ -149,7 +154,23 @@ impl Jobs {
     ///
     /// All mistakes that [`start`](crate::start()) would find; a name that the config has no more, and that the program has
     /// scheduled something by; an instance that has been shut down.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it completes, it goes on: a config is never taken by half.
     pub async fn reload(&self, config: Config) -> Result<Reloaded, StartError> {
+        let jobs = self.clone();
+        let task = self.inner.runtime.spawn(async move { jobs.reload_whole(config).await });
+        match task.await {
+            Ok(reloaded) => reloaded,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(StartError::reload(vec![Problem::new("the runtime is going away")])),
+            },
+        }
+    }
+
+    async fn reload_whole(&self, config: Config) -> Result<Reloaded, StartError> {
         let inner = &self.inner;
         // One at a time.
         let mut declared = inner.declared.lock().await;
@@ -164,9 +185,12 @@ impl Jobs {
         let mut reloaded = Reloaded::default();
         let now = inner.clock.now();
         diff::needs_restart(&old, &settings, &mut reloaded.needs_restart);
+        diff::instance(&old, &settings, &mut reloaded);
+        self.apply(&old, &settings);
         let mut redefined = added;
         let mut fresh = Vec::new();
         let mut gone = Vec::new();
+        let mut switched = HashSet::new();
         let mut before: HashMap<&str, Registered> =
             before.into_iter().map(|job| (job.descriptor.name, job)).collect();
         for job in registered {
@@ -175,6 +199,9 @@ impl Jobs {
             let Some(was) = before.remove(name) else { continue };
             diff::settings(&was.info, &job.info, &mut reloaded);
             inner.pool.update_job(ix, &job.info);
+            if was.info.enabled != job.info.enabled {
+                switched.insert(ix);
+            }
             let keys = declared.remove(&ix).unwrap_or_default();
             let key = |at: usize| keys.get(at).copied().flatten();
             let mut kept = Vec::new();
@@ -195,7 +222,8 @@ impl Jobs {
             }
             declared.insert(ix, kept);
         }
-        self.reload_others(&old, &settings, &mut reloaded);
+        self.reload_others(&old, &settings, &mut switched, &mut reloaded);
+        redefined.extend(self.added_to(&switched, &declared, &gone, &redefined));
         *inner.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
 
         // What was, before anything changes.
@@ -224,6 +252,20 @@ impl Jobs {
             .schedules
             .sort_by(|one, other| (&one.job, &one.schedule).cmp(&(&other.job, &other.schedule)));
         Ok(reloaded)
+    }
+
+    /// The sizes of the instance, and how long it keeps what was.
+    fn apply(&self, old: &Settings, settings: &Settings) {
+        let Inner { pool, scheduler, .. } = &*self.inner;
+        pool.resize(settings.pool.value);
+        for queue in old.queues.keys().chain(settings.queues.keys()) {
+            // One that is too many has no jobs in it either.
+            if let Ok(ix) = pool.queue(queue) {
+                pool.limit_queue(ix, settings.queues.get(queue).map(|size| size.value));
+            }
+        }
+        pool.retain(retention(settings));
+        scheduler.keep(Keep::like(retention(settings)));
     }
 
     /// The schedules that the program has added while it runs by a name whose meaning changes.
@@ -266,8 +308,35 @@ impl Jobs {
         if problems.is_empty() { Ok(found) } else { Err(StartError::reload(problems)) }
     }
 
+    /// The schedules that the program has added while it runs to jobs that are switched on or off, and that nothing else has
+    /// changed: they mean what they did, and are armed or not.
+    fn added_to(
+        &self,
+        switched: &HashSet<JobIx>,
+        declared: &Declared,
+        gone: &[ScheduleKey],
+        redefined: &[(ScheduleKey, Resolved)],
+    ) -> Vec<(ScheduleKey, Resolved)> {
+        let is_known = |job: &JobIx, key: ScheduleKey| {
+            declared.get(job).is_some_and(|keys| keys.contains(&Some(key)))
+                || gone.contains(&key)
+                || redefined.iter().any(|(other, _)| *other == key)
+        };
+        self.inner.scheduler.read(|timers| {
+            let of_them = timers.schedules().filter(|(_, planned)| switched.contains(&planned.job));
+            let added = of_them.filter(|(key, planned)| !is_known(&planned.job, *key));
+            added.map(|(key, planned)| (key, planned.definition())).collect()
+        })
+    }
+
     /// Closures and jobs implemented by hand, of which the config may speak as well.
-    fn reload_others(&self, old: &Settings, settings: &Settings, reloaded: &mut Reloaded) {
+    fn reload_others(
+        &self,
+        old: &Settings,
+        settings: &Settings,
+        switched: &mut HashSet<JobIx>,
+        reloaded: &mut Reloaded,
+    ) {
         let others: Vec<(JobIx, JobName, bool)> = self.inner.pool.read(|memory| {
             let others = memory.jobs().filter(|(_, job)| job.info.descriptor.is_none());
             others.map(|(ix, job)| (ix, job.info.name.clone(), job.info.is_func)).collect()
@@ -277,6 +346,9 @@ impl Jobs {
             let is = registry::info(name, None, is_func, settings);
             diff::settings(&was, &is, reloaded);
             self.inner.pool.update_job(ix, &is);
+            if was.enabled != is.enabled {
+                switched.insert(ix);
+            }
         }
     }
 

@@ -103,6 +103,11 @@ impl Drop for Unfinished<'_> {
     }
 }
 
+/// How long runs and slots are kept.
+pub(super) fn retention(settings: &Settings) -> Retention {
+    Retention { age: settings.retention.value, count: settings.retention_count.value }
+}
+
 /// Everything that can be wrong with a start, found without starting.
 pub(super) fn prepare(config: Config) -> Result<(Settings, Vec<Registered>), StartError> {
     let (mut settings, mut problems) = config.resolve();
@@ -125,14 +130,13 @@ fn assemble(
         Store::Sqlite { .. } => Some(Arc::new(super::durable::Durable::new(clock.is_virtual()))),
     };
     let pool = Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock), Arc::clone(&hooks)));
-    pool.retain(Retention { age: settings.retention.value, count: settings.retention_count.value });
+    pool.retain(retention(&settings));
     for (queue, size) in &settings.queues {
         let queue =
             pool.queue(queue).expect("invariant: a config with 65 000 queues is longer than a config can be");
         pool.limit_queue(queue, Some(size.value));
     }
-    let keep =
-        Keep { entries: settings.retention_count.value.min(Keep::MOST), age: settings.retention.value };
+    let keep = Keep::like(retention(&settings));
     let scheduler = Scheduler::new(Arc::clone(&clock), Arc::clone(&pool), Arc::clone(&hooks), keep);
     let scheduler = Arc::new(scheduler);
     let add = |job: Registered| {

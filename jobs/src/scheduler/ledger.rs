@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 pub use crate::job::fate::Fate;
+use crate::store::memory::Retention;
 
 /// Why the program could not see a slot come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,6 +158,11 @@ pub(crate) struct Keep {
 }
 
 impl Keep {
+    /// As much as is kept of runs.
+    pub(crate) fn like(retention: Retention) -> Self {
+        Self { entries: retention.count.min(Self::MOST), age: retention.age }
+    }
+
     /// The most entries of a schedule that are kept, about ten kilobytes of them.
     pub(crate) const MOST: usize = 256;
 

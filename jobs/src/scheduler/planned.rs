@@ -54,6 +54,8 @@ enum Given {
     Out,
     /// It was given out and entered, and what follows has not been planned yet.
     Entered,
+    /// Of a fixed delay: its run has not ended, from where the next is counted.
+    Awaited,
 }
 
 /// What is special about the slots of a schedule.
@@ -137,7 +139,9 @@ impl Planned {
             self.leave_gap();
             self.given = Given::No;
         }
-        let next = if is_same { self.next } else { new.next };
+        // Of a fixed delay whose run has not ended the end says when the next slot comes.
+        let goes_on = self.next.is_some() || self.given == Given::Awaited;
+        let next = if is_same && goes_on && enabled { self.next } else { new.next };
         let Self { timing, template, identity, options, .. } = new;
         (self.timing, self.template, self.identity, self.options) = (timing, template, identity, options);
         self.identity.repeat = repeat;
@@ -281,14 +285,21 @@ impl Planned {
     pub(super) fn wait_anew(&mut self, now: Reading) -> Option<Due> {
         let delay = self.timing.delay()?;
         self.set_next(Some(Due::Elapsed(now.elapsed.saturating_add(delay))));
+        if self.given == Given::Awaited {
+            self.given = Given::No;
+        }
         self.due()
     }
 
     /// Enters what became of a slot, and answers with what was entered.
     pub(super) fn enter(&mut self, slot: Slot, fate: Fate, now: Timestamp, keep: Keep) -> Entry {
         if self.given == Given::Out {
-            // A fixed delay goes on by itself.
-            self.given = if self.timing.delay().is_some() { Given::No } else { Given::Entered };
+            self.given = match self.timing.delay() {
+                None => Given::Entered,
+                // Its run may have ended by now.
+                Some(_) if self.next.is_some() => Given::No,
+                Some(_) => Given::Awaited,
+            };
         }
         let fate = match fate {
             Fate::Ran if slot.caught_up => Fate::CaughtUp,

@@ -197,6 +197,11 @@ impl Scheduler {
         self.pool.read(|memory| memory.job(job).info.name.to_string())
     }
 
+    /// Sets how much of what became of slots is kept.
+    pub(crate) fn keep(&self, keep: Keep) {
+        self.lock().keep(keep);
+    }
+
     /// Fires nothing any more.
     pub(crate) fn close(&self) {
         self.lock().close();

@@ -290,6 +290,11 @@ impl Timers {
         Some(planned)
     }
 
+    /// Sets how much of what became of slots is kept.
+    pub(crate) fn keep(&mut self, keep: Keep) {
+        self.keep = keep;
+    }
+
     /// Fires nothing any more.
     pub(crate) fn close(&mut self) {
         self.closed = true;

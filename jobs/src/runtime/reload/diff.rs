@@ -1,6 +1,8 @@
 //! What differs between two configs, as plain functions of both.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use jobs_syntax::format_duration;
@@ -8,6 +10,7 @@ use jobs_syntax::format_duration;
 use super::{Reloaded, ReloadedSetting};
 use crate::config::Settings;
 use crate::job::info::JobInfo;
+use crate::job::options::Limits;
 use crate::registry::Resolved;
 
 /// What becomes of a schedule. The numbers are places among those of the job before.
@@ -57,7 +60,12 @@ pub(super) fn settings(was: &JobInfo, is: &JobInfo, reloaded: &mut Reloaded) {
     applied("retries", retries(was.attempts.retries), retries(is.attempts.retries));
     applied("backoff", was.attempts.backoff().to_string(), is.attempts.backoff().to_string());
 
+    let limit = |limit: Option<String>| limit.unwrap_or_else(|| "none".to_owned());
     let (was, is) = (&was.limits, &is.limits);
+    let concurrency = |limits: &Limits| limit(limits.concurrency.map(|limit| limit.to_string()));
+    let rate = |limits: &Limits| limit(limits.rate.map(|rate| rate.to_string()));
+    applied("concurrency", concurrency(was), concurrency(is));
+    applied("rate", rate(was), rate(is));
     let mut later = |key: &str, differs: bool| {
         if differs {
             reloaded.needs_restart.push(format!("job.{job}.{key}"));
@@ -65,9 +73,32 @@ pub(super) fn settings(was: &JobInfo, is: &JobInfo, reloaded: &mut Reloaded) {
     };
     later("queue", was.queue != is.queue);
     later("priority", was.priority != is.priority);
-    later("concurrency", was.concurrency != is.concurrency);
-    later("rate", was.rate != is.rate);
     later("unique", was.unique != is.unique);
+}
+
+/// What differs about the instance and takes effect at once.
+pub(super) fn instance(was: &Settings, is: &Settings, reloaded: &mut Reloaded) {
+    let mut applied = |key: String, before: String, after: String| {
+        if before != after {
+            reloaded.settings.push(ReloadedSetting { key, before, after });
+        }
+    };
+    let pool = |settings: &Settings| size(settings.pool.value, "unlimited");
+    applied("jobs.pool".to_owned(), pool(was), pool(is));
+    let queues: BTreeSet<_> = was.queues.keys().chain(is.queues.keys()).collect();
+    for queue in queues {
+        let limit =
+            |settings: &Settings| size(settings.queues.get(queue).map(|size| size.value), "the pool's");
+        applied(format!("jobs.queues.{queue}"), limit(was), limit(is));
+    }
+    let age = |settings: &Settings| format_duration(settings.retention.value);
+    applied("jobs.retention".to_owned(), age(was), age(is));
+    let count = |settings: &Settings| settings.retention_count.value.to_string();
+    applied("jobs.retention_count".to_owned(), count(was), count(is));
+}
+
+fn size(limit: Option<NonZeroUsize>, none: &str) -> String {
+    limit.map_or_else(|| none.to_owned(), |limit| limit.to_string())
 }
 
 /// Keys of the instance that differ and cannot take effect while it runs.
@@ -77,14 +108,7 @@ pub(super) fn needs_restart(was: &Settings, is: &Settings, keys: &mut Vec<String
             keys.push(key.to_owned());
         }
     };
-    later("jobs.pool", &was.pool.value, &is.pool.value);
-    let limits = |settings: &Settings| {
-        settings.queues.iter().map(|(name, limit)| (name.clone(), limit.value)).collect::<Vec<_>>()
-    };
-    later("jobs.queues", &limits(was), &limits(is));
     later("jobs.store", &was.store.value, &is.store.value);
-    let retention = |settings: &Settings| (settings.retention.value, settings.retention_count.value);
-    later("jobs.retention", &retention(was), &retention(is));
     later("jobs.acceptproxyaddress", &was.accept_proxy_address.value, &is.accept_proxy_address.value);
     later("jobs.trusted_proxies", &was.trusted_proxies.value, &is.trusted_proxies.value);
     #[cfg(feature = "web")]

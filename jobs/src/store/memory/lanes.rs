@@ -129,6 +129,21 @@ impl Lanes {
         }
     }
 
+    /// Takes the runs out of the lines that are to have limits from now on. It looks at all of them.
+    pub(super) fn take_out(&mut self, is_one: impl Fn(RunKey) -> bool) -> Vec<(LaneId, Seq, RunKey)> {
+        let mut taken = Vec::new();
+        for lane in &mut self.lanes {
+            lane.line.retain(|(seq, key)| {
+                let is_one = is_one(*key);
+                if is_one {
+                    taken.push((lane.id, *seq, *key));
+                }
+                !is_one
+            });
+        }
+        taken
+    }
+
     /// Puts in a run of a job with limits, at its place.
     pub(super) fn show(&mut self, lane: LaneId, seq: Seq, key: RunKey) {
         self.lane(lane).shown.insert(seq, key);

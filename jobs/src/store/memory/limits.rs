@@ -82,6 +82,16 @@ impl Limits {
         })
     }
 
+    /// What holds from now on. A rate that is another begins with all of its tokens. One that was a limit and is none any more
+    /// stays in the account of the job, and holds nothing back.
+    pub(super) fn set(&mut self, options: &Options, before: &Options) {
+        self.concurrency = options.concurrency.map_or(usize::MAX, |limit| limit.get() as usize);
+        if options.rate != before.rate {
+            self.bucket = options.rate.map(Bucket::new);
+            self.dry = false;
+        }
+    }
+
     pub(super) fn has_rate(&self) -> bool {
         self.bucket.is_some()
     }

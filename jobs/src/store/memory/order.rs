@@ -4,10 +4,12 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::lanes::{Claimable, LaneId, Seq};
+use super::limits::Limits;
 use super::queues::{Queue, QueueIx, TooManyQueues};
 use super::{Claim, JobIx, Memory, RunKey, State};
 use crate::clock::{Elapsed, Reading, Timestamp};
 use crate::hooks::RunChange;
+use crate::job::options::Limits as Options;
 
 /// A job whose rate is used up: [`Memory::refill`] is to be called with the ticket when so much time has passed.
 #[derive(Debug)]
@@ -204,6 +206,50 @@ impl Memory {
     }
 
     // Limits of jobs.
+
+    /// Lets other limits hold from now on, for the runs that wait as well. What executes goes on.
+    pub(crate) fn set_limits(&mut self, ix: JobIx, options: &Options) {
+        let job = &mut self.jobs[ix.0 as usize];
+        let before = job.info.limits.clone();
+        if (before.concurrency, before.rate) == (options.concurrency, options.rate) {
+            return;
+        }
+        (job.info.limits.concurrency, job.info.limits.rate) = (options.concurrency, options.rate);
+        if let Some(limits) = &mut job.limits {
+            limits.set(options, &before);
+        } else if let Some(limits) = Limits::new(options) {
+            job.limits = Some(Box::new(limits));
+            self.limited += 1;
+            self.hold_back(ix);
+        }
+        let job = &mut self.jobs[ix.0 as usize];
+        let Some(limits) = &mut job.limits else { return };
+        if limits.has_rate() && limits.ticket.is_none() {
+            let ticket = self.runs.reserve();
+            limits.ticket = Some(ticket);
+            self.tickets.insert(ticket, ix);
+        }
+        let (lanes, queues) = (&mut self.lanes, &mut self.queues);
+        limits.hide(job.running as usize, |lane, seq| {
+            lanes.hide(lane, seq);
+            queues.hidden(lane.queue());
+        });
+        self.show(ix);
+    }
+
+    /// Lines up with their job, which has limits now, those of its runs that are available.
+    fn hold_back(&mut self, ix: JobIx) {
+        let runs = &self.runs;
+        let is_one = |key| {
+            runs.get(key).is_some_and(|run| run.job == ix && matches!(run.state, State::Available { .. }))
+        };
+        let held = self.lanes.take_out(is_one);
+        let Some(limits) = &mut self.jobs[ix.0 as usize].limits else { return };
+        for (lane, seq, key) in held {
+            self.queues.hidden(lane.queue());
+            limits.add(lane, seq, key);
+        }
+    }
 
     fn limited_started(&mut self, ix: JobIx, lane: LaneId, now: Elapsed) {
         let job = &mut self.jobs[ix.0 as usize];
