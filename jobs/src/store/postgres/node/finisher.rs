@@ -56,7 +56,7 @@ impl Shared {
             tracing::debug!(target: "jobs::store", lost, "ends do not count: the runs were given to other nodes");
         }
         if ends.iter().any(|end| matches!(end.follows, Follows::Retry(_))) {
-            self.wake.notify_one();
+            self.has_arrived();
         }
         let mut jobs: Vec<String> = ends.iter().filter_map(|end| end.slot_of.clone()).collect();
         if jobs.is_empty() {
@@ -65,7 +65,7 @@ impl Shared {
         jobs.sort();
         jobs.dedup();
         if self.persist(|| self.db.succeed(&jobs)).await.is_some_and(|started| started > 0) {
-            self.wake.notify_one();
+            self.has_arrived();
         }
     }
 

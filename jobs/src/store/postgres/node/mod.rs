@@ -100,6 +100,8 @@ pub(super) struct Shared {
     pub(super) host: Arc<dyn Host>,
     /// There may be something to claim.
     pub(super) wake: Notify,
+    /// There is something new to claim, perhaps before where the feeder is.
+    pub(super) arrived: AtomicBool,
     /// Something was submitted that other nodes are to be told.
     pub(super) news: Notify,
     pub(super) standing: watch::Sender<Standing>,
@@ -256,6 +258,7 @@ impl Shared {
             identity,
             host,
             wake: Notify::new(),
+            arrived: AtomicBool::new(true),
             news: Notify::new(),
             standing: watch::Sender::new(Standing::Well),
             closing: AtomicBool::new(false),
@@ -295,6 +298,12 @@ impl Shared {
             () = self.finish(finished) => {}
             () = others => {}
         }
+    }
+
+    /// There is something new to claim.
+    pub(super) fn has_arrived(&self) {
+        self.arrived.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
     }
 
     pub(super) fn is_closing(&self) -> bool {

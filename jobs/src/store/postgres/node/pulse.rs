@@ -40,13 +40,13 @@ impl Shared {
         let rescued = ask(self.vital.rescue(node)).await?;
         if !rescued.is_empty() {
             tracing::warn!(target: "jobs::store", runs = rescued.len(), "took over the runs of a node that is lost");
-            self.wake.notify_one();
+            self.has_arrived();
             self.news.notify_one();
         }
         let housekeeping = beats.is_multiple_of(HOUSEKEEPING_EVERY);
         // Whoever is lost may have left it undone.
         if (housekeeping || !rescued.is_empty()) && ask(self.vital.succeed_undone()).await? > 0 {
-            self.wake.notify_one();
+            self.has_arrived();
         }
         if housekeeping {
             ask(self.vital.adopt(node, &self.identity.schedules)).await?;
