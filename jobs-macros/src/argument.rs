@@ -2,7 +2,7 @@
 //! refuse it once for every place where they are needed.
 
 use quote::ToTokens as _;
-use syn::{PatType, Type};
+use syn::{GenericArgument, PatType, PathArguments, Type};
 
 use crate::ast::{Argument, Param, binding};
 use crate::ctxt::Ctxt;
@@ -10,6 +10,7 @@ use crate::param::{Helpers, refuse_impl, refuse_pattern};
 use crate::sized::{Unsized, unsized_in};
 use crate::ty::{
     RAW_POINTER, address_in, borrow_in, impl_in, is_text, owned, rc_in, reference, sendable, shown,
+    shown_tokens, unsendable_in,
 };
 
 /// An argument, which becomes a field of the job.
@@ -57,6 +58,18 @@ pub(crate) fn parse(cx: &Ctxt, helpers: Helpers, typed: &mut PatType, ty: Type) 
         cx.error(&ty, message);
         return Param::Refused(Some(field(owned)));
     }
+    if let Some(owned) = cow_without_lifetime(&ty) {
+        let text = shown(&owned);
+        cx.error(
+            &ty,
+            format_args!(
+                "an argument cannot borrow: it is kept until the job runs\nhelp: write `{ident}: {text}`"
+            ),
+        );
+        // The compiler asks for the lifetime in the function too.
+        *typed.ty = owned.clone();
+        return Param::Refused(Some(field(owned)));
+    }
     if let Some(borrow) = borrow_in(ty.to_token_stream()) {
         cx.error(
             borrow,
@@ -82,5 +95,27 @@ pub(crate) fn parse(cx: &Ctxt, helpers: Helpers, typed: &mut PatType, ty: Type) 
         );
         return Param::Refused((what != RAW_POINTER).then(|| field(sendable(&ty))));
     }
+    if let Some(object) = unsendable_in(ty.to_token_stream()) {
+        cx.error(
+            &object,
+            format_args!(
+                "an argument goes from thread to thread, which nothing says of `{object}`\n\
+                 help: name one type; or `{object} + Send`, if the trait has its own `Clone` and serde",
+                object = shown_tokens(object.clone())
+            ),
+        );
+        return Param::Refused(Some(field(sendable(&ty))));
+    }
     Param::Argument(Argument { ident, ty, default, redacted, docs })
+}
+
+/// What a `Cow` owns, where its lifetime is not even written.
+fn cow_without_lifetime(ty: &Type) -> Option<Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Cow")?;
+    let PathArguments::AngleBracketed(inner) = &last.arguments else { return None };
+    match inner.args.first()? {
+        GenericArgument::Type(ty) => Some(owned(ty)),
+        _ => None,
+    }
 }

@@ -7,7 +7,8 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Expr, FnArg, GenericParam, ItemFn, Meta, Pat, PatType, Path, ReturnType, Type};
 
 use crate::ctxt::Ctxt;
-use crate::{item, param};
+use crate::source::{self, Source};
+use crate::{item, param, ty};
 
 /// One `#[job(…)]`: where it stands and what it holds.
 pub(crate) struct JobAttribute {
@@ -23,6 +24,8 @@ pub(crate) struct Function {
     pub(crate) description: String,
     /// The compiler has refused its source already.
     is_mended: bool,
+    /// It stands where no struct can be put beside it.
+    is_method: bool,
 }
 
 pub(crate) enum Param {
@@ -116,6 +119,14 @@ impl Annotated {
             cx.error(attribute, format_args!("a job cannot be {what}\nhelp: remove `{shown}`; {help}"));
             false
         });
+        let call = Span::call_site();
+        if Source::of(call).is_some_and(|(source, at)| source::is_below_test(&source.text, at)) {
+            cx.error_at(
+                call,
+                "a job cannot be a test\n\
+                 help: remove the `#[test]` above; write the test as a second function, which calls this one",
+            );
+        }
         if has_runtime(self.rest.clone()) {
             cx.error_at(
                 Span::call_site(),
@@ -123,6 +134,28 @@ impl Annotated {
                  help: remove the `#[tokio::main]` above; write `main` as a second function, which calls `jobs::start`",
             );
         }
+    }
+
+    /// Takes off the attributes that stand on a parameter, and tells whether there were any.
+    pub(crate) fn refuse_helpers(&mut self, cx: &Ctxt) -> bool {
+        let before = self.attrs.len();
+        self.attrs.retain(|attribute| {
+            let Some(name) = attribute.path().get_ident().map(Ident::to_string) else { return true };
+            let example = match name.as_str() {
+                "state" => "#[state] db: &Db",
+                "default" => "#[default = 3] count: u32",
+                "redact" => "#[redact] token: String",
+                _ => return true,
+            };
+            cx.error(
+                attribute,
+                format_args!(
+                    "`#[{name}]` stands on a parameter, not on the function\nhelp: it is written `{example}`"
+                ),
+            );
+            false
+        });
+        self.attrs.len() < before
     }
 
     /// Whether an expansion of `#[job]` has left its mark: then this is a second one, which the first did not
@@ -177,7 +210,7 @@ fn has_runtime(tokens: TokenStream) -> bool {
     })
 }
 
-fn is_job(path: &Path, krate: Option<&Path>) -> bool {
+pub(crate) fn is_job(path: &Path, krate: Option<&Path>) -> bool {
     let names = || path.segments.iter().map(|segment| segment.ident.unraw().to_string());
     if names().next_back().is_none_or(|last| last != "job") {
         return false;
@@ -221,17 +254,29 @@ impl Function {
                 }
             });
         }
+        refuse_repeated(cx, &function, &params);
         drop_repeated(&mut params);
+        let is_free = is_free(&function.sig.ident);
+        let is_method = function.sig.receiver().is_some() && is_free != Some(true);
+        if is_free == Some(true) {
+            drop_self(&mut function);
+        } else if is_free == Some(false) && !is_method {
+            cx.error(
+                &function.sig.ident,
+                "a job stands beside a struct, which no `impl` and no trait can hold\nhelp: move it out",
+            );
+        }
+        let is_method = is_method || is_free == Some(false);
         // What borrows from a lifetime has been refused already.
         let has_refused = params.iter().any(|param| matches!(param, Param::Refused(_)));
         refuse_signature(cx, &function, has_refused);
         let description = description(&function.attrs);
-        Some(Self { item: function, params, description, is_mended })
+        Some(Self { item: function, params, description, is_mended, is_method })
     }
 
-    /// Whether it has a `self`: such a function stands where no struct can be put beside it.
+    /// Whether it stands in an `impl` or a trait, where no struct can be put beside it.
     pub(crate) fn is_method(&self) -> bool {
-        self.item.sig.receiver().is_some()
+        self.is_method
     }
 
     /// Whether a parameter was refused, so that what the attribute says about parameters cannot be judged.
@@ -249,6 +294,47 @@ impl Function {
             Param::Argument(argument) => Some(argument),
             _ => None,
         })
+    }
+}
+
+/// What a run has once is lent to one parameter.
+fn refuse_repeated(cx: &Ctxt, function: &ItemFn, params: &[Param]) {
+    let mut context = false;
+    let mut states: Vec<(&str, String)> = Vec::new();
+    for (param, input) in params.iter().zip(&function.sig.inputs) {
+        match param {
+            Param::Context if context => cx.error(input, "the context is taken twice; keep one"),
+            Param::Context => context = true,
+            Param::State { name, ty } => {
+                let ty = ty::shown(ty);
+                match states.iter().find(|(_, known)| *known == ty) {
+                    Some((first, _)) => cx.error(
+                        input,
+                        format_args!(
+                            "a state is found by its type, so that `{name}` would be the same as `{first}`\n\
+                             help: keep one; or give each a type of its own: `struct Name({ty});`"
+                        ),
+                    ),
+                    None => states.push((name, ty)),
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a function stands outside of every `impl` and every trait; none where the source does not tell.
+fn is_free(name: &Ident) -> Option<bool> {
+    let (source, at) = Source::of(name.span())?;
+    source::is_free(&source.text, at, name)
+}
+
+/// Takes off a `self` that the compiler would refuse as well, and the body that may use it.
+fn drop_self(function: &mut ItemFn) {
+    if function.sig.receiver().is_some() {
+        function.sig.inputs = function.sig.inputs.iter().skip(1).cloned().collect();
+        function.attrs.push(syn::parse_quote!(#[allow(unused_variables)]));
+        *function.block = syn::parse_quote!({ ::core::panic!("a job that does not compile") });
     }
 }
 

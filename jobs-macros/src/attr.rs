@@ -136,6 +136,12 @@ impl JobKeys {
         }
     }
 
+    /// What seems to be missing is not told from here on.
+    pub(crate) fn set_incomplete(&mut self) {
+        self.incomplete = true;
+        self.attributes.iter_mut().for_each(|attribute| attribute.incomplete = true);
+    }
+
     /// Takes in one attribute: what stands between its parentheses.
     pub(crate) fn parse(&mut self, cx: &Ctxt, span: Span, tokens: TokenStream) {
         let attribute = self.attributes.len();

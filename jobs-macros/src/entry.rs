@@ -28,7 +28,8 @@ pub(crate) enum Value {
 pub(crate) fn split(cx: &Ctxt, tokens: TokenStream) -> Vec<TokenStream> {
     let mut entries = Vec::new();
     let mut entry: Vec<TokenTree> = Vec::new();
-    for token in tokens {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
         if matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ',') {
             if entry.is_empty() {
                 cx.error(&token, "nothing stands before this comma");
@@ -41,8 +42,11 @@ pub(crate) fn split(cx: &Ctxt, tokens: TokenStream) -> Vec<TokenStream> {
             entries.push(std::mem::take(&mut entry));
             continue;
         }
-        if begins_entry(&token, entry.last()) {
-            cx.error(&token, format_args!("expected `,` before `{token}`"));
+        if begins_entry(&token, entry.last()) || begins_entry_behind_word(&token, &entry, tokens.peek()) {
+            // A text alone is refused anyhow, with what to write.
+            if !matches!(entry.as_slice(), [TokenTree::Literal(_)]) {
+                cx.error(&token, format_args!("expected `,` before `{token}`"));
+            }
             entries.push(std::mem::take(&mut entry));
         }
         entry.push(token);
@@ -72,6 +76,25 @@ fn begins_entry(token: &TokenTree, last: Option<&TokenTree>) -> bool {
         }
         _ => false,
     }
+}
+
+/// The same behind a word, which is the end of an entry that is whole: a flag, or a key and its value.
+fn begins_entry_behind_word(token: &TokenTree, entry: &[TokenTree], next: Option<&TokenTree>) -> bool {
+    let TokenTree::Ident(word) = token else { return false };
+    let is_whole = match entry {
+        [TokenTree::Ident(flag)] => key::is_flag(&flag.unraw().to_string()),
+        [_, TokenTree::Punct(equals), .., TokenTree::Ident(_)] => equals.as_char() == '=',
+        _ => false,
+    };
+    let word = word.unraw().to_string();
+    is_whole
+        && !key::example(&word).is_empty()
+        && match next {
+            Some(TokenTree::Punct(punct)) => matches!(punct.as_char(), '=' | ','),
+            Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Parenthesis,
+            Some(_) => false,
+            None => key::is_flag(&word),
+        }
 }
 
 /// The last word of a path, of which the first word has been read.

@@ -238,6 +238,9 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
     let at = called.span().resolved_at(Span::mixed_site());
 
     let cx = Ident::new("__cx", Span::mixed_site());
+    let of = Ident::new("__of", Span::mixed_site());
+    // A struct without fields may go anywhere.
+    let has_arguments = function.arguments().next().is_some();
 
     let mut states = Vec::new();
     let mut inputs = Vec::new();
@@ -298,17 +301,28 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
         } else {
             quote!(#cx)
         };
-        quote! {
-            #cx.__blocking(move |#context| {
+        let call = quote! {
+            move |#context| {
                 #(#states)*
                 let #returned = #called(#(#inputs),*);
                 #result
-            })
-            .await
+            }
+        };
+        match has_arguments {
+            true => quote!(#of.blocking(#cx, #call).await),
+            false => quote!(#cx.__blocking(#call).await),
         }
     };
     let future = quote_spanned! {at=>
         impl ::core::future::Future<Output = #krate::JobResult> + ::core::marker::Send + 'static
+    };
+    let run = match (has_arguments, is_async) {
+        (true, true) => quote!(#private::RunOf::at(&self).sent(async move { #body })),
+        (true, false) => quote! {
+            let #of = #private::RunOf::at(&self);
+            #private::RunOf::at(&self).sent(async move { #body })
+        },
+        (false, _) => quote!(async move { #body }),
     };
     quote! {
         #[automatically_derived]
@@ -316,7 +330,7 @@ fn run(names: &Names, function: &Function, job: &Job) -> TokenStream {
             const NAME: &'static ::core::primitive::str = #name;
 
             fn run(self, #cx: #krate::JobContext) -> #future {
-                async move { #body }
+                #run
             }
 
             fn __descriptor() -> ::core::option::Option<&'static #private::Descriptor> {

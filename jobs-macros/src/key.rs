@@ -71,6 +71,11 @@ pub(crate) fn example(key: &str) -> &'static str {
     KEYS.iter().find(|(name, _)| *name == key).map_or("", |(_, example)| example)
 }
 
+/// Whether a key stands alone as well, without a value.
+pub(crate) fn is_flag(key: &str) -> bool {
+    !key.is_empty() && example(key) == key
+}
+
 /// Why `word` is no key, and what was meant.
 pub(crate) fn unknown(word: &str) -> String {
     if word == "redact" {

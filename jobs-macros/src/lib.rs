@@ -2,7 +2,7 @@
 //!
 //! A pipeline: `ast`, `item`, `param`, `argument`, `sized` and `ty` read the item, `attr` the attributes (`entry` cuts
 //! them; `value`, `literal`, `attempts` and `limits` read them); `valid` and `schedules` hold them against each other,
-//! and `neighbours` the names against the module; `expand` and `register` write the job, with the values that are
+//! and `neighbours` and `hidden` the names against the module and the language; `expand` and `register` write the job, with the values that are
 //! `given` to its arguments. Mistakes gather in a `ctxt::Ctxt`; where there are any, `fallback` takes the place of
 //! `expand`.
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@ mod entry;
 mod expand;
 mod fallback;
 mod given;
+mod hidden;
 mod item;
 mod key;
 mod limits;
@@ -26,6 +27,7 @@ mod pipeline;
 mod register;
 mod schedules;
 mod sized;
+mod source;
 #[cfg(test)]
 mod tests;
 mod ty;

@@ -127,6 +127,8 @@ pub(crate) fn without_key(literal: &LitStr) -> String {
         "every"
     } else if Spec::parse(&text).is_ok() || text.contains(' ') || text.starts_with(['@', 'c']) {
         "schedule"
+    } else if text.contains('/') {
+        "tz"
     } else {
         "name"
     };

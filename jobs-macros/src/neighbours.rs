@@ -1,42 +1,33 @@
 //! What stands beside the function in its module.
 //!
 //! A macro sees its own item alone. Where another of the module has the name of the function or of its struct, the
-//! compiler tells that once for each use that the generated code makes of the name. So the file is read: it is what is
-//! being compiled. Where it cannot be, or where the function is not found in it, the compiler has the word.
+//! compiler tells that once for each use that the generated code makes of the name. So the file is read.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::fs;
-use std::path::PathBuf;
-use std::rc::Rc;
-
+use proc_macro2::TokenStream;
 use syn::ext::IdentExt as _;
 use syn::{Attribute, Ident, Item};
 
+use crate::ast::is_job;
 use crate::ctxt::Ctxt;
+use crate::source::{HERE, Source, marked};
 
 /// What the name of the function clashes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clash {
-    /// A function before it.
-    Function,
-    /// A type or a module, which has the name of the struct.
+    /// A function before it, or a constant.
+    Value(&'static str),
+    /// A type, a module or the struct of another job, which has the name of the struct.
     Type(&'static str),
 }
 
 /// Reports a name that is taken, as one mistake; what it names cannot be generated then.
 pub(crate) fn refuse_clash(cx: &Ctxt, function: &Ident, job: &Ident) -> Option<Clash> {
-    if !proc_macro::is_available() {
-        return None;
-    }
-    let at = function.span().unwrap();
-    let clash = clash(&*Source::read(at.local_file()?)?, (at.line(), at.column()), function, job)?;
+    let (source, at) = Source::of(function.span())?;
+    let clash = clash(&source, at, function, job)?;
     match clash {
-        Clash::Function => cx.error(
+        Clash::Value(what) => cx.error(
             function,
-            format_args!(
-                "a function `{function}` stands in this module already\nhelp: rename one of the two"
-            ),
+            format_args!("{what} `{function}` stands in this module already\nhelp: rename one of the two"),
         ),
         Clash::Type(what) => cx.error(
             function,
@@ -50,47 +41,12 @@ pub(crate) fn refuse_clash(cx: &Ctxt, function: &Ident, job: &Ident) -> Option<C
     Some(clash)
 }
 
-/// A file of the crate.
-struct Source {
-    text: String,
-    /// How often a name is defined in it, comments and all. Nearly all are once, and then nothing needs to be parsed.
-    defined: HashMap<String, usize>,
-}
-
-thread_local! {
-    /// The files that have been read: a compiler reads each once, and so does this for all the jobs in one.
-    static READ: RefCell<HashMap<PathBuf, Option<Rc<Source>>>> = RefCell::default();
-}
-
 impl Source {
-    fn read(file: PathBuf) -> Option<Rc<Self>> {
-        READ.with_borrow_mut(|read| {
-            let source = read.entry(file).or_insert_with_key(|file| {
-                let text = fs::read_to_string(file).ok()?;
-                Some(Rc::new(Self::new(text)))
-            });
-            source.clone()
-        })
-    }
-
-    fn new(text: String) -> Self {
-        const DEFINES: [&str; 7] = ["fn", "struct", "enum", "union", "type", "trait", "mod"];
-        let mut defined = HashMap::new();
-        let mut last = "";
-        let words = text.split(|char: char| !(char.is_alphanumeric() || char == '_'));
-        for word in words.filter(|word| !word.is_empty()) {
-            if DEFINES.contains(&last) {
-                *defined.entry(word.to_owned()).or_default() += 1;
-            }
-            last = word;
-        }
-        Self { text, defined }
-    }
-
     /// Whether one of the names is defined more than once, or both are.
     fn may_clash(&self, function: &Ident, job: &Ident) -> bool {
         let defined = |name: &Ident| self.defined.get(&name.unraw().to_string()).copied().unwrap_or_default();
-        defined(function) > 1 || (function != job && defined(job) > 0)
+        // `struct_name` is one of them, where the struct has a name of its own.
+        defined(function) > 1 || defined(job) > 1
     }
 }
 
@@ -101,19 +57,6 @@ fn clash(source: &Source, at: (usize, usize), function: &Ident, job: &Ident) -> 
     }
     let marked = marked(&source.text, at, function)?;
     in_module(&syn::parse_file(&marked).ok()?.items, function, job)
-}
-
-/// What the function is called where it is looked for: what is parsed from a text does not know its place.
-const HERE: &str = "__here";
-
-/// The source with the name at the place exchanged; none where it does not stand there.
-fn marked(source: &str, (line, column): (usize, usize), name: &Ident) -> Option<String> {
-    let before = line.checked_sub(1)?;
-    let start: usize = source.split_inclusive('\n').take(before).map(str::len).sum();
-    let (column, _) = source.get(start..)?.char_indices().nth(column.checked_sub(1)?)?;
-    let (before, rest) = source.split_at(start + column);
-    let after = rest.strip_prefix(&name.to_string())?;
-    Some(format!("{before}{HERE}{after}"))
 }
 
 fn in_module(items: &[Item], function: &Ident, job: &Ident) -> Option<Clash> {
@@ -129,9 +72,44 @@ fn in_module(items: &[Item], function: &Ident, job: &Ident) -> Option<Clash> {
     }
     let is_like_it = |item: &Item| matches!(item, Item::Fn(other) if other.sig.ident == *function && !is_conditional(&other.attrs));
     if items[..at].iter().any(is_like_it) {
-        return Some(Clash::Function);
+        return Some(Clash::Value("a function"));
+    }
+    if let Some(what) = items.iter().find_map(|item| constant(item, function)) {
+        return Some(Clash::Value(what));
+    }
+    if items[..at].iter().any(|item| has_struct(item, job)) {
+        return Some(Clash::Type("the struct of another job,"));
     }
     items.iter().find_map(|item| named_type(item, job)).map(Clash::Type)
+}
+
+/// What a constant of this name is.
+fn constant(item: &Item, name: &Ident) -> Option<&'static str> {
+    let (ident, attrs, what) = match item {
+        Item::Const(item) => (&item.ident, &item.attrs, "a constant"),
+        Item::Static(item) => (&item.ident, &item.attrs, "a static"),
+        _ => return None,
+    };
+    (ident == name && !is_conditional(attrs)).then_some(what)
+}
+
+/// Whether an item is a job whose struct has this name.
+fn has_struct(item: &Item, name: &Ident) -> bool {
+    let Item::Fn(item) = item else { return false };
+    let mut jobs = item.attrs.iter().filter(|attribute| is_job(attribute.path(), None)).peekable();
+    if jobs.peek().is_none() || is_conditional(&item.attrs) {
+        return false;
+    }
+    let named = jobs.find_map(|attribute| struct_name(&attribute.meta.require_list().ok()?.tokens));
+    name.unraw() == named.unwrap_or_else(|| item.sig.ident.unraw().to_string())
+}
+
+/// What stands behind `struct_name =`.
+fn struct_name(keys: &TokenStream) -> Option<String> {
+    let mut tokens = keys.clone().into_iter();
+    tokens.find(|token| token.to_string() == "struct_name")?;
+    let name = tokens.nth(1)?.to_string();
+    Some(name.trim_matches('"').to_owned())
 }
 
 /// What a type or a module of this name is.
@@ -158,7 +136,7 @@ fn is_conditional(attrs: &[Attribute]) -> bool {
 }
 
 /// `sweep_rooms` → `SweepRoomsJob`.
-fn type_name(name: &str) -> String {
+pub(crate) fn type_name(name: &str) -> String {
     let part = |part: &str| {
         let mut chars = part.chars();
         chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect::<String>()
@@ -198,10 +176,16 @@ mod tests {
         ] {
             assert_eq!(beside(other), Some(Clash::Type(what)), "{other}");
         }
-        assert_eq!(beside("fn sweep() {}"), Some(Clash::Function));
-        assert_eq!(beside("#[job] async fn sweep() {}"), Some(Clash::Function));
+        assert_eq!(beside("fn sweep() {}"), Some(Clash::Value("a function")));
+        assert_eq!(beside("#[job] async fn sweep() {}"), Some(Clash::Value("a function")));
+        assert_eq!(beside("const sweep: u8 = 1;"), Some(Clash::Value("a constant")));
+        assert_eq!(beside("static sweep: u8 = 1;"), Some(Clash::Value("a static")));
+        let other = Some(Clash::Type("the struct of another job,"));
+        assert_eq!(beside("#[job(struct_name = sweep)] fn other() {}"), other);
+        assert_eq!(beside("#[jobs::job(every = \"1h\", struct_name = \"sweep\")] fn other() {}"), other);
+        assert_eq!(found("#[job] fn X() {} #[job(struct_name = X)] async fn <>sweep() {}", "X"), other);
         assert_eq!(
-            found(&format!("struct S; struct T; fn S() {{}} {SWEEP}"), "S"),
+            found("struct S; #[job(struct_name = S)] async fn <>sweep() {}", "S"),
             Some(Clash::Type("a struct"))
         );
         let inside = format!("async fn sweep() {{}} mod a {{ mod b {{\n{SWEEP} mod sweep; }} }}");
@@ -218,6 +202,9 @@ mod tests {
             "#[cfg_attr(unix, path = \"x.rs\")] mod sweep;",
             "impl X { fn sweep() {} }",
             "fn f() { struct sweep; }",
+            "#[cfg(unix)] const sweep: u8 = 1;",
+            "#[job(struct_name = Other)] fn other() {}",
+            "#[job(key = \"struct_name\")] fn other() {} fn more() {}",
             "const sweep_: u8 = 1; // struct sweep",
             "use a::sweep;",
         ] {

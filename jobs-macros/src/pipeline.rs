@@ -9,7 +9,7 @@ use crate::attr::JobKeys;
 use crate::ctxt::Ctxt;
 use crate::expand::{self, Names};
 use crate::neighbours::{self, Clash};
-use crate::{fallback, valid};
+use crate::{fallback, hidden, valid};
 
 pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let cx = Ctxt::new();
@@ -26,6 +26,10 @@ pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
         keys.parse(&cx, sibling.span, sibling.tokens);
     }
     item.refuse_tests_and_entries(&cx);
+    // What they were meant for is not known, so that nothing is said to be missing.
+    if item.refuse_helpers(&cx) {
+        keys.set_incomplete();
+    }
     let Some(function) = Function::parse(&cx, &item) else {
         let errors = cx.check().err();
         return quote!(#errors #item);
@@ -34,8 +38,13 @@ pub(crate) fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let names = Names::new(&keys, &function);
     if let Some(clash) = neighbours::refuse_clash(&cx, &function.item.sig.ident, &names.job) {
         // Without what has the name that is taken.
-        let function = (clash != Clash::Function).then_some(&function.item);
+        let function = matches!(clash, Clash::Type(_)).then_some(&function.item);
         let errors = cx.check().err();
+        return quote!(#errors #function);
+    }
+    if hidden::refuse_hidden(&cx, &function, &names.job) {
+        let errors = cx.check().err();
+        let function = &function.item;
         return quote!(#errors #function);
     }
     let job = valid::job(&cx, &mut keys, &function);

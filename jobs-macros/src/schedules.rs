@@ -38,12 +38,23 @@ pub(crate) fn schedules(
     let ScheduleKeys { schedule, every, fixed_delay, tz, jitter, missed, key, args, .. } = attribute;
     exclusive(cx, attribute);
     if !attribute.has_schedule() && !attribute.incomplete {
+        if let (Some(args), true) = (args.key(), keys.startup.is_given()) {
+            cx.error(
+                args,
+                "`args` are the arguments of a schedule, and this attribute has none: the start takes its own from \
+                 the parameters\n\
+                 help: remove `args`, and give each on its parameter: `#[default = \"ops\"] to: String`",
+            );
+        }
         for (given, why) in [
             (tz.key(), "`tz` is the zone of a `schedule`"),
             (jitter.key(), "`jitter` delays the slots of a schedule"),
             (missed.key(), "`missed` is about the slots of a schedule"),
             (key.key(), "`key` names a `schedule` or an `every`"),
-            (args.key(), "`args` are the arguments of a `schedule` or an `every`"),
+            (
+                args.key().filter(|_| !keys.startup.is_given()),
+                "`args` are the arguments of a `schedule` or an `every`",
+            ),
         ] {
             if let Some(given) = given {
                 cx.error(

@@ -48,11 +48,17 @@ pub(crate) fn is_text(ty: &Type) -> bool {
 
 /// A type as users write it: tokens alone are printed with a space between any two.
 pub(crate) fn shown(ty: &Type) -> String {
-    let mut shown = String::new();
-    show(ty.to_token_stream(), &mut shown);
+    let shown = shown_tokens(ty.to_token_stream());
     ["::std::vec::", "::std::string::", "::std::path::", "::std::ffi::"]
         .into_iter()
         .fold(shown, |shown, path| shown.replace(path, ""))
+}
+
+/// The same for a part of a type.
+pub(crate) fn shown_tokens(tokens: TokenStream) -> String {
+    let mut shown = String::new();
+    show(tokens, &mut shown);
+    shown
 }
 
 fn show(tokens: TokenStream, shown: &mut String) {
@@ -159,6 +165,38 @@ pub(crate) fn sendable(ty: &Type) -> Type {
         tokens.into_iter().map(rewrite).collect()
     }
     syn::parse2(rewrite(ty.to_token_stream())).unwrap_or_else(|_| ty.clone())
+}
+
+/// The trait object in a `Box` that is not said to go to another thread. (In an `Arc`, it is refused by its bounds alone.)
+pub(crate) fn unsendable_in(tokens: TokenStream) -> Option<TokenStream> {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let is = |token: &TokenTree, text: &str| token.to_string() == text;
+    for (index, token) in tokens.iter().enumerate() {
+        if let TokenTree::Group(group) = token
+            && let Some(found) = unsendable_in(group.stream())
+        {
+            return Some(found);
+        }
+        let boxed = index.checked_sub(2).is_some_and(|at| is(&tokens[at], "Box") && is(&tokens[at + 1], "<"));
+        if !(boxed && is(token, "dyn")) {
+            continue;
+        }
+        let mut depth = 0_usize;
+        let ends = |token: &&TokenTree| {
+            match token.to_string().as_str() {
+                "<" => depth += 1,
+                ">" if depth == 0 => return false,
+                ">" => depth -= 1,
+                _ => {}
+            }
+            true
+        };
+        let object: Vec<&TokenTree> = tokens[index..].iter().take_while(ends).collect();
+        if !object.iter().any(|token| is(token, "Send")) {
+            return Some(object.into_iter().cloned().collect());
+        }
+    }
+    None
 }
 
 /// A function, a closure or a raw pointer in a type, and what it is. What such a thing points at is of this process.

@@ -93,6 +93,9 @@ fn startup(cx: &Ctxt, keys: &JobKeys) -> Option<(Startup, i32)> {
 
 /// Whoever starts a job without being asked must know all its arguments.
 fn require_values(cx: &Ctxt, keys: &JobKeys, function: &Function) {
+    if function.is_method() {
+        return;
+    }
     for argument in function.arguments().filter(|argument| argument.default.is_none()) {
         let name = argument.name();
         let bare = |attribute: &&ScheduleKeys| {
@@ -109,6 +112,8 @@ fn require_values(cx: &Ctxt, keys: &JobKeys, function: &Function) {
             let ty = ty::shown(&argument.ty);
             format!("`#[default] {name}: {ty}` or `#[default = …] {name}: {ty}`")
         };
+        // Refused where they stand, with the same fix.
+        let misplaced = |attribute: &ScheduleKeys| !attribute.has_schedule() && attribute.args.is_given();
         if let Some(attribute) = keys.attributes.iter().find(bare) {
             let place = match keys.attributes.len() {
                 1 => String::new(),
@@ -125,7 +130,7 @@ fn require_values(cx: &Ctxt, keys: &JobKeys, function: &Function) {
                     defaults()
                 ),
             );
-        } else if keys.startup.is_given() && !keys.incomplete {
+        } else if keys.startup.is_given() && !keys.incomplete && !keys.attributes.iter().any(misplaced) {
             cx.error(
                 about(),
                 format_args!(

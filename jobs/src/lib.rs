@@ -88,6 +88,7 @@ pub mod __private {
     pub use crate::job::options::{AttemptOptions, LimitOptions, Unique};
     pub use crate::job::registered::{read, registered};
     pub use crate::job::returned::{OutputOf, Returned};
+    pub use crate::job::sent::RunOf;
     pub use jobs_macros::{__implement, __stacked};
     pub use jobs_syntax::{Backoff, Missed, Overlap, Rate};
 }

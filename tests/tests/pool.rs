@@ -310,13 +310,31 @@ async fn an_instant_in_the_past_is_now() {
     jobs.after(Duration::ZERO, note("zero")).await.unwrap().wait().await;
     assert_eq!(log.len(), 4);
     assert!(clock.now() - support::utc("2026-03-02 12:00:00") < TimeDelta::milliseconds(10));
-    // Too far away to be reached, and no mistake.
-    let far = jobs.after(Duration::MAX, note("far")).await.unwrap();
-    let farther = jobs.at(chrono::DateTime::<chrono::Utc>::MAX_UTC, note("farther")).await.unwrap();
+    // Too far away for anybody to see, and no mistake.
+    let far = jobs.after(Duration::from_secs(200 * 365 * 86_400), note("far")).await.unwrap();
     clock.advance(MINUTE).await;
     assert_eq!(log.len(), 4);
-    assert!(far.cancel().await && farther.cancel().await);
+    assert!(far.cancel().await);
     jobs.shutdown().await;
+}
+
+/// A time that no clock will show is a unit mistaken, or a "never" that says so nowhere.
+#[tokio::test(start_paused = true)]
+async fn a_time_past_the_end_of_the_clock_is_refused() {
+    let (jobs, ..) = started(1).await;
+    let after = jobs.after(Duration::MAX, note("after")).await;
+    let at = jobs.at(chrono::DateTime::<chrono::Utc>::MAX_UTC, note("at")).await;
+    let of_a_job = jobs.after(Duration::from_secs(u64::from(u32::MAX) * 1000), note("far")).blocking();
+    for refused in [after, at, of_a_job] {
+        let error = refused.unwrap_err();
+        assert!(error.is_bad_option(), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "the run would start past the end of the clock, 2262-04-11\n\
+             help: give a nearer time; what no time is known for yet, submit when it is"
+        );
+    }
+    assert!(jobs.shutdown().await.is_clean());
 }
 
 /// A run that waits holds up no other.

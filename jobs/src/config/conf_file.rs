@@ -88,7 +88,7 @@ impl ConfFile {
             } else if let Some(at) = content.find(['=', ':']).filter(|at| *at > 0 && !indented) {
                 continued = true;
                 let name = content[..at].trim();
-                let ours = self.classify(name, number, problems);
+                let ours = self.classify(name, content[at + 1..].trim(), number, problems);
                 self.options.push(Entry {
                     section: section.filter(|s| !s.is_empty()).unwrap_or(DEFAULT).to_owned(),
                     name: name.to_owned(),
@@ -121,8 +121,9 @@ impl ConfFile {
         option.value.push_str(line);
     }
 
-    fn classify(&self, name: &str, number: usize, problems: &mut Vec<Problem>) -> Option<Ours> {
+    fn classify(&self, name: &str, value: &str, number: usize, problems: &mut Vec<Problem>) -> Option<Ours> {
         if !is_ours(name) {
+            problems.extend(misspelt(name, value).map(|problem| problem.at(self.source.at_line(number))));
             return None;
         }
         if name.eq_ignore_ascii_case("module.jobs") {
@@ -389,6 +390,25 @@ impl fmt::Debug for ConfFile {
 fn is_ours(name: &str) -> bool {
     let lower = name.to_lowercase();
     lower == "module.jobs" || ["cron.", "jobs.", "job."].iter().any(|prefix| lower.starts_with(prefix))
+}
+
+/// A key of somebody else's by its name alone, which cannot be meant as one: `jbos.pool`, and `corn.nightly` with a
+/// schedule as its value.
+fn misspelt(name: &str, value: &str) -> Option<Problem> {
+    let meant = if nearest_of(name, ["module.jobs"]).is_some() {
+        "module.jobs".to_owned()
+    } else {
+        let (section, rest) = name.split_once('.')?;
+        let near = nearest_of(section, ["cron", "jobs", "job"])?;
+        let meant = format!("{near}.{rest}");
+        match Key::parse(&meant.split('.').collect::<Vec<_>>()).ok()? {
+            Key::Named(_) if jobs_syntax::Spec::parse(unquoted(value)).is_err() => return None,
+            _ => meant,
+        }
+    };
+    Some(
+        Problem::new(format!("unknown key {}", shown(name))).help(format!("did you mean {}?", shown(&meant))),
+    )
 }
 
 /// A section that TOML has and no run mode is called by: `[jobs]`, `[cron]`, `[job.sweep]`.

@@ -120,7 +120,7 @@ impl Layer {
             JobKey::Priority => put(&mut job.priority, limits::priority(raw, form, name)?, place),
             JobKey::Concurrency => put(&mut job.concurrency, limits::concurrency(raw, form, name)?, place),
             JobKey::Rate => put(&mut job.rate, limits::rate(raw, name)?, place),
-            JobKey::Unique => put(&mut job.unique, limits::unique(raw, name)?, place),
+            JobKey::Unique => put(&mut job.unique, limits::unique(raw, form, name)?, place),
         }
         Ok(())
     }

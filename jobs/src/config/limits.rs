@@ -69,7 +69,7 @@ pub(super) fn rate(raw: &Raw, name: &str) -> Result<Option<Rate>, Mistake> {
 }
 
 /// Which submissions of a job are one: those with the same arguments, always or in a window; none where it is `false`.
-pub(super) fn unique(raw: &Raw, name: &str) -> Result<Option<Unique>, Mistake> {
+pub(super) fn unique(raw: &Raw, form: Form, name: &str) -> Result<Option<Unique>, Mistake> {
     needs_unit(raw, "`true`, `false` or a window of time", name)?;
     let word = match raw {
         Raw::Boolean(word) => Some(*word),
@@ -77,6 +77,11 @@ pub(super) fn unique(raw: &Raw, name: &str) -> Result<Option<Unique>, Mistake> {
         _ => None,
     };
     match (word, raw) {
+        // `off` takes away what the attribute says, as elsewhere.
+        (Some(word), Raw::Text(text)) if form == Form::Toml && text.trim() != "off" => Err(Mistake::new(
+            format!("must be `true`, `false` or a window of time, not {}", raw.described()),
+            format!("write it without quotes: `{name} = {word}`"),
+        )),
         (Some(true), _) => Ok(Some(Unique::Args)),
         (Some(false), _) => Ok(None),
         (None, Raw::Array(_)) => Err(Mistake::new(

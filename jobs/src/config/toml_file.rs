@@ -71,6 +71,10 @@ impl Reader<'_> {
                 Problem::new(format!("unknown section {}", shown(&format!("[jobs.{section}]"))))
                     .help(format!("did you mean `[jobs.{near}]`?"))
             }
+            (["jobs", name], DeValue::Table(table)) if has_only_job_keys(table) => {
+                Problem::new(format!("unknown section {}", shown(&format!("[jobs.{name}]"))))
+                    .help(format!("what is said about the job of that name stands in `[job.{name}]`"))
+            }
             _ => match Key::parse(path) {
                 Ok(known) => {
                     let raw = raw(value.get_ref());
@@ -103,11 +107,14 @@ fn dotted(name: &str) -> Option<Key> {
     name.contains('.').then(|| Key::parse(&name.split('.').collect::<Vec<_>>()).ok())?
 }
 
+fn has_only_job_keys(table: &DeTable<'_>) -> bool {
+    let is_job_key = |key: &str| JobKey::ALL.iter().any(|known| known.name() == key);
+    !table.is_empty() && table.iter().all(|(key, _)| is_job_key(key.get_ref().as_ref()))
+}
+
 fn unknown_section(section: &str, table: &DeTable<'_>) -> Problem {
     let problem = Problem::new(format!("unknown section {}", shown(&format!("[{section}]"))));
-    let only_job_keys = !table.is_empty()
-        && table.iter().all(|(key, _)| JobKey::ALL.iter().any(|k| k.name() == key.get_ref().as_ref()));
-    if only_job_keys {
+    if has_only_job_keys(table) {
         return problem.help(format!("what is said about the job of that name stands in `[job.{section}]`"));
     }
     if nearest_of(section, ["queues"]).is_some() {

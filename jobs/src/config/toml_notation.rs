@@ -84,7 +84,11 @@ fn hint(line: &str, message: &str) -> Option<String> {
     if message.contains("expected newline") {
         return Some("begin a new line for every key".to_owned());
     }
-    let at = trimmed.find(['=', ':'])?;
+    let Some(at) = trimmed.find(['=', ':']) else {
+        let (key, value) = trimmed.split_once(char::is_whitespace)?;
+        let is_key = key.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+        return is_key.then(|| Some(format!("write `{key} = {}`", quoted(key, value.trim())?)))?;
+    };
     let (key, value) = (trimmed[..at].trim(), trimmed[at + 1..].split(" #").next().unwrap_or("").trim());
     let is_bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
     if !is_bare {

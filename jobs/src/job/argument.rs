@@ -17,7 +17,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// What can be an argument of a job.
 ///
 /// It has no supertraits, and the compiler does not look behind its implementation, so that a type that lacks four
-/// traits is one mistake.
+/// traits is one mistake. `Send` is not among its own: the struct of the job must be that too, and says which of its
+/// arguments is not.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a job",
     label = "an argument is `Clone + Serialize + DeserializeOwned + Send + 'static`",
@@ -32,7 +33,7 @@ pub trait Argument: Sized {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Clone + Serialize + DeserializeOwned + Send + 'static> Argument for T {}
+impl<T: Clone + Serialize + DeserializeOwned + 'static> Argument for T {}
 
 /// What a text in quotes becomes, in `args(…)` and `#[default = …]`.
 #[diagnostic::on_unimplemented(
@@ -103,7 +104,7 @@ impl<T> ArgumentOf<T> {
     }
 }
 
-impl<T: Clone + Serialize + DeserializeOwned + Send + 'static> ArgumentOf<T> {
+impl<T: Clone + Serialize + DeserializeOwned + 'static> ArgumentOf<T> {
     pub fn cloned(&self, value: &T) -> T {
         value.clone()
     }

@@ -22,6 +22,7 @@ pub(crate) mod registered;
 pub(crate) mod report;
 pub(crate) mod returned;
 pub(crate) mod run;
+pub(crate) mod sent;
 pub(crate) mod signals;
 pub(crate) mod slot;
 pub(crate) mod snapshot;

@@ -228,7 +228,7 @@ impl SubmitError {
         matches!(*self.0, SubmitErrorKind::NameTaken { .. } | SubmitErrorKind::BadName { .. })
     }
 
-    /// Whether the queue or the priority of the submission cannot be one.
+    /// Whether the queue, the priority or the time of the submission cannot be one.
     #[must_use]
     pub fn is_bad_option(&self) -> bool {
         matches!(*self.0, SubmitErrorKind::BadOption { .. })

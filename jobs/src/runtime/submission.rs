@@ -51,7 +51,8 @@ pub fn now<J: Submit>(job: J) -> Submission<J> {
 
 /// Runs a job once, when some time has passed; no setting of the clock changes it. Like [`now`] otherwise.
 ///
-/// Runs become due with a resolution of a millisecond, never early.
+/// Runs become due with a resolution of a millisecond, never early. A delay past the end of the clock, in the year 2262,
+/// is refused.
 pub fn after<J: Submit>(delay: Duration, job: J) -> Submission<J> {
     Submission {
         jobs: instances::current(),
@@ -446,6 +447,14 @@ impl Jobs {
             Delay::At(at) => at,
             Delay::For(by) => now.wall.saturating_add(by),
         };
+        // What lies behind it would never be told from a mistake in the unit of the time.
+        if due == Timestamp::MAX {
+            return Err(SubmitError::bad_option(format!(
+                "the run would start past the end of the clock, {}\n\
+                 help: give a nearer time; what no time is known for yet, submit when it is",
+                Timestamp::MAX.to_chrono().format("%F")
+            )));
+        }
         let delayed = self.inner.pool.delay(job, body, options, due);
         let (id, key) = delayed.map_err(|Closed| SubmitError::shut_down())?;
         self.inner.scheduler.delay(key, delay);

@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job(startup every = "1h", jitter = "1m")]
+async fn sweep() {}
+
+fn main() {}

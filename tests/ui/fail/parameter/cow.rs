@@ -1,0 +1,6 @@
+use jobs::job;
+
+#[job]
+async fn sweep(to: std::borrow::Cow<str>) {}
+
+fn main() {}
