@@ -141,6 +141,12 @@ const CLAIM_FROM: &str = claim_in!(known_lanes!());
 const LANES: &str =
     concat!(all_lanes!(), " select queue, job, priority from lane where job = any ($1::text[])");
 
+/// What this node has and does not know of: the answer to a claim was lost on its way.
+const ADRIFT: &str = "\
+select id, job, queue, priority, attempt, retries, claim_no, origin, schedule, slot, args, record, submitted
+from jobs.run where node = $1 and state = 'running' and not id = any ($2::uuid[])
+order by priority desc, id";
+
 /// Whoever has the row of a job decides about its limits; who does not get it leaves that to the other.
 const LOCK_JOBS: &str =
     "select name from jobs.job where name = any ($1::text[]) order by name for update skip locked";
@@ -169,6 +175,12 @@ impl Db {
         let mut connection = self.pool.acquire().await?;
         let rooms = vec![i64::try_from(wanted.count).unwrap_or(i64::MAX); wanted.jobs.len()];
         self.claim_on(&mut connection, wanted, wanted.jobs, &rooms).await
+    }
+
+    /// Finds runs that this node has claimed and does not know of, since it has never heard that it has them.
+    pub(crate) async fn adrift(&self, node: Id, known: &[Id]) -> sqlx::Result<Vec<Claimed>> {
+        let query = sqlx::query(self.sql(ADRIFT)).bind(node).bind(known);
+        query.try_map(claimed_run).fetch_all(&self.pool).await
     }
 
     /// Finds the lanes that have runs of these jobs, and begins in them behind what was just claimed.

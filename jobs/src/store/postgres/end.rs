@@ -97,7 +97,12 @@ impl Db {
             .bind(ends.iter().map(|end| end.started).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.finished).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.outcome).collect::<Vec<_>>())
-            .bind(ends.iter().map(|end| end.message.as_deref()).collect::<Vec<_>>())
+            // The message of an error may have anything in it, and the server takes no NUL.
+            .bind(
+                ends.iter()
+                    .map(|end| end.message.as_ref().map(|message| message.replace('\0', "\u{fffd}")))
+                    .collect::<Vec<_>>(),
+            )
             .bind(ends.iter().map(|end| end.output.as_deref()).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.record.as_deref()).collect::<Vec<_>>())
             .bind(node)

@@ -19,7 +19,8 @@ select
     exists (select from promoted),
     exists (select from jobs.run where state = 'available'),
     (select extract(epoch from min(due) - now())::float8 from jobs.run where state = 'scheduled' and due > now()),
-    array(select id from jobs.run where node = $1 and state = 'running' and cancel)";
+    array(select id from jobs.run where node = $1 and state = 'running' and cancel),
+    (select count(*) from jobs.run where node = $1 and state = 'running')";
 
 /// What there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(crate) struct Look {
     pub(crate) next: Option<Duration>,
     /// Runs of this node that somebody wants ended.
     pub(crate) cancelled: Vec<Id>,
+    /// How many runs this node has claimed.
+    pub(crate) claimed: usize,
 }
 
 impl Db {
@@ -41,6 +44,7 @@ impl Db {
         let (promoted, available): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
         let next: Option<f64> = row.try_get(2)?;
         let next = next.map(|next| Duration::try_from_secs_f64(next.max(0.0)).unwrap_or(Duration::MAX));
-        Ok(Look { promoted, available: promoted || available, next, cancelled: row.try_get(3)? })
+        let claimed = usize::try_from(row.try_get::<i64, _>(4)?).unwrap_or(0);
+        Ok(Look { promoted, available: promoted || available, next, cancelled: row.try_get(3)?, claimed })
     }
 }

@@ -55,6 +55,10 @@ impl Shared {
         if !look.cancelled.is_empty() {
             self.host.cancel(look.cancelled);
         }
+        // A claim whose answer was lost on its way is a claim: nobody else takes these.
+        if look.claimed > self.claims.len() {
+            self.hand_over(ask(self.db.adrift(self.identity.id, &self.claims.ids())).await?);
+        }
         if look.promoted {
             self.arrived.store(true, Ordering::SeqCst);
         }
@@ -64,6 +68,13 @@ impl Shared {
         }
         let has_room = self.host.room().count > 0;
         Ok(Left { available: look.available && has_room && !took && !woken, next: look.next })
+    }
+
+    fn hand_over(&self, claimed: Vec<Claimed>) {
+        if !claimed.is_empty() {
+            self.claims.add(&claimed);
+            self.host.take(claimed);
+        }
     }
 
     /// Claims once, and answers whether there may be more.
@@ -84,9 +95,7 @@ impl Shared {
         let mut take = |claimed: Vec<Claimed>| {
             taken += claimed.len();
             // At once: what the next question meets with must not lose them.
-            if !claimed.is_empty() {
-                self.host.take(claimed);
-            }
+            self.hand_over(claimed);
             Wanted { count: wanted.count - taken, ..wanted }
         };
         let mut rest = wanted;

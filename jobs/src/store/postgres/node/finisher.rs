@@ -36,9 +36,11 @@ impl Shared {
             }
             if !ends.is_empty() {
                 self.write_ends(&ends).await;
+                self.claims.remove(ends.iter().map(|end| end.fence));
             }
             if !returns.is_empty() {
                 self.persist(|| self.db.give_back(self.identity.id, &returns)).await;
+                self.claims.remove(returns.iter().map(|(fence, _)| *fence));
                 self.news.notify_one();
             }
             if close {
@@ -49,6 +51,12 @@ impl Shared {
 
     async fn write_ends(&self, ends: &[End]) {
         let counted = self.persist(|| self.db.end(self.identity.id, ends)).await;
+        // One of them may be at fault: the others do not suffer for it.
+        if counted.is_none() && ends.len() > 1 {
+            for end in ends {
+                self.persist(|| self.db.end(self.identity.id, std::slice::from_ref(end))).await;
+            }
+        }
         if let Some(counted) = counted
             && counted.len() < ends.len()
         {

@@ -12,6 +12,7 @@
 //! Each part asks one thing at a time, and what comes in while it waits for the answer goes together with the next question:
 //! that is the group commit. What fails in passing is asked again, after pauses that grow; every question may be asked twice.
 
+mod claims;
 mod feeder;
 mod finisher;
 mod listener;
@@ -36,6 +37,7 @@ use super::migrations::{MigrationError, migrate};
 use super::schedules::Registration;
 use super::submit::{NewRun, Submitted};
 use super::trouble::{Pause, Trouble, ask};
+use claims::Claims;
 use finisher::Finish;
 use submitter::Submission;
 
@@ -92,20 +94,21 @@ pub(crate) struct Node {
 }
 
 /// What the parts of a node share.
-pub(super) struct Shared {
-    pub(super) db: Db,
+struct Shared {
+    db: Db,
     /// Connections for the pulse alone, so that a full pool never makes a living node look dead.
-    pub(super) vital: Db,
-    pub(super) identity: Identity,
-    pub(super) host: Arc<dyn Host>,
+    vital: Db,
+    identity: Identity,
+    host: Arc<dyn Host>,
+    claims: Claims,
     /// There may be something to claim.
-    pub(super) wake: Notify,
+    wake: Notify,
     /// There is something new to claim, perhaps before where the feeder is.
-    pub(super) arrived: AtomicBool,
+    arrived: AtomicBool,
     /// Something was submitted that other nodes are to be told.
-    pub(super) news: Notify,
-    pub(super) standing: watch::Sender<Standing>,
-    pub(super) closing: AtomicBool,
+    news: Notify,
+    standing: watch::Sender<Standing>,
+    closing: AtomicBool,
 }
 
 /// A node could not join the cluster.
@@ -257,6 +260,7 @@ impl Shared {
             vital: Db::new(vital, schema),
             identity,
             host,
+            claims: Claims::default(),
             wake: Notify::new(),
             arrived: AtomicBool::new(true),
             news: Notify::new(),

@@ -34,6 +34,7 @@ impl Shared {
         let node = self.identity.id;
         if !ask(self.vital.beat(node)).await? {
             tracing::warn!(target: "jobs::store", "this node was taken for lost, and others have its runs");
+            self.claims.clear();
             self.host.lost_claims();
             self.enter().await?;
         }

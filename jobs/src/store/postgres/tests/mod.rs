@@ -1,6 +1,7 @@
 //! The statements against a real server, each test in a database of its own.
 
 mod claiming;
+mod cutting;
 mod faults;
 mod limits;
 mod lost_nodes;
