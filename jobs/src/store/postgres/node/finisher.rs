@@ -37,6 +37,7 @@ impl Shared {
             if !ends.is_empty() {
                 self.write_ends(&ends).await;
                 self.claims.remove(ends.iter().map(|end| end.fence));
+                self.waiting.changed.notify_one();
             }
             if !returns.is_empty() {
                 self.persist(|| self.db.give_back(self.identity.id, &returns)).await;

@@ -17,7 +17,9 @@ mod feeder;
 mod finisher;
 mod listener;
 mod pulse;
+mod questions;
 mod submitter;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,7 +33,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use super::address::Address;
 use super::claim::{Claimed, Limited};
 use super::db::Db;
-use super::end::{End, Fence};
+use super::end::{End, Ended, Fence};
 use super::id::Id;
 use super::migrations::{MigrationError, migrate};
 use super::schedules::Registration;
@@ -39,7 +41,9 @@ use super::submit::{NewRun, Submitted};
 use super::trouble::{Pause, Trouble, ask};
 use claims::Claims;
 use finisher::Finish;
+use questions::Question;
 use submitter::Submission;
+use waiting::Waiting;
 
 /// What a node is asked by, and tells: the pool of the program.
 pub(crate) trait Host: Send + Sync + 'static {
@@ -90,6 +94,7 @@ pub(crate) struct Node {
     shared: Arc<Shared>,
     submissions: mpsc::UnboundedSender<Submission>,
     finishes: mpsc::UnboundedSender<Finish>,
+    questions: mpsc::UnboundedSender<Question>,
     ended: watch::Receiver<bool>,
 }
 
@@ -101,6 +106,7 @@ struct Shared {
     identity: Identity,
     host: Arc<dyn Host>,
     claims: Claims,
+    waiting: Waiting,
     /// There may be something to claim.
     wake: Notify,
     /// There is something new to claim, perhaps before where the feeder is.
@@ -145,6 +151,7 @@ impl Node {
     ) -> Result<Self, JoinError> {
         let (submissions, submitted) = mpsc::unbounded_channel();
         let (finishes, finished) = mpsc::unbounded_channel();
+        let (questions, asked) = mpsc::unbounded_channel();
         let (joined, answer) = oneshot::channel();
         let (has_ended, ended) = watch::channel(false);
         let work = move || {
@@ -158,7 +165,7 @@ impl Node {
                     Ok(shared) => {
                         let shared = Arc::new(shared);
                         if joined.send(Ok(Arc::clone(&shared))).is_ok() {
-                            shared.run(submitted, finished).await;
+                            shared.run(submitted, finished, asked).await;
                         }
                         // Who cannot be told finds out.
                         let _ = ask(shared.vital.leave(shared.identity.id)).await;
@@ -171,7 +178,7 @@ impl Node {
         thread::Builder::new().name("jobs-postgres".to_owned()).spawn(work).map_err(JoinError::Thread)?;
         let gone = || JoinError::Trouble(Trouble::Passing("the thread of the store has ended".to_owned()));
         let shared = answer.await.map_err(|_| gone())??;
-        Ok(Self { shared, submissions, finishes, ended })
+        Ok(Self { shared, submissions, finishes, questions, ended })
     }
 
     /// Submits a run, and returns when it is committed. A server that cannot be reached is waited for.
@@ -184,6 +191,12 @@ impl Node {
         let gone = || Trouble::Lasting("the store is closed".to_owned());
         self.submissions.send(Submission { run, told }).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// Waits for the end of a run, whoever executes it.
+    pub(crate) async fn ended(&self, run: Id) -> Result<Ended, Trouble> {
+        let answer = self.shared.waiting.add(run).await;
+        answer.map_err(|_| Trouble::Lasting("the store is closed".to_owned()))
     }
 
     /// An attempt has ended. It is written with others, and as often as it takes.
@@ -261,6 +274,7 @@ impl Shared {
             identity,
             host,
             claims: Claims::default(),
+            waiting: Waiting::default(),
             wake: Notify::new(),
             arrived: AtomicBool::new(true),
             news: Notify::new(),
@@ -285,6 +299,7 @@ impl Shared {
         &self,
         submitted: mpsc::UnboundedReceiver<Submission>,
         finished: mpsc::UnboundedReceiver<Finish>,
+        asked: mpsc::UnboundedReceiver<Question>,
     ) {
         // Ends are written when nothing is claimed any more.
         let others = async {
@@ -293,7 +308,9 @@ impl Shared {
                 self.pulse(),
                 self.listen(),
                 self.tell_news(),
+                self.watch_ends(),
                 self.take_submissions(submitted),
+                self.take_questions(asked),
                 std::future::pending::<()>(),
             );
         };

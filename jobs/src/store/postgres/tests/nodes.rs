@@ -271,3 +271,35 @@ async fn trouble_is_told_and_so_is_its_end() {
     submitted.unwrap();
     bounded(node.until(|standing| *standing == Standing::Well)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_is_told_what_another_node_made_of_it() {
+    let address = Server::shared().database();
+    let program = Program::with_room(5);
+    let executor = joined(&address, 1, &program).await;
+    let submitter = joined(&address, 2, &Program::with_room(0)).await;
+    let run = mail();
+    submitter.submit(run.clone()).await.unwrap();
+    let (ended, _) = tokio::join!(bounded(submitter.ended(run.id)), program.execute(&executor, 1));
+    let ended = ended.unwrap();
+    assert_eq!((ended.outcome.as_deref(), ended.is_unknown), (Some("succeeded"), false));
+    // At once, and on the node that has executed it; and of a run that nobody knows.
+    assert_eq!(bounded(executor.ended(run.id)).await.unwrap(), ended);
+    assert!(bounded(executor.ended(Id(7 << 64))).await.unwrap().is_unknown);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_are_asked_on_the_thread_of_the_node() {
+    let address = Server::shared().database();
+    let node = Arc::new(joined(&address, 1, &Program::with_room(0)).await);
+    let run = mail();
+    node.submit(run.clone()).await.unwrap();
+    let id = run.id;
+    let found = node.ask(move |db| async move { db.run(id).await }).await.unwrap();
+    assert_eq!(found.unwrap().job, "mail");
+    let blocking = Arc::clone(&node);
+    let count =
+        tokio::task::spawn_blocking(move || blocking.ask_blocking(|db| async move { db.counts().await }));
+    assert_eq!(count.await.unwrap().unwrap(), [("mail".to_owned(), "available".to_owned(), 1)]);
+    Arc::into_inner(node).unwrap().leave().await;
+}
