@@ -19,6 +19,7 @@ mod listener;
 mod pulse;
 mod questions;
 mod submitter;
+mod time;
 mod waiting;
 
 use std::fmt;
@@ -39,10 +40,12 @@ use super::migrations::{MigrationError, migrate};
 use super::schedules::Registration;
 use super::submit::{NewRun, Submitted};
 use super::trouble::{Pause, Trouble, ask};
+use crate::clock::{Clock, Timestamp};
 use claims::Claims;
 use finisher::Finish;
 use questions::Question;
 use submitter::Submission;
+use time::ServerTime;
 use waiting::Waiting;
 
 /// What a node is asked by, and tells: the pool of the program.
@@ -107,6 +110,8 @@ struct Shared {
     host: Arc<dyn Host>,
     claims: Claims,
     waiting: Waiting,
+    clock: Arc<Clock>,
+    time: ServerTime,
     /// There may be something to claim.
     wake: Notify,
     /// There is something new to claim, perhaps before where the feeder is.
@@ -147,6 +152,7 @@ impl Node {
     pub(crate) async fn join(
         address: Address,
         identity: Identity,
+        clock: Arc<Clock>,
         host: Arc<dyn Host>,
     ) -> Result<Self, JoinError> {
         let (submissions, submitted) = mpsc::unbounded_channel();
@@ -161,7 +167,7 @@ impl Node {
                 Err(error) => return drop(joined.send(Err(JoinError::Thread(error)))),
             };
             runtime.block_on(async move {
-                match Shared::join(address, identity, host).await {
+                match Shared::join(address, identity, clock, host).await {
                     Ok(shared) => {
                         let shared = Arc::new(shared);
                         if joined.send(Ok(Arc::clone(&shared))).is_ok() {
@@ -220,6 +226,11 @@ impl Node {
         self.shared.standing.borrow().clone()
     }
 
+    /// The server's time, by this machine's monotonic clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.time.at(self.shared.clock.now())
+    }
+
     /// Returns when things stand with the server as wanted.
     #[cfg(test)]
     pub(crate) async fn until(&self, wanted: impl FnMut(&Standing) -> bool) {
@@ -248,7 +259,12 @@ impl Drop for Node {
 }
 
 impl Shared {
-    async fn join(address: Address, identity: Identity, host: Arc<dyn Host>) -> Result<Self, JoinError> {
+    async fn join(
+        address: Address,
+        identity: Identity,
+        clock: Arc<Clock>,
+        host: Arc<dyn Host>,
+    ) -> Result<Self, JoinError> {
         let pool = |connections| {
             PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(5))
         };
@@ -275,6 +291,8 @@ impl Shared {
             host,
             claims: Claims::default(),
             waiting: Waiting::default(),
+            time: ServerTime::new(clock.now()),
+            clock,
             wake: Notify::new(),
             arrived: AtomicBool::new(true),
             news: Notify::new(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
 use super::Shared;
+use crate::clock::Timestamp;
 use crate::store::postgres::trouble::{Trouble, ask};
 
 /// How often a node says that it is there.
@@ -32,7 +33,10 @@ impl Shared {
 
     async fn beat_once(&self, beats: u32) -> Result<(), Trouble> {
         let node = self.identity.id;
-        if !ask(self.vital.beat(node)).await? {
+        let before = self.clock.now();
+        if let Some(server) = ask(self.vital.beat(node)).await? {
+            self.time.heard(before, Timestamp::from_chrono(server), self.clock.now());
+        } else {
             tracing::warn!(target: "jobs::store", "this node was taken for lost, and others have its runs");
             self.claims.clear();
             self.host.lost_claims();

@@ -1,6 +1,5 @@
 //! Measurements, to be asked for: `cargo test --release -p jobs --features postgres --lib measuring -- --ignored --nocapture`.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::nodes::{Program, bounded, joined, watching};
