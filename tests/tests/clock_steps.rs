@@ -215,7 +215,8 @@ impl Model {
             let slots = self.schedule.upcoming(self.wall).take_while(|slot| *slot <= to);
             let new: Vec<_> = slots.filter(|slot| !self.come.contains(slot)).collect();
             let late = |slot: &DateTime<Utc>| to - *slot <= TimeDelta::seconds(60);
-            let some_missed = at_once && new.first().is_some_and(|first| !late(first));
+            // What passes unseen while the job is paused is paused, and not missed.
+            let some_missed = at_once && !self.paused && new.first().is_some_and(|first| !late(first));
             for (i, slot) in new.iter().enumerate() {
                 if some_missed && (i + 1 < new.len() || !late(slot)) {
                     self.missed.insert(*slot);
@@ -265,7 +266,7 @@ async fn against_the_model(spec: &str, start: &str, events: &[Event]) {
     for event in events {
         let mut passes = |millis: u64, at_once: bool, paused: bool| {
             elapsed += millis;
-            let some_missed = at_once && elapsed > interval + 60_000;
+            let some_missed = at_once && !paused && elapsed > interval + 60_000;
             while interval <= elapsed {
                 let is_last = elapsed < interval + 41_300;
                 if some_missed && !is_last {

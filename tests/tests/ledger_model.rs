@@ -129,7 +129,8 @@ impl Model {
             let slots = self.schedule.upcoming(self.wall).take_while(|slot| *slot <= to);
             let new: Vec<_> = slots.filter(|slot| !self.has_come(*slot)).collect();
             let is_late = |slot: &Instant| to - *slot > LATE;
-            let some_missed = new.first().is_some_and(is_late);
+            // What passes unseen while the job is paused is paused, and not missed.
+            let some_missed = !self.paused && new.first().is_some_and(is_late);
             self.wall = to;
             if some_missed {
                 let last_fires = new.last().is_some_and(|last| !is_late(last));

@@ -185,6 +185,29 @@ async fn while_a_job_is_paused_nothing_is_made_up() {
     jobs.shutdown().await;
 }
 
+/// Whether anybody saw them come: they would have made no run, and come once, also when the clock is set back.
+#[tokio::test(start_paused = true)]
+async fn what_passes_unseen_while_a_job_is_paused_is_paused_and_not_missed() {
+    for policy in ["skip", "once", "all"] {
+        let clock = clock("2026-03-02 12:30:00");
+        let (jobs, seen) = started(&clock, "allow").await;
+        jobs.schedule("@hourly", Watch).missed(policy).await.unwrap();
+        jobs.every(HOUR, Watch).missed(policy).await.unwrap();
+        jobs.pause("watch").await.unwrap();
+        clock.suspend(HOUR * 3).await;
+        clock.step(TimeDelta::hours(2)).await;
+        clock.step(TimeDelta::hours(-5)).await;
+        let tally = jobs.ledger("watch").unwrap().tally();
+        assert_eq!((tally.paused, tally.missed, tally.total()), (8, 0, 8), "{policy}");
+        jobs.resume("watch").await.unwrap();
+        clock.advance(HOUR * 6).await;
+        // The cron schedule has been through 17:00; the interval goes by no clock on the wall.
+        let tally = jobs.ledger("watch").unwrap().tally();
+        assert_eq!((tally.paused, tally.missed, tally.ran), (8, 0, 7), "{policy}: {:?}", seen.take());
+        jobs.shutdown().await;
+    }
+}
+
 /// A run that waits long for the pool is late as well, and is not made up for.
 #[tokio::test(start_paused = true)]
 async fn a_run_that_waited_is_late() {

@@ -3,7 +3,7 @@
 mod support;
 
 use jobs::testing::{self, Fault, kill_scheduler};
-use jobs::{Config, Event, Jobs, Outcome, RunState, Trouble, func};
+use jobs::{Config, Event, Jobs, Outcome, RunHandle, RunState, Trouble, func};
 use support::{HOUR, Log, MINUTE, Note, SECOND, clock, config, note};
 
 /// The task that has died, how often, and since when, if health tells of one and of nothing else.
@@ -66,13 +66,59 @@ async fn a_worker_that_dies_is_replaced_and_the_rest_goes_on() {
     test.inject("note", Fault::WorkerDies);
     let first = test.jobs().now(note("first")).await.unwrap();
     let second = test.jobs().now(note("second")).await.unwrap();
-    assert_eq!(first.wait().await, Outcome::Interrupted);
     assert_eq!(second.wait().await, Outcome::Succeeded);
+    assert_eq!(first.wait().await, Outcome::Succeeded);
     let event =
         std::iter::from_fn(|| events.try_next()).find(|event| matches!(event, Event::TaskDied { .. }));
     assert_eq!(event.unwrap().to_string(), "task worker died and is replaced");
     let (task, times, _) = died(test.jobs()).unwrap();
     assert_eq!((task, times), ("worker", 1));
+}
+
+/// It is nobody's attempt: the run goes back, and has all of its attempts left. One that takes worker after worker with it
+/// is dead, and says why.
+#[tokio::test]
+async fn a_run_whose_worker_dies_is_tried_again_and_not_without_end() {
+    let config = Config::default().without_environment().pool(2).state(Log::default());
+    let test = testing::start(config.register::<Note>()).await;
+    test.inject("note", Fault::WorkerDies);
+    test.inject("note", Fault::WorkerDies);
+    let twice = test.jobs().now(note("twice")).retries(1).await.unwrap();
+    assert_eq!(twice.wait().await, Outcome::Succeeded);
+    let numbers = |run: &RunHandle| run.attempts().iter().map(|attempt| attempt.number).collect::<Vec<_>>();
+    assert_eq!(numbers(&twice), [1, 1, 1]);
+    let snapshot = twice.snapshot().unwrap();
+    assert_eq!((snapshot.attempt, snapshot.retries), (1, 1));
+
+    for _ in 0..3 {
+        test.inject("note", Fault::WorkerDies);
+    }
+    let thrice = test.jobs().now(note("thrice")).await.unwrap();
+    let Outcome::Failed(why) = thrice.wait().await else { panic!("it goes on") };
+    assert_eq!(why, "3 workers have died over this run, which may be the cause; it is not tried again");
+    assert_eq!(thrice.snapshot().unwrap().state, RunState::Dead);
+    let after = test.jobs().now(note("after")).await.unwrap();
+    assert_eq!(after.wait().await, Outcome::Succeeded);
+    assert_eq!(test.job("note").running + test.job("note").queued + test.job("note").retrying, 0);
+
+    // Its value is used up.
+    test.inject("note", Fault::WorkerDies);
+    let once = test.jobs().now(note("once")).retries(0).await.unwrap();
+    assert_eq!(once.wait().await, Outcome::Interrupted);
+    test.finish().await;
+}
+
+/// A slot has its value from the schedule, and is tried again without retries of its own.
+#[tokio::test]
+async fn a_slot_whose_worker_dies_is_tried_again() {
+    let log = Log::default();
+    let test = testing::start(Config::default().without_environment().state(log.clone())).await;
+    test.schedule("@hourly", note("slot")).await.unwrap();
+    test.inject("note", Fault::WorkerDies);
+    test.advance(HOUR).await;
+    assert_eq!(log.tags(), ["slot"]);
+    test.assert_ran("note", 1);
+    test.finish().await;
 }
 
 #[tokio::test(start_paused = true)]

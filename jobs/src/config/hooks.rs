@@ -22,6 +22,10 @@ impl Config {
     /// the same way and runs on the runtime, where it must not block; like the function, it is not dropped. Without any,
     /// there is no cost.
     ///
+    /// A middleware is around every attempt, those of what it submits among them: one that submits at each call submits
+    /// without end. Let it look at [`JobContext::job`](crate::JobContext::job) first, or submit only after a failure, with
+    /// `retries(0)`.
+    ///
     /// ```
     /// use jobs::{BoxError, Config};
     ///

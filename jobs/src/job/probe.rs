@@ -21,7 +21,8 @@ pub enum Fault {
     Slow(Duration),
     /// The attempt never comes to its end by itself: a timeout, a cancellation or a shutdown ends it.
     Hang,
-    /// The worker that makes the attempt dies, as by a fault of `jobs` itself.
+    /// The worker that makes the attempt dies, as by a fault of `jobs` itself. The run is tried again, and the attempt is not
+    /// counted; the third time it is dead.
     WorkerDies,
 }
 

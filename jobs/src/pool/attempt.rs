@@ -126,11 +126,13 @@ impl Failure {
     }
 }
 
-/// Makes one attempt of the run that was claimed, if one was.
+/// Makes one attempt of the run that was claimed, if one was. What it is kept by for another is in `kept` meanwhile, or on
+/// the worker's desk: should the worker die, it is there.
 pub(super) async fn execute(
     claim: &mut Option<Claim>,
     surroundings: &Arc<Surroundings>,
     hooks: &AttemptHooks,
+    kept: &mut Option<Body>,
 ) -> Option<Over> {
     let Claim { key, id, job, queue, slot, started, available, body, blocking, attempt, retries, timeout } =
         claim.take()?;
@@ -151,7 +153,6 @@ pub(super) async fn execute(
         turn: surroundings.signals.turn(),
         surroundings: Arc::clone(surroundings),
     };
-    let mut kept = None;
     // Of what is tried once a submitted value is used up, and not cloned.
     let begun = if retries > 0 || matches!(body, Body::Template(_)) {
         let body = kept.insert(body);
@@ -168,7 +169,7 @@ pub(super) async fn execute(
     #[cfg(feature = "testing")]
     let begun = begun.map(|attempt| with_fault(attempt, &job, surroundings));
     let end = match begun {
-        Ok(attempt) => drive(attempt, &span, &surroundings.signals, blocking, timeout, &mut kept).await,
+        Ok(attempt) => drive(attempt, &span, &surroundings.signals, blocking, timeout, kept).await,
         Err(panic) => End::Panicked(panic),
     };
     let mut trace = None;
@@ -201,7 +202,7 @@ pub(super) async fn execute(
         let slot = slot.map(|slot| slot.at);
         Box::new(Failure { job, id, slot, started, attempt, of, what, trace })
     });
-    Some(Over { key, outcome, failure, body: kept })
+    Some(Over { key, outcome, failure, body: kept.take() })
 }
 
 /// The attempt with the fault that a test has ordered for it.

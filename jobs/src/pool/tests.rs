@@ -1,5 +1,6 @@
 //! Attempts under a pool, on virtual time, with options that are set by hand.
 
+use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Waker;
@@ -88,8 +89,17 @@ fn opened() -> Arc<Pool> {
 }
 
 fn job(pool: &Pool, attempts: AttemptOptions, descriptor: Option<&'static Descriptor>) -> JobIx {
+    named("a", pool, attempts, descriptor)
+}
+
+fn named(
+    name: &'static str,
+    pool: &Pool,
+    attempts: AttemptOptions,
+    descriptor: Option<&'static Descriptor>,
+) -> JobIx {
     let info = JobInfo {
-        name: JobName::Static("a"),
+        name: JobName::Static(name),
         descriptor,
         overlap: jobs_syntax::Overlap::BufferOne,
         limits: crate::job::options::Limits::DEFAULT,
@@ -243,7 +253,7 @@ async fn what_fails_after_the_end_is_not_tried_again() {
     );
     tokio::task::yield_now().await;
     pool.close();
-    assert_eq!(pool.drain(), 0);
+    assert_eq!(pool.drain(), (0, 0));
     assert_eq!(outcome(&pool, run).await, Outcome::Failed("too late".into()));
 }
 
@@ -435,7 +445,7 @@ async fn a_failure_during_the_shutdown_is_logged_as_the_last() {
     tokio::time::sleep(SECOND / 2).await;
     pool.close();
     pool.drained(false).await;
-    assert_eq!(pool.drain(), 1);
+    assert_eq!(pool.drain(), (1, 0));
     assert_eq!(outcome(&pool, second).await, Outcome::Lost);
     assert_eq!(*levels.lock().unwrap(), [tracing::Level::WARN, tracing::Level::ERROR]);
 }
@@ -487,6 +497,41 @@ async fn what_a_job_holds_sees_that_it_is_dropped_too_early() {
     }
 }
 
+/// What has been fired has its fate, what has not is still there, and nothing is fired twice or lost.
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_middle_of_a_burst_leaves_every_slot_as_it_is() {
+    let (pool, other) = (opened(), opened());
+    let known = job(&pool, options(None, 0), None);
+    // Of another pool, which has more jobs: there is no such one here.
+    job(&other, options(None, 0), None);
+    let unknown = named("b", &other, options(None, 0), None);
+    let now = Clock::system().now();
+    let firing = |n: i64, job| Firing {
+        job,
+        occasion: Occasion {
+            slot: Slot::at(Timestamp::from_nanos(n * 1_000_000_000)),
+            schedule: None,
+            is_awaited: false,
+        },
+        body: body(|_| async { Ok(()) }),
+    };
+    let mut firings: VecDeque<_> =
+        [firing(1, known), firing(2, unknown), firing(3, known), firing(4, known)].into();
+    let mut fates = Vec::new();
+    let fire = |firings: &mut VecDeque<_>, fates: &mut Vec<_>| {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pool.fire(firings, now, fates)))
+    };
+    assert!(fire(&mut firings, &mut fates).is_err());
+    assert_eq!((&fates[..], firings.len()), (&[SlotFate::Ran, SlotFate::Begun][..], 2));
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(pool.gauge().live, 0, "the first has run");
+    assert!(fire(&mut firings, &mut fates).is_ok());
+    // The third waits for nobody, the fourth for the third.
+    assert_eq!(fates, [SlotFate::Ran, SlotFate::Begun, SlotFate::Ran, SlotFate::Ran]);
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(pool.gauge().live, 0);
+}
+
 /// The next slot waits for it, and both end with the pool.
 #[tokio::test(start_paused = true)]
 async fn a_slot_that_waits_for_its_retry_is_live() {
@@ -503,10 +548,22 @@ async fn a_slot_that_waits_for_its_retry_is_live() {
             is_awaited: false,
         };
         let now = clock.now();
-        pool.fire(&mut vec![Firing { job, occasion: occasion(1), body: fails() }], now, &mut fates);
+        pool.fire(
+            &mut VecDeque::from([Firing { job, occasion: occasion(1), body: fails() }]),
+            now,
+            &mut fates,
+        );
         tokio::time::sleep(SECOND).await;
-        pool.fire(&mut vec![Firing { job, occasion: occasion(2), body: succeeds() }], now, &mut fates);
-        pool.fire(&mut vec![Firing { job, occasion: occasion(3), body: succeeds() }], now, &mut fates);
+        pool.fire(
+            &mut VecDeque::from([Firing { job, occasion: occasion(2), body: succeeds() }]),
+            now,
+            &mut fates,
+        );
+        pool.fire(
+            &mut VecDeque::from([Firing { job, occasion: occasion(3), body: succeeds() }]),
+            now,
+            &mut fates,
+        );
         assert_eq!(fates, [SlotFate::Ran, SlotFate::Ran, SlotFate::Skipped]);
         let counts = |pool: &Pool| {
             pool.read(|m| {
@@ -524,7 +581,7 @@ async fn a_slot_that_waits_for_its_retry_is_live() {
             assert_eq!(pool.gauge().live, 0);
         }
         pool.close();
-        let lost = pool.drain();
+        let (lost, _) = pool.drain();
         assert_eq!(lost, if closes { 2 } else { 0 });
         assert_eq!(counts(&pool), (0, 0, 0, 0));
         assert_eq!((pool.gauge().queued, pool.gauge().live), (0, 0));

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::task::coop;
 
@@ -45,7 +46,7 @@ impl Worker {
     }
 
     async fn execute(self, pool: &Pool) {
-        let mut leave = Leave { pool, worker: &self, executing: None, over: None };
+        let mut leave = Leave { pool, worker: &self, executing: None, kept: None, over: None };
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let unpark = {
             let mut shared = pool.lock();
@@ -57,7 +58,9 @@ impl Worker {
             match self.next(pool, leave.over.take(), &mut claim) {
                 Next::Execute => {
                     leave.executing = claim.as_ref().map(|claim| claim.key);
-                    leave.over = attempt::execute(&mut claim, &self.surroundings, &pool.hooks.attempts).await;
+                    let hooks = &pool.hooks.attempts;
+                    leave.over =
+                        attempt::execute(&mut claim, &self.surroundings, hooks, &mut leave.kept).await;
                     leave.executing = None;
                     // A chain of jobs that never wait must not keep the thread to itself.
                     coop::consume_budget().await;
@@ -192,15 +195,45 @@ impl Shared {
         }
     }
 
-    /// Ends the attempt that a worker has made: with its run, or so that the run is tried again.
-    fn end(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
-        let Over { key, outcome, mut failure, mut body } = over;
+    /// Ends the attempt of a worker that has died over it: the run is tried again, and the attempt is not counted. The first
+    /// time at once, the second time later, so that what another run has done is over; then it may be its own fault.
+    fn end_of_dead(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
+        const WAIT: Duration = Duration::from_secs(1);
+        const MOST_DEATHS: u32 = 3;
+        let Over { key, failure, mut body, .. } = self.take_laid(worker, over);
+        let deaths = self.memory.worker_died(key);
+        let goes_on = deaths < MOST_DEATHS && !self.workers.is_cancelled(worker) && !self.drained;
+        // What was used up, as a submission without retries is, cannot be made again.
+        if goes_on && let Some(body) = body.take() {
+            let wait = if deaths == 1 { Duration::ZERO } else { WAIT };
+            self.memory.retry_uncounted(key, body, wait, now);
+            return After { key, failure, follows: Follows::Retry(wait), ended: None, now };
+        }
+        let outcome = match deaths {
+            MOST_DEATHS.. => Outcome::Failed(format!(
+                "{deaths} workers have died over this run, which may be the cause; it is not tried again"
+            )),
+            _ => Outcome::Interrupted,
+        };
+        let ended = self.memory.finish(key, outcome, None, body, now);
+        After { key, failure, follows: Follows::Nothing, ended, now }
+    }
+
+    /// Takes what the attempt has laid on the desk of its worker.
+    fn take_laid(&mut self, worker: u32, mut over: Over) -> Over {
         if let Some((notes, laid)) = self.workers.take_laid(worker) {
             if !notes.is_empty() {
-                self.memory.note(key, notes);
+                self.memory.note(over.key, notes);
             }
-            body = body.or(laid);
+            over.body = over.body.or(laid);
         }
+        over
+    }
+
+    /// Ends the attempt that a worker has made: with its run, or so that the run is tried again.
+    fn end(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
+        let over = self.take_laid(worker, over);
+        let Over { key, outcome, mut failure, mut body } = over;
         let trace = failure.as_mut().and_then(|failed| failed.trace.take());
         let said = trace.as_ref().and_then(|trace| trace.said.as_ref());
         if let Some(Steer::Discard(reason)) = said {
@@ -271,6 +304,8 @@ struct Leave<'a> {
     pool: &'a Pool,
     worker: &'a Worker,
     executing: Option<RunKey>,
+    /// What that is kept by for another attempt, where it does not lie on the desk.
+    kept: Option<Body>,
     /// An attempt that is over, and that the pool does not know of yet.
     over: Option<Over>,
 }
@@ -280,9 +315,16 @@ impl Drop for Leave<'_> {
         let now = self.pool.clock.now().wall;
         let mut shared = self.pool.lock();
         // What the attempt has laid out is kept with its run also where it was cut off.
-        let cut_off = |key| Over { key, outcome: Outcome::Interrupted, failure: None, body: None };
-        let over = self.over.take().or_else(|| self.executing.map(cut_off));
-        let after = over.map(|over| shared.end(self.worker.index, over, now));
+        let body = self.kept.take();
+        let cut_off = |key| Over { key, outcome: Outcome::Interrupted, failure: None, body };
+        let after = match (self.over.take(), self.executing) {
+            (Some(over), _) => Some(shared.end(self.worker.index, over, now)),
+            // By a fault of `jobs`, and not since the runtime goes away.
+            (None, Some(key)) if std::thread::panicking() => {
+                Some(shared.end_of_dead(self.worker.index, cut_off(key), now))
+            }
+            (None, executing) => executing.map(|key| shared.end(self.worker.index, cut_off(key), now)),
+        };
         let waited = shared.workers.leave(self.worker.index);
         drop(shared);
         if waited {

@@ -13,7 +13,7 @@
 //! forward. Then, of all slots of the schedule that have come, the last fires if it is only late, and the others are
 //! missed, however late they are: a schedule of seconds must not fire sixty times at once when a laptop is opened. Which of
 //! them are made up for is the policy of the schedule ([`missed`](super::missed)), and what became of each stands in its
-//! [`ledger`](super::ledger).
+//! [`ledger`](super::ledger). Those of a job that is paused were not missed: they would have made no run, and are paused.
 //!
 //! ```text
 //!                 LATE                                   LATE
@@ -33,12 +33,13 @@
 //!
 //! One look at the plan passes over any number of missed slots without visiting them: they are counted by arithmetic.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::time::Duration;
 
 use super::jitter;
 use super::ledger::{Cause, Entry, Fate, Keep};
+use super::marks::Marks;
 use super::planned::{Due, Planned, ScheduleKey};
 use super::ticks::{elapsed_of, elapsed_tick, elapsed_tick_now, wall_of, wall_tick, wall_tick_now};
 use super::wheel::{Timer, Wheel};
@@ -77,7 +78,7 @@ pub(crate) enum Delay {
 /// What has come since the plan was last looked at.
 #[derive(Default)]
 pub(crate) struct Come {
-    pub(crate) firings: Vec<Firing>,
+    pub(crate) firings: VecDeque<Firing>,
     /// The schedule and the slot of each firing, in the same order.
     given: Vec<(ScheduleKey, Slot)>,
     pub(crate) releases: Vec<RunKey>,
@@ -107,7 +108,7 @@ impl Come {
         // What follows the run of a fixed delay is counted from its end.
         let is_awaited = planned.timing.delay().is_some();
         let body = Body::Template(planned.template.clone());
-        self.firings.push(Firing {
+        self.firings.push_back(Firing {
             job: planned.job,
             occasion: Occasion { slot, schedule: Some(key), is_awaited },
             body,
@@ -135,6 +136,18 @@ pub(crate) struct Timers {
     /// When so many timers are armed, those that no longer count are swept out.
     sweep_at: usize,
     closed: bool,
+    /// What outlives the process is marked here.
+    pub(super) marks: Option<Marks>,
+}
+
+/// A schedule that was added.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Added {
+    pub(crate) key: ScheduleKey,
+    /// The scheduler's task has to be woken for it.
+    pub(crate) wake: bool,
+    /// The run of another process whose end it waits for.
+    pub(crate) awaits: Option<RunKey>,
 }
 
 /// The schedules of a job with one key.
@@ -164,6 +177,7 @@ impl Timers {
             seed: entropy,
             sweep_at: FIRST_SWEEP,
             closed: false,
+            marks: None,
         }
     }
 
@@ -179,7 +193,7 @@ impl Timers {
         mut schedule: Resolved,
         enabled: bool,
         now: Reading,
-    ) -> Option<(ScheduleKey, bool)> {
+    ) -> Option<Added> {
         if self.closed {
             return None;
         }
@@ -189,11 +203,22 @@ impl Timers {
         repeats.used += 1;
         schedule.identity.repeat = repeats.highest;
         self.seed = jitter::mix(self.seed);
-        let planned = Planned::new(job, schedule, self.seed, enabled, now);
+        self.settle_missed(&mut schedule);
+        let mut planned = Planned::new(job, schedule, self.seed, enabled, now);
+        let left = self.take_left(&planned);
+        let awaits = left.as_ref().and_then(|left| left.awaits);
+        if let Some(left) = left {
+            planned.resume(left, now, self.keep);
+        }
         let next = planned.due();
         let key = self.schedules.insert(planned);
+        self.mark(key);
         let wake = next.is_some_and(|due| self.arm(Token::Schedule(key), due, now));
-        Some((key, wake))
+        Some(Added { key, wake, awaits })
+    }
+
+    pub(super) fn schedule_mut(&mut self, key: ScheduleKey) -> Option<&mut Planned> {
+        self.schedules.get_mut(key)
     }
 
     /// Gives schedules another meaning under their keys, of those that are still there. Answers whether the scheduler's
@@ -209,7 +234,9 @@ impl Timers {
             wheel.retain(|token| !matches!(token, Token::Schedule(key) if keys.contains(&key)));
         }
         let mut wake = false;
-        for (key, schedule) in schedules {
+        for (key, mut schedule) in schedules {
+            self.settle_missed(&mut schedule);
+            self.mark(key);
             let Some(planned) = self.schedules.get_mut(key) else { continue };
             planned.redefine(schedule, enabled(planned.job), now);
             if let Some(due) = planned.due() {
@@ -250,6 +277,7 @@ impl Timers {
 
     pub(crate) fn remove(&mut self, key: ScheduleKey) -> Option<Planned> {
         let planned = self.schedules.remove(key)?;
+        self.mark_removed(&planned);
         let hash = self.hash_of(planned.job, &planned.identity, &planned.timing);
         if let Some(repeats) = self.repeats.get_mut(&hash) {
             repeats.used = repeats.used.saturating_sub(1);
@@ -337,6 +365,7 @@ impl Timers {
     /// Gives out the slot of a schedule that has come. The slot after is planned later: it takes longer to find than
     /// the run takes to start.
     fn slot_of(&mut self, key: ScheduleKey, now: Reading, come: &mut Come) {
+        self.mark(key);
         let Some(planned) = self.schedules.get_mut(key) else { return };
         come.planned.push(key);
         if let Some(slot) = planned.take(now) {
@@ -345,11 +374,20 @@ impl Timers {
     }
 
     /// Arms every schedule that has come for the slot after, and says what was missed, by which `cause`. What is made up for
-    /// is given out. A slot that has come as well is due at once.
-    pub(crate) fn plan(&mut self, now: Reading, cause: Cause, come: &mut Come) -> MissedCount {
+    /// is given out. A slot that has come as well is due at once. `is_paused` is asked about jobs with missed slots alone.
+    pub(crate) fn plan(
+        &mut self,
+        now: Reading,
+        cause: Cause,
+        is_paused: impl Fn(JobIx) -> bool,
+        come: &mut Come,
+    ) -> MissedCount {
         let mut missed = MissedCount::default();
         for key in std::mem::take(&mut come.planned) {
+            self.mark(key);
             let Some(planned) = self.schedules.get_mut(key) else { continue };
+            let resumed = std::mem::take(&mut planned.resumed);
+            let cause = if resumed { Cause::Down } else { cause };
             if planned.timing.delay().is_some() {
                 // It is armed by the end of its run.
                 continue;
@@ -357,10 +395,11 @@ impl Timers {
             if planned.is_given_out() {
                 planned.go_on();
             } else if planned.is_missed(now) {
-                let passed = planned.pass_missed(now, cause, self.keep);
-                missed.schedules += usize::from(!passed.missed.is_empty());
-                for entry in passed.missed {
-                    missed.slots = missed.slots.saturating_add(entry.count);
+                let paused = is_paused(planned.job);
+                let passed = planned.pass_missed(now, cause, paused, self.keep);
+                missed.schedules += usize::from(!passed.entered.is_empty() && !paused);
+                for entry in passed.entered {
+                    missed.slots = missed.slots.saturating_add(if paused { 0 } else { entry.count });
                     come.tell(planned, entry);
                 }
                 missed.made_up += passed.made_up.len() as u64;
@@ -378,6 +417,7 @@ impl Timers {
     /// The run of a slot has ended, and the next slot of its schedule is counted from there. Answers whether the
     /// scheduler's task has to be woken for it.
     pub(crate) fn run_ended(&mut self, key: ScheduleKey, now: Reading) -> bool {
+        self.mark(key);
         let Some(planned) = self.schedules.get_mut(key) else { return false };
         match planned.wait_anew(now) {
             Some(due) if !self.closed => self.arm(Token::Schedule(key), due, now),
@@ -385,13 +425,21 @@ impl Timers {
         }
     }
 
+    /// The slots that have been given out and are still to be entered, in the order of their fates.
+    pub(crate) fn given(come: &Come) -> impl Iterator<Item = (ScheduleKey, Timestamp)> {
+        come.given.iter().map(|(key, slot)| (*key, slot.at))
+    }
+
     /// Enters what became of the slots that [`take_due`](Self::take_due) gave out.
     pub(crate) fn tally(&mut self, now: Reading, come: &mut Come, fates: &mut Vec<SlotFate>) {
         let mut given = std::mem::take(&mut come.given);
         for ((key, slot), fate) in given.drain(..).zip(fates.drain(..)) {
+            self.mark(key);
             let Some(planned) = self.schedules.get_mut(key) else { continue };
             let ledger_fate = match fate {
                 SlotFate::Ran => Fate::Ran,
+                // It has no run, and nobody knows why.
+                SlotFate::Begun => Fate::Missed,
                 SlotFate::Skipped => Fate::Skipped,
                 SlotFate::Paused => Fate::Paused,
                 SlotFate::Closed => Fate::ShutDown,
@@ -453,6 +501,7 @@ impl Timers {
                 self.wall.insert(timer.deadline, timer.token);
                 continue;
             };
+            self.mark(key);
             let Some(planned) = self.schedules.get_mut(key) else { continue };
             planned.set_back(now.wall);
             if let Some(Due::Wall(at)) = planned.due() {

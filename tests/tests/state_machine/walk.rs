@@ -370,7 +370,10 @@ impl Walk {
             let last = tries.last().and_then(|last| last.end);
             let fits = match &outcome {
                 Outcome::Succeeded => last == Some(End::Ok),
-                Outcome::Failed(_) => last == Some(End::Err),
+                // The third worker that dies over a run ends it.
+                Outcome::Failed(why) => {
+                    last == Some(End::Err) || self.workers_died && why.contains("workers")
+                }
                 Outcome::Panicked(_) => last == Some(End::Panic),
                 Outcome::Discarded(_) => {
                     last == Some(End::Err) && script.as_ref().is_none_or(|script| script.how == How::Discard)

@@ -276,6 +276,11 @@ impl Model {
     /// Slots of a schedule that have come at once.
     fn notice_all(&mut self, index: usize, slots: &[i64], wall: i64, mono: i64, if_missed: Fate) {
         let (Some(first), Some(newest)) = (slots.first(), slots.last()) else { return };
+        if self.paused && self.of[index].schedule.jitter.is_none() {
+            // None of them would have made a run, seen or not.
+            slots.iter().for_each(|&slot| self.notice(index, slot, Fate::Paused, mono));
+            return;
+        }
         if self.of[index].schedule.jitter.is_some() {
             // How late each of them is, its jitter says.
             for &slot in slots {

@@ -12,8 +12,8 @@ use crate::scheduler::missed::{self, Beat, Slots, before, last_through};
 /// What a look at a schedule whose slots were missed has come to.
 #[derive(Debug, Default)]
 pub(in crate::scheduler) struct Passed {
-    /// What was entered as missed.
-    pub(in crate::scheduler) missed: Vec<Entry>,
+    /// What was entered: as missed, or as paused.
+    pub(in crate::scheduler) entered: Vec<Entry>,
     /// The slots that are made up for, the earliest first.
     pub(in crate::scheduler) made_up: Vec<Slot>,
 }
@@ -21,7 +21,15 @@ pub(in crate::scheduler) struct Passed {
 impl Planned {
     /// Passes over the slots that have come, of which the first was noticed too late, up to the last one if that is only
     /// late, and enters those that are not made up for.
-    pub(in crate::scheduler) fn pass_missed(&mut self, now: Reading, cause: Cause, keep: Keep) -> Passed {
+    ///
+    /// Those of a job that is `paused` would have made no run, seen or not: they have come and are entered as paused.
+    pub(in crate::scheduler) fn pass_missed(
+        &mut self,
+        now: Reading,
+        cause: Cause,
+        paused: bool,
+        keep: Keep,
+    ) -> Passed {
         let (Some(next), Some(schedule)) = (self.next, self.timing.schedule().cloned()) else {
             return Passed::default();
         };
@@ -49,6 +57,7 @@ impl Planned {
         let through = if fires { before(newest) } else { newest };
         let policy = self.missed_policy();
         let made_up = match policy.policy() {
+            _ if paused => Vec::new(),
             // The last one runs anyway.
             MissedPolicy::Once if fires => Vec::new(),
             _ => missed::made_up(slots, after, through, now.wall, policy),
@@ -62,7 +71,11 @@ impl Planned {
             })
             .collect();
         let missed_through = made_up.first().map_or(through, |first| before(first.at));
-        let missed = missed_between(slots, &history, after, missed_through, now.wall, cause);
+        let like = match paused {
+            true => Entry::one(after, Fate::Paused, now.wall),
+            false => Entry { cause: Some(cause), ..Entry::one(after, Fate::Missed, now.wall) },
+        };
+        let entered = entries_between(slots, &history, after, missed_through, like);
         let following = if fires { Some(newest) } else { slots.next_after(newest) };
         let following = following.map(due);
 
@@ -71,8 +84,11 @@ impl Planned {
         if let (Some(first), Some(last)) = (made_up.first(), made_up.last()) {
             (self.first, self.last) = (Some(first.at), Some(last.at));
         }
-        missed.iter().for_each(|entry| self.note(*entry, keep));
-        Passed { missed, made_up }
+        if let (true, Some(first), Some(last)) = (paused, entered.first(), entered.last()) {
+            (self.first, self.last) = (Some(first.from), Some(last.to));
+        }
+        entered.iter().for_each(|entry| self.note(*entry, keep));
+        Passed { entered, made_up }
     }
 
     /// What the shutdown has left of slots that would have come by now.
@@ -147,16 +163,4 @@ fn entries_between(
         Some(Entry { from, to, count, ..like })
     };
     history.pieces_between(after, through).filter_map(entry).collect()
-}
-
-fn missed_between(
-    slots: &dyn Slots,
-    history: &History,
-    after: Timestamp,
-    through: Timestamp,
-    now: Timestamp,
-    cause: Cause,
-) -> Vec<Entry> {
-    let like = Entry { cause: Some(cause), ..Entry::one(after, Fate::Missed, now) };
-    entries_between(slots, history, after, through, like)
 }

@@ -68,7 +68,8 @@ fn add(timers: &mut Timers, spec: &str, now: Reading) -> (ScheduleKey, bool) {
         identity: Identity::default(),
         options: SlotOptions::default(),
     };
-    timers.add(job(), schedule, true, now).unwrap()
+    let Added { key, wake, .. } = timers.add(job(), schedule, true, now).unwrap();
+    (key, wake)
 }
 
 /// One look at the plan: the slots that came, in seconds and nanoseconds after the start.
@@ -84,7 +85,7 @@ fn look(timers: &mut Timers, now: Reading) -> Vec<(i64, i64)> {
         };
         slots.extend(come.firings.drain(..).map(slot));
         timers.tally(now, &mut come, &mut Vec::new());
-        timers.plan(now, Cause::Stalled, &mut come);
+        timers.plan(now, Cause::Stalled, |_| false, &mut come);
         if timers.next_wake(now) != Some(Duration::ZERO) {
             return slots;
         }
@@ -181,14 +182,14 @@ fn a_jump_over_years_counts_all_slots_and_visits_hardly_any() {
     let now = reading(days * 86_400);
     timers.take_due(now, &mut come);
     assert!(come.firings.is_empty());
-    let missed = timers.plan(now, Cause::Stalled, &mut come);
+    let missed = timers.plan(now, Cause::Stalled, |_| false, &mut come);
     let each = [days * 1440 - 1, days * 86_400 - 1, days * 288 - 1, days * 8_640_000 - 1];
     assert_eq!(keys.map(|key| timers.get(key).unwrap().ledger.tally().missed), each);
     assert_eq!((missed.schedules, missed.slots), (4, each.iter().sum()));
     // The last slots, and nothing more.
     timers.take_due(now, &mut come);
     assert_eq!(come.firings.len(), 4);
-    assert_eq!(timers.plan(now, Cause::Stalled, &mut come), MissedCount::default());
+    assert_eq!(timers.plan(now, Cause::Stalled, |_| false, &mut come), MissedCount::default());
 }
 
 #[test]
@@ -379,7 +380,7 @@ fn add_delay(timers: &mut Timers, delay: Duration, now: Reading) -> ScheduleKey 
         identity: Identity::default(),
         options: SlotOptions::default(),
     };
-    timers.add(job(), schedule, true, now).unwrap().0
+    timers.add(job(), schedule, true, now).unwrap().key
 }
 
 /// One look, with one fate for all that has come.
@@ -388,7 +389,7 @@ fn look_as(timers: &mut Timers, now: Reading, fate: SlotFate) -> usize {
     timers.take_due(now, &mut come);
     let count = come.firings.drain(..).count();
     timers.tally(now, &mut come, &mut vec![fate; count]);
-    timers.plan(now, Cause::Stalled, &mut come);
+    timers.plan(now, Cause::Stalled, |_| false, &mut come);
     assert!(come.firings.is_empty());
     count
 }
@@ -432,7 +433,7 @@ fn a_run_of_a_fixed_delay_may_end_before_it_is_entered() {
     assert_eq!(come.firings.len(), 1);
     timers.run_ended(key, reading(11));
     timers.tally(reading(11), &mut come, &mut vec![SlotFate::Ran]);
-    timers.plan(reading(11), Cause::Stalled, &mut come);
+    timers.plan(reading(11), Cause::Stalled, |_| false, &mut come);
     assert_eq!(timers.get(key).unwrap().next_slot(reading(11)), Some(reading(21).wall));
     assert_eq!(timers.elapsed.len(), 1, "it is armed once");
     assert_eq!(look_as(&mut timers, reading(21), SlotFate::Ran), 1);
