@@ -512,4 +512,4 @@ impl Timers {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
