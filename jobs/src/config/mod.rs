@@ -170,7 +170,8 @@ impl Config {
         self.set(Setting::Timezone, &Raw::Text(zone.into()))
     }
 
-    /// `jobs.store`: where runs are kept. This version has `memory`.
+    /// `jobs.store`: where runs are kept. `memory`, or with the feature `sqlite` the path of a file, `sqlite:jobs.db`: what is in
+    /// it outlives the process.
     #[track_caller]
     pub fn store(self, address: impl Into<String>) -> Self {
         self.set(Setting::Store, &Raw::Text(address.into()))

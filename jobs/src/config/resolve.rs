@@ -109,9 +109,7 @@ fn available(store: Sourced<StoreUrl>) -> Result<Sourced<Store>, Problem> {
         StoreUrl::Memory => return Ok(Sourced { value: Store::Memory, place }),
         #[cfg(feature = "sqlite")]
         StoreUrl::Sqlite { path, relaxed } => {
-            use crate::store::sqlite::{Options, Synchronous};
-            let synchronous = if relaxed { Synchronous::Normal } else { Synchronous::Full };
-            return Ok(Sourced { value: Store::Sqlite(Options { path, synchronous }), place });
+            return Ok(Sourced { value: Store::Sqlite { path, relaxed }, place });
         }
         #[cfg(not(feature = "sqlite"))]
         StoreUrl::Sqlite { .. } => {

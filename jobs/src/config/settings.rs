@@ -49,8 +49,13 @@ pub(crate) enum StoreUrl {
 pub(crate) enum Store {
     /// Nothing outlives the process.
     Memory,
+    /// What is in a file outlives the process.
     #[cfg(feature = "sqlite")]
-    Sqlite(crate::store::sqlite::Options),
+    Sqlite {
+        path: PathBuf,
+        /// Whether the last commits may be lost with the power.
+        relaxed: bool,
+    },
 }
 
 /// What the runtime runs on.

@@ -15,7 +15,7 @@ use crate::scheduler::saved::Left;
 use crate::scheduler::timers::Delay;
 use crate::store::journal::{Commits, Failing, Journal};
 use crate::store::memory::{JobIx, Restored, RunKey};
-use crate::store::sqlite::{Batch, Database, Loaded, LoadedRun, OpenError, ScheduleRow, Writer};
+use crate::store::sqlite::{Batch, Database, Loaded, LoadedRun, OpenError, ScheduleRow, Synchronous, Writer};
 use crate::telemetry::{self, panics};
 
 /// What an instance has that outlives its process.
@@ -36,10 +36,11 @@ pub(super) struct Opened {
 
 /// Opens the store of the config, where that outlives the process.
 pub(super) async fn open(settings: &Settings) -> Result<Option<Opened>, StartError> {
-    let Store::Sqlite(options) = &settings.store.value else { return Ok(None) };
+    let Store::Sqlite { path, relaxed } = &settings.store.value else { return Ok(None) };
     let place = &settings.store.place;
-    let mut database = Database::open(options).await.map_err(|error| refused(&error, place))?;
-    let sql = |error| refused(&OpenError::Sql { path: options.path.clone(), error }, place);
+    let synchronous = if *relaxed { Synchronous::Normal } else { Synchronous::Full };
+    let mut database = Database::open(path, synchronous).await.map_err(|error| refused(&error, place))?;
+    let sql = |error| refused(&OpenError::Sql { path: path.clone(), error }, place);
     let loaded = database.load().await.map_err(sql)?;
     Ok(Some(Opened { database, loaded }))
 }

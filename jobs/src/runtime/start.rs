@@ -122,7 +122,7 @@ fn assemble(
     #[cfg(feature = "sqlite")]
     let durable = match &settings.store.value {
         Store::Memory => None,
-        Store::Sqlite(_) => Some(Arc::new(super::durable::Durable::new(clock.is_virtual()))),
+        Store::Sqlite { .. } => Some(Arc::new(super::durable::Durable::new(clock.is_virtual()))),
     };
     let pool = Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock), Arc::clone(&hooks)));
     pool.retain(Retention { age: settings.retention.value, count: settings.retention_count.value });

@@ -24,13 +24,6 @@ use lock::Lock;
 pub(crate) use write::{Batch, ScheduleRow};
 pub(crate) use writer::Writer;
 
-/// Which file, and how safely.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Options {
-    pub(crate) path: PathBuf,
-    pub(crate) synchronous: Synchronous,
-}
-
 /// What a commit outlives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Synchronous {
@@ -103,15 +96,15 @@ fn shown(error: &sqlx::Error) -> String {
 
 impl Database {
     /// Opens the database, makes it where there is none, and brings its tables up to date.
-    pub(crate) async fn open(options: &Options) -> Result<Self, OpenError> {
-        let path = options.path.clone();
-        let lock = Lock::take(&path)?;
-        let sql = |error| OpenError::Sql { path: options.path.clone(), error };
+    pub(crate) async fn open(path: &Path, synchronous: Synchronous) -> Result<Self, OpenError> {
+        let lock = Lock::take(path)?;
+        let path = path.to_owned();
+        let sql = |error| OpenError::Sql { path: path.clone(), error };
         let connect = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(match options.synchronous {
+            .synchronous(match synchronous {
                 Synchronous::Full => SqliteSynchronous::Full,
                 Synchronous::Normal => SqliteSynchronous::Normal,
             })
@@ -120,7 +113,7 @@ impl Database {
         let mut connection = connect.connect().await.map_err(sql)?;
         match schema::migrate(&mut connection).await.map_err(sql)? {
             Ok(()) => Ok(Self { connection, path, _lock: lock }),
-            Err(found) => Err(OpenError::TooNew { path, found, known: schema::VERSION }),
+            Err(found) => Err(OpenError::TooNew { path: path.clone(), found, known: schema::VERSION }),
         }
     }
 
