@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 #[cfg(feature = "testing")]
@@ -22,7 +23,8 @@ pub use virtual_clock::TestClock;
 pub(crate) use virtual_clock::VirtualClock;
 
 /// An instant of the wall clock in nanoseconds since 1970, good for the years 1678 to 2261.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct Timestamp(i64);
 
 impl Timestamp {
@@ -59,10 +61,14 @@ impl Timestamp {
     }
 }
 
-/// Elapsed time since the clock was made. It never goes back, and the time that the machine was suspended
-/// counts where the system tells it.
+/// Elapsed time, counted from [`HEAD_START`] before the clock was made. It never goes back, and the time that the machine
+/// was suspended counts where the system tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Elapsed(Duration);
+
+/// What has elapsed when a clock is made: twenty years, so that what another process has left has its place on the same
+/// line, an interval that should have fired before this one began among it.
+const HEAD_START: Duration = Duration::from_secs(20 * 365 * 86_400);
 
 impl Elapsed {
     pub(crate) const ZERO: Self = Self(Duration::ZERO);
@@ -78,6 +84,17 @@ impl Elapsed {
     /// How long after `earlier` this is; zero when it is not.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Reading {
+    /// When on the elapsed line the wall clock had shown a time, or will, if nobody sets it.
+    pub(crate) fn elapsed_at(self, wall: Timestamp) -> Elapsed {
+        if wall > self.wall {
+            self.elapsed.saturating_add(wall.since(self.wall))
+        } else {
+            Elapsed(self.elapsed.0.saturating_sub(self.wall.since(wall)))
+        }
     }
 }
 
@@ -161,7 +178,7 @@ impl Clock {
     }
 
     fn reading(&self, monotonic: Duration) -> Reading {
-        let elapsed = monotonic + Duration::from_nanos(self.suspended.load(Ordering::Relaxed));
+        let elapsed = HEAD_START + monotonic + Duration::from_nanos(self.suspended.load(Ordering::Relaxed));
         let since = i64::try_from(monotonic.as_nanos()).unwrap_or(i64::MAX);
         let wall = self.wall_at_origin.load(Ordering::Relaxed).saturating_add(since);
         Reading { elapsed: Elapsed(elapsed), wall: Timestamp(wall) }
@@ -219,7 +236,7 @@ impl Clock {
     /// The monotonic instant at which `elapsed` will have been reached, for a timer.
     pub(crate) fn instant_at(&self, elapsed: Elapsed) -> Instant {
         let suspended = Duration::from_nanos(self.suspended.load(Ordering::Relaxed));
-        self.origin + elapsed.0.saturating_sub(suspended)
+        self.origin + elapsed.0.saturating_sub(HEAD_START + suspended)
     }
 
     /// How long the scheduler may sleep without looking at the wall clock: a step of the system's clock and the
@@ -229,6 +246,16 @@ impl Clock {
             Source::System { .. } => Duration::from_secs(10),
             #[cfg(feature = "testing")]
             Source::Virtual(_) => Duration::from_secs(365 * 86_400),
+        }
+    }
+
+    /// Whether it is that of a test.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn is_virtual(&self) -> bool {
+        match &self.source {
+            Source::System { .. } => false,
+            #[cfg(feature = "testing")]
+            Source::Virtual(_) => true,
         }
     }
 

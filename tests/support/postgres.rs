@@ -3,6 +3,7 @@
 //!
 //! It keeps its promises to the disk (`fsync` is on), so that what a test sees after a kill is what a user would see.
 
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -11,6 +12,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The role that owns everything.
 const ROLE: &str = "jobs";
+
+/// The certificate of who certifies the server that talks TLS, for tests alone.
+pub(crate) const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/support/tls/authority.pem");
 
 /// How it is said that the machine has none.
 const MISSING: &str = "these tests need a PostgreSQL server and found none: run `scripts/postgres`, which installs one \
@@ -43,6 +47,31 @@ impl Server {
 
     /// Starts a server, with settings such as `max_connections=20` beside those of the harness.
     pub(crate) fn start(settings: &[&str]) -> Self {
+        let server = Self::prepare(settings);
+        server.start_again();
+        server
+    }
+
+    /// Starts a server that talks to nobody without TLS, as `localhost`, certified by [`AUTHORITY`].
+    pub(crate) fn start_with_tls() -> Self {
+        let server = Self::prepare(&["ssl=on"]);
+        let data = server.dir.join("data");
+        let files = [
+            ("server.crt", include_str!("tls/server.pem")),
+            ("server.key", include_str!("tls/server.key")),
+            ("pg_hba.conf", "hostssl all all all trust\nlocal all all trust\n"),
+        ];
+        for (name, text) in files {
+            let path = data.join(name);
+            std::fs::write(&path, text).expect("the folder was just made");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+            give(&path, server.account);
+        }
+        server.start_again();
+        server
+    }
+
+    fn prepare(settings: &[&str]) -> Self {
         let bin = binaries().expect(MISSING);
         let account = account();
         let dir = folder(account);
@@ -77,9 +106,7 @@ impl Server {
             .process_group(0)
             .spawn()
             .expect("there is a shell");
-        let server = Self { bin, dir, port, account, _keeper: keeper };
-        server.start_again();
-        server
+        Self { bin, dir, port, account, _keeper: keeper }
     }
 
     /// Starts the server after [`stop`](Self::stop) or [`kill`](Self::kill), and returns when it accepts connections.
@@ -203,10 +230,15 @@ fn folder(account: Option<Account>) -> PathBuf {
     // What a process with the same number left behind.
     let _ = std::fs::remove_dir_all(&dir);
     std::fs::create_dir(&dir).expect("the temporary folder can be written");
-    if let Some(Account { user, group }) = account {
-        std::os::unix::fs::chown(&dir, Some(user), Some(group)).expect("root gives away its folders");
-    }
+    give(&dir, account);
     dir
+}
+
+/// Gives a file or folder to whom the server runs as.
+fn give(path: &Path, account: Option<Account>) {
+    if let Some(Account { user, group }) = account {
+        std::os::unix::fs::chown(path, Some(user), Some(group)).expect("root gives away its files");
+    }
 }
 
 fn free_port() -> u16 {

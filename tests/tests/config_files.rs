@@ -168,7 +168,7 @@ fn mistakes_of_variables_and_of_code_come_together() {
         .named("nightly", "@daily")
         .named("cron.x", "@dayly")
         .trusted_proxies(["10.0.0.5/8", "10.0.0.0/8", "10.0.0.0/33"])
-        .store("sqlite:x")
+        .store("sqlite:x?mode=ro")
         .job("Sweep", |j| j)
         .job("sweep", |j| j.schedule("@daily").every(std::time::Duration::from_secs(5)))
         .job("mail", |j| j.every(std::time::Duration::from_millis(5)).overlap("never").tz("a b"))
@@ -188,7 +188,7 @@ fn mistakes_of_variables_and_of_code_come_together() {
             "`cron.x`: unknown descriptor `@dayly`",
             "`jobs.trusted_proxies`: `10.0.0.5/8` has bits of the address set behind the first 8",
             "`jobs.trusted_proxies`: `10.0.0.0/33` has a wrong number of bits behind the `/`",
-            "`jobs.store` names a store of the cargo feature `sqlite`, which is not part of this version",
+            "`jobs.store` has an unknown option, `mode=ro`",
             "unexpected `S` in job name `Sweep`",
             "`job.sweep` has both `schedule` and `every`",
             "`job.mail.every`: interval `5ms` is below 10ms",

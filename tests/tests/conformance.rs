@@ -78,3 +78,4 @@ macro_rules! on {
 }
 
 on!(memory);
+on!(sqlite);

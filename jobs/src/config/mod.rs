@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use crate::hooks::AttemptHooks;
 use crate::job::Job;
-use crate::job::descriptor::Descriptor;
+use crate::job::descriptor::{Descriptor, Read};
 use crate::job::state::StateMap;
 #[cfg(feature = "web")]
 use auth::AuthKey;
@@ -48,7 +48,9 @@ use load::{File, Format};
 pub(crate) use overrides::{Collision, JobOverrides};
 #[cfg(feature = "web")]
 pub(crate) use proxies::Network;
-pub(crate) use settings::{NamedSchedule, Settings, Sourced, Store, did_you_mean, folded};
+#[cfg(feature = "sqlite")]
+pub(crate) use settings::Store;
+pub(crate) use settings::{NamedSchedule, Settings, Sourced, did_you_mean, folded};
 use source::Source;
 #[cfg(feature = "testing")]
 pub(crate) use trial::Trial;
@@ -84,6 +86,9 @@ pub struct Config {
 pub(crate) struct ByHand {
     pub(crate) name: &'static str,
     pub(crate) type_id: TypeId,
+    /// Makes a value of it of arguments in JSON.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "what comes out of a store is read"))]
+    pub(crate) read: Read,
     /// There is one where `#[job]` has made the type, which then is not implemented by hand.
     pub(crate) descriptor: Option<&'static Descriptor>,
 }
@@ -166,7 +171,8 @@ impl Config {
         self.set(Setting::Timezone, &Raw::Text(zone.into()))
     }
 
-    /// `jobs.store`: where runs are kept. This version has `memory`.
+    /// `jobs.store`: where runs are kept. `memory`, or with the feature `sqlite` the path of a file, `sqlite:jobs.db`: what is in
+    /// it outlives the process.
     #[track_caller]
     pub fn store(self, address: impl Into<String>) -> Self {
         self.set(Setting::Store, &Raw::Text(address.into()))
@@ -301,7 +307,12 @@ impl Config {
     /// known when it is first submitted or scheduled.
     #[track_caller]
     pub fn register<J: Job>(mut self) -> Self {
-        let by_hand = ByHand { name: J::NAME, type_id: TypeId::of::<J>(), descriptor: J::__descriptor() };
+        let by_hand = ByHand {
+            name: J::NAME,
+            type_id: TypeId::of::<J>(),
+            read: crate::job::registered::read::<J>,
+            descriptor: J::__descriptor(),
+        };
         self.registered.push(Sourced { value: by_hand, place: Place::caller() });
         self
     }

@@ -104,14 +104,26 @@ fn no_modes(mode: &str, path: Option<Place>) -> Problem {
 
 /// The store, if this build has it.
 fn available(store: Sourced<StoreUrl>) -> Result<Sourced<Store>, Problem> {
-    let feature = match store.value {
-        StoreUrl::Memory => return Ok(Sourced { value: Store::Memory, place: store.place }),
-        StoreUrl::Sqlite => "sqlite",
+    let Sourced { value, place } = store;
+    let feature = match value {
+        StoreUrl::Memory => return Ok(Sourced { value: Store::Memory, place }),
+        #[cfg(feature = "sqlite")]
+        StoreUrl::Sqlite { path, relaxed } => {
+            return Ok(Sourced { value: Store::Sqlite { path, relaxed }, place });
+        }
+        #[cfg(not(feature = "sqlite"))]
+        StoreUrl::Sqlite { .. } => {
+            return Err(Problem::new(
+                "`jobs.store` names a file of SQLite, and the cargo feature `sqlite` of jobs is off",
+            )
+            .at(place)
+            .help("switch it on: `cargo add jobs --features sqlite`"));
+        }
         StoreUrl::Postgres => "postgres",
     };
     Err(Problem::new(format!(
         "`jobs.store` names a store of the cargo feature `{feature}`, which is not part of this version"
     ))
-    .at(store.place)
-    .help("this version has `memory`"))
+    .at(place)
+    .help("this version has `memory` and, with the feature `sqlite`, `sqlite:PATH`"))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ByHand;
@@ -32,18 +33,29 @@ pub(crate) enum NamedSchedule {
 }
 
 /// Which store an address names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoreUrl {
     Memory,
-    Sqlite,
+    Sqlite {
+        path: PathBuf,
+        /// Whether the last commits may be lost with the power.
+        relaxed: bool,
+    },
     Postgres,
 }
 
 /// The store of this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Store {
     /// Nothing outlives the process.
     Memory,
+    /// What is in a file outlives the process.
+    #[cfg(feature = "sqlite")]
+    Sqlite {
+        path: PathBuf,
+        /// Whether the last commits may be lost with the power.
+        relaxed: bool,
+    },
 }
 
 /// What the runtime runs on.

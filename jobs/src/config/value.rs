@@ -345,7 +345,7 @@ pub(super) fn store(raw: &Raw) -> Result<StoreUrl, Mistake> {
     match scheme {
         "memory" if text == "memory" => Ok(StoreUrl::Memory),
         "memory" => Err(Mistake::new("has something behind `memory`", "write `memory` alone")),
-        "sqlite" if text != scheme => Ok(StoreUrl::Sqlite),
+        "sqlite" if text.len() > "sqlite:".len() => sqlite(&text["sqlite:".len()..]),
         "sqlite" => Err(Mistake::new("lacks the path of the database", "write `sqlite:jobs.db`")),
         "postgres" | "postgresql" if text.starts_with(&format!("{scheme}://")) => Ok(StoreUrl::Postgres),
         "postgres" | "postgresql" => {
@@ -362,6 +362,32 @@ pub(super) fn store(raw: &Raw) -> Result<StoreUrl, Mistake> {
             Err(Mistake::new(message, format!("{near}{known}")))
         }
     }
+}
+
+/// What stands behind `sqlite:`.
+fn sqlite(address: &str) -> Result<StoreUrl, Mistake> {
+    let address = address.strip_prefix("//").unwrap_or(address);
+    let (path, options) = address.split_once('?').unwrap_or((address, ""));
+    if path.is_empty() {
+        return Err(Mistake::new("lacks the path of the database", "write `sqlite:jobs.db`"));
+    }
+    if path == ":memory:" {
+        return Err(Mistake::new(
+            "names a database of SQLite that does not outlive the process",
+            "write `memory`, or the path of a file: `sqlite:jobs.db`",
+        ));
+    }
+    let relaxed = match options {
+        "" | "synchronous=full" => false,
+        "synchronous=normal" => true,
+        other => {
+            return Err(Mistake::new(
+                format!("has an unknown option, {}", shown(other)),
+                "there is `?synchronous=normal`, with which the last commits may be lost with the power",
+            ));
+        }
+    };
+    Ok(StoreUrl::Sqlite { path: path.into(), relaxed })
 }
 
 /// Addresses and networks: a list, or a text with commas between them where there are only texts.

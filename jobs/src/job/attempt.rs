@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::run::Outcome;
 use super::steer::Steer;
@@ -42,11 +43,16 @@ pub(crate) const MESSAGE: usize = 8 << 10;
 const BACKTRACE: usize = 16 << 10;
 
 /// What an attempt that failed leaves behind beside its outcome.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Trace {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) chain: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) location: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) backtrace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) said: Option<Steer>,
 }
 
@@ -79,11 +85,12 @@ impl Trace {
 }
 
 /// An [`Attempt`] as it is kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AttemptRecord {
     pub(crate) number: u32,
     pub(crate) started: Timestamp,
     pub(crate) finished: Timestamp,
+    #[serde(with = "super::run::written_outcome")]
     pub(crate) outcome: Outcome,
     pub(crate) trace: Option<Box<Trace>>,
 }

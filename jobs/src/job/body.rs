@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::context::JobContext;
 use super::json::WrittenArguments;
+use super::output::{JsonError, write_json};
 use super::{Job, JobResult};
 use crate::telemetry::panics;
 
@@ -20,6 +21,8 @@ pub enum Body {
     Template(Template),
     /// A value that was submitted, and that somebody reads: under a lock of its own, since that calls code of the user.
     Open(Arc<Open>),
+    /// One whose arguments are written down already, on its way to a store that keeps them.
+    Written(Box<(Body, Box<str>)>),
 }
 
 /// A value that is read by one and used up by another; none when it has been.
@@ -50,6 +53,7 @@ impl Body {
                 let job = lock(&open).take();
                 job.expect(USED_UP).start(cx)
             }
+            Self::Written(written) => written.0.start(cx),
         }
     }
 
@@ -59,6 +63,7 @@ impl Body {
             Self::Owned(job) => Self::Owned(job.copy()),
             Self::Template(template) => Self::Template(template.clone()),
             Self::Open(open) => Self::Owned(lock(open).as_ref().expect(USED_UP).copy()),
+            Self::Written(written) => written.0.copy(),
         }
     }
 
@@ -69,6 +74,7 @@ impl Body {
             Self::Owned(job) => job.start_clone(cx),
             Self::Template(template) => template.start(cx),
             Self::Open(open) => lock(open).as_ref().expect(USED_UP).start_clone(cx),
+            Self::Written(written) => written.0.start_keeping(cx),
         }
     }
 
@@ -78,6 +84,35 @@ impl Body {
         match self {
             Self::Owned(_) | Self::Open(_) | Self::Template(Template::Make(_)) => true,
             Self::Template(Template::Shared(job)) => job.is_data(),
+            Self::Written(written) => written.0.is_data(),
+        }
+    }
+
+    /// Writes the arguments down, of so many bytes at most. This calls code of the user, which may panic. A closure stays
+    /// what it is.
+    pub(crate) fn write_down(self, most: usize) -> Result<Self, (Self, JsonError)> {
+        let written = match &self {
+            Self::Owned(job) => job.json(most),
+            Self::Template(Template::Make(make)) => make().0.json(most),
+            Self::Template(Template::Shared(job)) => job.json(most),
+            Self::Open(open) => lock(open).as_ref().and_then(|job| job.json(most)),
+            Self::Written(_) => None,
+        };
+        match written {
+            None => Ok(self),
+            Some(Ok(arguments)) => Ok(Self::Written(Box::new((self, arguments.into_boxed_str())))),
+            Some(Err(error)) => Err((self, error)),
+        }
+    }
+
+    /// The work itself, and its arguments where they were written down.
+    pub(crate) fn into_parts(self) -> (Self, Option<Box<str>>) {
+        match self {
+            Self::Written(written) => {
+                let (body, arguments) = *written;
+                (body, Some(arguments))
+            }
+            body => (body, None),
         }
     }
 
@@ -90,7 +125,9 @@ impl Body {
             }
         }
         Reader(match self {
-            Self::Owned(_) => unreachable!("invariant: it was just replaced"),
+            Self::Owned(_) | Self::Written(_) => {
+                unreachable!("invariant: it was just replaced, and what waits has come out of its wrapping")
+            }
             Self::Open(open) => Self::Open(Arc::clone(open)),
             Self::Template(template) => Self::Template(template.clone()),
         })
@@ -125,6 +162,7 @@ impl Body {
             Self::Owned(job) => job.arguments(),
             Self::Template(template) => template.arguments(),
             Self::Open(open) => lock(open).as_ref()?.arguments(),
+            Self::Written(written) => written.0.arguments(),
         }
     }
 }
@@ -152,6 +190,7 @@ impl fmt::Debug for Body {
             Self::Owned(_) => "Owned",
             Self::Template(_) => "Template",
             Self::Open(_) => "Open",
+            Self::Written(_) => "Written",
         })
     }
 }
@@ -180,6 +219,12 @@ pub trait ErasedJob: Send {
     fn arguments(&self) -> Option<WrittenArguments> {
         None
     }
+
+    /// The same whole, as text of so many bytes at most.
+    fn json(&self, most: usize) -> Option<Result<String, JsonError>> {
+        let _ = most;
+        None
+    }
 }
 
 impl<J: Job> ErasedJob for J {
@@ -198,6 +243,10 @@ impl<J: Job> ErasedJob for J {
     fn arguments(&self) -> Option<WrittenArguments> {
         WrittenArguments::of(self)
     }
+
+    fn json(&self, most: usize) -> Option<Result<String, JsonError>> {
+        Some(write_json(self, most))
+    }
 }
 
 /// [`Job`] without its type, for any number of runs.
@@ -211,6 +260,12 @@ pub trait SharedJob: Send + Sync {
 
     /// What there is to write down; none for a closure.
     fn arguments(&self) -> Option<WrittenArguments> {
+        None
+    }
+
+    /// The same whole, as text of so many bytes at most.
+    fn json(&self, most: usize) -> Option<Result<String, JsonError>> {
+        let _ = most;
         None
     }
 }
@@ -245,5 +300,9 @@ impl<J: Job> SharedJob for Cloned<J> {
 
     fn arguments(&self) -> Option<WrittenArguments> {
         WrittenArguments::of(&self.value())
+    }
+
+    fn json(&self, most: usize) -> Option<Result<String, JsonError>> {
+        Some(write_json(&self.value(), most))
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::output::Output;
 use crate::clock::Timestamp;
@@ -57,7 +58,7 @@ pub struct LogLine {
 }
 
 /// A [`LogLine`] as it is kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Line {
     at: Timestamp,
     attempt: u32,
@@ -65,10 +66,14 @@ struct Line {
 }
 
 /// What a run leaves for others to read: one attempt writes it, and those of a run are put together.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Notes {
+    #[serde(with = "written_progress", skip_serializing_if = "Option::is_none")]
     pub(crate) progress: Option<Progress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<Output>,
+    #[serde(skip_serializing_if = "VecDeque::is_empty")]
     log: VecDeque<Line>,
     /// Lines that were written, also those that are gone.
     written: u64,
@@ -115,6 +120,22 @@ impl Notes {
     pub(crate) fn text(&self) -> usize {
         let log: usize = self.log.iter().map(|line| line.text.len() + size_of::<Line>()).sum();
         log + self.output.as_ref().map_or(0, Output::text)
+    }
+}
+
+/// How far a run is, as a store writes it down: what is done, and of how much.
+mod written_progress {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Progress;
+
+    pub(super) fn serialize<S: Serializer>(progress: &Option<Progress>, to: S) -> Result<S::Ok, S::Error> {
+        progress.map(|Progress { done, total }| (done, total)).serialize(to)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Option<Progress>, D::Error> {
+        let written = Option::<(u64, u64)>::deserialize(from)?;
+        Ok(written.map(|(done, total)| Progress { done, total }))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::run::Outcome;
 use crate::telemetry::panics;
@@ -13,7 +13,8 @@ use crate::telemetry::panics;
 pub(crate) const MOST: usize = 64 << 10;
 
 /// What a run gives, as it is kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Output {
     Json(Box<str>),
     TooLarge,
@@ -59,7 +60,9 @@ impl Output {
     }
 }
 
-pub(crate) enum JsonError {
+/// Why a value is not written as JSON.
+#[derive(Debug)]
+pub enum JsonError {
     /// What was written before.
     TooLarge(#[allow(dead_code, reason = "arguments are shown as far as they fit")] String),
     Unwritable(serde_json::Error),

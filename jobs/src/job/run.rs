@@ -1,8 +1,11 @@
 //! One execution of a job: its identity, its states and what it came to.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
@@ -10,6 +13,20 @@ use crate::clock::Timestamp;
 /// (RFC 9562) and shown as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(u128);
+
+/// As `Display` writes it.
+impl Serialize for RunId {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'a> Deserialize<'a> for RunId {
+    fn deserialize<D: serde::Deserializer<'a>>(from: D) -> Result<Self, D::Error> {
+        let text = Cow::<'a, str>::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
 
 impl RunId {
     /// The identity as a number.
@@ -20,6 +37,26 @@ impl RunId {
 
     pub(crate) fn from_u128(id: u128) -> Self {
         Self(id)
+    }
+
+    /// What tells its process from others.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "a store writes it down apart"))]
+    pub(crate) fn node(self) -> u64 {
+        (self.0 & 0xffff_ffff_ffff) as u64
+    }
+
+    /// The identity with that sequence, of that process.
+    pub(crate) fn from_parts(sequence: u64, node: u64) -> Self {
+        let millis = u128::from(sequence >> RunIds::COUNT_BITS);
+        let (high, low) = (u128::from(sequence >> 8 & 0xfff), u128::from(sequence & 0xff));
+        Self(millis << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low << 54 | u128::from(node))
+    }
+
+    /// Its milliseconds with its counter below: what identities of one process are told apart by.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "a store writes it down apart"))]
+    pub(crate) fn sequence(self) -> u64 {
+        let (millis, high, low) = (self.0 >> 80, self.0 >> 64 & 0xfff, self.0 >> 54 & 0xff);
+        u64::try_from(millis << RunIds::COUNT_BITS | high << 8 | low).unwrap_or(u64::MAX)
     }
 
     /// When it was made, to the millisecond.
@@ -98,10 +135,18 @@ impl RunIds {
                 Err(other) => last = other,
             }
         };
-        let millis = u128::from(next >> Self::COUNT_BITS);
-        let (high, low) = (u128::from(next >> 8 & 0xfff), u128::from(next & 0xff));
-        let id = millis << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low << 54;
-        RunId(id | u128::from(self.node))
+        RunId::from_parts(next, self.node)
+    }
+}
+
+impl RunIds {
+    /// Makes identities from now on that come after one, whatever the clock says.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        allow(dead_code, reason = "identities of another process come from a store")
+    )]
+    pub(crate) fn resume_after(&self, id: RunId) {
+        self.last.fetch_max(id.sequence(), Ordering::Relaxed);
     }
 }
 
@@ -178,6 +223,84 @@ impl fmt::Display for Outcome {
             Self::TimedOut(after) => write!(f, " after {}", jobs_syntax::format_duration(*after)),
             _ => self.message().map_or(Ok(()), |message| write!(f, ": {message}")),
         }
+    }
+}
+
+/// An outcome as a store writes it down.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Written<'a> {
+    Succeeded,
+    Failed(Cow<'a, str>),
+    Panicked(Cow<'a, str>),
+    /// After so many nanoseconds.
+    TimedOut(u64),
+    Discarded(Cow<'a, str>),
+    Cancelled,
+    Interrupted,
+    Lost,
+    Unknown,
+}
+
+impl<'a> From<&'a Outcome> for Written<'a> {
+    fn from(outcome: &'a Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded => Self::Succeeded,
+            Outcome::Failed(message) => Self::Failed(message.into()),
+            Outcome::Panicked(message) => Self::Panicked(message.into()),
+            Outcome::TimedOut(after) => Self::TimedOut(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX)),
+            Outcome::Discarded(reason) => Self::Discarded(reason.into()),
+            Outcome::Cancelled => Self::Cancelled,
+            Outcome::Interrupted => Self::Interrupted,
+            Outcome::Lost => Self::Lost,
+            Outcome::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<Written<'_>> for Outcome {
+    fn from(written: Written<'_>) -> Self {
+        match written {
+            Written::Succeeded => Self::Succeeded,
+            Written::Failed(message) => Self::Failed(message.into_owned()),
+            Written::Panicked(message) => Self::Panicked(message.into_owned()),
+            Written::TimedOut(nanos) => Self::TimedOut(Duration::from_nanos(nanos)),
+            Written::Discarded(reason) => Self::Discarded(reason.into_owned()),
+            Written::Cancelled => Self::Cancelled,
+            Written::Interrupted => Self::Interrupted,
+            Written::Lost => Self::Lost,
+            Written::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// For fields that a store writes down.
+pub(crate) mod written_outcome {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Outcome, Written};
+
+    pub(crate) fn serialize<S: Serializer>(outcome: &Outcome, to: S) -> Result<S::Ok, S::Error> {
+        Written::from(outcome).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Outcome, D::Error> {
+        Written::deserialize(from).map(Outcome::from)
+    }
+}
+
+/// The same for those that may be missing.
+pub(crate) mod optional_outcome {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Outcome, Written};
+
+    pub(crate) fn serialize<S: Serializer>(outcome: &Option<Outcome>, to: S) -> Result<S::Ok, S::Error> {
+        outcome.as_ref().map(Written::from).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Option<Outcome>, D::Error> {
+        Ok(Option::<Written<'_>>::deserialize(from)?.map(Outcome::from))
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jobs_syntax::format_duration;
+use serde::{Deserialize, Serialize};
 
 use super::ambient;
 use super::attempt::MESSAGE;
@@ -15,7 +16,8 @@ use super::signals::Turn;
 use super::text::cut;
 
 /// What is to follow when the attempt returns an error.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Steer {
     RetryIn(Duration),
     Discard(String),

@@ -4,6 +4,7 @@ use std::task::Waker;
 
 use super::Pool;
 use super::workers::Told;
+use crate::job::run::Outcome;
 use crate::job::signals::Cancellation;
 
 impl Pool {
@@ -46,16 +47,17 @@ impl Pool {
         self.lock().workers.executing(but_blocking)
     }
 
-    /// Ends every run that does not execute, and answers how many there were.
-    pub(crate) fn drain(&self) -> usize {
+    /// Ends every run that does not execute, and answers how many are lost and how many a store keeps.
+    pub(crate) fn drain(&self) -> (usize, usize) {
         let now = self.clock.now().wall;
         let ended = {
             let mut shared = self.lock();
             shared.drained = true;
             shared.memory.drain(now)
         };
-        let count = ended.len();
+        let lost = ended.iter().filter(|ended| ended.outcome == Outcome::Lost).count();
+        let kept = ended.len() - lost;
         ended.into_iter().for_each(|ended| self.settle(ended));
-        count
+        (lost, kept)
     }
 }

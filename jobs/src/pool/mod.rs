@@ -17,6 +17,8 @@
 mod attempt;
 mod backoff;
 mod closing;
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a durable store asks"))]
+mod durable;
 mod inbox;
 mod lock;
 mod look;
@@ -48,6 +50,8 @@ use crate::store::memory::{
 use crate::store::slab::Key;
 
 use backoff::Jitter;
+#[cfg(feature = "sqlite")]
+pub(crate) use durable::Unwritten;
 pub(crate) use inbox::Directory;
 use inbox::Inbox;
 use lock::{Apart, Locked};
@@ -72,6 +76,8 @@ pub(crate) struct Pool {
     idle: Arc<Apart<AtomicBool>>,
     /// Whether something has arrived that may be claimed before what is in the queue. Written under the lock of the inbox.
     urgent: Apart<AtomicBool>,
+    /// Whether runs outlive the process, so that their arguments are written down.
+    durable: AtomicBool,
     ids: Arc<RunIds>,
     clock: Arc<Clock>,
     hooks: Arc<Hooks>,
@@ -130,6 +136,7 @@ impl Pool {
             inbox: Apart::default(),
             idle,
             urgent: Apart::default(),
+            durable: AtomicBool::new(false),
             ids,
             clock,
             hooks,
@@ -269,6 +276,7 @@ impl Pool {
     pub(crate) fn set_paused(&self, job: JobIx, paused: bool) -> bool {
         let now = self.clock.now().wall;
         let mut shared = self.lock();
+        shared.memory.mark_pauses();
         let since = &mut shared.memory.job_mut(job).paused_since;
         let before = *since;
         *since = paused.then(|| before.unwrap_or(now));
@@ -301,7 +309,11 @@ impl Pool {
 
     /// Claims no run of a queue, or does so again.
     pub(crate) fn pause_queue(&self, queue: QueueIx, paused: bool) -> bool {
-        let before = self.lock().memory.pause_queue(queue, paused);
+        let before = {
+            let mut shared = self.lock();
+            shared.memory.mark_pauses();
+            shared.memory.pause_queue(queue, paused)
+        };
         self.call_workers(usize::MAX);
         before
     }

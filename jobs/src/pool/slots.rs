@@ -38,6 +38,7 @@ impl Pool {
     ///
     /// Should it panic, what has a fate has become that, and what has none is still there to be fired.
     pub(crate) fn fire(&self, firings: &mut VecDeque<Firing>, now: Reading, fates: &mut Vec<SlotFate>) {
+        self.write_down(firings);
         let mut after = Aftermath { pool: self, stop: Vec::new(), ended: Vec::new(), unused: Vec::new() };
         while !firings.is_empty() {
             let mut shared = self.lock();

@@ -253,7 +253,7 @@ async fn what_fails_after_the_end_is_not_tried_again() {
     );
     tokio::task::yield_now().await;
     pool.close();
-    assert_eq!(pool.drain(), 0);
+    assert_eq!(pool.drain(), (0, 0));
     assert_eq!(outcome(&pool, run).await, Outcome::Failed("too late".into()));
 }
 
@@ -445,7 +445,7 @@ async fn a_failure_during_the_shutdown_is_logged_as_the_last() {
     tokio::time::sleep(SECOND / 2).await;
     pool.close();
     pool.drained(false).await;
-    assert_eq!(pool.drain(), 1);
+    assert_eq!(pool.drain(), (1, 0));
     assert_eq!(outcome(&pool, second).await, Outcome::Lost);
     assert_eq!(*levels.lock().unwrap(), [tracing::Level::WARN, tracing::Level::ERROR]);
 }
@@ -581,7 +581,7 @@ async fn a_slot_that_waits_for_its_retry_is_live() {
             assert_eq!(pool.gauge().live, 0);
         }
         pool.close();
-        let lost = pool.drain();
+        let (lost, _) = pool.drain();
         assert_eq!(lost, if closes { 2 } else { 0 });
         assert_eq!(counts(&pool), (0, 0, 0, 0));
         assert_eq!((pool.gauge().queued, pool.gauge().live), (0, 0));

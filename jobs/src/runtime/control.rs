@@ -25,10 +25,17 @@ impl Jobs {
         let ix = self.job_named(job)?;
         let Some(template) = self.template_of(ix) else { return Err(SubmitError::no_default(job)) };
         let (body, origin) = (Body::Template(template), Origin::RunNow);
-        match self.unique_of(ix) {
-            Some(unique) => self.clone().submit_one(ix, unique, body, origin, RunOptions::default(), None),
-            None => self.clone().submit_known(ix, body, origin),
-        }
+        let handle = match self.unique_of(ix) {
+            Some(unique) => {
+                #[cfg(feature = "sqlite")]
+                let body = self.written(job, body)?;
+                self.clone().submit_one(ix, unique, body, origin, RunOptions::default(), None)?
+            }
+            None => self.clone().submit_known(ix, body, origin)?,
+        };
+        #[cfg(feature = "sqlite")]
+        let handle = handle.committed().await?;
+        Ok(handle)
     }
 
     /// Pauses a job: its slots pass without a run until [`resume`](Self::resume), and are counted as paused.

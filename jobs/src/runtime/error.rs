@@ -101,6 +101,10 @@ enum SubmitErrorKind {
     UnknownRun(RunId),
     LiveRun(RunId, RunState),
     NoArguments(RunId),
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "what is in memory need not be written"))]
+    NotWritten {
+        why: String,
+    },
     BadOption {
         message: String,
     },
@@ -172,6 +176,19 @@ impl SubmitError {
 
     pub(crate) fn schedule(error: ScheduleError) -> Self {
         Self(Box::new(SubmitErrorKind::Schedule(error)))
+    }
+
+    /// The run was accepted, and could not be made safe.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn not_written(why: &str) -> Self {
+        Self(Box::new(SubmitErrorKind::NotWritten { why: why.to_owned() }))
+    }
+
+    /// Whether a durable store could not write the run. It was taken back; one that had started already may have done its
+    /// work. Submitted again, it may so be done twice.
+    #[must_use]
+    pub fn is_not_written(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::NotWritten { .. })
     }
 
     /// Whether there was no instance to submit to.
@@ -292,6 +309,7 @@ impl fmt::Display for SubmitError {
             ),
             SubmitErrorKind::BadName { rendered } => f.write_str(rendered),
             SubmitErrorKind::BadOption { message } => f.write_str(message),
+            SubmitErrorKind::NotWritten { why } => write!(f, "the store cannot be written: {why}"),
             SubmitErrorKind::RefusedSchedule(problem) => problem.fmt(f),
             SubmitErrorKind::Schedule(error) => error.fmt(f),
         }

@@ -68,6 +68,12 @@ pub enum Trouble {
         /// How often since the start.
         times: u32,
     },
+    /// A durable store cannot be written; it is tried again. Runs go on and submissions are refused, until it can.
+    #[non_exhaustive]
+    StoreNotWritten {
+        /// What the store says.
+        why: String,
+    },
     /// The instance is shutting down, or has been shut down.
     ShutDown,
 }
@@ -107,6 +113,7 @@ impl fmt::Display for Trouble {
             Self::TaskDied { task, times } => {
                 write!(f, "the task {task} died {times} times and was replaced")
             }
+            Self::StoreNotWritten { why } => write!(f, "the store cannot be written ({why})"),
             Self::ShutDown => f.write_str("shut down"),
         }
     }
@@ -153,6 +160,10 @@ impl Jobs {
         }
         for deaths in inner.tasks.died_lately() {
             add(deaths.since, Trouble::TaskDied { task: deaths.task, times: deaths.times });
+        }
+        #[cfg(feature = "sqlite")]
+        if let Some(failing) = inner.durable.as_ref().and_then(|durable| durable.failing()) {
+            add(failing.since, Trouble::StoreNotWritten { why: failing.why.to_string() });
         }
         Health { checked_at: now.wall.to_chrono(), conditions }
     }

@@ -2,6 +2,8 @@
 
 mod arguments;
 mod control;
+#[cfg(feature = "sqlite")]
+mod durable;
 mod error;
 mod events;
 mod explain;
@@ -91,6 +93,9 @@ struct Inner {
     tasks: Arc<supervisor::Tasks>,
     pool: Arc<Pool>,
     scheduler: Arc<Scheduler>,
+    /// What outlives the process; none on memory.
+    #[cfg(feature = "sqlite")]
+    durable: Option<Arc<durable::Durable>>,
     runtime: Handle,
     phase: watch::Sender<Phase>,
     /// Whether a signal to end has come that somebody waited for.

@@ -82,8 +82,13 @@ impl Jobs {
             return Err(SubmitError::live_run(id, run.state));
         }
         let body = reader.and_then(|reader| reader.body()).ok_or_else(|| SubmitError::no_arguments(id))?;
+        #[cfg(feature = "sqlite")]
+        let body = self.written(&run.job, body)?;
         let (id, key) = pool.submit_again(job, body, id).map_err(|Closed| SubmitError::shut_down())?;
-        Ok(RunHandle { id, key, jobs: self.clone(), duplicate: false })
+        let handle = RunHandle { id, key, jobs: self.clone(), duplicate: false };
+        #[cfg(feature = "sqlite")]
+        let handle = handle.committed().await?;
+        Ok(handle)
     }
 }
 

@@ -22,26 +22,33 @@ pub struct ShutdownReport {
     /// Runs of plain functions (or of async ones that never await) that did not finish in time; they go on until
     /// the process ends.
     pub still_running: usize,
-    /// Runs that were queued or delayed, or waited to be tried again. On memory they are lost.
+    /// Runs that were queued or delayed, or waited to be tried again, and are lost: on memory all of them, on a durable store
+    /// those of closures.
     pub lost: usize,
+    /// Those that a durable store keeps: they go on at the next start, like what was interrupted.
+    pub kept: usize,
 }
 
 impl ShutdownReport {
-    /// Whether everything that was accepted has been done.
+    /// Whether everything that was accepted has been done, or is kept for the next start.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        *self == Self::default()
+        let Self { interrupted, still_running, lost, kept: _ } = *self;
+        interrupted + still_running + lost == 0
     }
 }
 
 /// `everything was done`, or what was not.
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_clean() {
-            return f.write_str("everything was done");
+        let Self { interrupted, still_running, lost, kept } = self;
+        match (self.is_clean(), kept) {
+            (true, 0) => return f.write_str("everything was done"),
+            (true, kept) => return write!(f, "everything was done but {kept} kept for the next start"),
+            _ => {}
         }
-        let Self { interrupted, still_running, lost } = self;
-        write!(f, "{interrupted} interrupted, {still_running} still running, {lost} lost while they waited")
+        write!(f, "{interrupted} interrupted, {still_running} still running, {lost} lost while they waited")?;
+        if *kept > 0 { write!(f, ", {kept} kept for the next start") } else { Ok(()) }
     }
 }
 
@@ -183,8 +190,20 @@ impl Jobs {
             }
         }
         report.still_running = inner.pool.executing(false);
-        report.lost = inner.pool.drain();
+        self.close_store().await;
+        (report.lost, report.kept) = inner.pool.drain();
         self.end(report);
+    }
+
+    /// Writes down what has become of the runs so far, and lets the store go: what is ended after that goes on at the next
+    /// start.
+    async fn close_store(&self) {
+        #[cfg(feature = "sqlite")]
+        if let Some(durable) = self.inner.durable.clone() {
+            // It blocks its thread.
+            let closed = self.inner.runtime.spawn_blocking(move || durable.close()).await;
+            debug_assert!(closed.is_ok(), "closing does not panic");
+        }
     }
 
     /// Fires and starts nothing any more.
@@ -198,8 +217,8 @@ impl Jobs {
 
     fn end(&self, report: ShutdownReport) {
         // The log is code of the program's, and its panic is not to leave those waiting who wait for the end.
-        let ShutdownReport { interrupted, still_running, lost } = report;
-        let _ = panics::catch(|| telemetry::shut_down(interrupted, still_running, lost));
+        let ShutdownReport { interrupted, still_running, lost, kept } = report;
+        let _ = panics::catch(|| telemetry::shut_down(interrupted, still_running, lost, kept));
         self.tell(ShutdownPhase::Ended);
         self.inner.hooks.bus.end();
         instances::unregister(self);
@@ -237,6 +256,11 @@ impl Drop for Keeper {
         // Of its workers some may be gone already, and their runs are not counted; those that are not will be.
         let interrupted = pool.executing(true);
         let still_running = pool.executing(false) - interrupted;
-        jobs.end(ShutdownReport { interrupted, still_running, lost: pool.drain() });
+        #[cfg(feature = "sqlite")]
+        if let Some(durable) = &jobs.inner.durable {
+            durable.close();
+        }
+        let (lost, kept) = pool.drain();
+        jobs.end(ShutdownReport { interrupted, still_running, lost, kept });
     }
 }

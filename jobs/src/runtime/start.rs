@@ -9,7 +9,9 @@ use tokio::sync::{Notify, watch};
 use super::error::{StartError, SubmitError};
 use super::supervisor::{Tasks, supervise};
 use super::{Inner, Jobs, Phase, RunHandle, instances};
-use crate::config::{ByHand, Config, Settings, Store};
+#[cfg(feature = "sqlite")]
+use crate::config::Store;
+use crate::config::{ByHand, Config, Settings};
 use crate::error::{Place, Problem};
 use crate::hooks::Hooks;
 use crate::job::ambient;
@@ -75,7 +77,13 @@ pub async fn start(config: Config) -> Result<Jobs, StartError> {
     if settings.accept_proxy_address.value {
         crate::telemetry::no_page(&settings.accept_proxy_address.place);
     }
+    #[cfg(feature = "sqlite")]
+    let opened = super::durable::open(&settings).await?;
     let (jobs, registered) = assemble(settings, registered, runtime);
+    #[cfg(feature = "sqlite")]
+    if let Some(opened) = opened {
+        jobs.restore(opened, &registered)?;
+    }
     instances::register(&jobs);
     jobs.end_with_runtime();
     jobs.open();
@@ -119,9 +127,12 @@ fn assemble(
     crate::hooks::metrics::describe();
     let clock = Arc::new(settings.clock());
     let hooks = Arc::new(Hooks::new(settings.hooks.clone()));
-    let pool = match settings.store.value {
-        Store::Memory => Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock), Arc::clone(&hooks))),
+    #[cfg(feature = "sqlite")]
+    let durable = match &settings.store.value {
+        Store::Memory => None,
+        Store::Sqlite { .. } => Some(Arc::new(super::durable::Durable::new(clock.is_virtual()))),
     };
+    let pool = Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock), Arc::clone(&hooks)));
     pool.retain(retention(&settings));
     for (queue, size) in &settings.queues {
         let queue =
@@ -156,6 +167,8 @@ fn assemble(
         tasks,
         pool,
         scheduler,
+        #[cfg(feature = "sqlite")]
+        durable,
         runtime,
         phase: watch::Sender::new(Phase::Starting),
         #[cfg(feature = "web")]
@@ -258,6 +271,7 @@ impl Jobs {
             }
         }
         drop(declared);
+        self.inner.scheduler.begun();
         self.inner.phase.send_if_modified(|phase| {
             // A start-up job may have shut the instance down.
             let starting = *phase == Phase::Starting;

@@ -169,6 +169,14 @@ pub enum Who {
 }
 
 impl Who {
+    #[cfg(feature = "sqlite")]
+    fn name(&self) -> &str {
+        match self {
+            Self::Typed { name, .. } => name,
+            Self::Func(name) => name,
+        }
+    }
+
     /// Finds the job where it is known already.
     fn find(&self, directory: &Directory) -> Option<JobIx> {
         match self {
@@ -279,6 +287,14 @@ impl<J: Submit> Submission<J> {
     /// No instance, or several, and the call does not say which; an instance that has been shut down; a closure or
     /// a hand-written job whose name cannot be one or belongs to another job.
     pub fn submit(self) -> Result<RunHandle, SubmitError> {
+        let handle = self.accept()?;
+        #[cfg(feature = "sqlite")]
+        let handle = handle.committed_blocking()?;
+        Ok(handle)
+    }
+
+    /// Hands the run over, and does not wait until it is safe.
+    fn accept(self) -> Result<RunHandle, SubmitError> {
         if let (Ok(jobs), Some(delay)) = (&self.jobs, self.delay) {
             jobs.refuse_never(delay)?;
         }
@@ -296,13 +312,16 @@ impl<J: Submit> Submission<J> {
         let unique = self.options.unique;
         let options = self.options.resolve(&jobs)?;
         let who = self.job.__who();
+        let body = self.job.__body();
+        #[cfg(feature = "sqlite")]
+        let body = jobs.written(who.name(), body)?;
         if let Some(unique) = unique {
             let job = jobs.register(&who)?;
-            return jobs.submit_one(job, unique, self.job.__body(), Origin::Submission, options, self.delay);
+            return jobs.submit_one(job, unique, body, Origin::Submission, options, self.delay);
         }
         match self.delay {
-            None => jobs.submit_now(&who, self.job.__body(), options),
-            Some(delay) => jobs.submit_later(&who, self.job.__body(), options, delay),
+            None => jobs.submit_now(&who, body, options),
+            Some(delay) => jobs.submit_later(&who, body, options, delay),
         }
     }
 
@@ -349,7 +368,11 @@ impl<J: Submit> IntoFuture for Submission<J> {
     type IntoFuture = Submitting<J>;
 
     fn into_future(self) -> Submitting<J> {
-        Submitting(Some(self))
+        Submitting {
+            submission: Some(self),
+            #[cfg(feature = "sqlite")]
+            committing: None,
+        }
     }
 }
 
@@ -363,9 +386,18 @@ impl<J> fmt::Debug for Submission<J> {
 ///
 /// # Cancel safety
 ///
-/// Dropped before it completes, it has submitted nothing.
+/// Dropped before it is polled, it has submitted nothing. On a durable store, dropped after that and before it completes, it
+/// may have: the run goes on, and nobody is told.
 #[must_use = "futures do nothing unless awaited"]
-pub struct Submitting<J>(Option<Submission<J>>);
+pub struct Submitting<J> {
+    submission: Option<Submission<J>>,
+    /// The run was handed over, and is not safe yet.
+    #[cfg(feature = "sqlite")]
+    committing: Option<Committing>,
+}
+
+#[cfg(feature = "sqlite")]
+type Committing = Pin<Box<dyn Future<Output = Result<RunHandle, SubmitError>> + Send>>;
 
 // Nothing in it is ever pinned.
 impl<J> Unpin for Submitting<J> {}
@@ -374,17 +406,29 @@ impl<J: Submit> Future for Submitting<J> {
     type Output = Result<RunHandle, SubmitError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        #[cfg(feature = "sqlite")]
+        if let Some(committing) = &mut self.committing {
+            return committing.as_mut().poll(cx);
+        }
         // A loop that submits must leave the workers their turn on a runtime with one thread.
         let coop = ready!(coop::poll_proceed(cx));
         coop.made_progress();
-        let submission = self.0.take().expect("invariant: a future is not polled after its end");
-        Poll::Ready(submission.submit())
+        let submission = self.submission.take().expect("invariant: a future is not polled after its end");
+        let accepted = submission.accept();
+        #[cfg(feature = "sqlite")]
+        if let Ok(handle) = &accepted
+            && handle.jobs.is_durable()
+        {
+            let handle = handle.clone();
+            return self.committing.insert(Box::pin(handle.committed())).as_mut().poll(cx);
+        }
+        Poll::Ready(accepted)
     }
 }
 
 impl<J> fmt::Debug for Submitting<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Submitting").field(&self.0).finish()
+        f.debug_struct("Submitting").field("submission", &self.submission).finish_non_exhaustive()
     }
 }
 
@@ -415,6 +459,11 @@ impl Jobs {
         body: Body,
         origin: Origin,
     ) -> Result<RunHandle, SubmitError> {
+        #[cfg(feature = "sqlite")]
+        let body = {
+            let name = self.inner.pool.read(|memory| memory.job(job).info.name.clone());
+            self.written(&name, body)?
+        };
         self.submit_as(job, body, origin, RunOptions::default())
     }
 

@@ -11,14 +11,15 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 pub use crate::job::fate::Fate;
 use crate::store::memory::Retention;
 
 /// Why the program could not see a slot come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Cause {
     /// The machine slept.
     Suspended,
@@ -26,6 +27,8 @@ pub(crate) enum Cause {
     ClockSet,
     /// The program did not get its turn.
     Stalled,
+    /// There was no program.
+    Down,
 }
 
 impl Cause {
@@ -34,12 +37,13 @@ impl Cause {
             Self::Suspended => "the machine slept",
             Self::ClockSet => "the clock was set forward",
             Self::Stalled => "the program stalled",
+            Self::Down => "the program was not running",
         }
     }
 }
 
 /// Consecutive slots with one fate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// The first of the slots.
     pub(crate) from: Timestamp,
@@ -70,7 +74,8 @@ impl Entry {
 }
 
 /// How many slots there were of each fate.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Tally {
     /// Those that made a run at their time, those that a clock change shifted among them.
@@ -238,6 +243,12 @@ impl Ledger {
         {
             *last = before;
         }
+    }
+
+    /// As it was written down.
+    pub(super) fn restored(tally: Tally, mut entries: Vec<Entry>) -> Self {
+        let Some(last) = entries.pop() else { return Self::default() };
+        Self(Some(Box::new(Book { tally, last, older: entries.into() })))
     }
 
     pub(crate) fn tally(&self) -> Tally {

@@ -6,8 +6,12 @@
 mod history;
 mod jitter;
 pub(crate) mod ledger;
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a durable store asks"))]
+pub(crate) mod marks;
 mod missed;
 pub(crate) mod planned;
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a durable store asks"))]
+pub(crate) mod saved;
 pub(crate) mod task;
 mod ticks;
 pub(crate) mod timers;

@@ -33,12 +33,16 @@ pub(crate) struct Planned {
     next: Option<Due>,
     given: Given,
     /// The last slot that came, whatever became of it.
-    last: Option<Timestamp>,
+    pub(super) last: Option<Timestamp>,
     /// From where on every slot up to the last has come.
-    first: Option<Timestamp>,
+    pub(super) first: Option<Timestamp>,
     /// The slots that came before those.
-    history: History,
+    pub(super) history: History,
     pub(crate) ledger: Ledger,
+    /// It has changed since it was last written down.
+    pub(super) is_marked: bool,
+    /// Another process has left it: what it has missed, it has missed since there was none.
+    pub(super) resumed: bool,
 }
 
 /// How far the slot has come that is under way.
@@ -105,6 +109,8 @@ impl Planned {
             first: None,
             history: History::default(),
             ledger: Ledger::default(),
+            is_marked: false,
+            resumed: false,
         };
         planned.set_next(next);
         planned
@@ -142,6 +148,12 @@ impl Planned {
         self.set_next(next);
     }
 
+    /// What tells it from the others of its job.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "a store that outlives the process asks"))]
+    pub(crate) fn key(&self) -> String {
+        self.identity.key(&self.timing)
+    }
+
     // The next slot.
 
     /// The instant of the next slot, as the clock stands now.
@@ -173,7 +185,7 @@ impl Planned {
         self.options.as_ref().map_or(Duration::ZERO, |options| options.delay)
     }
 
-    fn set_next(&mut self, next: Option<Due>) {
+    pub(super) fn set_next(&mut self, next: Option<Due>) {
         let delay = next.map_or(Duration::ZERO, |next| self.delay_of(next));
         if let Some(options) = &mut self.options {
             options.delay = delay;
@@ -201,7 +213,7 @@ impl Planned {
     }
 
     /// The slot as the clock on the wall names it now.
-    fn named(&self, due: Due, now: Reading) -> Timestamp {
+    pub(super) fn named(&self, due: Due, now: Reading) -> Timestamp {
         match due {
             Due::Wall(at) => at,
             Due::Elapsed(at) if at > now.elapsed => now.wall.saturating_add(at.since(now.elapsed)),
@@ -312,7 +324,7 @@ impl Planned {
     }
 
     /// What follows a slot.
-    fn after(&self, due: Due) -> Option<Due> {
+    pub(super) fn after(&self, due: Due) -> Option<Due> {
         match due {
             Due::Wall(slot) => self.next_wall(slot).map(Due::Wall),
             Due::Elapsed(at) => {

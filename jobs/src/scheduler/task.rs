@@ -1,6 +1,6 @@
 //! The task that sleeps until the plan wants to be looked at.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 #[cfg(feature = "testing")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,12 +10,15 @@ use chrono::TimeDelta;
 use tokio::sync::Notify;
 
 use super::ledger::{Cause, Keep};
+use super::marks::ScheduleChanges;
 use super::planned::{Planned, ScheduleKey};
-use super::timers::{Come, Delay, Timers};
+use super::saved::Left;
+use super::timers::{Added, Come, Delay, Timers};
 use crate::clock::{Clock, Reading, Shift};
 use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent, SlotEvent};
 use crate::pool::{Pool, SlotFate};
 use crate::registry::Resolved;
+use crate::store::journal::Commits;
 use crate::store::memory::{JobIx, RunKey};
 use crate::telemetry::{self, panics};
 
@@ -74,7 +77,7 @@ impl Scheduler {
             drop(timers);
             return None;
         }
-        let (key, wake) = timers.add(job, schedule, enabled, now)?;
+        let Added { key, wake, awaits } = timers.add(job, schedule, enabled, now)?;
         if let Some(job) = name
             && let Some(planned) = timers.get(key)
         {
@@ -87,7 +90,32 @@ impl Scheduler {
         if wake {
             self.earlier.notify_one();
         }
+        if let Some(run) = awaits
+            && !self.pool.await_end(run, key)
+        {
+            // It has ended meanwhile.
+            self.run_ended(key);
+        }
         Some(key)
+    }
+
+    /// Marks what changes from now on, for a store to write down, and goes on with what the process before has left of the
+    /// schedules that are added from now on.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a durable store asks"))]
+    pub(crate) fn record_to(&self, commits: Arc<Commits>, left: HashMap<(JobIx, String), Left>) {
+        self.lock().record_to(commits, left);
+    }
+
+    /// The schedules of the source have been added.
+    pub(crate) fn begun(&self) {
+        self.lock().begun();
+    }
+
+    /// Every schedule that has changed since the last call.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a durable store asks"))]
+    pub(crate) fn take_changes(&self) -> ScheduleChanges {
+        let now = self.clock.now();
+        self.lock().take_changes(now)
     }
 
     /// Gives schedules another meaning under their keys.

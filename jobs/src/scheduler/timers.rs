@@ -39,6 +39,7 @@ use std::time::Duration;
 
 use super::jitter;
 use super::ledger::{Cause, Entry, Fate, Keep};
+use super::marks::Marks;
 use super::planned::{Due, Planned, ScheduleKey};
 use super::ticks::{elapsed_of, elapsed_tick, elapsed_tick_now, wall_of, wall_tick, wall_tick_now};
 use super::wheel::{Timer, Wheel};
@@ -135,6 +136,18 @@ pub(crate) struct Timers {
     /// When so many timers are armed, those that no longer count are swept out.
     sweep_at: usize,
     closed: bool,
+    /// What outlives the process is marked here.
+    pub(super) marks: Option<Marks>,
+}
+
+/// A schedule that was added.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Added {
+    pub(crate) key: ScheduleKey,
+    /// The scheduler's task has to be woken for it.
+    pub(crate) wake: bool,
+    /// The run of another process whose end it waits for.
+    pub(crate) awaits: Option<RunKey>,
 }
 
 /// The schedules of a job with one key.
@@ -164,6 +177,7 @@ impl Timers {
             seed: entropy,
             sweep_at: FIRST_SWEEP,
             closed: false,
+            marks: None,
         }
     }
 
@@ -179,7 +193,7 @@ impl Timers {
         mut schedule: Resolved,
         enabled: bool,
         now: Reading,
-    ) -> Option<(ScheduleKey, bool)> {
+    ) -> Option<Added> {
         if self.closed {
             return None;
         }
@@ -189,11 +203,22 @@ impl Timers {
         repeats.used += 1;
         schedule.identity.repeat = repeats.highest;
         self.seed = jitter::mix(self.seed);
-        let planned = Planned::new(job, schedule, self.seed, enabled, now);
+        self.settle_missed(&mut schedule);
+        let mut planned = Planned::new(job, schedule, self.seed, enabled, now);
+        let left = self.take_left(&planned);
+        let awaits = left.as_ref().and_then(|left| left.awaits);
+        if let Some(left) = left {
+            planned.resume(left, now, self.keep);
+        }
         let next = planned.due();
         let key = self.schedules.insert(planned);
+        self.mark(key);
         let wake = next.is_some_and(|due| self.arm(Token::Schedule(key), due, now));
-        Some((key, wake))
+        Some(Added { key, wake, awaits })
+    }
+
+    pub(super) fn schedule_mut(&mut self, key: ScheduleKey) -> Option<&mut Planned> {
+        self.schedules.get_mut(key)
     }
 
     /// Gives schedules another meaning under their keys, of those that are still there. Answers whether the scheduler's
@@ -209,7 +234,9 @@ impl Timers {
             wheel.retain(|token| !matches!(token, Token::Schedule(key) if keys.contains(&key)));
         }
         let mut wake = false;
-        for (key, schedule) in schedules {
+        for (key, mut schedule) in schedules {
+            self.settle_missed(&mut schedule);
+            self.mark(key);
             let Some(planned) = self.schedules.get_mut(key) else { continue };
             planned.redefine(schedule, enabled(planned.job), now);
             if let Some(due) = planned.due() {
@@ -250,6 +277,7 @@ impl Timers {
 
     pub(crate) fn remove(&mut self, key: ScheduleKey) -> Option<Planned> {
         let planned = self.schedules.remove(key)?;
+        self.mark_removed(&planned);
         let hash = self.hash_of(planned.job, &planned.identity, &planned.timing);
         if let Some(repeats) = self.repeats.get_mut(&hash) {
             repeats.used = repeats.used.saturating_sub(1);
@@ -342,6 +370,7 @@ impl Timers {
     /// Gives out the slot of a schedule that has come. The slot after is planned later: it takes longer to find than
     /// the run takes to start.
     fn slot_of(&mut self, key: ScheduleKey, now: Reading, come: &mut Come) {
+        self.mark(key);
         let Some(planned) = self.schedules.get_mut(key) else { return };
         come.planned.push(key);
         if let Some(slot) = planned.take(now) {
@@ -360,7 +389,10 @@ impl Timers {
     ) -> MissedCount {
         let mut missed = MissedCount::default();
         for key in std::mem::take(&mut come.planned) {
+            self.mark(key);
             let Some(planned) = self.schedules.get_mut(key) else { continue };
+            let resumed = std::mem::take(&mut planned.resumed);
+            let cause = if resumed { Cause::Down } else { cause };
             if planned.timing.delay().is_some() {
                 // It is armed by the end of its run.
                 continue;
@@ -390,6 +422,7 @@ impl Timers {
     /// The run of a slot has ended, and the next slot of its schedule is counted from there. Answers whether the
     /// scheduler's task has to be woken for it.
     pub(crate) fn run_ended(&mut self, key: ScheduleKey, now: Reading) -> bool {
+        self.mark(key);
         let Some(planned) = self.schedules.get_mut(key) else { return false };
         match planned.wait_anew(now) {
             Some(due) if !self.closed => self.arm(Token::Schedule(key), due, now),
@@ -406,6 +439,7 @@ impl Timers {
     pub(crate) fn tally(&mut self, now: Reading, come: &mut Come, fates: &mut Vec<SlotFate>) {
         let mut given = std::mem::take(&mut come.given);
         for ((key, slot), fate) in given.drain(..).zip(fates.drain(..)) {
+            self.mark(key);
             let Some(planned) = self.schedules.get_mut(key) else { continue };
             let ledger_fate = match fate {
                 SlotFate::Ran => Fate::Ran,
@@ -472,6 +506,7 @@ impl Timers {
                 self.wall.insert(timer.deadline, timer.token);
                 continue;
             };
+            self.mark(key);
             let Some(planned) = self.schedules.get_mut(key) else { continue };
             planned.set_back(now.wall);
             if let Some(Due::Wall(at)) = planned.due() {

@@ -17,6 +17,8 @@ mod by_id;
 mod details;
 mod history;
 mod job;
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a durable store asks"))]
+mod journal;
 mod lanes;
 mod left;
 mod limits;
@@ -34,6 +36,7 @@ use std::time::Duration;
 use jobs_syntax::{Backoff, Overlap};
 use tokio::sync::oneshot;
 
+use super::journal::Journal;
 use super::slab::{Key, Slab};
 use crate::clock::Timestamp;
 use crate::hooks::bus::Bus;
@@ -51,6 +54,8 @@ use by_id::ById;
 use details::Details;
 pub(crate) use history::Retention;
 pub(crate) use job::{JobState, Previous};
+#[cfg_attr(not(feature = "sqlite"), allow(unused_imports, reason = "only a durable store asks"))]
+pub(crate) use journal::Restored;
 use lanes::{LaneId, Lanes, Seq};
 pub(crate) use left::{Cancel, Cancelling, Ended, Fired, Litter, Watch};
 use limits::Limits;
@@ -101,6 +106,8 @@ pub(crate) struct Memory {
     ids: Arc<RunIds>,
     /// What becomes of runs is told here.
     bus: Bus,
+    /// What is to outlive the process is marked here.
+    journal: Option<Journal>,
 }
 
 impl Memory {
@@ -124,6 +131,7 @@ impl Memory {
             uniques: Uniques::default(),
             ids: Arc::new(RunIds::new(entropy)),
             bus: Bus::default(),
+            journal: None,
         }
     }
 
@@ -286,8 +294,7 @@ impl Memory {
     pub(crate) fn release(&mut self, key: RunKey) -> bool {
         let Some(run) = self.runs.get_mut(key) else { return false };
         let State::Scheduled { due } = run.state else { return false };
-        // An attempt whose worker died is not counted, and has been one.
-        let (ix, retrying) = (run.job, run.attempt > 0 || !run.details.failures().is_empty());
+        let (ix, retrying) = (run.job, run.is_retried());
         let job = self.job_mut(ix);
         job.scheduled -= 1;
         job.retrying -= u32::from(retrying);
@@ -506,6 +513,10 @@ impl Memory {
         run.state = State::Ended { started, finished: now };
         if let Some(unique) = run.details.take_unique() {
             self.uniques.ended(&unique, run.id, outcome.is_success());
+            // Within its window it stands for others still, also when the process has ended.
+            if self.journal.is_some() && outcome.is_success() && unique.has_window() {
+                run.details.set_unique(unique);
+            }
         }
         run.details.end(outcome);
         run.body = body.take_if(|body| body.is_data());
@@ -535,6 +546,9 @@ impl Memory {
             let Some(key) = ring.outdated(&self.retention, crowded, now) else { return };
             let text = self.runs.get_mut(key).map_or(0, |run| {
                 litter.add(run.body.take());
+                if let Some(journal) = &mut self.journal {
+                    journal.forget(run.id);
+                }
                 run.details.text()
             });
             self.runs.discard(key);
@@ -587,7 +601,7 @@ impl Memory {
         }
     }
 
-    /// Ends every run that does not execute, at shutdown.
+    /// Ends every run that does not execute, at shutdown. Those that outlive the process are cut off, the others lost.
     pub(crate) fn drain(&mut self, now: Timestamp) -> Vec<Ended> {
         // Successors of runs that are ended here must not be promoted but end as well.
         for job in &mut self.jobs {
@@ -595,7 +609,22 @@ impl Memory {
         }
         let unstarted = |run: &Run| run.is_live() && !matches!(run.state, State::Running { .. });
         let keys: Vec<_> = self.runs.iter().filter(|(_, run)| unstarted(run)).map(|(key, _)| key).collect();
-        keys.into_iter().filter_map(|key| self.end_unstarted(key, Outcome::Lost, now)).collect()
+        let end = |key| {
+            let is_kept = self.journal.is_some() && self.runs.get(key).is_some_and(|run| self.outlives(run));
+            let outcome = if is_kept { Outcome::Interrupted } else { Outcome::Lost };
+            self.end_unstarted(key, outcome, now)
+        };
+        keys.into_iter().filter_map(end).collect()
+    }
+
+    /// Ends a run that has not started, and leaves one that has.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a durable store asks"))]
+    pub(crate) fn cancel_unstarted(&mut self, key: RunKey, now: Timestamp) -> Option<Ended> {
+        let run = self.runs.get(key).filter(|run| run.is_live() && run.attempt == 0)?;
+        if matches!(run.state, State::Running { .. }) {
+            return None;
+        }
+        self.end_unstarted(key, Outcome::Cancelled, now)
     }
 
     fn end_unstarted(&mut self, key: RunKey, outcome: Outcome, now: Timestamp) -> Option<Ended> {
@@ -689,7 +718,11 @@ impl Memory {
                 account.cancellable.get_or_insert_default().push(key);
             }
         }
-        let details = Details::default();
+        let mut details = Details::default();
+        let (body, arguments) = body.into_parts();
+        if let Some(arguments) = arguments {
+            details.set_arguments(arguments);
+        }
         let seq = if let State::Available { .. } = state { self.lanes.next() } else { 0 };
         let run = Run {
             id,
@@ -704,6 +737,7 @@ impl Memory {
             lane,
             seq,
             body: Some(body),
+            is_marked: false,
             details,
         };
         let known = self.runs.len();
@@ -717,8 +751,11 @@ impl Memory {
         (lane, seq)
     }
 
-    /// Tells what happened to a run, where somebody listens.
-    fn tell(&self, key: RunKey, now: Timestamp, what: impl FnOnce(&Run) -> RunChange) {
+    /// Tells what happens to a run, where somebody listens, and marks it as changed, where that is written down.
+    fn tell(&mut self, key: RunKey, now: Timestamp, what: impl FnOnce(&Run) -> RunChange) {
+        if self.journal.is_some() {
+            self.mark(key);
+        }
         self.bus.put(|| {
             let run = self.runs.get(key).expect("invariant: what is told of is there");
             Event::Run(RunEvent {

@@ -113,12 +113,36 @@ pub(crate) fn server_ended(server: &str, error: &std::io::Error) {
 }
 
 /// Shutdown left something undone.
-pub(crate) fn shut_down(interrupted: usize, still_running: usize, lost: usize) {
+pub(crate) fn shut_down(interrupted: usize, still_running: usize, lost: usize, kept: usize) {
     if interrupted + still_running + lost > 0 {
-        tracing::warn!(interrupted, still_running, lost, "shut down before everything was done");
+        tracing::warn!(interrupted, still_running, lost, kept, "shut down before everything was done");
+    } else if kept > 0 {
+        tracing::info!(kept, "shut down; what waits goes on at the next start");
     } else {
         tracing::info!("shut down");
     }
+}
+
+/// A durable store has given back what the process before has left.
+#[cfg(feature = "sqlite")]
+pub(crate) fn resumed(path: &std::path::Path, live: usize, unknown: usize, clean: bool) {
+    let path = path.display();
+    if !clean {
+        tracing::warn!(%path, live, "the process before has ended without a shutdown; what it had begun is begun again");
+    } else if live > 0 {
+        tracing::info!(%path, live, "goes on with the runs that the process before has left");
+    }
+    if unknown > 0 {
+        tracing::warn!(%path, unknown, "runs of jobs that this program does not have wait for one that does");
+    }
+}
+
+/// A durable store could not be written.
+#[cfg(feature = "sqlite")]
+pub(crate) fn not_written(path: &std::path::Path, error: &str) {
+    let path = path.display();
+    // Who listens to the log is code of the program's, and the writer must outlive it.
+    let _ = panics::catch(|| tracing::error!(%path, error, "cannot write the store; it is tried again"));
 }
 
 /// The runtime ended, and the instance with it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jobs::testing::{self, Starting, TestJobs};
 use jobs::{Config, Outcome};
 
+use crate::support::folder::Folder;
 use crate::support::utc;
 
 /// Where a case begins: a store that has nothing in it yet.
@@ -12,11 +13,19 @@ use crate::support::utc;
 pub(crate) struct Fixture {
     store: String,
     pub(crate) diary: Diary,
+    /// Runs outlive the process.
+    pub(crate) durable: bool,
+    _folder: Option<Folder>,
 }
 
 impl Fixture {
     pub(crate) fn memory() -> Self {
-        Self { store: "memory".to_owned(), diary: Diary::default() }
+        Self { store: "memory".to_owned(), diary: Diary::default(), durable: false, _folder: None }
+    }
+
+    pub(crate) fn sqlite() -> Self {
+        let folder = Folder::new();
+        Self { store: folder.sqlite(), diary: Diary::default(), durable: true, _folder: Some(folder) }
     }
 
     /// The config of a case.

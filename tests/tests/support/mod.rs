@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "every test takes what it needs of it")]
 
+pub mod folder;
 pub mod seeds;
 
 use std::sync::{Arc, Mutex};

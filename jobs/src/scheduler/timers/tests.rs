@@ -68,7 +68,8 @@ fn add(timers: &mut Timers, spec: &str, now: Reading) -> (ScheduleKey, bool) {
         identity: Identity::default(),
         options: SlotOptions::default(),
     };
-    timers.add(job(), schedule, true, now).unwrap()
+    let Added { key, wake, .. } = timers.add(job(), schedule, true, now).unwrap();
+    (key, wake)
 }
 
 /// One look at the plan: the slots that came, in seconds and nanoseconds after the start.
@@ -379,7 +380,7 @@ fn add_delay(timers: &mut Timers, delay: Duration, now: Reading) -> ScheduleKey 
         identity: Identity::default(),
         options: SlotOptions::default(),
     };
-    timers.add(job(), schedule, true, now).unwrap().0
+    timers.add(job(), schedule, true, now).unwrap().key
 }
 
 /// One look, with one fate for all that has come.

@@ -6,6 +6,7 @@ use super::unique::UniqueKey;
 use crate::job::attempt::AttemptRecord;
 use crate::job::notes::Notes;
 use crate::job::run::{Outcome, RunId};
+use crate::store::journal;
 
 /// Of how many attempts of a run the account is kept: the last.
 pub(super) const KEPT_ATTEMPTS: usize = 100;
@@ -31,6 +32,10 @@ struct Inner {
     retry_of: Option<RunId>,
     /// What it stands for others by.
     unique: Option<Arc<UniqueKey>>,
+    /// The arguments as JSON, until they are written down elsewhere.
+    arguments: Option<Box<str>>,
+    /// How often the process has ended while the run executed.
+    rescued: u32,
 }
 
 impl Details {
@@ -85,6 +90,52 @@ impl Details {
     /// Takes what it stands for others by, as it has ended.
     pub(super) fn take_unique(&mut self) -> Option<Arc<UniqueKey>> {
         self.0.as_mut()?.unique.take()
+    }
+
+    pub(super) fn set_arguments(&mut self, arguments: Box<str>) {
+        self.0.get_or_insert_default().arguments = Some(arguments);
+    }
+
+    /// What is to be written down of it, and the arguments where that is the first time.
+    pub(super) fn record(&mut self) -> (Option<journal::Details>, Option<Box<str>>) {
+        let Some(inner) = self.0.as_deref_mut() else { return (None, None) };
+        let arguments = inner.arguments.take();
+        let Inner { failures, outcome, notes, retry_of, unique, rescued, .. } = inner;
+        let told = !failures.is_empty()
+            || outcome.is_some()
+            || !notes.is_empty()
+            || retry_of.is_some()
+            || unique.is_some()
+            || *rescued > 0;
+        let details = told.then(|| journal::Details {
+            failures: failures.clone(),
+            outcome: outcome.clone(),
+            notes: notes.clone(),
+            retry_of: *retry_of,
+            unique: unique.as_deref().map(UniqueKey::record),
+            rescued: *rescued,
+        });
+        if !told {
+            self.0 = None;
+        }
+        (details, arguments)
+    }
+
+    /// As it was written down, but for what it stands for others by.
+    pub(super) fn restored(record: journal::Details) -> Self {
+        let journal::Details { failures, outcome, notes, retry_of, unique: _, rescued } = record;
+        let inner = Inner {
+            failures,
+            outcome,
+            // Those were workers of a process that has ended.
+            deaths: 0,
+            notes,
+            retry_of,
+            unique: None,
+            arguments: None,
+            rescued,
+        };
+        Self(Some(Box::new(inner)))
     }
 
     pub(super) fn set_retry_of(&mut self, run: RunId) {

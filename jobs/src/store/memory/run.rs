@@ -43,12 +43,19 @@ pub(super) struct Run {
     pub(super) seq: Seq,
     /// The work, while it waits.
     pub(super) body: Option<Body>,
+    /// It has changed since it was last written down.
+    pub(super) is_marked: bool,
     pub(super) details: Details,
 }
 
 impl Run {
     pub(super) fn awaited_by(&self) -> Option<Key> {
         self.schedule.filter(|_| self.is_awaited)
+    }
+
+    /// Whether it has been tried before. An attempt whose worker died is not counted, and has been one.
+    pub(super) fn is_retried(&self) -> bool {
+        self.attempt > 0 || !self.details.failures().is_empty()
     }
 
     pub(super) fn is_live(&self) -> bool {

@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::job::body::Body;
 use crate::job::options::Origin;
 use crate::job::run::RunId;
+use crate::store::journal;
 
 /// What the submissions have in common that are one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,6 +28,24 @@ impl UniqueKey {
             (length, at.as_nanos().div_euclid(nanos))
         };
         Self { job, arguments: arguments.into_boxed_str(), window: window.map(number) }
+    }
+
+    /// Whether it stands for others in a window of time.
+    pub(super) fn has_window(&self) -> bool {
+        self.window.is_some()
+    }
+
+    /// As it is written down.
+    pub(super) fn record(&self) -> journal::Unique {
+        let nanos = |length: Duration| u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
+        let window = self.window.map(|(length, number)| (nanos(length), number));
+        journal::Unique { arguments: self.arguments.clone(), window }
+    }
+
+    /// As it was written down.
+    pub(super) fn restored(job: JobIx, record: journal::Unique) -> Self {
+        let window = record.window.map(|(nanos, number)| (Duration::from_nanos(nanos), number));
+        Self { job, arguments: record.arguments, window }
     }
 
     /// When its window ends.
@@ -50,7 +69,7 @@ impl Uniques {
         self.runs.get(key).copied()
     }
 
-    fn insert(&mut self, key: &Arc<UniqueKey>, id: RunId, run: RunKey) {
+    pub(super) fn insert(&mut self, key: &Arc<UniqueKey>, id: RunId, run: RunKey) {
         self.runs.insert(Arc::clone(key), (id, run));
         if let Some(end) = key.end() {
             self.windows.insert((end, id), Arc::clone(key));

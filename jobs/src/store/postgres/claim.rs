@@ -203,24 +203,3 @@ impl Db {
             .await
     }
 }
-
-/// Makes delayed runs available whose time has come, and tells when the next one's will.
-const PROMOTE: &str = "\
-with due as (
-    select id from jobs.run where state = 'scheduled' and due <= now()
-    order by due limit 1000 for update skip locked
-), promoted as (
-    update jobs.run r set state = 'available' from due where r.id = due.id returning r.id
-)
-select (select count(*) from promoted),
-    (select extract(epoch from min(due) - now())::float8 from jobs.run where state = 'scheduled' and due > now())";
-
-impl Db {
-    /// Makes delayed runs available whose time has come. Answers how many, and how long it is to the next.
-    pub(crate) async fn promote(&self) -> sqlx::Result<(u64, Option<Duration>)> {
-        let row = sqlx::query(self.sql(PROMOTE)).fetch_one(&self.pool).await?;
-        let (count, next): (i64, Option<f64>) = (row.try_get(0)?, row.try_get(1)?);
-        let next = next.map(|next| Duration::try_from_secs_f64(next.max(0.0)).unwrap_or(Duration::MAX));
-        Ok((count.unsigned_abs(), next))
-    }
-}

@@ -1,8 +1,8 @@
 //! Attempts end, many in one statement; only the claim that stands may end a run.
 
 use chrono::{DateTime, Utc};
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
 
 use super::db::Db;
 use super::id::Id;
@@ -27,6 +27,8 @@ pub(crate) enum Follows {
 #[derive(Debug, Clone)]
 pub(crate) struct End {
     pub(crate) fence: Fence,
+    /// The job, where the run is one of a slot: another may be waiting for its end.
+    pub(crate) slot_of: Option<String>,
     pub(crate) follows: Follows,
     pub(crate) started: DateTime<Utc>,
     pub(crate) finished: DateTime<Utc>,
@@ -36,7 +38,9 @@ pub(crate) struct End {
     pub(crate) record: Option<String>,
 }
 
-/// The fence is in the condition: a run that was given to another has another claim, and one that was taken back has no node.
+/// The fence is in the condition: a run that was given to another has another claim, and one that executes nowhere has no
+/// node. The condition is written so that only the index of identities fits it: that of running runs has an entry for
+/// every claim since the last vacuum.
 const END: &str = "\
 update jobs.run r set
     state = case when e.state = 'scheduled' and r.cancel then 'cancelled' else e.state end,
@@ -51,7 +55,7 @@ update jobs.run r set
 from unnest($1::uuid[], $2::integer[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],
     $8::text[], $9::text[], $10::text[])
     as e (id, claim_no, state, due, started, finished, outcome, message, output, record)
-where r.id = e.id and r.claim_no = e.claim_no and r.node = $11 and r.state = 'running'
+where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $11
 returning r.id";
 
 /// Gives back runs that were claimed. One that was never begun has not used an attempt.
@@ -60,25 +64,23 @@ update jobs.run r set state = 'available', node = null, started = null,
     attempt = r.attempt - case when e.begun then 0 else 1 end,
     retries = r.retries + case when e.begun then 1 else 0 end
 from unnest($1::uuid[], $2::integer[], $3::boolean[]) as e (id, claim_no, begun)
-where r.id = e.id and r.claim_no = e.claim_no and r.node = $4 and r.state = 'running'
+where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $4
 returning r.id";
-
-/// The predecessor has ended: the first that waits for it may start. The row of the job is locked by then.
-const SUCCEED: &str = "\
-update jobs.run r set state = 'available', due = now()
-from unnest($1::text[]) as e (job) cross join lateral (
-    select id from jobs.run w where w.job = e.job and w.slot is not null and w.state = 'waiting' order by id limit 1
-) next
-where r.id = next.id and not exists (
-    select from jobs.run l where l.job = e.job and l.slot is not null
-        and l.state in ('scheduled', 'available', 'running')
-)";
-
-const LOCK_JOBS: &str = "select from jobs.job where name = any ($1::text[]) order by name for update";
 
 impl Db {
     /// Ends attempts, and answers whose ends count: the others had lost their claims.
     pub(crate) async fn end(&self, node: Id, ends: &[End]) -> sqlx::Result<Vec<Id>> {
+        let mut connection = self.pool.acquire().await?;
+        self.end_on(&mut connection, node, ends).await
+    }
+
+    /// The same in a transaction of the caller's: what a run has done there and that it is done become true together.
+    pub(crate) async fn end_on(
+        &self,
+        connection: &mut PgConnection,
+        node: Id,
+        ends: &[End],
+    ) -> sqlx::Result<Vec<Id>> {
         let state = |end: &End| match end.follows {
             Follows::End(state) => state,
             Follows::Retry(_) => "scheduled",
@@ -99,7 +101,7 @@ impl Db {
             .bind(ends.iter().map(|end| end.output.as_deref()).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.record.as_deref()).collect::<Vec<_>>())
             .bind(node)
-            .fetch_all(&self.pool)
+            .fetch_all(connection)
             .await
     }
 
@@ -112,16 +114,6 @@ impl Db {
             .bind(node)
             .fetch_all(&self.pool)
             .await
-    }
-
-    /// Runs of slots of these jobs have ended: lets their successors start. Answers how many do.
-    pub(crate) async fn succeed(&self, jobs: &[String]) -> sqlx::Result<u64> {
-        let mut tx = self.pool.begin().await?;
-        // In a statement of its own, so that the next sees what a slot that fired meanwhile has left.
-        sqlx::query(self.sql(LOCK_JOBS)).bind(jobs).execute(&mut *tx).await?;
-        let done = sqlx::query(self.sql(SUCCEED)).bind(jobs).execute(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(done.rows_affected())
     }
 }
 

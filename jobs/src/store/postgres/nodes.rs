@@ -37,8 +37,11 @@ with me as (
     from jobs.node n, me where n.heartbeat < now() - $2 and n.id <> me.id
     for update of n skip locked
 ), found as (
-    select r.id, l.counts, r.rescues + l.counts::integer as rescues
-    from lost l join jobs.run r on r.node = l.id and r.state = 'running'
+    select r.id, coalesce(l.counts, true) as counts, r.rescues + coalesce(l.counts, true)::integer as rescues
+    from jobs.run r left join lost l on l.id = r.node
+    where r.state = 'running' and exists (select from me)
+        -- Or a node that is gone: its runs were locked when the others were taken.
+        and (l.id is not null or not exists (select from jobs.node n where n.id = r.node))
     for update of r skip locked
 ), rescued as (
     update jobs.run r set
@@ -59,20 +62,18 @@ with me as (
             then 'the nodes that tried it were lost three times: it is not tried again by itself' end,
         unique_key = case when r.cancel or f.rescues >= 3 then null else r.unique_key end
     from found f where r.id = f.id
-    returning r.id, r.job, r.state, r.slot
+    returning r.id, r.state
 ), gone as (
     delete from jobs.node n using lost l where n.id = l.id returning n.id
 )
-select id, job, state, slot is not null from rescued";
+select id, state from rescued";
 
 /// A run that was taken from a node that is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rescued {
     pub(crate) id: Id,
-    pub(crate) job: String,
     /// `available`, `scheduled`, or it has ended.
     pub(crate) state: String,
-    pub(crate) is_slot: bool,
 }
 
 impl Db {
@@ -100,14 +101,7 @@ impl Db {
             .bind(node)
             .bind(interval(LOST))
             .bind(interval(Duration::from_secs(30)))
-            .try_map(|row: PgRow| {
-                Ok(Rescued {
-                    id: row.try_get(0)?,
-                    job: row.try_get(1)?,
-                    state: row.try_get(2)?,
-                    is_slot: row.try_get(3)?,
-                })
-            })
+            .try_map(|row: PgRow| Ok(Rescued { id: row.try_get(0)?, state: row.try_get(1)? }))
             .fetch_all(&self.pool)
             .await
     }

@@ -12,6 +12,8 @@
 //! one finds it there. The definition in force is that of the live node that started last; others that register
 //! the schedule with another definition do not fire it.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -29,6 +31,8 @@ pub(crate) struct Registration {
     pub(crate) definition: String,
     /// The slot that fires next if the schedule is new, or was another.
     pub(crate) first: Option<DateTime<Utc>>,
+    /// Its next slot is so long after the end of the run of the last.
+    pub(crate) delay: Option<Duration>,
 }
 
 /// What holds for a schedule of this node's.
@@ -53,7 +57,8 @@ on conflict (job, key, node) do update set definition = excluded.definition";
 /// closed or was another goes on from now; one that is what it was goes on where it stands.
 const ADOPT: &str = "\
 with mine as (
-    select w.* from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[]) as w (job, key, definition, first)
+    select w.* from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $7::interval[])
+        as w (job, key, definition, first, delay)
     where $1 = (
         select n.id from jobs.registration g join jobs.node n on n.id = g.node
         where g.job = w.job and g.key = w.key and (n.heartbeat >= now() - $6::interval or n.id = $1)
@@ -64,11 +69,12 @@ with mine as (
     select s.job, s.key, s.definition, s.closed_since, s.next_slot, s.entry_reason
     from jobs.schedule s join mine using (job, key)
 ), adopted as (
-    insert into jobs.schedule as s (job, key, definition, node, next_slot)
-    select job, key, definition, $1, first from mine
+    insert into jobs.schedule as s (job, key, definition, node, next_slot, delay)
+    select job, key, definition, $1, first, delay from mine
     on conflict (job, key) do update set
         definition = excluded.definition,
         node = excluded.node,
+        delay = excluded.delay,
         closed_since = null,
         anchor = case when s.definition = excluded.definition and s.closed_since is null
             then s.anchor else now() end,
@@ -131,6 +137,7 @@ impl Db {
             .bind(schedules.iter().map(|schedule| schedule.definition.as_str()).collect::<Vec<_>>())
             .bind(schedules.iter().map(|schedule| schedule.first).collect::<Vec<_>>())
             .bind(interval(LOST))
+            .bind(schedules.iter().map(|schedule| schedule.delay.map(interval)).collect::<Vec<_>>())
             .execute(&self.pool)
             .await?;
         Ok(())

@@ -23,10 +23,7 @@ update jobs.run set
     outcome = case when state <> 'running' then 'cancelled' else outcome end,
     unique_key = case when state = 'running' then unique_key end
 where id = $1 and state in ('scheduled', 'available', 'waiting', 'running')
-returning state";
-
-/// Found by the index of what a node has.
-const CANCELLED: &str = "select id from jobs.run where node = $1 and state = 'running' and cancel";
+returning state, case when slot is not null then job end";
 
 /// What became of a wish to cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,17 +64,16 @@ impl Db {
 
     /// Ends a run that has not begun; one that executes is ended by its node.
     pub(crate) async fn cancel(&self, run: Id) -> sqlx::Result<Cancelled> {
-        let state: Option<String> =
-            sqlx::query_scalar(self.sql(CANCEL)).bind(run).fetch_optional(&self.pool).await?;
-        Ok(match state.as_deref() {
+        let found = sqlx::query_as::<_, (String, Option<String>)>(self.sql(CANCEL)).bind(run);
+        Ok(match found.fetch_optional(&self.pool).await? {
             None => Cancelled::Gone,
-            Some("running") => Cancelled::Running,
-            Some(_) => Cancelled::Ended,
+            Some((state, _)) if state == "running" => Cancelled::Running,
+            Some((_, slot_of)) => {
+                if let Some(job) = slot_of {
+                    self.succeed(&[job]).await?;
+                }
+                Cancelled::Ended
+            }
         })
-    }
-
-    /// Runs of this node that somebody wants ended.
-    pub(crate) async fn to_cancel(&self, node: Id) -> sqlx::Result<Vec<Id>> {
-        sqlx::query_scalar(self.sql(CANCELLED)).bind(node).fetch_all(&self.pool).await
     }
 }

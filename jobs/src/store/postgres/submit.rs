@@ -3,6 +3,8 @@
 //! A batch may be sent again when it is not known whether it was committed, as after a lost connection: the identities
 //! were made here, and a row that is there is there once.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
@@ -88,10 +90,19 @@ impl Db {
 
     /// Adds runs that stand for others, or finds the one that does for each. A conflict concerns nobody else in the batch.
     ///
-    /// A transaction of the user's that holds the same key is waited for, so these do not travel with the others.
-    pub(crate) async fn submit_unique(&self, runs: &[NewRun]) -> sqlx::Result<Vec<Submitted>> {
-        let mut connection = self.pool.acquire().await?;
-        self.submit_unique_on(&mut connection, runs).await
+    /// A transaction of somebody else's that has submitted one of them and is not over yet is waited for, so long; then
+    /// none is submitted.
+    pub(crate) async fn submit_unique(
+        &self,
+        runs: &[NewRun],
+        patience: Duration,
+    ) -> sqlx::Result<Vec<Submitted>> {
+        let mut tx = self.pool.begin().await?;
+        let patience = patience.as_millis().to_string();
+        sqlx::query("select set_config('lock_timeout', $1, true)").bind(patience).execute(&mut *tx).await?;
+        let submitted = self.submit_unique_on(&mut tx, runs).await?;
+        tx.commit().await?;
+        Ok(submitted)
     }
 
     /// The same in a transaction of the caller's.

@@ -103,6 +103,8 @@ create table jobs.schedule (
     anchor timestamptz not null default now(),
     -- The slot that fires next; whoever fires it replaces it.
     next_slot timestamptz,
+    -- The next slot is so long after the end of the run of the last; until then there is none.
+    delay interval,
     paused_since timestamptz,
     -- Since when no live node registers it.
     closed_since timestamptz,

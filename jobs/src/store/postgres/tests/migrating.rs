@@ -10,13 +10,13 @@ async fn nodes_that_start_together_migrate_once() {
                 let address = address.clone();
                 // The ban is for what must not die silently; these are awaited.
                 #[expect(clippy::disallowed_methods, reason = "the test awaits it")]
-                tokio::spawn(async move { migrate(&pool(&address, 1).await, &Schema::default()).await })
+                tokio::spawn(async move { migrate(&pool(&address, 1), &Schema::default()).await })
             })
             .collect();
         for node in nodes {
             node.await.unwrap().unwrap();
         }
-        let db = Db::new(pool(&address, 1).await, Schema::default());
+        let db = Db::new(pool(&address, 1), Schema::default());
         assert_eq!(db.text("select version from jobs.migration").await, "1");
     }
 }
@@ -49,7 +49,7 @@ async fn applications_share_a_database_by_schema() {
 #[tokio::test]
 async fn the_printed_sql_makes_what_migrating_makes() {
     let address = Server::shared().database();
-    let printed = Db::new(pool(&address, 1).await, Schema::default());
+    let printed = Db::new(pool(&address, 1), Schema::default());
     printed.run_sql(&as_sql(&Schema::default())).await;
     migrate(&printed.pool, &printed.schema).await.unwrap();
     let tables = "select table_name || '.' || column_name || ' ' || data_type from information_schema.columns \

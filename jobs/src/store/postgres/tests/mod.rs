@@ -1,24 +1,30 @@
 //! The statements against a real server, each test in a database of its own.
 
 mod claiming;
+mod faults;
 mod limits;
 mod lost_nodes;
+mod measuring;
 mod migrating;
+mod nodes;
 mod outages;
 mod pruning;
+mod reading;
 mod registering;
 #[path = "../../../../../tests/support/postgres.rs"]
 mod server;
 mod slots;
 mod steering;
 mod submitting;
+mod tls;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
+use super::address::Address;
 use super::claim::{Claimed, Wanted};
 use super::db::Db;
 use super::end::{End, Fence, Follows};
@@ -30,16 +36,16 @@ use server::Server;
 
 /// A database with our tables in it.
 async fn db() -> Db {
-    let db = Db::new(pool(&Server::shared().database(), 8).await, Schema::default());
+    let db = Db::new(pool(&Server::shared().database(), 8), Schema::default());
     migrate(&db.pool, &db.schema).await.unwrap();
     db.know_jobs(&["mail".into(), "sweep".into(), "report".into()]).await.unwrap();
     db
 }
 
-async fn pool(address: &str, connections: u32) -> PgPool {
-    let options: PgConnectOptions = address.parse().unwrap();
+fn pool(address: &str, connections: u32) -> PgPool {
+    let options = Address::parse(address).unwrap().planned();
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(30));
-    pool.connect_with(options).await.unwrap()
+    pool.connect_lazy_with(options)
 }
 
 impl Db {
@@ -105,6 +111,7 @@ fn end_of(claimed: &Claimed, follows: Follows) -> End {
     let outcome = if follows == Follows::End("succeeded") { "succeeded" } else { "failed" };
     End {
         fence: fence_of(claimed),
+        slot_of: claimed.slot.map(|_| claimed.job.clone()),
         follows,
         started: claimed.submitted,
         finished: claimed.submitted,

@@ -2,7 +2,7 @@ use super::*;
 
 /// What fails while the server is down does so soon.
 async fn impatient(server: &Server) -> Db {
-    let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_millis(300));
+    let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(2));
     let pool = pool.connect(&server.database()).await.unwrap();
     migrate(&pool, &Schema::default()).await.unwrap();
     Db::new(pool, Schema::default())

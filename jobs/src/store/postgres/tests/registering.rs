@@ -13,6 +13,7 @@ fn schedule(definition: &str, first: i64) -> [Registration; 1] {
         key: "k".into(),
         definition: definition.into(),
         first: Some(at(first)),
+        delay: None,
     }]
 }
 

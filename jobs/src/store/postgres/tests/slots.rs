@@ -10,7 +10,13 @@ fn at(minute: i64) -> DateTime<Utc> {
 }
 
 fn registration(job: &str, key: &str) -> Registration {
-    Registration { job: job.into(), key: key.into(), definition: "0 * * * *".into(), first: Some(at(0)) }
+    Registration {
+        job: job.into(),
+        key: key.into(),
+        definition: "0 * * * *".into(),
+        first: Some(at(0)),
+        delay: None,
+    }
 }
 
 fn slot(job: &str, key: &str, minute: i64, overlap: Overlap) -> Slot {
@@ -153,7 +159,7 @@ async fn cancel_other_ends_what_waits_and_tells_what_runs() {
     let running = db.take(node, 1).await;
     let second = slot("sweep", "hourly", 1, Overlap::CancelOther);
     assert_eq!(db.fire_one(second.clone()).await.unwrap(), "waiting");
-    assert_eq!(db.to_cancel(node).await.unwrap(), ids(&running));
+    assert_eq!(db.look(node).await.unwrap().cancelled, ids(&running));
     assert_eq!(db.fire_one(slot("sweep", "hourly", 2, Overlap::CancelOther)).await.unwrap(), "waiting");
     assert_eq!(db.state(second.run).await, "cancelled");
 }
@@ -179,4 +185,33 @@ async fn consecutive_slots_with_one_reason_are_one_entry() {
     };
     let expected = [missed, entry(6, 6, 1, "paused"), entry(1, 5, 5, "overlap"), entry(0, 0, 1, "ran")];
     assert_eq!(db.ledger("sweep", "hourly", 10).await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn what_counts_from_the_end_of_a_run_has_no_slot_before() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let hourly = Registration { delay: Some(Duration::from_secs(3600)), ..registration("sweep", "hourly") };
+    db.register(node, std::slice::from_ref(&hourly)).await.unwrap();
+    let next = async || db.in_force(std::slice::from_ref(&hourly)).await.unwrap()[0].next_slot;
+    db.fire_one(Slot { next: None, ..slot("sweep", "hourly", 0, Overlap::Skip) }).await;
+    let claimed = db.take(node, 1).await;
+    db.succeed(&["sweep".into()]).await.unwrap();
+    assert_eq!(next().await, None);
+    db.end(node, &[success_of(&claimed[0])]).await.unwrap();
+    // Its node is lost before it says what follows: another does.
+    db.succeed_undone().await.unwrap();
+    let wait = next().await.unwrap() - claimed[0].submitted;
+    assert!(wait >= TimeDelta::hours(1) && wait < TimeDelta::hours(2), "{wait}");
+}
+
+#[tokio::test]
+async fn a_cancelled_run_lets_its_successor_start() {
+    let (db, node) = with_schedule().await;
+    let slots = [0, 1].map(|minute| slot("sweep", "hourly", minute, Overlap::BufferOne));
+    for slot in slots.clone() {
+        db.fire_one(slot).await;
+    }
+    db.cancel(slots[0].run).await.unwrap();
+    assert_eq!(ids(&db.take(node, 10).await), [slots[1].run]);
 }

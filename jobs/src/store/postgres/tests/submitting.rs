@@ -7,6 +7,12 @@ fn unique(key: &str) -> NewRun {
     NewRun { unique: Some(Unique { key: key.to_owned(), until: None }), ..mail() }
 }
 
+impl Db {
+    async fn unique(&self, runs: &[NewRun]) -> sqlx::Result<Vec<Submitted>> {
+        self.submit_unique(runs, Duration::from_secs(30)).await
+    }
+}
+
 #[tokio::test]
 async fn what_is_submitted_is_claimed_with_everything_that_was_said() {
     let db = db().await;
@@ -28,17 +34,17 @@ async fn a_batch_that_is_sent_again_is_there_once() {
     db.submit(&batch).await.unwrap();
     assert_eq!(db.text("select count(*) from jobs.run").await, "2");
     let batch = [unique("a"), unique("b")];
-    assert_eq!(db.submit_unique(&batch).await.unwrap(), [Submitted::New; 2]);
-    assert_eq!(db.submit_unique(&batch).await.unwrap(), [Submitted::New; 2]);
+    assert_eq!(db.unique(&batch).await.unwrap(), [Submitted::New; 2]);
+    assert_eq!(db.unique(&batch).await.unwrap(), [Submitted::New; 2]);
 }
 
 #[tokio::test]
 async fn one_conflict_concerns_nobody_else_in_the_batch() {
     let db = db().await;
     let first = unique("a");
-    db.submit_unique(std::slice::from_ref(&first)).await.unwrap();
+    db.unique(std::slice::from_ref(&first)).await.unwrap();
     let batch = [unique("b"), unique("a"), unique("c"), unique("c")];
-    let found = db.submit_unique(&batch).await.unwrap();
+    let found = db.unique(&batch).await.unwrap();
     assert_eq!(found[..2], [Submitted::New, Submitted::Existing(first.id)]);
     // Of two in one batch one stands for both.
     let by = |submitted| match submitted {
@@ -55,15 +61,15 @@ async fn a_run_stands_for_others_until_it_has_ended() {
     let db = db().await;
     let node = db.joined(1).await;
     let first = unique("a");
-    db.submit_unique(std::slice::from_ref(&first)).await.unwrap();
+    db.unique(std::slice::from_ref(&first)).await.unwrap();
     let claimed = db.take(node, 1).await;
     let retry = end_of(&claimed[0], Follows::Retry(claimed[0].submitted));
     assert_eq!(db.end(node, &[retry]).await.unwrap(), [first.id]);
-    assert_eq!(db.submit_unique(&[unique("a")]).await.unwrap(), [Submitted::Existing(first.id)]);
-    db.promote().await.unwrap();
+    assert_eq!(db.unique(&[unique("a")]).await.unwrap(), [Submitted::Existing(first.id)]);
+    db.look(Id(1)).await.unwrap();
     let claimed = db.take(node, 1).await;
     db.end(node, &[success_of(&claimed[0])]).await.unwrap();
-    assert_eq!(db.submit_unique(&[unique("a")]).await.unwrap(), [Submitted::New]);
+    assert_eq!(db.unique(&[unique("a")]).await.unwrap(), [Submitted::New]);
 }
 
 #[tokio::test]
@@ -78,10 +84,10 @@ async fn within_its_window_a_success_stands_and_a_failure_does_not() {
             run
         };
         let first = windowed();
-        db.submit_unique(std::slice::from_ref(&first)).await.unwrap();
+        db.unique(std::slice::from_ref(&first)).await.unwrap();
         let claimed = db.take(node, 1).await;
         db.end(node, &[end_of(&claimed[0], Follows::End(end))]).await.unwrap();
-        let again = db.submit_unique(&[windowed()]).await.unwrap();
+        let again = db.unique(&[windowed()]).await.unwrap();
         let expected = if then_new { Submitted::New } else { Submitted::Existing(first.id) };
         assert_eq!(again, [expected], "{end}");
         db.run_sql("delete from jobs.run").await;
@@ -96,9 +102,7 @@ async fn of_many_at_once_one_is_new() {
         let mut callers = tokio::task::JoinSet::new();
         for _ in 0..8 {
             let db = db.clone();
-            callers.spawn(
-                async move { db.submit_unique(&[unique(&format!("round {round}"))]).await.unwrap()[0] },
-            );
+            callers.spawn(async move { db.unique(&[unique(&format!("round {round}"))]).await.unwrap()[0] });
         }
         let found = callers.join_all().await;
         assert_eq!(found.iter().filter(|found| **found == Submitted::New).count(), 1, "{found:?}");
@@ -113,12 +117,13 @@ async fn a_delayed_run_is_not_claimed_before_its_time() {
         sqlx::query_scalar("select now()").fetch_one(&db.pool).await.unwrap();
     let later = NewRun { due: Some(now + TimeDelta::hours(1)), ..mail() };
     db.submit(std::slice::from_ref(&later)).await.unwrap();
-    let (promoted, next) = db.promote().await.unwrap();
-    assert_eq!(promoted, 0);
-    assert!(next.unwrap() > Duration::from_secs(3500), "{next:?}");
+    let look = db.look(Id(1)).await.unwrap();
+    assert!(!look.available);
+    assert!(look.next.unwrap() > Duration::from_secs(3500), "{look:?}");
     assert!(db.take(Id(1), 1).await.is_empty());
     db.run_sql("update jobs.run set due = now()").await;
-    assert_eq!(db.promote().await.unwrap(), (1, None));
+    let look = db.look(Id(1)).await.unwrap();
+    assert!(look.available && look.next.is_none(), "{look:?}");
     assert_eq!(ids(&db.take(Id(1), 1).await), [later.id]);
 }
 

@@ -1,0 +1,130 @@
+//! The side of the pool that a store sees which outlives the process.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+
+use super::{Firing, Pool};
+use crate::clock::Timestamp;
+use crate::job::body::Body;
+use crate::job::output::JsonError;
+use crate::job::run::RunId;
+use crate::store::journal::{Changes, Journal, Pauses, RunRecord};
+use crate::store::memory::{JobIx, Restored, RunKey};
+use crate::store::slab::Key;
+use crate::telemetry::panics;
+
+/// What the arguments of a run may take, as JSON, in a store that outlives the process.
+pub(crate) const MOST_ARGUMENTS: usize = 1 << 20;
+
+/// So many runs are read at a time under the lock that claims take.
+const AT_A_TIME: usize = 128;
+
+/// Why the arguments of a run cannot be written down.
+#[derive(Debug)]
+pub(crate) enum Unwritten {
+    TooLarge,
+    /// The type cannot be written as JSON, or its code has panicked.
+    Unwritable(String),
+}
+
+impl Pool {
+    /// Marks what changes from now on, for a store to write down.
+    pub(crate) fn record_to(&self, journal: Journal) {
+        self.durable.store(true, Ordering::Relaxed);
+        self.lock().memory.record_to(journal);
+    }
+
+    /// Whether runs outlive the process.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durable.load(Ordering::Relaxed)
+    }
+
+    /// Everything that was marked.
+    pub(crate) fn take_changes(&self) -> Changes {
+        let mut changes = Changes::default();
+        while self.lock().memory.take_changes(AT_A_TIME, &mut changes) {}
+        changes
+    }
+
+    /// The work of a submission with its arguments written down. This calls code of the user, so not under a lock.
+    pub(crate) fn written(&self, body: Body) -> Result<Body, Unwritten> {
+        if !self.is_durable() {
+            return Ok(body);
+        }
+        match panics::catch(|| body.write_down(MOST_ARGUMENTS)) {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err((body, error))) => {
+                let _ = panics::catch(|| drop(body));
+                Err(match error {
+                    JsonError::TooLarge(_) => Unwritten::TooLarge,
+                    JsonError::Unwritable(error) => Unwritten::Unwritable(error.to_string()),
+                })
+            }
+            Err(panic) => Err(Unwritten::Unwritable(format!("writing them panicked: {}", panic.message))),
+        }
+    }
+
+    /// The same for runs of slots, which are made whatever becomes of their arguments: one that cannot be written down fails
+    /// when it is read back.
+    pub(super) fn write_down(&self, firings: &mut VecDeque<Firing>) {
+        if !self.is_durable() {
+            return;
+        }
+        for firing in firings {
+            if let Body::Template(template) = &firing.body {
+                let body = Body::Template(template.clone());
+                if let Ok(Ok(body)) = panics::catch(|| body.write_down(MOST_ARGUMENTS)) {
+                    firing.body = body;
+                }
+            }
+        }
+    }
+
+    /// Restores a run that another process has left.
+    pub(crate) fn restore(
+        &self,
+        job: JobIx,
+        record: RunRecord,
+        body: Result<Body, String>,
+        clean: bool,
+        now: Timestamp,
+    ) -> (RunKey, Restored) {
+        self.lock().memory.restore(job, record, body, clean, now)
+    }
+
+    /// Takes a run back that has not started.
+    pub(crate) fn cancel_unstarted(&self, run: RunKey) {
+        let now = self.clock.now().wall;
+        let ended = self.lock().memory.cancel_unstarted(run, now);
+        if let Some(ended) = ended {
+            self.settle(ended);
+            self.call_workers(1);
+        }
+    }
+
+    /// Lets a schedule of this process wait for the end of a run that another process has left; `false` when that has
+    /// come.
+    pub(crate) fn await_end(&self, run: RunKey, schedule: Key) -> bool {
+        self.lock().memory.await_end(run, schedule)
+    }
+
+    /// The identities that are made from now on come after one.
+    pub(crate) fn resume_after(&self, id: RunId) {
+        self.ids.resume_after(id);
+    }
+
+    /// Pauses what another process has left paused; what there is no more is left out.
+    pub(crate) fn restore_pauses(&self, pauses: &Pauses) {
+        let mut shared = self.lock();
+        for (job, since) in &pauses.jobs {
+            if let Some(ix) = shared.memory.job_named(job) {
+                shared.memory.job_mut(ix).paused_since = Some(*since);
+            }
+        }
+        for queue in &pauses.queues {
+            if let Ok(queue) = shared.memory.queue_named(queue) {
+                shared.memory.pause_queue(queue, true);
+            }
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! An instance whose runs outlive the process: opened with what the process before has left, and written down since.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::error::{StartError, SubmitError};
+use super::{Jobs, RunHandle};
+use crate::config::{Settings, Store};
+use crate::error::{Place, Problem};
+use crate::job::body::Body;
+use crate::job::descriptor::Read;
+use crate::pool::Unwritten;
+use crate::registry::Registered;
+use crate::scheduler::saved::Left;
+use crate::scheduler::timers::Delay;
+use crate::store::journal::{Commits, Failing, Journal};
+use crate::store::memory::{JobIx, Restored, RunKey};
+use crate::store::sqlite::{Batch, Database, Loaded, LoadedRun, OpenError, ScheduleRow, Synchronous, Writer};
+use crate::telemetry::{self, panics};
+
+/// What an instance has that outlives its process.
+#[derive(Debug)]
+pub(super) struct Durable {
+    commits: Arc<Commits>,
+    writer: Mutex<Option<Writer>>,
+    /// On the clock of a test, which must not go on while a commit is waited for.
+    blocks: bool,
+}
+
+/// A database, and what the process before has left in it.
+#[derive(Debug)]
+pub(super) struct Opened {
+    database: Database,
+    loaded: Loaded,
+}
+
+/// Opens the store of the config, where that outlives the process.
+pub(super) async fn open(settings: &Settings) -> Result<Option<Opened>, StartError> {
+    let Store::Sqlite { path, relaxed } = &settings.store.value else { return Ok(None) };
+    let place = &settings.store.place;
+    let synchronous = if *relaxed { Synchronous::Normal } else { Synchronous::Full };
+    let mut database = Database::open(path, synchronous).await.map_err(|error| refused(&error, place))?;
+    let sql = |error| refused(&OpenError::Sql { path: path.clone(), error }, place);
+    let loaded = database.load().await.map_err(sql)?;
+    Ok(Some(Opened { database, loaded }))
+}
+
+fn refused(error: &OpenError, place: &Place) -> StartError {
+    let problem = Problem::new(format!("the store {error}")).at(place.clone());
+    let help = match error {
+        OpenError::Owned { .. } => {
+            "one process owns the file; end the other first, give this one a file of its own, or take PostgreSQL"
+        }
+        OpenError::TooNew { .. } => "run the later version, or give this one a file of its own",
+        OpenError::Io { .. } | OpenError::Sql { .. } => {
+            "`jobs.store = \"sqlite:PATH\"` names a file in a folder that is there and can be written to"
+        }
+    };
+    StartError::new(vec![problem.help(help)])
+}
+
+/// The jobs that runs of the process before may be of, by their names and aliases.
+struct Known(HashMap<String, (JobIx, Read)>);
+
+impl Known {
+    fn new(jobs: &Jobs, registered: &[(JobIx, Registered)]) -> Self {
+        let mut known = HashMap::new();
+        for (ix, job) in registered {
+            let descriptor = job.descriptor;
+            for name in std::iter::once(&descriptor.name).chain(descriptor.aliases) {
+                known.insert((*name).to_owned(), (*ix, descriptor.read));
+            }
+        }
+        for by_hand in &jobs.inner.settings().registered {
+            let by_hand = by_hand.value;
+            if let Some(ix) = jobs.inner.pool.read(|memory| memory.job_named(by_hand.name)) {
+                known.insert(by_hand.name.to_owned(), (ix, by_hand.read));
+            }
+        }
+        Self(known)
+    }
+}
+
+/// The work of a run that was written down.
+fn body(read: Read, arguments: Option<&str>) -> Result<Body, String> {
+    let arguments = arguments.ok_or("its arguments could not be written as JSON when it was made")?;
+    // It reads by code of the user.
+    match panics::catch(|| read(arguments)) {
+        Ok(Ok(value)) => Ok(value.into_body()),
+        Ok(Err(error)) => Err(format!("its arguments are not those of the job as it is now: {error}")),
+        Err(panic) => Err(format!("reading its arguments panicked: {}", panic.message)),
+    }
+}
+
+impl Durable {
+    pub(super) fn new(blocks: bool) -> Self {
+        Self { commits: Arc::default(), writer: Mutex::default(), blocks }
+    }
+
+    /// Since when and why nothing can be written.
+    pub(super) fn failing(&self) -> Option<Failing> {
+        self.commits.failing()
+    }
+
+    /// Writes what is marked still, and lets the store go. It blocks the thread until then.
+    pub(super) fn close(&self) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            writer.close();
+        }
+    }
+}
+
+impl Jobs {
+    /// Goes on with what the process before has left, and writes down what becomes of it from now on.
+    pub(super) fn restore(
+        &self,
+        opened: Opened,
+        registered: &[(JobIx, Registered)],
+    ) -> Result<(), StartError> {
+        let inner = &self.inner;
+        let durable = inner.durable.as_ref().expect("invariant: a store was opened for it");
+        let Opened { database, loaded } = opened;
+        let Loaded { clean, ended, live, schedules, pauses } = loaded;
+        let (pool, scheduler) = (&inner.pool, &inner.scheduler);
+        pool.record_to(Journal::new(Arc::clone(&durable.commits)));
+        pool.restore_pauses(&pauses);
+        let known = Known::new(self, registered);
+        let mut runs = Restoring { jobs: self, known: &known, clean, left: HashMap::new(), unknown: 0 };
+        let restored = ended.into_iter().chain(live).map(|run| runs.restore(run)).collect::<Vec<_>>();
+        let Restoring { mut left, unknown, .. } = runs;
+        let live = restored.iter().flatten().count();
+        for (key, due) in restored.into_iter().flatten().filter_map(|(key, due)| Some((key, due?))) {
+            scheduler.delay(key, Delay::At(due));
+        }
+        let mut planned = HashMap::new();
+        for ScheduleRow { job, key, saved } in schedules {
+            let Some((ix, _)) = known.0.get(&job) else { continue };
+            // What cannot be read begins anew.
+            let Ok(saved) = serde_json::from_str(&saved) else { continue };
+            let (mut ran, awaits) = left.remove(&(*ix, key.clone())).unwrap_or_default();
+            ran.sort_unstable();
+            planned.insert((*ix, key), Left { saved, ran, awaits });
+        }
+        scheduler.record_to(Arc::clone(&durable.commits), planned);
+        let _ = panics::catch(|| telemetry::resumed(database.path(), live, unknown, clean));
+        let (pool, scheduler) = (Arc::clone(pool), Arc::clone(scheduler));
+        let take = move || {
+            // Schedules before runs: what a schedule has gone on from is a run by then.
+            let schedules = scheduler.take_changes();
+            let changes = pool.take_changes();
+            let name = |ix: JobIx| pool.read(|memory| memory.job(ix).info.name.to_string());
+            let key_of =
+                |schedule| scheduler.read(|timers| timers.get(schedule).map(|planned| planned.key()));
+            let row = |(ix, key, saved)| {
+                // Everything in it can be written as JSON.
+                Some(ScheduleRow { job: name(ix), key, saved: serde_json::to_string(&saved).ok()? })
+            };
+            Batch {
+                runs: changes
+                    .runs
+                    .into_iter()
+                    .map(|run| {
+                        let key = run.schedule.and_then(key_of);
+                        (run, key)
+                    })
+                    .collect(),
+                gone: changes.gone,
+                schedules: schedules.saved.into_iter().filter_map(row).collect(),
+                removed: schedules.removed.into_iter().map(|(ix, key)| (name(ix), key)).collect(),
+                pauses: changes.pauses,
+            }
+        };
+        let clock = Arc::clone(&inner.clock);
+        let now = move || clock.now().wall;
+        let writer = Writer::start(database, Arc::clone(&durable.commits), take, now).map_err(|error| {
+            StartError::new(vec![Problem::new(format!(
+                "the thread that writes the store cannot be started: {error}"
+            ))])
+        })?;
+        *durable.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(writer);
+        Ok(())
+    }
+
+    /// The work of a run with its arguments written down, where runs outlive the process. `job` is its name.
+    pub(super) fn written(&self, job: &str, body: Body) -> Result<Body, SubmitError> {
+        self.inner.pool.written(body).map_err(|unwritten| match unwritten {
+            Unwritten::TooLarge => SubmitError::bad_arguments(
+                job,
+                "they take more than the 1 MiB that is kept; store them elsewhere, and submit where"
+                    .to_owned(),
+            ),
+            Unwritten::Unwritable(why) => {
+                SubmitError::bad_arguments(job, format!("they cannot be written as JSON: {why}"))
+            }
+        })
+    }
+
+    pub(super) fn is_durable(&self) -> bool {
+        self.inner.durable.is_some()
+    }
+
+    /// Waits until everything is written that has been submitted, where it outlives the process.
+    pub(super) fn commit_blocking(&self) -> Result<(), SubmitError> {
+        let Some(durable) = &self.inner.durable else { return Ok(()) };
+        let request = durable.commits.request();
+        durable.commits.committed_blocking(request).map_err(|why| SubmitError::not_written(&why))
+    }
+
+    /// The same without blocking the thread.
+    pub(super) async fn commit(&self) -> Result<(), SubmitError> {
+        let Some(durable) = &self.inner.durable else { return Ok(()) };
+        if durable.blocks {
+            return self.commit_blocking();
+        }
+        let request = durable.commits.request();
+        durable.commits.committed(request).await.map_err(|why| SubmitError::not_written(&why))
+    }
+}
+
+impl RunHandle {
+    /// The handle, once the run is safe; a run that could not be made so is taken back where it has not started.
+    pub(super) fn committed_blocking(self) -> Result<Self, SubmitError> {
+        match self.jobs.commit_blocking() {
+            Ok(()) => Ok(self),
+            Err(error) => Err(self.take_back(error)),
+        }
+    }
+
+    pub(super) async fn committed(self) -> Result<Self, SubmitError> {
+        match self.jobs.commit().await {
+            Ok(()) => Ok(self),
+            Err(error) => Err(self.take_back(error)),
+        }
+    }
+
+    fn take_back(self, error: SubmitError) -> SubmitError {
+        if !self.duplicate {
+            self.jobs.inner.pool.cancel_unstarted(self.key);
+        }
+        error
+    }
+}
+
+/// Slots of a schedule that have made runs, and the live run that it waits for.
+type OfSchedule = (Vec<crate::clock::Timestamp>, Option<RunKey>);
+
+struct Restoring<'a> {
+    jobs: &'a Jobs,
+    known: &'a Known,
+    clean: bool,
+    left: HashMap<(JobIx, String), OfSchedule>,
+    /// Runs of jobs that this program does not have.
+    unknown: usize,
+}
+
+impl Restoring<'_> {
+    /// A live run has its key, and when it is due if it is not yet.
+    fn restore(&mut self, run: LoadedRun) -> Option<(RunKey, Option<crate::clock::Timestamp>)> {
+        let LoadedRun { record, schedule } = run;
+        let pool = &self.jobs.inner.pool;
+        pool.resume_after(record.id);
+        let Some((ix, read)) = self.known.0.get(&*record.job).copied() else {
+            self.unknown += 1;
+            return None;
+        };
+        let now = self.jobs.inner.clock.now().wall;
+        let body = body(read, record.arguments.as_deref());
+        let (slot, is_awaited) = (record.slot, record.is_awaited);
+        let (key, restored) = pool.restore(ix, record, body, self.clean, now);
+        if let (Some(schedule), Some(slot)) = (schedule, slot) {
+            let (ran, awaits) = self.left.entry((ix, schedule)).or_default();
+            ran.push(slot.at);
+            if is_awaited && restored != Restored::Ended {
+                *awaits = Some(key);
+            }
+        }
+        match restored {
+            Restored::Ended => None,
+            Restored::Live => Some((key, None)),
+            Restored::Scheduled { due } => Some((key, Some(due))),
+        }
+    }
+}

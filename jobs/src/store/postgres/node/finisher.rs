@@ -1,0 +1,95 @@
+//! Ends are written together, and as often as it takes.
+
+use tokio::sync::mpsc;
+
+use super::Shared;
+use crate::store::postgres::end::{End, Fence, Follows};
+use crate::store::postgres::trouble::{Pause, Trouble, ask};
+
+/// What becomes of a claim.
+pub(super) enum Finish {
+    End(Box<End>),
+    /// With whether its attempt had begun.
+    Return(Fence, bool),
+    /// The node leaves; what stands before this is written.
+    Close,
+}
+
+/// How many go in one statement.
+const MOST: usize = 1000;
+
+/// How often the server is asked when the node leaves: what it does not take is rescued.
+const TRIES_AT_THE_END: u32 = 5;
+
+impl Shared {
+    /// Writes what ends, until the node leaves.
+    pub(super) async fn finish(&self, mut from: mpsc::UnboundedReceiver<Finish>) {
+        let mut waiting = Vec::new();
+        while from.recv_many(&mut waiting, MOST).await > 0 {
+            let (mut ends, mut returns, mut close) = (Vec::new(), Vec::new(), false);
+            for finish in waiting.drain(..) {
+                match finish {
+                    Finish::End(end) => ends.push(*end),
+                    Finish::Return(fence, begun) => returns.push((fence, begun)),
+                    Finish::Close => close = true,
+                }
+            }
+            if !ends.is_empty() {
+                self.write_ends(&ends).await;
+            }
+            if !returns.is_empty() {
+                self.persist(|| self.db.give_back(self.identity.id, &returns)).await;
+                self.news.notify_one();
+            }
+            if close {
+                return;
+            }
+        }
+    }
+
+    async fn write_ends(&self, ends: &[End]) {
+        let counted = self.persist(|| self.db.end(self.identity.id, ends)).await;
+        if let Some(counted) = counted
+            && counted.len() < ends.len()
+        {
+            let lost = ends.len() - counted.len();
+            tracing::debug!(target: "jobs::store", lost, "ends do not count: the runs were given to other nodes");
+        }
+        if ends.iter().any(|end| matches!(end.follows, Follows::Retry(_))) {
+            self.wake.notify_one();
+        }
+        let mut jobs: Vec<String> = ends.iter().filter_map(|end| end.slot_of.clone()).collect();
+        if jobs.is_empty() {
+            return;
+        }
+        jobs.sort();
+        jobs.dedup();
+        if self.persist(|| self.db.succeed(&jobs)).await.is_some_and(|started| started > 0) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Asks until the server has answered. What is written twice counts once: the claim is gone by then. None when it
+    /// cannot be, or when the node leaves before.
+    async fn persist<T, F>(&self, question: impl Fn() -> F) -> Option<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let mut pause = Pause::new(self.identity.id.0);
+        let mut tries = 0;
+        loop {
+            let answer = ask(question()).await;
+            self.stands(&answer);
+            tries += u32::from(self.is_closing());
+            match answer {
+                Ok(answer) => return Some(answer),
+                Err(Trouble::Passing(_)) if tries < TRIES_AT_THE_END => self.rest(&mut pause).await,
+                Err(trouble) => {
+                    let error = trouble.message();
+                    tracing::error!(target: "jobs::store", %error, "what became of runs could not be written");
+                    return None;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The group commit of submissions.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::Shared;
+use crate::store::postgres::submit::{NewRun, Submitted};
+use crate::store::postgres::trouble::{Pause, Trouble, ask};
+
+/// A run to be submitted, and who is told when it is.
+pub(super) struct Submission {
+    pub(super) run: NewRun,
+    pub(super) told: oneshot::Sender<Result<Submitted, Trouble>>,
+}
+
+/// How many go in one statement, and how many bytes of arguments.
+const MOST: usize = 1000;
+const MOST_BYTES: usize = 4 << 20;
+
+/// How long a group waits for a transaction of somebody else's that has submitted the same, and how long one that had to
+/// wait already.
+const GROUP_PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(2);
+
+type Queue = mpsc::UnboundedReceiver<Submission>;
+
+impl Shared {
+    /// Takes submissions as they come.
+    ///
+    /// Those that stand for others travel apart from the rest, since a transaction of somebody else's may hold them up; and the
+    /// ones that are held up go on waiting by themselves.
+    pub(super) async fn take_submissions(&self, mut from: Queue) {
+        let (plain, plain_from) = mpsc::unbounded_channel();
+        let (unique, unique_from) = mpsc::unbounded_channel();
+        let (held, held_from) = mpsc::unbounded_channel();
+        let part = async move {
+            while let Some(submission) = from.recv().await {
+                let to = if submission.run.unique.is_some() { &unique } else { &plain };
+                let _ = to.send(submission);
+            }
+        };
+        tokio::join!(
+            part,
+            self.commit_groups(plain_from, Kind::Plain),
+            self.commit_groups(unique_from, Kind::Unique { held: held.clone() }),
+            self.commit_held(held_from, held),
+        );
+    }
+
+    async fn commit_groups(&self, mut from: Queue, kind: Kind) {
+        let mut waiting = Vec::new();
+        while from.recv_many(&mut waiting, MOST).await > 0 {
+            let mut rest: VecDeque<_> = waiting.drain(..).collect();
+            while !rest.is_empty() {
+                let mut bytes = 0;
+                let fits = |submission: &Submission| {
+                    bytes += submission.run.args.len();
+                    bytes <= MOST_BYTES
+                };
+                let count = rest.iter().map(fits).take_while(|fits| *fits).count().max(1);
+                self.commit(rest.drain(..count).collect(), &kind).await;
+            }
+        }
+    }
+
+    async fn commit(&self, batch: Vec<Submission>, kind: &Kind) {
+        let (runs, told): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|submission| (submission.run, submission.told)).unzip();
+        match self.commit_runs(&runs, kind.patience()).await {
+            Ok(submitted) => {
+                told.into_iter().zip(submitted).for_each(|(told, submitted)| drop(told.send(Ok(submitted))));
+            }
+            // One of them may be at fault: the others do not suffer for it.
+            Err(_) if runs.len() > 1 => {
+                for (run, told) in runs.into_iter().zip(told) {
+                    self.commit_one(Submission { run, told }, kind).await;
+                }
+            }
+            Err(trouble) => {
+                for (run, told) in runs.into_iter().zip(told) {
+                    refuse(Submission { run, told }, kind, &trouble);
+                }
+            }
+        }
+    }
+
+    async fn commit_one(&self, submission: Submission, kind: &Kind) {
+        match self.commit_runs(std::slice::from_ref(&submission.run), kind.patience()).await {
+            Ok(submitted) => {
+                let _ = submission.told.send(Ok(submitted.first().copied().unwrap_or(Submitted::New)));
+            }
+            Err(trouble) => refuse(submission, kind, &trouble),
+        }
+    }
+
+    /// Those that are held up take turns.
+    async fn commit_held(&self, mut from: Queue, held: mpsc::UnboundedSender<Submission>) {
+        let kind = Kind::Held { held };
+        while let Some(submission) = from.recv().await {
+            if !submission.told.is_closed() {
+                self.commit_one(submission, &kind).await;
+            }
+        }
+    }
+
+    /// Again and again, until the server has said whether it has them: the runs have their identities, so what is sent twice
+    /// is there once.
+    async fn commit_runs(
+        &self,
+        runs: &[NewRun],
+        patience: Option<Duration>,
+    ) -> Result<Vec<Submitted>, Trouble> {
+        let mut pause = Pause::new(self.identity.id.0);
+        loop {
+            let answer = match patience {
+                Some(patience) => ask(self.db.submit_unique(runs, patience)).await,
+                None => ask(self.db.submit(runs)).await.map(|()| vec![Submitted::New; runs.len()]),
+            };
+            if !matches!(answer, Err(Trouble::Held)) {
+                self.stands(&answer);
+            }
+            match answer {
+                Err(Trouble::Passing(_)) if !self.is_closing() => self.rest(&mut pause).await,
+                Ok(submitted) => {
+                    self.wake.notify_one();
+                    self.news.notify_one();
+                    return Ok(submitted);
+                }
+                refused => return refused,
+            }
+        }
+    }
+}
+
+/// How submissions travel.
+enum Kind {
+    Plain,
+    Unique {
+        held: mpsc::UnboundedSender<Submission>,
+    },
+    /// It had to wait already.
+    Held {
+        held: mpsc::UnboundedSender<Submission>,
+    },
+}
+
+impl Kind {
+    fn patience(&self) -> Option<Duration> {
+        match self {
+            Self::Plain => None,
+            Self::Unique { .. } => Some(GROUP_PATIENCE),
+            Self::Held { .. } => Some(PATIENCE),
+        }
+    }
+}
+
+fn refuse(submission: Submission, kind: &Kind, trouble: &Trouble) {
+    match (trouble, kind) {
+        (Trouble::Held, Kind::Unique { held } | Kind::Held { held }) => drop(held.send(submission)),
+        _ => drop(submission.told.send(Err(Trouble::Lasting(trouble.message().to_owned())))),
+    }
+}

@@ -1,0 +1,146 @@
+//! What people look at: runs, counts and nodes.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::db::Db;
+use super::id::Id;
+
+/// All that is known of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RunRow {
+    pub(crate) id: Id,
+    pub(crate) job: String,
+    pub(crate) queue: String,
+    pub(crate) priority: i16,
+    pub(crate) state: String,
+    pub(crate) due: DateTime<Utc>,
+    pub(crate) attempt: i32,
+    pub(crate) retries: i32,
+    pub(crate) rescues: i16,
+    /// Who executes it.
+    pub(crate) node: Option<Id>,
+    pub(crate) origin: String,
+    pub(crate) schedule: Option<String>,
+    pub(crate) slot: Option<DateTime<Utc>>,
+    pub(crate) retry_of: Option<Id>,
+    pub(crate) args: String,
+    pub(crate) output: Option<String>,
+    pub(crate) record: Option<String>,
+    pub(crate) submitted: DateTime<Utc>,
+    pub(crate) started: Option<DateTime<Utc>>,
+    pub(crate) finished: Option<DateTime<Utc>>,
+    pub(crate) outcome: Option<String>,
+    pub(crate) message: Option<String>,
+}
+
+/// Which runs are wanted, the last submitted first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RunFilter<'a> {
+    pub(crate) job: Option<&'a str>,
+    /// In one of these states.
+    pub(crate) states: Option<&'a [String]>,
+    /// Those that were submitted before this one: the next page.
+    pub(crate) before: Option<Id>,
+}
+
+const ONE: &str = "\
+select id, job, queue, priority, state, due, attempt, retries, rescues, node, origin, schedule, slot, retry_of, args,
+    output, record, submitted, started, finished, outcome, message
+from jobs.run where id = $1";
+
+const RUNS: &str = "\
+select id, job, queue, priority, state, due, attempt, retries, rescues, node, origin, schedule, slot, retry_of, args,
+    output, record, submitted, started, finished, outcome, message
+from jobs.run
+where ($1::text is null or job = $1) and ($2::text[] is null or state = any ($2)) and ($3::uuid is null or id < $3)
+order by id desc limit $4";
+
+/// Of what is live: each part is read from an index that has nothing else in it.
+const COUNTS: &str = "\
+select job, state, count(*) from jobs.run where state = 'available' group by job, state
+union all
+select job, state, count(*) from jobs.run where state = 'running' group by job, state
+union all
+select job, state, count(*) from jobs.run where state = 'scheduled' group by job, state
+union all
+select job, state, count(*) from jobs.run where slot is not null and state = 'waiting' group by job, state";
+
+const NODES: &str = "\
+select n.id, n.name, n.started, greatest(extract(epoch from now() - n.heartbeat), 0)::float8,
+    (select count(*) from jobs.run r where r.node = n.id and r.state = 'running')
+from jobs.node n order by n.started, n.id";
+
+/// A process of the cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NodeRow {
+    pub(crate) id: Id,
+    pub(crate) name: String,
+    pub(crate) started: DateTime<Utc>,
+    /// How long it has said nothing.
+    pub(crate) silent: Duration,
+    /// Runs that it has claimed.
+    pub(crate) running: i64,
+}
+
+impl Db {
+    /// One run.
+    pub(crate) async fn run(&self, id: Id) -> sqlx::Result<Option<RunRow>> {
+        sqlx::query(self.sql(ONE)).bind(id).try_map(run_row).fetch_optional(&self.pool).await
+    }
+
+    /// Some runs, at most so many.
+    pub(crate) async fn runs(&self, filter: RunFilter<'_>, most: i64) -> sqlx::Result<Vec<RunRow>> {
+        let query = sqlx::query(self.sql(RUNS)).bind(filter.job).bind(filter.states).bind(filter.before);
+        query.bind(most).try_map(run_row).fetch_all(&self.pool).await
+    }
+
+    /// How many runs are live, by job and state.
+    pub(crate) async fn counts(&self) -> sqlx::Result<Vec<(String, String, i64)>> {
+        sqlx::query_as(self.sql(COUNTS)).fetch_all(&self.pool).await
+    }
+
+    /// The processes of the cluster, the oldest first.
+    pub(crate) async fn nodes(&self) -> sqlx::Result<Vec<NodeRow>> {
+        let node = |row: PgRow| {
+            Ok(NodeRow {
+                id: row.try_get(0)?,
+                name: row.try_get(1)?,
+                started: row.try_get(2)?,
+                silent: Duration::try_from_secs_f64(row.try_get(3)?).unwrap_or(Duration::MAX),
+                running: row.try_get(4)?,
+            })
+        };
+        sqlx::query(self.sql(NODES)).try_map(node).fetch_all(&self.pool).await
+    }
+}
+
+fn run_row(row: PgRow) -> sqlx::Result<RunRow> {
+    Ok(RunRow {
+        id: row.try_get(0)?,
+        job: row.try_get(1)?,
+        queue: row.try_get(2)?,
+        priority: row.try_get(3)?,
+        state: row.try_get(4)?,
+        due: row.try_get(5)?,
+        attempt: row.try_get(6)?,
+        retries: row.try_get(7)?,
+        rescues: row.try_get(8)?,
+        node: row.try_get(9)?,
+        origin: row.try_get(10)?,
+        schedule: row.try_get(11)?,
+        slot: row.try_get(12)?,
+        retry_of: row.try_get(13)?,
+        args: row.try_get(14)?,
+        output: row.try_get(15)?,
+        record: row.try_get(16)?,
+        submitted: row.try_get(17)?,
+        started: row.try_get(18)?,
+        finished: row.try_get(19)?,
+        outcome: row.try_get(20)?,
+        message: row.try_get(21)?,
+    })
+}

@@ -1,0 +1,106 @@
+//! Measurements, to be asked for: `cargo test --release -p jobs --features postgres --lib measuring -- --ignored --nocapture`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::nodes::{Program, bounded, joined, watching};
+use super::*;
+
+#[expect(clippy::disallowed_methods, reason = "a measurement of the real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn fifty_callers_submit() {
+    let address = Server::shared().database();
+    let node = Arc::new(joined(&address, 1, &Program::with_room(0)).await);
+    let start = now();
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let node = Arc::clone(&node);
+        callers.spawn(async move {
+            for _ in 0..2000 {
+                node.submit(mail()).await.unwrap();
+            }
+        });
+    }
+    callers.join_all().await;
+    println!(
+        "50 callers, each told after its commit: {:.0} submissions/s",
+        100_000.0 / start.elapsed().as_secs_f64()
+    );
+}
+
+async fn drain(prepare: &str, what: &str) {
+    let address = Server::shared().database();
+    let db = watching(&address);
+    migrate(&db.pool, &db.schema).await.unwrap();
+    if !prepare.is_empty() {
+        db.run_sql(prepare).await;
+    }
+    for _ in 0..50 {
+        let batch: Vec<_> = (0..1000).map(|_| mail()).collect();
+        db.submit(&batch).await.unwrap();
+    }
+    let program = Program::with_room(100);
+    let start = now();
+    let node = joined(&address, 1, &program).await;
+    bounded(program.execute(&node, 50_000)).await;
+    node.leave().await;
+    println!("50 000 no-ops, 100 at a time, {what}: {:.0} jobs/s", 50_000.0 / start.elapsed().as_secs_f64());
+    assert_eq!(
+        db.text("select count(*) from jobs.run where state = 'succeeded' and job = 'mail'").await,
+        "50000"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn a_backlog_drains() {
+    drain("", "history kept").await;
+    let finished = "\
+        insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args, finished)
+        select gen_random_uuid(), 'sweep', 'default', 0, 'succeeded', now(), 0, 'submission', '{}', now()
+        from generate_series(1, 1000000)";
+    drain(finished, "beside a million that have ended").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn a_backlog_drains_under_an_open_snapshot() {
+    let address = Server::shared().address("postgres");
+    let holder = pool(&address, 1);
+    let mut tx = holder.begin().await.unwrap();
+    sqlx::raw_sql("set transaction isolation level repeatable read; select count(*) from pg_class")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    drain("", "a snapshot of another database open").await;
+    drop(tx);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn from_submission_to_start() {
+    let address = Server::shared().database();
+    let (idle, busy) = (Program::with_room(10), Program::with_room(0));
+    let executor = joined(&address, 1, &idle).await;
+    let submitter = joined(&address, 2, &busy).await;
+    let mut own = Vec::new();
+    let mut other = Vec::new();
+    for (node, waits) in [(&executor, &mut own), (&submitter, &mut other)] {
+        for _ in 0..1000 {
+            let start = now();
+            node.submit(mail()).await.unwrap();
+            bounded(idle.news.notified()).await;
+            waits.push(start.elapsed());
+            idle.drain().iter().for_each(|claimed| executor.end(success_of(claimed)));
+        }
+        waits.sort();
+    }
+    for (waits, where_) in [(own, "on the same node"), (other, "on another node")] {
+        println!("submit to start {where_}: p50 {:?}, p99 {:?}", waits[500], waits[990]);
+    }
+}

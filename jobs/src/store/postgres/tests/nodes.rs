@@ -1,0 +1,273 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{Notify, watch};
+
+use super::*;
+use crate::store::postgres::node::{Host, Identity, JoinError, Node, Room, Standing};
+use crate::store::postgres::submit::Submitted;
+use crate::store::postgres::trouble::Trouble;
+
+/// A program without a pool: it keeps what it is given.
+#[derive(Default)]
+pub(super) struct Program {
+    pub(super) room: Mutex<usize>,
+    pub(super) taken: Mutex<VecDeque<Claimed>>,
+    pub(super) news: Notify,
+    pub(super) cancelled: Mutex<Vec<Id>>,
+    lost: watch::Sender<u32>,
+}
+
+impl Host for Program {
+    fn room(&self) -> Room {
+        let room = self.room.lock().unwrap().saturating_sub(self.taken.lock().unwrap().len());
+        Room { count: room, full_queues: Vec::new() }
+    }
+
+    fn take(&self, runs: Vec<Claimed>) {
+        self.taken.lock().unwrap().extend(runs);
+        self.news.notify_one();
+    }
+
+    fn cancel(&self, runs: Vec<Id>) {
+        self.cancelled.lock().unwrap().extend(runs);
+        self.news.notify_one();
+    }
+
+    fn lost_claims(&self) {
+        self.lost.send_modify(|lost| *lost += 1);
+    }
+}
+
+impl Program {
+    pub(super) fn with_room(room: usize) -> Arc<Self> {
+        Arc::new(Self { room: Mutex::new(room), ..Self::default() })
+    }
+
+    pub(super) fn drain(&self) -> Vec<Claimed> {
+        self.taken.lock().unwrap().drain(..).collect()
+    }
+
+    /// Ends so many runs as they come, all of them well.
+    pub(super) async fn execute(&self, node: &Node, count: usize) -> Vec<Id> {
+        let mut ended = Vec::new();
+        while ended.len() < count {
+            let taken = self.drain();
+            if taken.is_empty() {
+                bounded(self.news.notified()).await;
+            }
+            for claimed in taken {
+                node.end(success_of(&claimed));
+                ended.push(claimed.id);
+            }
+            node.wake();
+        }
+        ended
+    }
+}
+
+pub(super) async fn bounded<T>(event: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), event).await.expect("it happens within a minute")
+}
+
+pub(super) async fn joined(address: &str, id: u128, program: &Arc<Program>) -> Node {
+    let identity = Identity {
+        id: Id(id),
+        name: format!("node {id}"),
+        jobs: vec!["mail".into()],
+        limited: Vec::new(),
+        schedules: Vec::new(),
+        retention: (Duration::from_secs(86_400), 1_000_000),
+    };
+    let host = Arc::clone(program) as Arc<dyn Host>;
+    Node::join(Address::parse(address).unwrap(), identity, host).await.unwrap()
+}
+
+pub(super) fn watching(address: &str) -> Db {
+    Db::new(pool(address, 1), Schema::default())
+}
+
+#[tokio::test]
+async fn what_one_submits_another_executes() {
+    let address = Server::shared().database();
+    let (idle, busy) = (Program::with_room(10), Program::with_room(0));
+    let executor = joined(&address, 1, &idle).await;
+    let submitter = joined(&address, 2, &busy).await;
+    let runs: Vec<_> = (0..50).map(|_| mail()).collect();
+    let submitted = runs.iter().map(|run| submitter.submit(run.clone()));
+    for submitted in submitted {
+        submitted.await.unwrap();
+    }
+    let mut ended = idle.execute(&executor, 50).await;
+    ended.sort();
+    assert_eq!(ended, runs.iter().map(|run| run.id).collect::<Vec<_>>());
+    executor.leave().await;
+    submitter.leave().await;
+    let db = watching(&address);
+    assert_eq!(db.text("select count(*) from jobs.run where state = 'succeeded'").await, "50");
+    assert_eq!(db.text("select count(*) from jobs.node").await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_hoards_more_than_there_is_room_for() {
+    let address = Server::shared().database();
+    let slow = Program::with_room(3);
+    let node = joined(&address, 1, &slow).await;
+    for _ in 0..20 {
+        node.submit(mail()).await.unwrap();
+    }
+    let idle = Program::with_room(100);
+    let other = joined(&address, 2, &idle).await;
+    assert_eq!(idle.execute(&other, 17).await.len(), 17);
+    assert_eq!(slow.drain().len(), 3);
+}
+
+#[tokio::test]
+async fn what_is_given_back_is_executed_by_another() {
+    let address = Server::shared().database();
+    let leaving = Program::with_room(1);
+    let node = joined(&address, 1, &leaving).await;
+    node.submit(mail()).await.unwrap();
+    bounded(leaving.news.notified()).await;
+    *leaving.room.lock().unwrap() = 0;
+    let [claimed] = leaving.drain().try_into().unwrap();
+    node.give_back(fence_of(&claimed), true);
+    node.leave().await;
+    let program = Program::with_room(1);
+    let other = joined(&address, 2, &program).await;
+    assert_eq!(program.execute(&other, 1).await, [claimed.id]);
+}
+
+#[tokio::test]
+async fn one_that_the_server_refuses_is_refused_alone() {
+    let address = Server::shared().database();
+    let node = joined(&address, 1, &Program::with_room(0)).await;
+    let poison = NewRun { args: "\0".into(), ..mail() };
+    let (one, refused, other) = tokio::join!(node.submit(mail()), node.submit(poison), node.submit(mail()));
+    assert!(one.is_ok() && other.is_ok());
+    assert!(matches!(refused, Err(Trouble::Lasting(_))), "{refused:?}");
+}
+
+/// Somebody submits in a transaction of his own, and goes for lunch.
+#[tokio::test]
+async fn one_that_is_held_up_holds_nobody_up() {
+    let address = Server::shared().database();
+    let node = joined(&address, 1, &Program::with_room(0)).await;
+    let db = watching(&address);
+    let unique = |key: &str| {
+        let unique = crate::store::postgres::submit::Unique { key: key.to_owned(), until: None };
+        NewRun { unique: Some(unique), ..mail() }
+    };
+    let first = unique("lunch");
+    let mut tx = db.pool.begin().await.unwrap();
+    db.submit_unique_on(&mut tx, std::slice::from_ref(&first)).await.unwrap();
+    let same = node.submit(unique("lunch"));
+    tokio::pin!(same);
+    let others = async {
+        for _ in 0..20 {
+            tokio::try_join!(node.submit(mail()), node.submit(unique(&id().0.to_string()))).unwrap();
+        }
+    };
+    tokio::select! {
+        same = &mut same => panic!("it stands for one that is not committed: {same:?}"),
+        () = bounded(others) => {}
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(bounded(same).await.unwrap(), Submitted::Existing(first.id));
+}
+
+#[tokio::test]
+async fn a_cancelled_run_is_told_to_who_executes_it() {
+    let address = Server::shared().database();
+    let program = Program::with_room(1);
+    let node = joined(&address, 1, &program).await;
+    let run = mail();
+    node.submit(run.clone()).await.unwrap();
+    bounded(program.news.notified()).await;
+    watching(&address).cancel(run.id).await.unwrap();
+    bounded(program.news.notified()).await;
+    assert_eq!(program.cancelled.lock().unwrap()[0], run.id);
+}
+
+/// Restarted as by an administrator, then killed: who submits waits, who executes goes on, and nothing is lost or done twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_outlives_its_server() {
+    let server = Arc::new(Server::start(&[]));
+    let address = server.database();
+    let program = Program::with_room(10);
+    let node = Arc::new(joined(&address, 1, &program).await);
+    let mut all = Vec::new();
+    for kill in [false, true] {
+        let (stopping, going) = (Arc::clone(&server), Arc::clone(&node));
+        let outage = tokio::task::spawn_blocking(move || {
+            if kill {
+                stopping.kill()
+            } else {
+                stopping.stop()
+            }
+            stopping.start_again();
+        });
+        let mut submitters = tokio::task::JoinSet::new();
+        for _ in 0..200 {
+            let (node, run) = (Arc::clone(&going), mail());
+            all.push(run.id);
+            submitters.spawn(async move { node.submit(run).await.unwrap() });
+        }
+        program.execute(&node, 200).await;
+        bounded(submitters.join_all()).await;
+        bounded(outage).await.unwrap();
+    }
+    Arc::into_inner(node).unwrap().leave().await;
+    let db = watching(&address);
+    assert_eq!(db.text("select count(*) from jobs.run").await, "400");
+    assert_eq!(
+        db.text("select count(*) from jobs.run where state = 'succeeded' and claim_no = 1").await,
+        "400"
+    );
+}
+
+#[tokio::test]
+async fn a_node_that_was_taken_for_lost_learns_it_and_comes_back() {
+    let address = Server::shared().database();
+    let program = Program::with_room(1);
+    let node = joined(&address, 1, &program).await;
+    let db = watching(&address);
+    db.leave(Id(1)).await.unwrap();
+    let mut lost = program.lost.subscribe();
+    bounded(lost.wait_for(|lost| *lost > 0)).await.unwrap();
+    node.submit(mail()).await.unwrap();
+    program.execute(&node, 1).await;
+    node.leave().await;
+    assert_eq!(db.text("select state from jobs.run").await, "succeeded");
+}
+
+#[tokio::test]
+async fn who_cannot_join_is_told_why_without_the_password() {
+    let missing = Server::shared().database().replace("test_", "no_such_").replace("jobs@", "jobs:hunter2@");
+    let identity = Identity {
+        id: Id(1),
+        name: "test".into(),
+        jobs: Vec::new(),
+        limited: Vec::new(),
+        schedules: Vec::new(),
+        retention: (Duration::ZERO, 0),
+    };
+    let refused = Node::join(Address::parse(&missing).unwrap(), identity, Program::with_room(0)).await;
+    let Err(JoinError::Trouble(trouble)) = refused else { panic!("it has joined") };
+    let message = JoinError::Trouble(trouble).to_string();
+    assert!(message.contains("no_such_") && !message.contains("hunter2"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trouble_is_told_and_so_is_its_end() {
+    let server = Server::start(&[]);
+    let node = joined(&server.database(), 1, &Program::with_room(1)).await;
+    assert_eq!(node.standing(), Standing::Well);
+    server.stop();
+    let (submitted, ()) = tokio::join!(node.submit(mail()), async {
+        bounded(node.until(|standing| *standing != Standing::Well)).await;
+        server.start_again();
+    });
+    submitted.unwrap();
+    bounded(node.until(|standing| *standing == Standing::Well)).await;
+}
