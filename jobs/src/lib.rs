@@ -53,8 +53,8 @@ pub mod testing;
 pub use config::{Config, ConfigError, JobConfig};
 pub use error::{BoxError, Place, Problem};
 pub use hooks::{
-    Event, Events, Failure, Follows, JobChange, JobEvent, Next, RunChange, RunEvent, ScheduleChange,
-    ScheduleEvent, ShutdownPhase, SlotEvent,
+    Event, Events, Failure, Follows, JobChange, JobEvent, Next, QueueChange, QueueEvent, RunChange, RunEvent,
+    ScheduleChange, ScheduleEvent, ShutdownPhase, SlotEvent,
 };
 pub use job::{
     Attempt, Func, Job, JobContext, JobResult, LogLine, MadeBy, Outcome, OutputError, Progress, RunId,

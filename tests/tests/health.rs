@@ -14,9 +14,13 @@ use support::{Log, MINUTE, SECOND, clock, note};
 /// Whether [`held`] may return.
 type LetGo = Arc<AtomicBool>;
 
+/// Whether a thread has begun with [`held`].
+static BEGUN: AtomicBool = AtomicBool::new(false);
+
 /// Held until the test lets it go.
 #[job(retries = 0, timeout = "30s")]
 fn held(#[state] let_go: &LetGo) {
+    BEGUN.store(true, Ordering::SeqCst);
     while !let_go.load(Ordering::SeqCst) {
         std::thread::yield_now();
     }
@@ -82,7 +86,10 @@ async fn a_plain_function_that_outlasts_its_timeout_or_its_cancellation_is_stuck
         let (clock, let_go) = (clock("2026-03-02 12:00:00"), LetGo::default());
         let jobs = jobs::start(support::config(&clock).state(Arc::clone(&let_go))).await.unwrap();
         let run = jobs.now(held {}).await.unwrap();
-        until_running(&jobs, 1).await;
+        // Until then, it can be cancelled.
+        while !BEGUN.swap(false, Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
         let mut since = clock.now() + chrono::TimeDelta::seconds(30);
         if cancelled {
             pass(5).await;

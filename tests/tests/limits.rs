@@ -210,8 +210,17 @@ async fn a_higher_priority_overtakes_what_was_submitted_a_moment_before() {
 #[tokio::test(start_paused = true)]
 async fn a_paused_queue_keeps_its_runs_and_holds_up_no_other() {
     let (jobs, log, _) = started(|config| config.pool(1)).await;
+    let mut events = jobs.events();
     jobs.pause_queue("mail").await.unwrap();
     jobs.pause_queue("mail").await.unwrap();
+    jobs.resume_queue("mail").await.unwrap();
+    jobs.pause_queue("mail").await.unwrap();
+    let told: Vec<_> = std::iter::from_fn(|| events.try_next()).map(|event| event.to_string()).collect();
+    assert_eq!(
+        told,
+        ["queue mail paused", "queue mail resumed", "queue mail paused"],
+        "once for each change"
+    );
     jobs.now(mail { tag: "first".into() }).await.unwrap();
     sleep(SECOND).await;
     jobs.now(mail { tag: "second".into() }).await.unwrap();

@@ -43,8 +43,11 @@ async fn warm_up() {}
 #[job(schedule = "@hourly", key = "hourly")]
 async fn tick() {}
 
+static BEGUN: AtomicBool = AtomicBool::new(false);
+
 #[job]
 fn plain(cx: &JobContext, order: u64) {
+    BEGUN.store(true, Ordering::SeqCst);
     while !cx.is_cancelled() {
         std::thread::yield_now();
     }
@@ -224,9 +227,10 @@ async fn reading_what_waits_or_runs_takes_nothing_from_it() {
     assert_eq!(delayed.output::<u64>().await, Ok(20));
 
     let plain = jobs.now(plain { order: 3 }).await.unwrap();
-    while run(&jobs, plain.id()).await.state != RunState::Running {
+    while !BEGUN.load(Ordering::SeqCst) {
         tokio::task::yield_now().await;
     }
+    assert_eq!(run(&jobs, plain.id()).await.state, RunState::Running);
     while run(&jobs, plain.id()).await.arguments.as_deref() != Some(r#"{"order":3}"#) {
         tokio::task::yield_now().await;
     }

@@ -27,7 +27,7 @@ mod world;
 use model::{Clock, Model};
 use program::Program;
 use schedule_oracle::Random;
-use world::{DAY, Event, World};
+use world::{DAY, Event, MINUTE, World};
 
 /// How many schedules, for how many days.
 fn size() -> (usize, i64) {
@@ -67,6 +67,10 @@ async fn year(seed: u64) {
         // The ledger keeps what was noticed in the last seven days.
         if clock.elapsed - checked > 2 * DAY {
             checked = clock.elapsed;
+            // A scheduler that has just died is started again, and enters what it had in its hands.
+            let minute = Event::Advance(MINUTE);
+            program.happen(&minute).await;
+            happen(&minute, &mut models, &mut clock);
             check_all(&program, &mut models, clock);
         }
     }

@@ -151,7 +151,8 @@ impl Config {
         self
     }
 
-    /// `jobs.pool`: how many runs execute at the same time; 0 or less is unlimited.
+    /// `jobs.pool`: how many runs execute at the same time; 0 or less is unlimited. Plain functions execute on the blocking
+    /// threads of tokio, of which there are 512 where the runtime says nothing else: what is beyond them waits for a thread.
     #[track_caller]
     pub fn pool(self, size: i64) -> Self {
         self.set(Setting::Pool, &Raw::Integer(size))

@@ -21,6 +21,8 @@ pub enum Event {
     Run(RunEvent),
     /// A job was paused or resumed.
     Job(JobEvent),
+    /// A queue was paused or resumed.
+    Queue(QueueEvent),
     /// A schedule was added, taken out or given another meaning.
     Schedule(ScheduleEvent),
     /// The clock on the wall moved on its own, by a second or more.
@@ -177,6 +179,28 @@ pub enum JobChange {
     Resumed,
 }
 
+/// A queue was paused or resumed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueEvent {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The name of the queue.
+    pub queue: String,
+    /// What happened.
+    pub what: QueueChange,
+}
+
+/// What happened to a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum QueueChange {
+    /// What is queued in it does not start from now on.
+    Paused,
+    /// It starts again.
+    Resumed,
+}
+
 /// A schedule was added, taken out or given another meaning while the program runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -223,6 +247,7 @@ impl Event {
             Self::Slot(event) => Some(event.at),
             Self::Run(event) => Some(event.at),
             Self::Job(event) => Some(event.at),
+            Self::Queue(event) => Some(event.at),
             Self::Schedule(event) => Some(event.at),
             Self::ClockMoved { at, .. } | Self::TaskDied { at, .. } | Self::Shutdown { at, .. } => Some(*at),
             Self::Lagged(_) => None,
@@ -237,7 +262,11 @@ impl Event {
             Self::Run(event) => Some(&event.job),
             Self::Job(event) => Some(&event.job),
             Self::Schedule(event) => Some(&event.job),
-            Self::ClockMoved { .. } | Self::TaskDied { .. } | Self::Shutdown { .. } | Self::Lagged(_) => None,
+            Self::Queue(_)
+            | Self::ClockMoved { .. }
+            | Self::TaskDied { .. }
+            | Self::Shutdown { .. }
+            | Self::Lagged(_) => None,
         }
     }
 
@@ -255,6 +284,7 @@ impl fmt::Display for Event {
             Self::Slot(event) => event.fmt(f),
             Self::Run(event) => event.fmt(f),
             Self::Job(JobEvent { job, what, .. }) => write!(f, "{job} {what}"),
+            Self::Queue(QueueEvent { queue, what, .. }) => write!(f, "queue {queue} {what}"),
             Self::Schedule(ScheduleEvent { job, schedule, what, .. }) => {
                 write!(f, "schedule `{schedule}` of {job} {what}")
             }
@@ -312,6 +342,15 @@ impl fmt::Display for Follows {
 }
 
 impl fmt::Display for JobChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+        })
+    }
+}
+
+impl fmt::Display for QueueChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Paused => "paused",

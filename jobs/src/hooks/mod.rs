@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 pub use bus::Events;
 pub use event::{
-    Event, Follows, JobChange, JobEvent, RunChange, RunEvent, ScheduleChange, ScheduleEvent, ShutdownPhase,
-    SlotEvent,
+    Event, Follows, JobChange, JobEvent, QueueChange, QueueEvent, RunChange, RunEvent, ScheduleChange,
+    ScheduleEvent, ShutdownPhase, SlotEvent,
 };
 pub use failure::Failure;
 use failure::OnFailure;

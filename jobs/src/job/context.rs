@@ -13,12 +13,12 @@ use super::notes::Progress;
 use super::output::Output;
 use super::report;
 use super::run::RunId;
-use super::signals::{Signals, Turn};
+use super::signals::{Cancellation, Signals, Turn};
 use super::slot::Slot;
 use super::state::StateMap;
 use super::steer::{Steer, Steered};
 use crate::clock::{Clock, Timestamp};
-use crate::telemetry::panics;
+use crate::telemetry::panics::{self, Panic};
 
 /// What a running job knows about itself. A function with `#[job]` takes it as `cx: &JobContext`. A clone is the same
 /// attempt's, for a task that it spawns; when the attempt is over, what is said to it is for nobody.
@@ -202,6 +202,11 @@ impl JobContext {
     pub async fn __blocking<R: Send + 'static>(self, f: impl FnOnce(&Self) -> R + Send + 'static) -> R {
         let span = tracing::Span::current();
         let task = tokio::task::spawn_blocking(move || {
+            // It may have waited long for a thread. Once it has begun, nothing stops it.
+            let signals = &self.surroundings.signals;
+            if signals.turn() == self.turn && signals.cancellation() == Some(Cancellation::Cancelled) {
+                return Err(Panic::not_begun());
+            }
             let host = self.surroundings.host.clone();
             let surroundings = Arc::clone(&self.surroundings);
             let catch = || panics::catch(|| span.in_scope(|| f(&self)));

@@ -262,10 +262,12 @@ async fn drive(
     // job that always finds something to do leaves nothing of that.
     let mut timer =
         timeout.map(|timeout| (timeout, Box::pin(coop::unconstrained(tokio::time::sleep(timeout)))));
-    let mut timed_out = None;
+    let (mut timed_out, mut begun) = (None, false);
     let end = poll_fn(|cx| {
-        // A plain function goes on whatever happens to the future that waits for it.
-        if !blocking && let Some(why) = signals.cancellation() {
+        // A plain function that has begun goes on whatever happens to the future that waits for it.
+        let is_first = !std::mem::replace(&mut begun, true);
+        let may_stop = |why| !blocking || is_first && why == Cancellation::Cancelled;
+        if let Some(why) = signals.cancellation().filter(|why| may_stop(*why)) {
             return Poll::Ready(End::Stopped(why));
         }
         let mut returned = None;
@@ -281,7 +283,10 @@ async fn drive(
             (Ok(()), result) => result.map(End::Returned),
             (Err(panic), result) => {
                 let _ = panics::catch(|| drop(result));
-                Some(End::Panicked(panic))
+                match signals.cancellation() {
+                    Some(why) if panic.not_begun => Some(End::Stopped(why)),
+                    _ => Some(End::Panicked(panic)),
+                }
             }
         };
         if let Some(end) = returned {

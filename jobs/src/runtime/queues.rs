@@ -5,9 +5,10 @@ use std::num::NonZeroUsize;
 
 use chrono::{DateTime, Utc};
 
-use super::Jobs;
 use super::error::SubmitError;
+use super::{Inner, Jobs};
 use crate::clock::Timestamp;
+use crate::hooks::{Event, QueueChange, QueueEvent};
 use crate::store::memory::{Memory, QueueIx};
 
 /// One queue: a named share of the pool.
@@ -79,7 +80,12 @@ impl Jobs {
 
     fn set_queue_paused(&self, name: &str, paused: bool) -> Result<(), SubmitError> {
         let queue = self.queue_named(name)?;
-        self.inner.pool.pause_queue(queue, paused);
+        let Inner { pool, hooks, clock, .. } = &*self.inner;
+        if pool.pause_queue(queue, paused) != paused {
+            let what = if paused { QueueChange::Paused } else { QueueChange::Resumed };
+            let at = clock.now().wall.to_chrono();
+            hooks.bus.tell(|| Event::Queue(QueueEvent { at, queue: name.to_owned(), what }));
+        }
         Ok(())
     }
 

@@ -27,7 +27,10 @@ use crate::scheduler::ledger::Keep;
 use crate::scheduler::task::Scheduler;
 use crate::scheduler::timers::Delay;
 use crate::store::memory::{JobIx, Retention};
-use crate::telemetry::panics;
+use crate::telemetry::{self, panics};
+
+/// The blocking threads of a runtime that is built without a word about them.
+const THREADS: usize = 512;
 
 /// Starts everything that `#[job]` has registered: runs the start-up jobs, then lets the schedules fire.
 ///
@@ -139,6 +142,10 @@ fn assemble(
     let keep = Keep::like(retention(&settings));
     let scheduler = Scheduler::new(Arc::clone(&clock), Arc::clone(&pool), Arc::clone(&hooks), keep);
     let scheduler = Arc::new(scheduler);
+    let has_plain = registered.iter().any(|job| job.descriptor.blocking);
+    if has_plain && settings.pool.value.is_none_or(|size| size.get() > THREADS) {
+        telemetry::few_threads(settings.pool.value, THREADS);
+    }
     let add = |job: Registered| {
         let ix = pool.bind_job(job.info.clone(), None);
         (ix.expect("invariant: the registry has refused names that are not unique"), job)

@@ -4,6 +4,7 @@ pub(crate) mod panics;
 pub(crate) mod span;
 
 use std::fmt::Display;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use panics::Panic;
@@ -164,6 +165,16 @@ pub(crate) fn unused_queue(queue: &str, place: &dyn Display, near: Option<&str>)
         }
         None => tracing::warn!(queue, %place, "no job is in a queue of the config"),
     }
+}
+
+/// More plain functions may be claimed than there are threads for.
+pub(crate) fn few_threads(size: Option<NonZeroUsize>, threads: usize) {
+    let size = size.map_or_else(|| "unlimited".to_owned(), |size| size.to_string());
+    tracing::info!(
+        pool = size,
+        "plain functions of the pool execute on tokio's blocking threads, {threads} unless the runtime is built with others; \
+         those beyond wait for one, shown as running"
+    );
 }
 
 /// A schedule has the key of another of its job.

@@ -16,9 +16,17 @@ pub(crate) struct Panic {
     /// `file:line:column`, where the hook saw it.
     pub(crate) location: Option<String>,
     pub(crate) backtrace: Option<Backtrace>,
+    /// It is none: the way out of an attempt whose function was not called, since it was stopped before.
+    pub(crate) not_begun: bool,
 }
 
 impl Panic {
+    /// What leaves an attempt whose function was not called.
+    pub(crate) fn not_begun() -> Self {
+        let message = "the attempt was stopped before it began".to_owned();
+        Self { message, location: None, backtrace: None, not_begun: true }
+    }
+
     /// Lets the panic go on in another place, as when a task waits for a thread. The hook is not called again.
     pub(crate) fn resume(self) -> ! {
         resume_unwind(Box::new(self))
@@ -86,7 +94,7 @@ fn from_payload(payload: Box<dyn Any + Send>) -> Panic {
         std::mem::forget(again);
     }
     let (location, backtrace) = seen.unzip();
-    Panic { message, location: location.filter(|place| !place.is_empty()), backtrace }
+    Panic { message, location: location.filter(|place| !place.is_empty()), backtrace, not_begun: false }
 }
 
 #[cfg(test)]
