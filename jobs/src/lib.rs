@@ -31,6 +31,7 @@
 //! ```
 //!
 #![doc = include_str!("manual.md")]
+#![doc = include_str!("durable.md")]
 #![forbid(unsafe_code)]
 
 mod clock;
