@@ -105,25 +105,20 @@ fn no_modes(mode: &str, path: Option<Place>) -> Problem {
 /// The store, if this build has it.
 fn available(store: Sourced<StoreUrl>) -> Result<Sourced<Store>, Problem> {
     let Sourced { value, place } = store;
-    let feature = match value {
-        StoreUrl::Memory => return Ok(Sourced { value: Store::Memory, place }),
+    match value {
+        StoreUrl::Memory => Ok(Sourced { value: Store::Memory, place }),
         #[cfg(feature = "sqlite")]
-        StoreUrl::Sqlite { path, relaxed } => {
-            return Ok(Sourced { value: Store::Sqlite { path, relaxed }, place });
-        }
+        StoreUrl::Sqlite { path, relaxed } => Ok(Sourced { value: Store::Sqlite { path, relaxed }, place }),
         #[cfg(not(feature = "sqlite"))]
-        StoreUrl::Sqlite { .. } => {
-            return Err(Problem::new(
-                "`jobs.store` names a file of SQLite, and the cargo feature `sqlite` of jobs is off",
-            )
-            .at(place)
-            .help("switch it on: `cargo add jobs --features sqlite`"));
+        StoreUrl::Sqlite { .. } => Err(Problem::new(
+            "`jobs.store` names a file of SQLite, and the cargo feature `sqlite` of jobs is off",
+        )
+        .at(place)
+        .help("switch it on: `cargo add jobs --features sqlite`")),
+        StoreUrl::Postgres => {
+            Err(Problem::new("`jobs.store` names a PostgreSQL server, and no program runs on one yet")
+                .at(place)
+                .help("this version has `memory` and, with the feature `sqlite`, `sqlite:PATH`"))
         }
-        StoreUrl::Postgres => "postgres",
-    };
-    Err(Problem::new(format!(
-        "`jobs.store` names a store of the cargo feature `{feature}`, which is not part of this version"
-    ))
-    .at(place)
-    .help("this version has `memory` and, with the feature `sqlite`, `sqlite:PATH`"))
+    }
 }

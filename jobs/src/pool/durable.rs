@@ -1,6 +1,7 @@
 //! The side of the pool that a store sees which outlives the process.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{Firing, Pool};
@@ -8,8 +9,8 @@ use crate::clock::Timestamp;
 use crate::job::body::Body;
 use crate::job::output::JsonError;
 use crate::job::run::RunId;
-use crate::store::journal::{Changes, Journal, Pauses, RunRecord};
-use crate::store::memory::{JobIx, Restored, RunKey};
+use crate::store::journal::{Changes, Commits, Journal, Pauses, RunRecord};
+use crate::store::memory::{Claim, JobIx, Restored, RunKey};
 use crate::store::slab::Key;
 use crate::telemetry::panics;
 
@@ -27,7 +28,29 @@ pub(crate) enum Unwritten {
     Unwritable(String),
 }
 
+/// After a process that has ended in disorder: what it has left does not begin before its claim is written, so that a run
+/// that ends the process at once is known to have done so.
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    pub(crate) commits: Arc<Commits>,
+    /// The last run that it has left.
+    pub(crate) last: RunId,
+    /// On the clock of a test, which must not go on while a commit is waited for.
+    pub(crate) blocks: bool,
+}
+
 impl Pool {
+    /// Lets what the process before has left wait for its claim to be written.
+    pub(crate) fn recover(&self, recovery: Recovery) {
+        let again = self.recovery.set(recovery);
+        debug_assert!(again.is_ok(), "a pool recovers once");
+    }
+
+    /// What the run that is claimed waits for before it begins.
+    pub(super) fn recovery_of(&self, claim: &Claim) -> Option<&Recovery> {
+        self.recovery.get().filter(|recovery| claim.id <= recovery.last)
+    }
+
     /// Marks what changes from now on, for a store to write down.
     pub(crate) fn record_to(&self, journal: Journal) {
         self.durable.store(true, Ordering::Relaxed);
@@ -126,5 +149,16 @@ impl Pool {
                 shared.memory.pause_queue(queue, true);
             }
         }
+    }
+}
+
+impl Recovery {
+    /// Waits until what is claimed is written. Where nothing can be written for long, runs go on all the same.
+    pub(super) async fn claim_written(&self) {
+        let request = self.commits.request();
+        let _ = match self.blocks {
+            true => self.commits.committed_blocking(request),
+            false => self.commits.committed(request).await,
+        };
     }
 }

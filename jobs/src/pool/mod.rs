@@ -50,6 +50,7 @@ use crate::store::memory::{
 use crate::store::slab::Key;
 
 use backoff::Jitter;
+pub(crate) use durable::Recovery;
 #[cfg(feature = "sqlite")]
 pub(crate) use durable::Unwritten;
 pub(crate) use inbox::Directory;
@@ -78,6 +79,8 @@ pub(crate) struct Pool {
     urgent: Apart<AtomicBool>,
     /// Whether runs outlive the process, so that their arguments are written down.
     durable: AtomicBool,
+    /// Set where the process before has ended in disorder.
+    recovery: OnceLock<Recovery>,
     ids: Arc<RunIds>,
     clock: Arc<Clock>,
     hooks: Arc<Hooks>,
@@ -137,6 +140,7 @@ impl Pool {
             idle,
             urgent: Apart::default(),
             durable: AtomicBool::new(false),
+            recovery: OnceLock::new(),
             ids,
             clock,
             hooks,

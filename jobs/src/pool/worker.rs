@@ -58,6 +58,9 @@ impl Worker {
             match self.next(pool, leave.over.take(), &mut claim) {
                 Next::Execute => {
                     leave.executing = claim.as_ref().map(|claim| claim.key);
+                    if let Some(recovery) = claim.as_ref().and_then(|claim| pool.recovery_of(claim)) {
+                        recovery.claim_written().await;
+                    }
                     let hooks = &pool.hooks.attempts;
                     leave.over =
                         attempt::execute(&mut claim, &self.surroundings, hooks, &mut leave.kept).await;

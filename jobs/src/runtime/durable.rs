@@ -9,7 +9,7 @@ use crate::config::{Settings, Store};
 use crate::error::{Place, Problem};
 use crate::job::body::Body;
 use crate::job::descriptor::Read;
-use crate::pool::Unwritten;
+use crate::pool::{Recovery, Unwritten};
 use crate::registry::Registered;
 use crate::scheduler::saved::Left;
 use crate::scheduler::timers::Delay;
@@ -125,6 +125,9 @@ impl Jobs {
         let (pool, scheduler) = (&inner.pool, &inner.scheduler);
         pool.record_to(Journal::new(Arc::clone(&durable.commits)));
         pool.restore_pauses(&pauses);
+        if let Some(last) = live.iter().map(|run| run.record.id).max().filter(|_| !clean) {
+            pool.recover(Recovery { commits: Arc::clone(&durable.commits), last, blocks: durable.blocks });
+        }
         let known = Known::new(self, registered);
         let mut runs = Restoring { jobs: self, known: &known, clean, left: HashMap::new(), unknown: 0 };
         let restored = ended.into_iter().chain(live).map(|run| runs.restore(run)).collect::<Vec<_>>();

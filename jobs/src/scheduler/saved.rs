@@ -11,6 +11,7 @@ use super::ledger::{Entry, Fate, Keep, Ledger, Tally};
 use super::planned::{Due, Planned};
 use crate::clock::{Reading, Timestamp};
 use crate::job::slot::Slot;
+use crate::schedule::Schedule;
 use crate::store::memory::RunKey;
 
 /// A schedule as it is written down.
@@ -82,16 +83,74 @@ impl Planned {
             return;
         }
         let Some(next) = saved.next else { return };
-        let is_interval = self.timing.schedule().is_some_and(|schedule| schedule.interval().is_some());
-        let mut due = if is_interval { Due::Elapsed(now.elapsed_at(next)) } else { Due::Wall(next) };
+        let interval = self.timing.schedule().and_then(Schedule::interval);
+        let mut due = interval.map_or(Due::Wall(next), |_| Due::Elapsed(now.elapsed_at(next)));
+        // A slot of an interval is named by the clock on the wall, which is set right a little all the time: its run may know
+        // it by a name that is some microseconds off.
+        let off = interval.unwrap_or_default() / 2;
         // Slots whose run is there, and that the schedule did not know of when it was written down.
-        for slot in ran.into_iter().filter(|slot| *slot >= next) {
+        for slot in ran.into_iter().filter(|slot| slot.saturating_add(off) >= next) {
             self.enter(Slot::at(slot), Fate::Ran, now.wall, keep);
             (self.first, self.last) = (self.first.or(Some(slot)), Some(slot));
+            let slot = slot.saturating_add(off);
             while let Some(after) = self.after(due).filter(|_| self.named(due, now) <= slot) {
                 due = after;
             }
         }
         self.set_next(Some(due));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::Elapsed;
+    use crate::job::body::{Erased, Template};
+    use crate::job::options::SlotOptions;
+    use crate::registry::{Identity, Resolved, Timing};
+    use crate::scheduler::timers::tests::job;
+
+    fn at(nanos: u64) -> Reading {
+        let elapsed = Duration::from_nanos(nanos);
+        let wall = Timestamp::from_nanos(1_800_000_000_000_000_000).saturating_add(elapsed);
+        Reading { elapsed: Elapsed::ZERO.saturating_add(elapsed), wall }
+    }
+
+    fn every_second(now: Reading) -> Planned {
+        fn never() -> Erased {
+            unreachable!("nothing is executed here")
+        }
+        let schedule = Resolved {
+            timing: Timing::At(Schedule::parse("@every 1s").unwrap()),
+            template: Template::Make(never),
+            identity: Identity::default(),
+            options: SlotOptions::default(),
+        };
+        Planned::new(job(), schedule, 0, true, now)
+    }
+
+    /// Between the run and the record of its schedule the clock on the wall was set right.
+    #[test]
+    fn a_slot_that_has_run_does_not_run_again_under_another_name() {
+        const SECOND: u64 = 1_000_000_000;
+        let saved = every_second(at(0)).save(at(0));
+        let slot = saved.next.unwrap();
+        for name in [
+            slot,
+            slot.saturating_sub(Duration::from_micros(7)),
+            slot.saturating_add(Duration::from_micros(7)),
+        ] {
+            let mut next = every_second(at(SECOND + 1));
+            let left = Left { saved: saved.clone(), ran: vec![name], awaits: None };
+            next.resume(left, at(SECOND + 1), Keep::DEFAULT);
+            assert_eq!(next.next_slot(at(SECOND + 1)), Some(at(2 * SECOND).wall), "run as {name:?}");
+        }
+        // And the one before is no reason to leave it out.
+        let mut next = every_second(at(SECOND / 2));
+        let left = Left { saved, ran: vec![at(0).wall], awaits: None };
+        next.resume(left, at(SECOND / 2), Keep::DEFAULT);
+        assert_eq!(next.next_slot(at(SECOND / 2)), Some(slot));
     }
 }

@@ -517,4 +517,4 @@ impl Timers {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

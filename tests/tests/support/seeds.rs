@@ -59,18 +59,22 @@ pub fn replays() -> bool {
 /// Runs a test for every seed from 0 on, or for the one of `JOBS_TEST_SEED`, each in a paused runtime of its own. A test that
 /// fails tells its seed.
 pub fn for_each<F: Future<Output = ()>>(seeds: u64, test: impl Fn(u64) -> F) {
-    let first = number("JOBS_TEST_SEED");
-    let count = first.map_or_else(|| number("JOBS_TEST_SEEDS").unwrap_or(seeds), |_| 1);
     // The jobs of these tests panic by the hundred, each with a backtrace where the environment says so.
     static HOOK: Once = Once::new();
     HOOK.call_once(|| std::panic::set_hook(Box::new(|info| eprintln!("{info}"))));
+    for_each_in_real_time(seeds, |seed| {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(test(seed));
+    });
+}
+
+/// The same for a test whose time nobody pauses, since it watches processes.
+pub fn for_each_in_real_time(seeds: u64, test: impl Fn(u64)) {
+    let first = number("JOBS_TEST_SEED");
+    let count = first.map_or_else(|| number("JOBS_TEST_SEEDS").unwrap_or(seeds), |_| 1);
     for seed in first.unwrap_or(0)..first.unwrap_or(0) + count {
-        let run = || {
-            let mut builder = tokio::runtime::Builder::new_current_thread();
-            let runtime = builder.enable_time().start_paused(true).build().unwrap();
-            runtime.block_on(test(seed));
-        };
-        if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(run)) {
+        if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| test(seed))) {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text =
                 text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a text");

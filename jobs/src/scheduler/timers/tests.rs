@@ -41,7 +41,7 @@ fn timers_that_no_longer_count_are_swept_out() {
     assert_eq!(come.releases, [kept]);
 }
 
-fn job() -> JobIx {
+pub(in super::super) fn job() -> JobIx {
     let mut memory = crate::store::memory::Memory::new(0);
     let name = crate::job::name::JobName::Static("a");
     let overlap = jobs_syntax::Overlap::Skip;

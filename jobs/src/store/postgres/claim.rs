@@ -4,12 +4,18 @@
 //! lane and looks only into those that it may take from: runs that are paused, unknown to this node or held back by a
 //! limit cost it one step for each lane, however many they are. Which lanes the next runs are in is found without a
 //! lock, and then so many are locked in each; a run that another node has locked is passed over.
+//!
+//! What has been claimed stays in the index until the server may forget it, which an old transaction somewhere holds up.
+//! So a node remembers how far it has come in each lane, and goes on from there; now and then, and whenever there is
+//! news, it begins at the beginning.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{PgConnection, Postgres, Row};
 
 use super::db::{Db, interval};
 use super::id::Id;
@@ -56,25 +62,50 @@ pub(crate) struct Claimed {
     pub(crate) submitted: DateTime<Utc>,
 }
 
-const CLAIM: &str = "\
+/// From the beginning: the lanes that have runs in them.
+macro_rules! all_lanes {
+    () => {
+        "\
 with recursive lane as (
-    (select queue, job, priority from jobs.run where state = 'available'
+    (select queue, job, priority, '00000000-0000-0000-0000-000000000000'::uuid as after
+    from jobs.run where state = 'available'
     order by queue, job, priority limit 1)
     union all
-    select n.queue, n.job, n.priority from lane l cross join lateral (
+    select n.queue, n.job, n.priority, l.after from lane l cross join lateral (
         select queue, job, priority from jobs.run r
         where state = 'available' and (r.queue, r.job, r.priority) > (l.queue, l.job, l.priority)
         order by r.queue, r.job, r.priority limit 1
     ) n
-), open as (
+)"
+    };
+}
+
+/// From where this node was.
+macro_rules! known_lanes {
+    () => {
+        "\
+with lane as (
+    select * from unnest($7::text[], $8::text[], $9::smallint[], $10::uuid[]) as w (queue, job, priority, after)
+)"
+    };
+}
+
+/// What is claimed in the lanes.
+macro_rules! claim_in {
+    ($lanes:expr) => {
+        concat!(
+            $lanes,
+            "\
+, open as (
     select l.*, k.room from lane l join unnest($2::text[], $3::bigint[]) as k (job, room) on k.job = l.job
     where not l.queue = any ($4::text[])
         and not exists (select from jobs.job j where j.name = l.job and j.paused_since is not null)
         and not exists (select from jobs.queue q where q.name = l.queue and q.paused_since is not null)
 ), head as (
-    select l.queue, l.job, l.priority, l.room, h.id from open l cross join lateral (
+    select l.queue, l.job, l.priority, l.after, l.room, h.id from open l cross join lateral (
         select id from jobs.run r
         where state = 'available' and r.queue = l.queue and r.job = l.job and r.priority = l.priority
+            and r.id > l.after
         order by r.id limit least($1, l.room)
     ) h
 ), fitting as (
@@ -82,14 +113,15 @@ with recursive lane as (
         partition by job order by case when $5 then 0 else -priority end, id
     ) as place from head
 ), quota as (
-    select queue, job, priority, count(*) as count from (
+    select queue, job, priority, after, count(*) as count from (
         select * from fitting where place <= room
         order by case when $5 then 0 else -priority end, id limit $1
-    ) first group by queue, job, priority
+    ) first group by queue, job, priority, after
 ), picked as materialized (
     select p.id from quota q cross join lateral (
         select id from jobs.run r
         where state = 'available' and r.queue = q.queue and r.job = q.job and r.priority = q.priority
+            and r.id > q.after
         order by r.id limit q.count for update skip locked
     ) p
 ), claimed as (
@@ -99,7 +131,21 @@ with recursive lane as (
     returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.origin, r.schedule, r.slot,
         r.args, r.record, r.submitted
 )
-select * from claimed order by case when $5 then 0 else -priority end, id";
+select * from claimed order by case when $5 then 0 else -priority end, id"
+        )
+    };
+}
+
+const CLAIM: &str = claim_in!(all_lanes!());
+const CLAIM_FROM: &str = claim_in!(known_lanes!());
+const LANES: &str =
+    concat!(all_lanes!(), " select queue, job, priority from lane where job = any ($1::text[])");
+
+/// What this node has and does not know of: the answer to a claim was lost on its way.
+const ADRIFT: &str = "\
+select id, job, queue, priority, attempt, retries, claim_no, origin, schedule, slot, args, record, submitted
+from jobs.run where node = $1 and state = 'running' and not id = any ($2::uuid[])
+order by priority desc, id";
 
 /// Whoever has the row of a job decides about its limits; who does not get it leaves that to the other.
 const LOCK_JOBS: &str =
@@ -129,6 +175,43 @@ impl Db {
         let mut connection = self.pool.acquire().await?;
         let rooms = vec![i64::try_from(wanted.count).unwrap_or(i64::MAX); wanted.jobs.len()];
         self.claim_on(&mut connection, wanted, wanted.jobs, &rooms).await
+    }
+
+    /// Finds runs that this node has claimed and does not know of, since it has never heard that it has them.
+    pub(crate) async fn adrift(&self, node: Id, known: &[Id]) -> sqlx::Result<Vec<Claimed>> {
+        let query = sqlx::query(self.sql(ADRIFT)).bind(node).bind(known);
+        query.try_map(claimed_run).fetch_all(&self.pool).await
+    }
+
+    /// Finds the lanes that have runs of these jobs, and begins in them behind what was just claimed.
+    pub(crate) async fn lanes(&self, jobs: &[String], claimed: &[Claimed]) -> sqlx::Result<Lanes> {
+        let lane =
+            |row: PgRow| Ok(Lane { queue: row.try_get(0)?, job: row.try_get(1)?, priority: row.try_get(2)? });
+        let found = sqlx::query(self.sql(LANES)).bind(jobs).try_map(lane).fetch_all(&self.pool).await?;
+        let mut lanes = Lanes(found.into_iter().map(|lane| (lane, Id(0))).collect());
+        lanes.move_on(claimed);
+        Ok(lanes)
+    }
+
+    /// The same, from where this node was, in lanes that it knows; it moves on in these.
+    pub(crate) async fn claim_from(
+        &self,
+        wanted: Wanted<'_>,
+        lanes: &mut Lanes,
+    ) -> sqlx::Result<Vec<Claimed>> {
+        let rooms = vec![i64::try_from(wanted.count).unwrap_or(i64::MAX); wanted.jobs.len()];
+        let query = sqlx::query(self.sql(CLAIM_FROM));
+        let lane = |at: fn(&Lane) -> &str| lanes.0.keys().map(at).collect::<Vec<_>>();
+        let claimed = Self::bind_claim(query, wanted, wanted.jobs, &rooms)
+            .bind(lane(|lane| &lane.queue))
+            .bind(lane(|lane| &lane.job))
+            .bind(lanes.0.keys().map(|lane| lane.priority).collect::<Vec<_>>())
+            .bind(lanes.0.values().copied().collect::<Vec<_>>())
+            .try_map(claimed_run)
+            .fetch_all(&self.pool)
+            .await?;
+        lanes.move_on(&claimed);
+        Ok(claimed)
     }
 
     /// Takes runs of jobs with limits, as far as these let them start. What another node is deciding about at this moment
@@ -175,31 +258,62 @@ impl Db {
         jobs: &[String],
         rooms: &[i64],
     ) -> sqlx::Result<Vec<Claimed>> {
-        sqlx::query(self.sql(CLAIM))
-            .bind(i64::try_from(wanted.count).unwrap_or(i64::MAX))
-            .bind(jobs)
-            .bind(rooms)
-            .bind(wanted.without)
-            .bind(wanted.oldest)
-            .bind(wanted.node)
-            .try_map(|row: PgRow| {
-                Ok(Claimed {
-                    id: row.try_get(0)?,
-                    job: row.try_get(1)?,
-                    queue: row.try_get(2)?,
-                    priority: row.try_get(3)?,
-                    attempt: row.try_get(4)?,
-                    retries: row.try_get(5)?,
-                    claim_no: row.try_get(6)?,
-                    origin: row.try_get(7)?,
-                    schedule: row.try_get(8)?,
-                    slot: row.try_get(9)?,
-                    args: row.try_get(10)?,
-                    record: row.try_get(11)?,
-                    submitted: row.try_get(12)?,
-                })
-            })
-            .fetch_all(connection)
-            .await
+        let query = Self::bind_claim(sqlx::query(self.sql(CLAIM)), wanted, jobs, rooms);
+        query.try_map(claimed_run).fetch_all(connection).await
+    }
+
+    fn bind_claim<'q>(
+        query: Query<'q, Postgres, PgArguments>,
+        wanted: Wanted<'q>,
+        jobs: &'q [String],
+        rooms: &'q [i64],
+    ) -> Query<'q, Postgres, PgArguments> {
+        let count = i64::try_from(wanted.count).unwrap_or(i64::MAX);
+        let query = query.bind(count).bind(jobs).bind(rooms).bind(wanted.without);
+        query.bind(wanted.oldest).bind(wanted.node)
+    }
+}
+
+fn claimed_run(row: PgRow) -> sqlx::Result<Claimed> {
+    Ok(Claimed {
+        id: row.try_get(0)?,
+        job: row.try_get(1)?,
+        queue: row.try_get(2)?,
+        priority: row.try_get(3)?,
+        attempt: row.try_get(4)?,
+        retries: row.try_get(5)?,
+        claim_no: row.try_get(6)?,
+        origin: row.try_get(7)?,
+        schedule: row.try_get(8)?,
+        slot: row.try_get(9)?,
+        args: row.try_get(10)?,
+        record: row.try_get(11)?,
+        submitted: row.try_get(12)?,
+    })
+}
+
+/// Runs that line up together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Lane {
+    queue: String,
+    job: String,
+    priority: i16,
+}
+
+/// How far a node has come in each lane: the last run that it has claimed there.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes(HashMap<Lane, Id>);
+
+impl Lanes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn move_on(&mut self, claimed: &[Claimed]) {
+        for Claimed { id, job, queue, priority, .. } in claimed {
+            let lane = Lane { queue: queue.clone(), job: job.clone(), priority: *priority };
+            let last = self.0.entry(lane).or_insert(*id);
+            *last = (*last).max(*id);
+        }
     }
 }

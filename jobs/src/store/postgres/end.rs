@@ -97,7 +97,12 @@ impl Db {
             .bind(ends.iter().map(|end| end.started).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.finished).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.outcome).collect::<Vec<_>>())
-            .bind(ends.iter().map(|end| end.message.as_deref()).collect::<Vec<_>>())
+            // The message of an error may have anything in it, and the server takes no NUL.
+            .bind(
+                ends.iter()
+                    .map(|end| end.message.as_ref().map(|message| message.replace('\0', "\u{fffd}")))
+                    .collect::<Vec<_>>(),
+            )
             .bind(ends.iter().map(|end| end.output.as_deref()).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.record.as_deref()).collect::<Vec<_>>())
             .bind(node)
@@ -121,18 +126,23 @@ impl Db {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) id: Id,
+    /// There is no such run, or none any more.
+    pub(crate) is_unknown: bool,
     pub(crate) outcome: Option<String>,
     pub(crate) message: Option<String>,
 }
 
-const ENDED: &str =
-    "select id, outcome, message from jobs.run where id = any ($1::uuid[]) and finished is not null";
+const ENDED: &str = "\
+select i.id, r.id is null, r.outcome, r.message
+from unnest($1::uuid[]) as i (id) left join jobs.run r on r.id = i.id
+where r.id is null or r.finished is not null";
 
 impl Db {
     /// Of these runs, those that have ended.
     pub(crate) async fn ended(&self, ids: &[Id]) -> sqlx::Result<Vec<Ended>> {
         let ended = |row: PgRow| {
-            Ok(Ended { id: row.try_get(0)?, outcome: row.try_get(1)?, message: row.try_get(2)? })
+            let (id, is_unknown) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(Ended { id, is_unknown, outcome: row.try_get(2)?, message: row.try_get(3)? })
         };
         sqlx::query(self.sql(ENDED)).bind(ids).try_map(ended).fetch_all(&self.pool).await
     }

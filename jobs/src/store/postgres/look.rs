@@ -16,27 +16,35 @@ with due as (
     update jobs.run r set state = 'available' from due where r.id = due.id returning r.id
 )
 select
-    exists (select from promoted) or exists (select from jobs.run where state = 'available'),
+    exists (select from promoted),
+    exists (select from jobs.run where state = 'available'),
     (select extract(epoch from min(due) - now())::float8 from jobs.run where state = 'scheduled' and due > now()),
-    array(select id from jobs.run where node = $1 and state = 'running' and cancel)";
+    array(select id from jobs.run where node = $1 and state = 'running' and cancel),
+    (select count(*) from jobs.run where node = $1 and state = 'running')";
 
 /// What there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Look {
+    /// Whether delayed runs were made available.
+    pub(crate) promoted: bool,
     /// Whether there is a run that somebody may claim.
     pub(crate) available: bool,
     /// How long it is to the next delayed run.
     pub(crate) next: Option<Duration>,
     /// Runs of this node that somebody wants ended.
     pub(crate) cancelled: Vec<Id>,
+    /// How many runs this node has claimed.
+    pub(crate) claimed: usize,
 }
 
 impl Db {
     /// Makes delayed runs available whose time has come, and tells what there is.
     pub(crate) async fn look(&self, node: Id) -> sqlx::Result<Look> {
         let row = sqlx::query(self.sql(LOOK)).bind(node).fetch_one(&self.pool).await?;
-        let next: Option<f64> = row.try_get(1)?;
+        let (promoted, available): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
+        let next: Option<f64> = row.try_get(2)?;
         let next = next.map(|next| Duration::try_from_secs_f64(next.max(0.0)).unwrap_or(Duration::MAX));
-        Ok(Look { available: row.try_get(0)?, next, cancelled: row.try_get(2)? })
+        let claimed = usize::try_from(row.try_get::<i64, _>(4)?).unwrap_or(0);
+        Ok(Look { promoted, available: promoted || available, next, cancelled: row.try_get(3)?, claimed })
     }
 }

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -24,7 +25,8 @@ update jobs.node set
     gap_from = case when heartbeat < now() - $2 then heartbeat else gap_from end,
     good_since = case when heartbeat < now() - $2 then now() else good_since end,
     heartbeat = now()
-where id = $1";
+where id = $1
+returning clock_timestamp()";
 
 const LEAVE: &str = "delete from jobs.node where id = $1";
 
@@ -83,10 +85,11 @@ impl Db {
         Ok(())
     }
 
-    /// Says that this node is there. `false` when it was taken for lost: its claims are not its own any more.
-    pub(crate) async fn beat(&self, node: Id) -> sqlx::Result<bool> {
-        let done = sqlx::query(self.sql(BEAT)).bind(node).bind(interval(LOST)).execute(&self.pool).await?;
-        Ok(done.rows_affected() > 0)
+    /// Says that this node is there, and answers with the server's time. None when it was taken for lost: its claims are not
+    /// its own any more.
+    pub(crate) async fn beat(&self, node: Id) -> sqlx::Result<Option<DateTime<Utc>>> {
+        let query = sqlx::query_scalar(self.sql(BEAT)).bind(node).bind(interval(LOST));
+        query.fetch_optional(&self.pool).await
     }
 
     /// This node goes, and has given back its runs.

@@ -1,6 +1,6 @@
 //! The store in a file of SQLite: what the state machine in memory has decided, written down so that it outlives the process.
 //!
-//! One process owns the file: it holds a [lock](lock) beside it for as long as it runs, and reads what the one before has left
+//! One process owns the file: it holds a [lock] beside it for as long as it runs, and reads what the one before has left
 //! when it starts. From then on it only writes, in transactions that hold everything which has come together since the one
 //! before (group commit), on a thread of its own: a program that blocks its runtime does not hold commits up, and a slow
 //! disk holds up nobody but those who wait for it.

@@ -1,9 +1,10 @@
 //! Claims as many runs as the host has places for.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Shared;
-use crate::store::postgres::claim::Wanted;
+use crate::store::postgres::claim::{Claimed, Lanes, Wanted};
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 
 /// How long a node that has nothing to do waits for somebody to wake it.
@@ -23,10 +24,10 @@ impl Shared {
     /// Claims whenever it is woken, and looks once a second whether there is something that it was not woken for.
     pub(super) async fn feed(&self) {
         let mut pause = Pause::new(self.identity.id.0 >> 64);
-        let (mut claims, mut locked) = (0, 0);
+        let (mut place, mut locked) = (Place::default(), 0);
         let mut woken = true;
         while !self.is_closing() {
-            let answer = self.claim_all(&mut claims, woken).await;
+            let answer = self.claim_all(&mut place, woken).await;
             self.stands(&answer);
             let wait = match answer {
                 Ok(Left { available: true, .. }) if locked < LOCKED_TIMES => {
@@ -46,47 +47,84 @@ impl Shared {
 
     /// Claims until there is nothing left or no room for it. Who was woken asks for runs at once; who was not first looks
     /// whether there are any.
-    async fn claim_all(&self, claims: &mut u32, woken: bool) -> Result<Left, Trouble> {
+    async fn claim_all(&self, place: &mut Place, woken: bool) -> Result<Left, Trouble> {
         if woken {
-            while self.claim(claims).await? {}
+            while self.claim(place).await? {}
         }
         let look = ask(self.db.look(self.identity.id)).await?;
         if !look.cancelled.is_empty() {
             self.host.cancel(look.cancelled);
         }
+        // A claim whose answer was lost on its way is a claim: nobody else takes these.
+        if look.claimed > self.claims.len() {
+            self.hand_over(ask(self.db.adrift(self.identity.id, &self.claims.ids())).await?);
+        }
+        if look.promoted {
+            self.arrived.store(true, Ordering::SeqCst);
+        }
         let mut took = false;
-        while look.available && self.claim(claims).await? {
+        while look.available && self.claim(place).await? {
             took = true;
         }
         let has_room = self.host.room().count > 0;
         Ok(Left { available: look.available && has_room && !took && !woken, next: look.next })
     }
 
+    fn hand_over(&self, claimed: Vec<Claimed>) {
+        if !claimed.is_empty() {
+            self.claims.add(&claimed);
+            self.host.take(claimed);
+        }
+    }
+
     /// Claims once, and answers whether there may be more.
-    async fn claim(&self, claims: &mut u32) -> Result<bool, Trouble> {
+    async fn claim(&self, place: &mut Place) -> Result<bool, Trouble> {
         let room = self.host.room();
         if room.count == 0 || self.is_closing() {
             return Ok(false);
         }
-        *claims = claims.wrapping_add(1);
+        place.claims = place.claims.wrapping_add(1);
         let wanted = Wanted {
             node: self.identity.id,
             count: room.count.min(MOST),
             jobs: &self.identity.jobs,
             without: &room.full_queues,
-            oldest: claims.is_multiple_of(OLDEST_EVERY),
+            oldest: place.claims.is_multiple_of(OLDEST_EVERY),
         };
-        let mut claimed = ask(self.db.claim(wanted)).await?;
-        if !self.identity.limited.is_empty() && claimed.len() < wanted.count {
-            let wanted = Wanted { count: wanted.count - claimed.len(), ..wanted };
-            claimed.extend(ask(self.db.claim_limited(wanted, &self.identity.limited)).await?);
+        let mut taken = 0;
+        let mut take = |claimed: Vec<Claimed>| {
+            taken += claimed.len();
+            // At once: what the next question meets with must not lose them.
+            self.hand_over(claimed);
+            Wanted { count: wanted.count - taken, ..wanted }
+        };
+        let mut rest = wanted;
+        if !wanted.oldest && !place.lanes.is_empty() && !self.arrived.load(Ordering::SeqCst) {
+            rest = take(ask(self.db.claim_from(rest, &mut place.lanes)).await?);
         }
-        if claimed.is_empty() {
-            return Ok(false);
+        if rest.count > 0 {
+            self.arrived.store(false, Ordering::SeqCst);
+            place.lanes = Lanes::default();
+            let claimed = ask(self.db.claim(rest)).await?;
+            // A backlog: it pays to remember the place.
+            if claimed.len() == rest.count {
+                let lanes = ask(self.db.lanes(wanted.jobs, &claimed)).await;
+                place.lanes = lanes.unwrap_or_default();
+            }
+            rest = take(claimed);
         }
-        self.host.take(claimed);
-        Ok(true)
+        if rest.count > 0 && !self.identity.limited.is_empty() {
+            take(ask(self.db.claim_limited(rest, &self.identity.limited)).await?);
+        }
+        Ok(taken > 0)
     }
+}
+
+/// Where the feeder is.
+#[derive(Default)]
+struct Place {
+    claims: u32,
+    lanes: Lanes,
 }
 
 /// What a claim has left.

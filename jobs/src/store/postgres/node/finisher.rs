@@ -36,9 +36,12 @@ impl Shared {
             }
             if !ends.is_empty() {
                 self.write_ends(&ends).await;
+                self.claims.remove(ends.iter().map(|end| end.fence));
+                self.waiting.changed.notify_one();
             }
             if !returns.is_empty() {
                 self.persist(|| self.db.give_back(self.identity.id, &returns)).await;
+                self.claims.remove(returns.iter().map(|(fence, _)| *fence));
                 self.news.notify_one();
             }
             if close {
@@ -49,6 +52,12 @@ impl Shared {
 
     async fn write_ends(&self, ends: &[End]) {
         let counted = self.persist(|| self.db.end(self.identity.id, ends)).await;
+        // One of them may be at fault: the others do not suffer for it.
+        if counted.is_none() && ends.len() > 1 {
+            for end in ends {
+                self.persist(|| self.db.end(self.identity.id, std::slice::from_ref(end))).await;
+            }
+        }
         if let Some(counted) = counted
             && counted.len() < ends.len()
         {
@@ -56,7 +65,7 @@ impl Shared {
             tracing::debug!(target: "jobs::store", lost, "ends do not count: the runs were given to other nodes");
         }
         if ends.iter().any(|end| matches!(end.follows, Follows::Retry(_))) {
-            self.wake.notify_one();
+            self.has_arrived();
         }
         let mut jobs: Vec<String> = ends.iter().filter_map(|end| end.slot_of.clone()).collect();
         if jobs.is_empty() {
@@ -65,7 +74,7 @@ impl Shared {
         jobs.sort();
         jobs.dedup();
         if self.persist(|| self.db.succeed(&jobs)).await.is_some_and(|started| started > 0) {
-            self.wake.notify_one();
+            self.has_arrived();
         }
     }
 

@@ -30,7 +30,7 @@ impl Shared {
         loop {
             // An end of the connection is no news: whoever polls sees how things stand.
             let _ = self.listen_once(&mut pause).await;
-            self.wake.notify_one();
+            self.has_arrived();
             self.rest(&mut pause).await;
         }
     }
@@ -43,7 +43,7 @@ impl Shared {
             // None is a lost connection: there may have been news meanwhile.
             let heard = listener.try_recv().await?;
             pause.reset();
-            self.wake.notify_one();
+            self.has_arrived();
             if heard.is_none() {
                 return Ok(());
             }

@@ -12,11 +12,15 @@
 //! Each part asks one thing at a time, and what comes in while it waits for the answer goes together with the next question:
 //! that is the group commit. What fails in passing is asked again, after pauses that grow; every question may be asked twice.
 
+mod claims;
 mod feeder;
 mod finisher;
 mod listener;
 mod pulse;
+mod questions;
 mod submitter;
+mod time;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,14 +34,19 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use super::address::Address;
 use super::claim::{Claimed, Limited};
 use super::db::Db;
-use super::end::{End, Fence};
+use super::end::{End, Ended, Fence};
 use super::id::Id;
 use super::migrations::{MigrationError, migrate};
 use super::schedules::Registration;
 use super::submit::{NewRun, Submitted};
 use super::trouble::{Pause, Trouble, ask};
+use crate::clock::{Clock, Timestamp};
+use claims::Claims;
 use finisher::Finish;
+use questions::Question;
 use submitter::Submission;
+use time::ServerTime;
+use waiting::Waiting;
 
 /// What a node is asked by, and tells: the pool of the program.
 pub(crate) trait Host: Send + Sync + 'static {
@@ -88,22 +97,29 @@ pub(crate) struct Node {
     shared: Arc<Shared>,
     submissions: mpsc::UnboundedSender<Submission>,
     finishes: mpsc::UnboundedSender<Finish>,
+    questions: mpsc::UnboundedSender<Question>,
     ended: watch::Receiver<bool>,
 }
 
 /// What the parts of a node share.
-pub(super) struct Shared {
-    pub(super) db: Db,
+struct Shared {
+    db: Db,
     /// Connections for the pulse alone, so that a full pool never makes a living node look dead.
-    pub(super) vital: Db,
-    pub(super) identity: Identity,
-    pub(super) host: Arc<dyn Host>,
+    vital: Db,
+    identity: Identity,
+    host: Arc<dyn Host>,
+    claims: Claims,
+    waiting: Waiting,
+    clock: Arc<Clock>,
+    time: ServerTime,
     /// There may be something to claim.
-    pub(super) wake: Notify,
+    wake: Notify,
+    /// There is something new to claim, perhaps before where the feeder is.
+    arrived: AtomicBool,
     /// Something was submitted that other nodes are to be told.
-    pub(super) news: Notify,
-    pub(super) standing: watch::Sender<Standing>,
-    pub(super) closing: AtomicBool,
+    news: Notify,
+    standing: watch::Sender<Standing>,
+    closing: AtomicBool,
 }
 
 /// A node could not join the cluster.
@@ -136,10 +152,12 @@ impl Node {
     pub(crate) async fn join(
         address: Address,
         identity: Identity,
+        clock: Arc<Clock>,
         host: Arc<dyn Host>,
     ) -> Result<Self, JoinError> {
         let (submissions, submitted) = mpsc::unbounded_channel();
         let (finishes, finished) = mpsc::unbounded_channel();
+        let (questions, asked) = mpsc::unbounded_channel();
         let (joined, answer) = oneshot::channel();
         let (has_ended, ended) = watch::channel(false);
         let work = move || {
@@ -149,11 +167,11 @@ impl Node {
                 Err(error) => return drop(joined.send(Err(JoinError::Thread(error)))),
             };
             runtime.block_on(async move {
-                match Shared::join(address, identity, host).await {
+                match Shared::join(address, identity, clock, host).await {
                     Ok(shared) => {
                         let shared = Arc::new(shared);
                         if joined.send(Ok(Arc::clone(&shared))).is_ok() {
-                            shared.run(submitted, finished).await;
+                            shared.run(submitted, finished, asked).await;
                         }
                         // Who cannot be told finds out.
                         let _ = ask(shared.vital.leave(shared.identity.id)).await;
@@ -166,7 +184,7 @@ impl Node {
         thread::Builder::new().name("jobs-postgres".to_owned()).spawn(work).map_err(JoinError::Thread)?;
         let gone = || JoinError::Trouble(Trouble::Passing("the thread of the store has ended".to_owned()));
         let shared = answer.await.map_err(|_| gone())??;
-        Ok(Self { shared, submissions, finishes, ended })
+        Ok(Self { shared, submissions, finishes, questions, ended })
     }
 
     /// Submits a run, and returns when it is committed. A server that cannot be reached is waited for.
@@ -179,6 +197,12 @@ impl Node {
         let gone = || Trouble::Lasting("the store is closed".to_owned());
         self.submissions.send(Submission { run, told }).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// Waits for the end of a run, whoever executes it.
+    pub(crate) async fn ended(&self, run: Id) -> Result<Ended, Trouble> {
+        let answer = self.shared.waiting.add(run).await;
+        answer.map_err(|_| Trouble::Lasting("the store is closed".to_owned()))
     }
 
     /// An attempt has ended. It is written with others, and as often as it takes.
@@ -200,6 +224,11 @@ impl Node {
     /// How things stand with the server.
     pub(crate) fn standing(&self) -> Standing {
         self.shared.standing.borrow().clone()
+    }
+
+    /// The server's time, by this machine's monotonic clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.time.at(self.shared.clock.now())
     }
 
     /// Returns when things stand with the server as wanted.
@@ -230,7 +259,12 @@ impl Drop for Node {
 }
 
 impl Shared {
-    async fn join(address: Address, identity: Identity, host: Arc<dyn Host>) -> Result<Self, JoinError> {
+    async fn join(
+        address: Address,
+        identity: Identity,
+        clock: Arc<Clock>,
+        host: Arc<dyn Host>,
+    ) -> Result<Self, JoinError> {
         let pool = |connections| {
             PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(5))
         };
@@ -255,7 +289,12 @@ impl Shared {
             vital: Db::new(vital, schema),
             identity,
             host,
+            claims: Claims::default(),
+            waiting: Waiting::default(),
+            time: ServerTime::new(clock.now()),
+            clock,
             wake: Notify::new(),
+            arrived: AtomicBool::new(true),
             news: Notify::new(),
             standing: watch::Sender::new(Standing::Well),
             closing: AtomicBool::new(false),
@@ -278,6 +317,7 @@ impl Shared {
         &self,
         submitted: mpsc::UnboundedReceiver<Submission>,
         finished: mpsc::UnboundedReceiver<Finish>,
+        asked: mpsc::UnboundedReceiver<Question>,
     ) {
         // Ends are written when nothing is claimed any more.
         let others = async {
@@ -286,7 +326,9 @@ impl Shared {
                 self.pulse(),
                 self.listen(),
                 self.tell_news(),
+                self.watch_ends(),
                 self.take_submissions(submitted),
+                self.take_questions(asked),
                 std::future::pending::<()>(),
             );
         };
@@ -295,6 +337,12 @@ impl Shared {
             () = self.finish(finished) => {}
             () = others => {}
         }
+    }
+
+    /// There is something new to claim.
+    pub(super) fn has_arrived(&self) {
+        self.arrived.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
     }
 
     pub(super) fn is_closing(&self) -> bool {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
 use super::Shared;
+use crate::clock::Timestamp;
 use crate::store::postgres::trouble::{Trouble, ask};
 
 /// How often a node says that it is there.
@@ -32,21 +33,25 @@ impl Shared {
 
     async fn beat_once(&self, beats: u32) -> Result<(), Trouble> {
         let node = self.identity.id;
-        if !ask(self.vital.beat(node)).await? {
+        let before = self.clock.now();
+        if let Some(server) = ask(self.vital.beat(node)).await? {
+            self.time.heard(before, Timestamp::from_chrono(server), self.clock.now());
+        } else {
             tracing::warn!(target: "jobs::store", "this node was taken for lost, and others have its runs");
+            self.claims.clear();
             self.host.lost_claims();
             self.enter().await?;
         }
         let rescued = ask(self.vital.rescue(node)).await?;
         if !rescued.is_empty() {
             tracing::warn!(target: "jobs::store", runs = rescued.len(), "took over the runs of a node that is lost");
-            self.wake.notify_one();
+            self.has_arrived();
             self.news.notify_one();
         }
         let housekeeping = beats.is_multiple_of(HOUSEKEEPING_EVERY);
         // Whoever is lost may have left it undone.
         if (housekeeping || !rescued.is_empty()) && ask(self.vital.succeed_undone()).await? > 0 {
-            self.wake.notify_one();
+            self.has_arrived();
         }
         if housekeeping {
             ask(self.vital.adopt(node, &self.identity.schedules)).await?;

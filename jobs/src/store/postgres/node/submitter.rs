@@ -124,7 +124,7 @@ impl Shared {
             match answer {
                 Err(Trouble::Passing(_)) if !self.is_closing() => self.rest(&mut pause).await,
                 Ok(submitted) => {
-                    self.wake.notify_one();
+                    self.has_arrived();
                     self.news.notify_one();
                     return Ok(submitted);
                 }

@@ -149,3 +149,62 @@ async fn a_claim_does_not_look_at_what_has_ended() {
     let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(plan)).fetch_all(&db.pool).await.unwrap();
     assert!(lines.iter().any(|line| line.contains("run_available")), "{lines:#?}");
 }
+
+/// The server may forget nothing, and a backlog drains: what is read does not grow with what was claimed before.
+#[tokio::test]
+async fn an_old_transaction_does_not_slow_claims() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    for _ in 0..4 {
+        let runs: Vec<_> = (0..1000).map(|_| mail()).collect();
+        db.submit(&runs).await.unwrap();
+    }
+    let mut old = db.pool.begin().await.unwrap();
+    let snapshot = "set transaction isolation level repeatable read; select count(*) from jobs.run";
+    sqlx::raw_sql(snapshot).execute(&mut *old).await.unwrap();
+
+    // What one connection reads is told when it says so.
+    let one = Db::new(
+        pool(&Server::shared().address(&db.text("select current_database()").await), 1),
+        db.schema.clone(),
+    );
+    let read = async || -> i64 {
+        one.run_sql("select pg_stat_force_next_flush()").await;
+        let read = "select idx_tup_read from pg_stat_user_indexes where indexrelname = 'run_available'";
+        one.text(read).await.parse().unwrap()
+    };
+    let jobs = ["mail".to_owned()];
+    let wanted = Wanted { node, count: 50, jobs: &jobs, without: &[], oldest: false };
+    let before = read().await;
+    let first = one.claim(wanted).await.unwrap();
+    let mut lanes = one.lanes(&jobs, &first).await.unwrap();
+    let mut claimed = first.len();
+    loop {
+        let more = one.claim_from(wanted, &mut lanes).await.unwrap();
+        if more.is_empty() {
+            break;
+        }
+        claimed += more.len();
+    }
+    assert_eq!(claimed, 4000);
+    let read = read().await - before;
+    assert!((4000..40_000).contains(&read), "{read} entries read for 4000 runs");
+    drop(old);
+}
+
+#[tokio::test]
+async fn lanes_that_were_not_looked_into_are_gone_on_with_too() {
+    let db = db().await;
+    let runs: Vec<_> = (0..30).map(|n| run_of(["mail", "sweep", "report"][n / 10])).collect();
+    db.submit(&runs).await.unwrap();
+    let jobs = ["mail".to_owned(), "sweep".to_owned(), "report".to_owned()];
+    let wanted = Wanted { node: Id(1), count: 5, jobs: &jobs, without: &[], oldest: false };
+    let first = db.claim(wanted).await.unwrap();
+    let mut lanes = db.lanes(&jobs, &first).await.unwrap();
+    let mut order = ids(&first);
+    for _ in 0..5 {
+        order.extend(ids(&db.claim_from(wanted, &mut lanes).await.unwrap()));
+    }
+    assert_eq!(order.len(), 30);
+    assert_eq!(order, runs.iter().map(|run| run.id).collect::<Vec<_>>());
+}

@@ -1,6 +1,5 @@
 //! Measurements, to be asked for: `cargo test --release -p jobs --features postgres --lib measuring -- --ignored --nocapture`.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::nodes::{Program, bounded, joined, watching};
@@ -33,7 +32,7 @@ async fn fifty_callers_submit() {
     );
 }
 
-async fn drain(prepare: &str, what: &str) {
+async fn drain(prepare: &str, what: &str, beside_old: bool) {
     let address = Server::shared().database();
     let db = watching(&address);
     migrate(&db.pool, &db.schema).await.unwrap();
@@ -43,6 +42,12 @@ async fn drain(prepare: &str, what: &str) {
     for _ in 0..50 {
         let batch: Vec<_> = (0..1000).map(|_| mail()).collect();
         db.submit(&batch).await.unwrap();
+    }
+    let holder = pool(&address, 1);
+    let mut old = holder.begin().await.unwrap();
+    if beside_old {
+        let snapshot = "set transaction isolation level repeatable read; select count(*) from jobs.run";
+        sqlx::raw_sql(snapshot).execute(&mut *old).await.unwrap();
     }
     let program = Program::with_room(100);
     let start = now();
@@ -59,26 +64,37 @@ async fn drain(prepare: &str, what: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
 async fn a_backlog_drains() {
-    drain("", "history kept").await;
+    drain("", "history kept", false).await;
     let finished = "\
         insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args, finished)
         select gen_random_uuid(), 'sweep', 'default', 0, 'succeeded', now(), 0, 'submission', '{}', now()
         from generate_series(1, 1000000)";
-    drain(finished, "beside a million that have ended").await;
+    drain(finished, "beside a million that have ended", false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
-async fn a_backlog_drains_under_an_open_snapshot() {
-    let address = Server::shared().address("postgres");
-    let holder = pool(&address, 1);
-    let mut tx = holder.begin().await.unwrap();
-    sqlx::raw_sql("set transaction isolation level repeatable read; select count(*) from pg_class")
-        .execute(&mut *tx)
-        .await
-        .unwrap();
-    drain("", "a snapshot of another database open").await;
-    drop(tx);
+async fn a_backlog_drains_under_an_old_transaction() {
+    drain("", "beside an old transaction", true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement of a minute"]
+async fn an_idle_node_asks_little() {
+    let address = Server::shared().database();
+    let node = joined(&address, 1, &Program::with_room(10)).await;
+    let db = watching(&address);
+    let asked = async || -> i64 {
+        let sql =
+            "select xact_commit + xact_rollback from pg_stat_database where datname = current_database()";
+        db.text(sql).await.parse().unwrap()
+    };
+    db.text("select 1 from pg_sleep(5)").await;
+    let before = asked().await;
+    db.text("select 1 from pg_sleep(60)").await;
+    // But for the two that ask.
+    println!("an idle node: {} questions in a minute", asked().await - before - 2);
+    node.leave().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

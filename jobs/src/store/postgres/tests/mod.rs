@@ -1,6 +1,7 @@
 //! The statements against a real server, each test in a database of its own.
 
 mod claiming;
+mod cutting;
 mod faults;
 mod limits;
 mod lost_nodes;
@@ -18,6 +19,7 @@ mod steering;
 mod submitting;
 mod tls;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -32,6 +34,7 @@ use super::id::Id;
 use super::migrations::migrate;
 use super::schema::Schema;
 use super::submit::NewRun;
+use crate::clock::Clock;
 use server::Server;
 
 /// A database with our tables in it.
@@ -80,6 +83,10 @@ impl Db {
         self.join(Id(id), "test").await.unwrap();
         Id(id)
     }
+}
+
+fn clock() -> Arc<Clock> {
+    Arc::new(Clock::system())
 }
 
 /// The next identity: greater than those before.

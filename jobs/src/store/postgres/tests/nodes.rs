@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use tokio::sync::{Notify, watch};
 
@@ -80,7 +80,7 @@ pub(super) async fn joined(address: &str, id: u128, program: &Arc<Program>) -> N
         retention: (Duration::from_secs(86_400), 1_000_000),
     };
     let host = Arc::clone(program) as Arc<dyn Host>;
-    Node::join(Address::parse(address).unwrap(), identity, host).await.unwrap()
+    Node::join(Address::parse(address).unwrap(), identity, clock(), host).await.unwrap()
 }
 
 pub(super) fn watching(address: &str) -> Db {
@@ -177,6 +177,17 @@ async fn one_that_is_held_up_holds_nobody_up() {
 }
 
 #[tokio::test]
+async fn a_node_has_the_time_of_the_server() {
+    let address = Server::shared().database();
+    let node = joined(&address, 1, &Program::with_room(0)).await;
+    node.submit(mail()).await.unwrap();
+    let server = watching(&address).text("select clock_timestamp()").await;
+    let server = chrono::DateTime::parse_from_str(&format!("{server}00"), "%F %T%.f%z").unwrap();
+    let apart = (node.now().to_chrono() - server.to_utc()).abs();
+    assert!(apart < chrono::TimeDelta::seconds(5), "{apart}");
+}
+
+#[tokio::test]
 async fn a_cancelled_run_is_told_to_who_executes_it() {
     let address = Server::shared().database();
     let program = Program::with_room(1);
@@ -252,7 +263,8 @@ async fn who_cannot_join_is_told_why_without_the_password() {
         schedules: Vec::new(),
         retention: (Duration::ZERO, 0),
     };
-    let refused = Node::join(Address::parse(&missing).unwrap(), identity, Program::with_room(0)).await;
+    let refused =
+        Node::join(Address::parse(&missing).unwrap(), identity, clock(), Program::with_room(0)).await;
     let Err(JoinError::Trouble(trouble)) = refused else { panic!("it has joined") };
     let message = JoinError::Trouble(trouble).to_string();
     assert!(message.contains("no_such_") && !message.contains("hunter2"), "{message}");
@@ -270,4 +282,36 @@ async fn trouble_is_told_and_so_is_its_end() {
     });
     submitted.unwrap();
     bounded(node.until(|standing| *standing == Standing::Well)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_is_told_what_another_node_made_of_it() {
+    let address = Server::shared().database();
+    let program = Program::with_room(5);
+    let executor = joined(&address, 1, &program).await;
+    let submitter = joined(&address, 2, &Program::with_room(0)).await;
+    let run = mail();
+    submitter.submit(run.clone()).await.unwrap();
+    let (ended, _) = tokio::join!(bounded(submitter.ended(run.id)), program.execute(&executor, 1));
+    let ended = ended.unwrap();
+    assert_eq!((ended.outcome.as_deref(), ended.is_unknown), (Some("succeeded"), false));
+    // At once, and on the node that has executed it; and of a run that nobody knows.
+    assert_eq!(bounded(executor.ended(run.id)).await.unwrap(), ended);
+    assert!(bounded(executor.ended(Id(7 << 64))).await.unwrap().is_unknown);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_are_asked_on_the_thread_of_the_node() {
+    let address = Server::shared().database();
+    let node = Arc::new(joined(&address, 1, &Program::with_room(0)).await);
+    let run = mail();
+    node.submit(run.clone()).await.unwrap();
+    let id = run.id;
+    let found = node.ask(move |db| async move { db.run(id).await }).await.unwrap();
+    assert_eq!(found.unwrap().job, "mail");
+    let blocking = Arc::clone(&node);
+    let count =
+        tokio::task::spawn_blocking(move || blocking.ask_blocking(|db| async move { db.counts().await }));
+    assert_eq!(count.await.unwrap().unwrap(), [("mail".to_owned(), "available".to_owned(), 1)]);
+    Arc::into_inner(node).unwrap().leave().await;
 }

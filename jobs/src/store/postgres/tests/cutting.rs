@@ -1,0 +1,76 @@
+//! Connections that end in the middle of what is said.
+
+use std::collections::HashSet;
+
+use tokio::io::{AsyncReadExt, copy};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::nodes::{Program, bounded, joined, watching};
+use super::*;
+
+/// Stands between a node and the server, and ends every connection after some thousand bytes of answers.
+async fn cut(listener: TcpListener, server: String) {
+    let mut connections = JoinSet::new();
+    let mut random = 88_172_645_463_325_252_u64;
+    while let Ok((mut client, _)) = listener.accept().await {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let bytes = 3_000 + random % 20_000;
+        let server = server.clone();
+        connections.spawn(async move {
+            let mut server = TcpStream::connect(server).await.unwrap();
+            let (mut asked, mut questions) = client.split();
+            let (answers, mut answered) = server.split();
+            let mut answers = answers.take(bytes);
+            tokio::select! {
+                _ = copy(&mut asked, &mut answered) => {}
+                _ = copy(&mut answers, &mut questions) => {}
+            }
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_ends_in_the_middle_loses_and_doubles_nothing() {
+    let address = Server::shared().database();
+    let server = address.split(['@', '/']).nth(3).unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let through = address.replace(&server, &listener.local_addr().unwrap().to_string());
+    let mut proxy = JoinSet::new();
+    proxy.spawn(cut(listener, server));
+
+    let program = Program::with_room(10);
+    let node = joined(&through, 1, &program).await;
+    let submit = async {
+        for _ in 0..30 {
+            let runs: Vec<_> = (0..20).map(|_| mail()).collect();
+            let mut callers: Vec<_> = runs.iter().map(|run| Box::pin(node.submit(run.clone()))).collect();
+            for caller in &mut callers {
+                caller.await.unwrap();
+            }
+        }
+    };
+    let (ended, ()) = bounded(async { tokio::join!(program.execute(&node, 600), submit) }).await;
+    node.leave().await;
+    assert_eq!(ended.iter().collect::<HashSet<_>>().len(), 600);
+    let db = watching(&address);
+    assert_eq!(
+        db.text("select count(*) from jobs.run where state = 'succeeded' and claim_no = 1").await,
+        "600"
+    );
+}
+
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_is_found() {
+    let address = Server::shared().database();
+    let program = Program::with_room(0);
+    let node = joined(&address, 1, &program).await;
+    let run = mail();
+    node.submit(run.clone()).await.unwrap();
+    // As if the node had asked, and not heard.
+    assert_eq!(watching(&address).take(Id(1), 1).await.len(), 1);
+    *program.room.lock().unwrap() = 1;
+    assert_eq!(program.execute(&node, 1).await, [run.id]);
+}
