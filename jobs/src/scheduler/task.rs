@@ -14,7 +14,7 @@ use super::marks::ScheduleChanges;
 use super::planned::{Planned, ScheduleKey};
 use super::saved::Left;
 use super::timers::{Added, Come, Delay, Timers};
-use crate::clock::{Clock, Reading, Shift};
+use crate::clock::{Clock, Reading, Shift, Timestamp};
 use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent, SlotEvent};
 use crate::pool::{Pool, SlotFate};
 use crate::registry::Resolved;
@@ -118,6 +118,14 @@ impl Scheduler {
     pub(crate) fn take_changes(&self) -> ScheduleChanges {
         let now = self.clock.now();
         self.lock().take_changes(now)
+    }
+
+    /// Counts the first slot of a fixed delay from the end of a run that was there before it.
+    pub(crate) fn count_from(&self, key: ScheduleKey, end: Timestamp) {
+        let now = self.clock.now();
+        if self.lock().count_from(key, end, now) {
+            self.earlier.notify_one();
+        }
     }
 
     /// Gives schedules another meaning under their keys.
