@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jobs::testing::TestClock;
-use jobs::{Config, Jobs, Outcome, Trouble, func, job};
+use jobs::{Config, Outcome, Trouble, func, job};
 use support::{Log, MINUTE, SECOND, clock, note};
 
 /// Whether [`held`] may return.
@@ -34,12 +34,6 @@ fn config(clock: &TestClock) -> Config {
 async fn pass(seconds: u64) {
     for _ in 0..seconds {
         tokio::time::advance(SECOND).await;
-        tokio::task::yield_now().await;
-    }
-}
-
-async fn until_running(jobs: &Jobs, count: usize) {
-    while jobs.snapshot().pool.running < count {
         tokio::task::yield_now().await;
     }
 }

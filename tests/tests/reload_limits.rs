@@ -176,6 +176,29 @@ async fn what_the_program_has_scheduled_follows_when_its_job_is_switched_on_and_
     jobs.shutdown().await;
 }
 
+/// ```text
+/// 12:00        12:30 ran            13:10 reload   13:30
+///   └── 30m ──────┴───────────── 60m ──────────────────┘
+/// ```
+#[tokio::test(start_paused = true)]
+async fn a_delay_that_is_another_is_counted_from_the_last_run() {
+    let (jobs, clock, log) = started("job.free.fixed_delay = \"29m\"").await;
+    clock.advance(MINUTE * 40).await;
+    assert_eq!(log.slots(), ["12:29:00"]);
+    // The run has ended at 12:30.
+    jobs.reload(config("job.free.fixed_delay = \"60m\"")).await.unwrap();
+    clock.advance(MINUTE * 49).await;
+    assert_eq!(log.len(), 0);
+    clock.advance(MINUTE * 2).await;
+    assert_eq!(log.take().len(), 1);
+    // It is over already.
+    clock.advance(MINUTE * 40).await;
+    jobs.reload(config("job.free.fixed_delay = \"10m\"")).await.unwrap();
+    clock.advance(SECOND).await;
+    assert_eq!(log.take().len(), 1);
+    jobs.shutdown().await;
+}
+
 /// A reload that has begun takes all of the config, whether anybody waits for it or not.
 #[tokio::test(start_paused = true)]
 async fn a_reload_that_is_dropped_is_not_left_half_way() {

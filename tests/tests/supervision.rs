@@ -58,6 +58,28 @@ async fn the_fate_of_a_slot_outlives_the_scheduler_that_had_it_in_its_hands() {
     jobs.shutdown().await;
 }
 
+/// It dies over the first slot that comes after the sleep; what has passed of the other is the business of the next.
+#[tokio::test(start_paused = true)]
+async fn why_slots_were_missed_outlives_the_scheduler() {
+    let clock = clock("2026-03-02 12:00:30");
+    let jobs = jobs::start(config(&clock).state(Log::default())).await.unwrap();
+    jobs.schedule("0 0 * * * *", note("late")).await.unwrap();
+    jobs.schedule("0 57 * * * *", func("missed", || async {})).await.unwrap();
+    kill_scheduler(&jobs);
+    clock.suspend(MINUTE * 60).await;
+    clock.advance(MINUTE).await;
+    assert!(died(&jobs).is_some());
+    let reasons = |job: &str| {
+        let entries = jobs.ledger(job).unwrap().entries();
+        entries.iter().map(|entry| entry.reason.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (reasons("note"), reasons("missed")),
+        (vec!["ran".into()], vec!["missed, since the machine slept".into()])
+    );
+    jobs.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_worker_that_dies_is_replaced_and_the_rest_goes_on() {
     let config = Config::default().without_environment().pool(1).state(Log::default());

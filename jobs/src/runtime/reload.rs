@@ -126,7 +126,8 @@ impl Jobs {
     /// Everything or nothing: where the config has a mistake, all of them are told and nothing has changed.
     ///
     /// A schedule goes on from now under the meaning that it has now. Its key, its ledger and its counts stay where its key
-    /// does; one that has not changed is not touched, and an interval is not begun anew. The same holds for schedules that the program
+    /// does; one that has not changed is not touched, and an interval is not begun anew. A delay that is another is counted from
+    /// the end of the last run. The same holds for schedules that the program
     /// has added by a name of the config. `timeout`, `retries`, `backoff` and `overlap` hold for attempts, runs and slots from
     /// now on, and a run that waits for others starts when `overlap` becomes `allow`; `enabled` takes schedules out and brings
     /// them back. Start-up jobs do not run.
@@ -237,7 +238,15 @@ impl Jobs {
         inner.scheduler.remove(&gone);
         inner.scheduler.redefine(redefined).await;
         for (ix, at, schedule) in fresh {
+            let is_delay = schedule.timing.delay().is_some();
             let Some(key) = inner.scheduler.add(ix, schedule) else { continue };
+            // The delay after the last run is not to be waited for twice.
+            let last = inner.pool.read(|memory| {
+                memory.job(ix).previous.as_ref().filter(|last| last.slot.is_some()).map(|last| last.finished)
+            });
+            if let Some(end) = last.filter(|_| is_delay) {
+                inner.scheduler.count_from(key, end);
+            }
             if let Some(place) = declared.get_mut(&ix).and_then(|keys| keys.get_mut(at)) {
                 *place = Some(key);
             }

@@ -291,6 +291,14 @@ impl Planned {
         self.due()
     }
 
+    /// The first slot of a fixed delay is counted from the end of a run that was there before it.
+    pub(super) fn count_from(&mut self, end: Timestamp, now: Reading) -> Option<Due> {
+        let rest = self.timing.delay()?.saturating_sub(now.wall.since(end));
+        self.next?;
+        self.set_next(Some(Due::Elapsed(now.elapsed.saturating_add(rest))));
+        self.due()
+    }
+
     /// Enters what became of a slot, and answers with what was entered.
     pub(super) fn enter(&mut self, slot: Slot, fate: Fate, now: Timestamp, keep: Keep) -> Entry {
         if self.given == Given::Out {

@@ -14,7 +14,7 @@ use super::marks::ScheduleChanges;
 use super::planned::{Planned, ScheduleKey};
 use super::saved::Left;
 use super::timers::{Added, Come, Delay, Timers};
-use crate::clock::{Clock, Reading, Shift};
+use crate::clock::{Clock, Reading, Shift, Timestamp};
 use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent, SlotEvent};
 use crate::pool::{Pool, SlotFate};
 use crate::registry::Resolved;
@@ -42,6 +42,8 @@ pub(crate) struct Scheduler {
 struct Hands {
     come: Come,
     fates: Vec<SlotFate>,
+    /// Why slots may have passed unseen, until those are planned that have.
+    cause: Option<Cause>,
 }
 
 impl Scheduler {
@@ -116,6 +118,14 @@ impl Scheduler {
     pub(crate) fn take_changes(&self) -> ScheduleChanges {
         let now = self.clock.now();
         self.lock().take_changes(now)
+    }
+
+    /// Counts the first slot of a fixed delay from the end of a run that was there before it.
+    pub(crate) fn count_from(&self, key: ScheduleKey, end: Timestamp) {
+        let now = self.clock.now();
+        if self.lock().count_from(key, end, now) {
+            self.earlier.notify_one();
+        }
     }
 
     /// Gives schedules another meaning under their keys.
@@ -243,7 +253,7 @@ impl Scheduler {
     fn take_over(&self) {
         let now = self.clock.now();
         let mut hands = self.hands();
-        let Hands { come, fates } = &mut *hands;
+        let Hands { come, fates, .. } = &mut *hands;
         // The pool may have died over one slot, after it has made its run or before.
         let begun = Timers::given(come).zip(fates.iter_mut()).filter(|(_, fate)| **fate == SlotFate::Begun);
         for ((schedule, slot), fate) in begun {
@@ -262,7 +272,7 @@ impl Scheduler {
     /// Fires what has come.
     fn look(&self) {
         let mut hands = self.hands();
-        let Hands { come, fates } = &mut *hands;
+        let Hands { come, fates, cause } = &mut *hands;
         let (now, shift) = self.clock.look();
         if let Some(shift) = shift {
             // The log is code of the program's.
@@ -273,11 +283,9 @@ impl Scheduler {
                 suspended: shift.suspended,
             });
         }
-        let cause = match shift {
-            Some(Shift { suspended: true, .. }) => Cause::Suspended,
-            Some(_) => Cause::ClockSet,
-            None => Cause::Stalled,
-        };
+        if let Some(Shift { suspended, .. }) = shift {
+            *cause = Some(if suspended { Cause::Suspended } else { Cause::ClockSet });
+        }
         come.heard = cfg!(feature = "metrics") || self.hooks.bus.is_heard();
         self.lock().take_due(now, come);
         #[cfg(feature = "testing")]
@@ -288,7 +296,8 @@ impl Scheduler {
         #[cfg(feature = "testing")]
         self.die_if_killed(releases);
         let is_paused = |job| self.pool.read_inside(|memory| memory.job(job).paused_since.is_some());
-        let missed = self.lock().plan(now, cause, is_paused, come);
+        let missed = self.lock().plan(now, cause.unwrap_or(Cause::Stalled), is_paused, come);
+        *cause = None;
         self.tell_slots(come);
         // Those that are made up for.
         self.fire(now, come, fates);

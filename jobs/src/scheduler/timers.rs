@@ -246,6 +246,14 @@ impl Timers {
         wake
     }
 
+    /// Counts the first slot of a fixed delay from the end of a run that was there before it. Answers whether the scheduler's
+    /// task has to be woken for it.
+    pub(crate) fn count_from(&mut self, key: ScheduleKey, end: Timestamp, now: Reading) -> bool {
+        let due = self.schedules.get_mut(key).and_then(|planned| planned.count_from(end, now));
+        // The timer that was armed before finds nothing due.
+        due.is_some_and(|due| self.arm(Token::Schedule(key), due, now))
+    }
+
     /// Arms a delayed run.
     pub(crate) fn delay(&mut self, run: RunKey, delay: Delay, now: Reading) -> bool {
         let due = match delay {

@@ -10,6 +10,8 @@
 mod load;
 mod lock;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod write;
 mod writer;
 
@@ -38,6 +40,9 @@ pub(crate) enum Synchronous {
 #[derive(Debug)]
 pub(crate) struct Database {
     connection: SqliteConnection,
+    /// For another connection when that one has failed.
+    connect: SqliteConnectOptions,
+    failed: bool,
     path: PathBuf,
     _lock: Lock,
 }
@@ -112,7 +117,7 @@ impl Database {
             .disable_statement_logging();
         let mut connection = connect.connect().await.map_err(sql)?;
         match schema::migrate(&mut connection).await.map_err(sql)? {
-            Ok(()) => Ok(Self { connection, path, _lock: lock }),
+            Ok(()) => Ok(Self { connection, connect, failed: false, path, _lock: lock }),
             Err(found) => Err(OpenError::TooNew { path: path.clone(), found, known: schema::VERSION }),
         }
     }

@@ -1,7 +1,9 @@
 //! A transaction: everything that has come together, in a few statements however much it is.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
-use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
+use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 
 use super::Database;
 use crate::clock::Timestamp;
@@ -38,7 +40,11 @@ impl Batch {
     /// Adds what has come later, while this could not be written.
     pub(crate) fn add(&mut self, later: Self) {
         let Self { runs, gone, schedules, removed, pauses } = later;
-        self.runs.extend(runs);
+        if self.runs.is_empty() {
+            self.runs = runs;
+        } else {
+            self.add_runs(runs);
+        }
         self.gone.extend(gone);
         // A schedule that was removed and added again is there.
         self.removed.retain(|of| !schedules.iter().any(|row| (&row.job, &row.key) == (&of.0, &of.1)));
@@ -46,6 +52,28 @@ impl Batch {
         self.schedules.extend(schedules);
         self.removed.extend(removed);
         self.pauses = pauses.or(self.pauses.take());
+    }
+}
+
+impl Batch {
+    /// Of a run only the last is to be written, so that what cannot be written does not pile up; its arguments are in the first.
+    fn add_runs(&mut self, later: Vec<(RunRecord, Option<String>)>) {
+        let places = self.runs.iter().enumerate().map(|(place, (run, _))| (run.id, place));
+        let mut places: HashMap<RunId, usize> = places.collect();
+        for (mut run, schedule) in later {
+            match places.get(&run.id) {
+                Some(place) => {
+                    let (before, before_schedule) = &mut self.runs[*place];
+                    run.arguments = run.arguments.or_else(|| before.arguments.take());
+                    *before_schedule = schedule.or_else(|| before_schedule.take());
+                    *before = run;
+                }
+                None => {
+                    places.insert(run.id, self.runs.len());
+                    self.runs.push((run, schedule));
+                }
+            }
+        }
     }
 }
 
@@ -121,6 +149,18 @@ fn list(items: impl Iterator<Item = Value>) -> String {
 impl Database {
     /// Writes a batch, or nothing of it.
     pub(super) async fn write(&mut self, batch: &Batch) -> Result<(), sqlx::Error> {
+        if self.failed {
+            // The database may have given up the transaction by itself, as when the disk was full: a connection that is new
+            // knows nothing of it.
+            self.connection = self.connect.connect().await?;
+            self.failed = false;
+        }
+        let written = self.transact(batch).await;
+        self.failed = written.is_err();
+        written
+    }
+
+    async fn transact(&mut self, batch: &Batch) -> Result<(), sqlx::Error> {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         write(&mut transaction, batch).await?;
         transaction.commit().await
