@@ -610,6 +610,7 @@ impl Memory {
     }
 
     /// Tells what happens to a run, where somebody listens, and marks it as changed, where that is written down.
+    #[inline]
     fn tell(&mut self, key: RunKey, now: Timestamp, what: impl FnOnce(&Run) -> RunChange) {
         if self.journal.is_some() {
             self.mark(key);

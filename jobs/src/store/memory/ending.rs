@@ -22,13 +22,44 @@ impl Memory {
     ) -> Option<Ended> {
         let run = self.runs.get_mut(key)?;
         let State::Running { started, .. } = run.state else { return None };
+        let (id, slot, awaited_by, ix) = (run.id, run.slot.map(|slot| slot.at), run.awaited_by(), run.job);
+        let lane = run.lane;
+        let outcome = if outcome.is_success() {
+            self.tell(key, now, |_| RunChange::Succeeded { took: now.since(started) });
+            outcome
+        } else {
+            self.note_failure(key, started, outcome, trace, now)
+        };
+        self.attempt_ended(ix, lane);
+        let job = &mut self.jobs[ix.0 as usize];
+        job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
+        let waiters = self.waiters_of(key);
+        let told = if waiters.is_empty() { Outcome::Succeeded } else { outcome.clone() };
+        let litter = self.end(key, started, outcome, body, now);
+        if slot.is_some() {
+            self.slot_ended(ix, key, now);
+        }
+        if waiters.is_empty() && litter.is_empty() && awaited_by.is_none() {
+            return None;
+        }
+        Some(Ended { outcome: told, waiters, litter, awaited_by })
+    }
+
+    /// Keeps and tells how the last attempt of a run did not succeed, and says what the run has come to by it.
+    #[cold]
+    fn note_failure(
+        &mut self,
+        key: RunKey,
+        started: Timestamp,
+        outcome: Outcome,
+        trace: Option<Box<Trace>>,
+        now: Timestamp,
+    ) -> Outcome {
         let discarded = match trace.as_ref().and_then(|trace| trace.said.as_ref()) {
             Some(Steer::Discard(reason)) => Some(reason.clone()),
             _ => None,
         };
-        let (id, slot, awaited_by, ix) = (run.id, run.slot.map(|slot| slot.at), run.awaited_by(), run.job);
-        let lane = run.lane;
-        if !outcome.is_success() {
+        if let Some(run) = self.runs.get_mut(key) {
             let number = run.attempt;
             let record = AttemptRecord { number, started, finished: now, outcome: outcome.clone(), trace };
             run.details.add_failure(record);
@@ -40,23 +71,11 @@ impl Memory {
                 None => Follows::Dead,
             };
             match outcome.clone() {
-                Outcome::Succeeded => RunChange::Succeeded { took },
                 outcome if outcome.is_failure() => RunChange::Failed { outcome, took, follows },
                 outcome => RunChange::Ended { outcome },
             }
         });
-        let outcome = discarded.map_or(outcome, Outcome::Discarded);
-        self.attempt_ended(ix, lane);
-        let job = &mut self.jobs[ix.0 as usize];
-        job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
-        let waiters = self.waiters_of(key);
-        let told = if waiters.is_empty() { Outcome::Succeeded } else { outcome.clone() };
-        let litter = self.end(key, started, outcome, body, now);
-        if slot.is_some() {
-            self.slot_ended(ix, key, now);
-        }
-        let is_told = !waiters.is_empty() || !litter.is_empty() || awaited_by.is_some();
-        is_told.then_some(Ended { outcome: told, waiters, litter, awaited_by })
+        discarded.map_or(outcome, Outcome::Discarded)
     }
 
     /// The run has ended: it stays in its place, and others are forgotten.
@@ -83,7 +102,8 @@ impl Memory {
         let ix = run.job;
         self.live -= 1;
         self.text += text;
-        let mut litter = Litter { one: body, more: Vec::new() };
+        let mut litter = Litter::default();
+        litter.add(body);
         let ring = self.jobs[ix.0 as usize].ended.get_or_insert_default();
         ring.push(key, now, text);
         if let Some(before) = ring.before_last(history::WITH_ARGUMENTS)
