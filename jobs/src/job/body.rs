@@ -116,6 +116,15 @@ impl Body {
         }
     }
 
+    /// Whether dropping it calls no code at all, and so not the user's: it may be dropped anywhere.
+    pub(crate) fn is_inert(&self) -> bool {
+        match self {
+            Self::Owned(job) => job.is_inert(),
+            Self::Template(Template::Make(_)) => true,
+            Self::Template(Template::Shared(_)) | Self::Open(_) | Self::Written(_) => false,
+        }
+    }
+
     /// Lets somebody read it, elsewhere and later. This calls no code of the user.
     pub(crate) fn reader(&mut self) -> Reader {
         if let Self::Owned(_) = self {
@@ -215,6 +224,11 @@ pub trait ErasedJob: Send {
     fn start_clone(&self, cx: JobContext) -> Attempt;
     fn copy(&self) -> Box<dyn ErasedJob>;
 
+    /// Whether dropping it does nothing.
+    fn is_inert(&self) -> bool {
+        false
+    }
+
     /// What there is to write down; none for a closure.
     fn arguments(&self) -> Option<WrittenArguments> {
         None
@@ -238,6 +252,10 @@ impl<J: Job> ErasedJob for J {
 
     fn copy(&self) -> Box<dyn ErasedJob> {
         Box::new(self.clone())
+    }
+
+    fn is_inert(&self) -> bool {
+        !std::mem::needs_drop::<J>()
     }
 
     fn arguments(&self) -> Option<WrittenArguments> {

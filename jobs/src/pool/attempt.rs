@@ -170,26 +170,11 @@ pub(super) async fn execute(
     let begun = begun.map(|attempt| with_fault(attempt, &job, surroundings));
     let end = match begun {
         Ok(attempt) => drive(attempt, &span, &surroundings.signals, blocking, timeout, kept).await,
-        Err(panic) => End::Panicked(panic),
+        Err(panic) => End::Panicked(Box::new(panic)),
     };
-    let mut trace = None;
-    let (outcome, what) = match end {
+    let (outcome, fault) = match end {
         End::Returned(Ok(())) => (Outcome::Succeeded, None),
-        End::Returned(Err(error)) => {
-            let (message, errors, error) = chain(error, !hooks.on_failure.is_empty());
-            let trace = trace.insert(Box::new(Trace::of_errors(errors)));
-            trace.said = surroundings.signals.steering.take(surroundings.signals.turn());
-            (Outcome::Failed(message.clone()), Some(What::Error(message, error)))
-        }
-        End::Panicked(mut panic) => {
-            panic.message = cut(panic.message, MESSAGE);
-            let backtrace = panic.backtrace.as_ref().map(ToString::to_string);
-            trace = Some(Box::new(Trace::of_panic(panic.location.clone(), backtrace)));
-            (Outcome::Panicked(panic.message.clone()), Some(What::Panic(panic)))
-        }
-        End::TimedOut(after) => (Outcome::TimedOut(after), Some(What::TimedOut(after))),
-        End::Stopped(Cancellation::Interrupted) => (Outcome::Interrupted, None),
-        End::Stopped(_) => (Outcome::Cancelled, None),
+        end => fault_of(end, surroundings, hooks),
     };
     #[cfg(feature = "metrics")]
     hooks::metrics::ended(&job, &outcome, surroundings.clock.now().wall.since(started));
@@ -197,12 +182,43 @@ pub(super) async fn execute(
         // Whoever is interested in it is code of the program's.
         let _ = panics::catch(|| telemetry::span::ended(span, outcome.as_str()));
     }
-    let failure = what.map(|what| {
-        let trace = Some(trace.unwrap_or_default());
+    let failure = fault.map(|fault| {
+        let Fault { what, trace } = *fault;
         let slot = slot.map(|slot| slot.at);
-        Box::new(Failure { job, id, slot, started, attempt, of, what, trace })
+        Box::new(Failure { job, id, slot, started, attempt, of, what, trace: Some(trace) })
     });
     Some(Over { key, outcome, failure, body: kept.take() })
+}
+
+/// What there is to say of an attempt that failed.
+struct Fault {
+    what: What,
+    trace: Box<Trace>,
+}
+
+/// What an attempt has come to that did not succeed.
+#[cold]
+fn fault_of(end: End, surroundings: &Surroundings, hooks: &AttemptHooks) -> (Outcome, Option<Box<Fault>>) {
+    let fault = |what, trace: Trace| Some(Box::new(Fault { what, trace: Box::new(trace) }));
+    match end {
+        End::Returned(Ok(())) => (Outcome::Succeeded, None),
+        End::Returned(Err(error)) => {
+            let (message, errors, error) = chain(error, !hooks.on_failure.is_empty());
+            let mut trace = Trace::of_errors(errors);
+            trace.said = surroundings.signals.steering.take(surroundings.signals.turn());
+            (Outcome::Failed(message.clone()), fault(What::Error(message, error), trace))
+        }
+        End::Panicked(panic) => {
+            let mut panic = *panic;
+            panic.message = cut(panic.message, MESSAGE);
+            let backtrace = panic.backtrace.as_ref().map(ToString::to_string);
+            let trace = Trace::of_panic(panic.location.clone(), backtrace);
+            (Outcome::Panicked(panic.message.clone()), fault(What::Panic(panic), trace))
+        }
+        End::TimedOut(after) => (Outcome::TimedOut(after), fault(What::TimedOut(after), Trace::default())),
+        End::Stopped(Cancellation::Interrupted) => (Outcome::Interrupted, None),
+        End::Stopped(_) => (Outcome::Cancelled, None),
+    }
 }
 
 /// The attempt with the fault that a test has ordered for it.
@@ -243,7 +259,7 @@ fn catch_in<R>(span: &Span, f: impl FnOnce() -> R) -> Result<R, Panic> {
 
 enum End {
     Returned(JobResult),
-    Panicked(Panic),
+    Panicked(Box<Panic>),
     TimedOut(Duration),
     Stopped(Cancellation),
 }
@@ -280,12 +296,14 @@ async fn drive(
             }
         });
         let returned = match (polled, returned) {
+            // Most end so.
+            (Ok(()), Some(Ok(()))) if timed_out.is_none() => return Poll::Ready(End::Returned(Ok(()))),
             (Ok(()), result) => result.map(End::Returned),
             (Err(panic), result) => {
                 let _ = panics::catch(|| drop(result));
                 match signals.cancellation() {
                     Some(why) if panic.not_begun => Some(End::Stopped(why)),
-                    _ => Some(End::Panicked(panic)),
+                    _ => Some(End::Panicked(Box::new(panic))),
                 }
             }
         };

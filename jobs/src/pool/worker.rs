@@ -99,7 +99,7 @@ impl Worker {
             // What was submitted before its successor becomes available is before it.
             pool.take_in(shared);
         }
-        let after = finished.map(|over| shared.end(self.index, over, now));
+        let after = finished.and_then(|over| shared.end(self.index, over, now));
         let waited = shared.workers.arrived(self.index);
         let next = if shared.closed {
             // Its turn has ended already.
@@ -155,7 +155,9 @@ impl Worker {
         };
         // The end may have made room for several others.
         pool.call_workers(usize::MAX);
-        after.settle(pool);
+        if let Some(after) = after {
+            after.settle(pool);
+        }
     }
 }
 
@@ -207,7 +209,9 @@ impl Shared {
     fn end_of_dead(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
         const WAIT: Duration = Duration::from_secs(1);
         const MOST_DEATHS: u32 = 3;
-        let Over { key, failure, mut body, .. } = self.take_laid(worker, over);
+        let mut over = over;
+        self.take_laid(worker, &mut over);
+        let Over { key, failure, mut body, .. } = over;
         let deaths = self.memory.worker_died(key);
         let goes_on = deaths < MOST_DEATHS && !self.workers.is_cancelled(worker) && !self.drained;
         // What was used up, as a submission without retries is, cannot be made again.
@@ -227,19 +231,31 @@ impl Shared {
     }
 
     /// Takes what the attempt has laid on the desk of its worker.
-    fn take_laid(&mut self, worker: u32, mut over: Over) -> Over {
+    #[inline]
+    fn take_laid(&mut self, worker: u32, over: &mut Over) {
         if let Some((notes, laid)) = self.workers.take_laid(worker) {
             if !notes.is_empty() {
                 self.memory.note(over.key, notes);
             }
-            over.body = over.body.or(laid);
+            over.body = over.body.take().or(laid);
         }
-        over
     }
 
-    /// Ends the attempt that a worker has made: with its run, or so that the run is tried again.
-    fn end(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
-        let over = self.take_laid(worker, over);
+    /// Ends the attempt that a worker has made: with its run, or so that the run is tried again. After most there is nothing
+    /// left to do.
+    fn end(&mut self, worker: u32, mut over: Over, now: Timestamp) -> Option<After> {
+        self.take_laid(worker, &mut over);
+        if !over.outcome.is_success() {
+            return Some(self.end_failed(worker, over, now));
+        }
+        let Over { key, outcome, failure, body } = over;
+        let ended = self.memory.finish(key, outcome, None, body, now)?;
+        Some(After { key, failure, follows: Follows::Nothing, ended: Some(ended), now })
+    }
+
+    /// The same of one that did not succeed.
+    #[cold]
+    fn end_failed(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
         let Over { key, outcome, mut failure, mut body } = over;
         let trace = failure.as_mut().and_then(|failed| failed.trace.take());
         let said = trace.as_ref().and_then(|trace| trace.said.as_ref());
@@ -325,12 +341,12 @@ impl Drop for Leave<'_> {
         let body = self.kept.take();
         let cut_off = |key| Over { key, outcome: Outcome::Interrupted, failure: None, body };
         let after = match (self.over.take(), self.executing) {
-            (Some(over), _) => Some(shared.end(self.worker.index, over, now)),
+            (Some(over), _) => shared.end(self.worker.index, over, now),
             // By a fault of `jobs`, and not since the runtime goes away.
             (None, Some(key)) if std::thread::panicking() => {
                 Some(shared.end_of_dead(self.worker.index, cut_off(key), now))
             }
-            (None, executing) => executing.map(|key| shared.end(self.worker.index, cut_off(key), now)),
+            (None, executing) => executing.and_then(|key| shared.end(self.worker.index, cut_off(key), now)),
         };
         let waited = shared.workers.leave(self.worker.index);
         drop(shared);

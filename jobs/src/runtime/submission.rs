@@ -336,7 +336,18 @@ impl<J: Submit> Submission<J> {
 }
 
 impl SubmitOptions {
+    /// Most submissions say nothing.
+    #[inline]
     fn resolve(self, jobs: &Jobs) -> Result<RunOptions, SubmitError> {
+        match self {
+            Self { queue: None, priority: None, retries, unique: None } => {
+                Ok(RunOptions { retries, ..RunOptions::default() })
+            }
+            said => said.resolve_said(jobs),
+        }
+    }
+
+    fn resolve_said(self, jobs: &Jobs) -> Result<RunOptions, SubmitError> {
         let Self { queue, priority, retries, unique } = self;
         if matches!(unique, Some(Unique::Per(window)) if window.is_zero()) {
             let message =

@@ -41,6 +41,7 @@ impl<T> Slab<T> {
     }
 
     /// A key whose value is given later, by [`fill`](Self::fill).
+    #[inline]
     pub(crate) fn reserve(&mut self) -> Key {
         if let Some(index) = self.free.pop_front() {
             return Key { index, generation: self.places[index as usize].generation };
@@ -52,6 +53,7 @@ impl<T> Slab<T> {
     }
 
     /// Gives a reserved key its value.
+    #[inline]
     pub(crate) fn fill(&mut self, key: Key, value: T) {
         let place = &mut self.places[key.index as usize];
         debug_assert!(place.generation == key.generation && place.value.is_none(), "the key is reserved");
@@ -59,17 +61,20 @@ impl<T> Slab<T> {
         self.len += 1;
     }
 
+    #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let place = self.places.get(key.index as usize)?;
         if place.generation == key.generation { place.value.as_ref() } else { None }
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let place = self.places.get_mut(key.index as usize)?;
         if place.generation == key.generation { place.value.as_mut() } else { None }
     }
 
     /// Drops a value where it is.
+    #[inline]
     pub(crate) fn discard(&mut self, key: Key) {
         if let Some(place) = self.places.get_mut(key.index as usize)
             && place.generation == key.generation

@@ -59,6 +59,7 @@ pub(crate) fn install_hook() {
 }
 
 /// Calls `f` and catches its panic.
+#[inline]
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     CATCHING.with(|depth| depth.set(depth.get() + 1));
     // Whatever the panic has left half done belongs to the job and goes with it.

@@ -39,13 +39,9 @@ impl ById {
     /// Adds a run, later than nearly all before it. `is_known` answers for runs added earlier, of which `known` are.
     pub(super) fn push(&mut self, id: RunId, key: RunKey, known: usize, is_known: impl Fn(RunKey) -> bool) {
         let entry = Entry { high: (id.as_u128() >> 64) as u64, low: id.as_u128() as u64, key };
-        let later = |entries: &VecDeque<Entry>| entries.iter().rev().take_while(|one| one.id() > id).count();
-        let at = self.rest.len() - later(&self.rest);
-        let swept = if at == 0 { later(&self.swept) } else { 0 };
-        if swept == 0 {
-            self.rest.insert(at, entry);
-        } else {
-            self.swept.insert(self.swept.len() - swept, entry);
+        match self.rest.back() {
+            Some(last) if last.id() < id => self.rest.push_back(entry),
+            _ => self.insert(entry),
         }
         let front = if self.swept.is_empty() { &mut self.rest } else { &mut self.swept };
         if front.front().is_some_and(|first| !is_known(first.key)) {
@@ -66,6 +62,20 @@ impl ById {
             }
         } else {
             self.sweeping = self.rest.len() > 2 * known + Self::SLACK;
+        }
+    }
+
+    /// Adds one that may be earlier than some.
+    #[cold]
+    fn insert(&mut self, entry: Entry) {
+        let id = entry.id();
+        let later = |entries: &VecDeque<Entry>| entries.iter().rev().take_while(|one| one.id() > id).count();
+        let at = self.rest.len() - later(&self.rest);
+        let swept = if at == 0 { later(&self.swept) } else { 0 };
+        if swept == 0 {
+            self.rest.insert(at, entry);
+        } else {
+            self.swept.insert(self.swept.len() - swept, entry);
         }
     }
 

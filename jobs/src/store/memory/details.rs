@@ -88,6 +88,7 @@ impl Details {
     }
 
     /// Takes what it stands for others by, as it has ended.
+    #[inline]
     pub(super) fn take_unique(&mut self) -> Option<Arc<UniqueKey>> {
         self.0.as_mut()?.unique.take()
     }
@@ -146,12 +147,14 @@ impl Details {
         self.get()?.retry_of
     }
 
+    #[inline]
     pub(super) fn end(&mut self, outcome: Outcome) {
         if !outcome.is_success() {
             self.0.get_or_insert_default().outcome = Some(outcome);
         }
     }
 
+    #[inline]
     pub(super) fn has_succeeded(&self) -> bool {
         self.get().is_none_or(|details| details.outcome.is_none())
     }
@@ -162,8 +165,15 @@ impl Details {
     }
 
     /// How many bytes of text are in it.
+    #[inline]
     pub(super) fn text(&self) -> usize {
-        let Some(details) = self.get() else { return 0 };
+        self.get().map_or(0, Inner::text)
+    }
+}
+
+impl Inner {
+    fn text(&self) -> usize {
+        let details = self;
         let of = |outcome: &Outcome| outcome.message().map_or(0, str::len);
         let failures = details.failures.iter().map(AttemptRecord::text);
         failures.sum::<usize>() + details.notes.text() + details.outcome.as_ref().map_or(0, of)

@@ -41,6 +41,7 @@ impl JobState {
         self.waiting.as_ref().map_or(0, |waiting| waiting.len())
     }
 
+    #[inline]
     pub(super) fn ended(&mut self, run: Previous) {
         match &mut self.previous {
             Some(place) => **place = run,

@@ -47,8 +47,10 @@ pub(crate) struct Litter {
 }
 
 impl Litter {
+    #[inline]
     pub(super) fn add(&mut self, body: Option<Body>) {
-        let Some(body) = body else { return };
+        // What nobody notices the end of need not wait for the lock to be free.
+        let Some(body) = body.filter(|body| !body.is_inert()) else { return };
         match &self.one {
             None => self.one = Some(body),
             Some(_) => self.more.push(body),
