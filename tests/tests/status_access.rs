@@ -17,6 +17,10 @@ use tower::ServiceExt;
 #[job(every = "1h")]
 async fn sweep() {}
 
+/// Does nothing either.
+#[job]
+async fn dust() {}
+
 /// How the program is set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Setup {
@@ -31,6 +35,8 @@ enum Setup {
     /// Both of them.
     ProxyAndPassword,
     ReadOnly,
+    /// Everybody may read the metrics.
+    PublicMetrics,
 }
 
 const PHC: &str = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzYWx0$SPuUD4qgw9O/xR6odhxYyBGVSrwmxcnIrZYI6+BUyzY";
@@ -49,6 +55,7 @@ fn config(setup: Setup) -> Config {
         Setup::Proxy => proxy(config),
         Setup::ProxyAndPassword => proxy(config).auth("ada", "correct horse"),
         Setup::ReadOnly => config.page_readonly(true),
+        Setup::PublicMetrics => config.auth("ada", "correct horse").metrics_public(true),
     }
 }
 
@@ -228,6 +235,20 @@ const READS: &[Row] = &[
 
 /// Who steers; `{token}` is the right one.
 #[rustfmt::skip]
+const METRICS: &[Row] = &[
+    ("metrics on this machine", Setup::Open, LOCAL, "GET /@jobs/metrics\nhost: localhost", 200),
+    ("metrics by another name", Setup::Open, LOCAL, "GET /@jobs/metrics\nhost: evil.example", 403),
+    ("metrics for others", Setup::Open, FAR, "GET /@jobs/metrics\nhost: localhost", 403),
+    ("metrics without the password", Setup::Plain, LOCAL, "GET /@jobs/metrics\nhost: localhost", 401),
+    ("metrics with the password", Setup::Plain, FAR, "GET /@jobs/metrics\nhost: h\nbasic: ada:correct horse", 200),
+    ("metrics for everybody", Setup::PublicMetrics, FAR, "GET /@jobs/metrics\nhost: h", 200),
+    ("metrics for everybody, through whomever", Setup::PublicMetrics, "-", "GET /@jobs/metrics\nhost: h\nx-forwarded-for: 1.2.3.4", 200),
+    ("metrics for everybody, and the page not", Setup::PublicMetrics, FAR, "GET /@jobs/\nhost: h", 401),
+    ("no path that looks like it", Setup::PublicMetrics, FAR, "GET /@jobs/metrics/../runs\nhost: h", 401),
+    ("nor one that is written otherwise", Setup::PublicMetrics, FAR, "GET /@jobs/metrics/\nhost: h", 401),
+];
+
+#[rustfmt::skip]
 const STEERS: &[Row] = &[
     ("a form of ours", Setup::Open, LOCAL, "POST /@jobs/jobs/sweep/run\nhost: localhost\norigin: http://localhost\nsec-fetch-site: same-origin\n\ntoken={token}", 303),
     ("no browser, with the token", Setup::Open, LOCAL, "POST /@jobs/jobs/sweep/run\nhost: localhost\n\ntoken={token}", 303),
@@ -253,6 +274,13 @@ const STEERS: &[Row] = &[
     ("by another method", Setup::Open, LOCAL, "DELETE /@jobs/jobs/sweep/run\nhost: localhost", 405),
     ("a job that does not exist", Setup::Open, LOCAL, "POST /@jobs/jobs/swep/run\nhost: localhost\n\ntoken={token}", 404),
     ("a job that is a script", Setup::Open, LOCAL, "POST /@jobs/jobs/%3Cscript%3E/run\nhost: localhost\n\ntoken={token}", 404),
+    ("all runs that match", Setup::Open, LOCAL, "POST /@jobs/runs?state=dead\nhost: localhost\n\ntoken={token}&action=cancel-all", 303),
+    ("all runs that match, without the token", Setup::Open, LOCAL, "POST /@jobs/runs?state=dead\nhost: localhost\n\naction=cancel-all", 403),
+    ("all runs that there are", Setup::Open, LOCAL, "POST /@jobs/runs\nhost: localhost\n\ntoken={token}&action=cancel-all", 400),
+    ("all runs that there are, in pages", Setup::Open, LOCAL, "POST /@jobs/runs?before=018bcfe5-6800-7000-8000-ef0123456789\nhost: localhost\n\ntoken={token}&action=retry-all", 400),
+    ("all runs of a state that there is not", Setup::Open, LOCAL, "POST /@jobs/runs?state=%3Cscript%3E\nhost: localhost\n\ntoken={token}&action=retry-all", 400),
+    ("all runs that match, from another site", Setup::Open, LOCAL, "POST /@jobs/runs?state=dead\nhost: localhost\norigin: https://evil.example\n\ntoken={token}&action=retry-all", 403),
+    ("metrics are not sent", Setup::PublicMetrics, FAR, "POST /@jobs/metrics\nhost: h\n\n", 405),
     ("many runs without the token", Setup::Open, LOCAL, "POST /@jobs/runs\nhost: localhost\n\naction=cancel", 403),
     ("many runs, and none of them is one", Setup::Open, LOCAL, "POST /@jobs/runs?state=dead\nhost: localhost\n\ntoken={token}&action=cancel&run=%3Cscript%3E&run=..%2F", 303),
     ("many runs, and an action that does not exist", Setup::Open, LOCAL, "POST /@jobs/runs\nhost: localhost\n\ntoken={token}&action=explode", 404),
@@ -275,7 +303,7 @@ async fn page_of(pages: &mut Vec<(Setup, Router, String)>, setup: Setup) -> (Rou
     let credentials = matches!(setup, Setup::Plain | Setup::Sha256 | Setup::Argon2 | Setup::ProxyAndPassword)
         .then(|| basic("ada:correct horse"));
     let token = match setup {
-        Setup::ReadOnly => "none".to_owned(),
+        Setup::ReadOnly | Setup::PublicMetrics => "none".to_owned(),
         _ => token(&page, credentials.as_deref()).await,
     };
     pages.push((setup, page.clone(), token.clone()));
@@ -287,7 +315,7 @@ async fn every_request_gets_the_answer_it_deserves() {
     assert!(READS.len() + STEERS.len() >= 60);
     let mut pages = Vec::new();
     let mut wrong = Vec::new();
-    for (what, setup, peer, wire, expected) in READS.iter().chain(STEERS) {
+    for (what, setup, peer, wire, expected) in READS.iter().chain(METRICS).chain(STEERS) {
         let (page, token) = page_of(&mut pages, *setup).await;
         let wire = wire.replace("{token}", &token).replace("{long}", &"x".repeat(5000));
         let form = wire.starts_with("POST").then_some(("content-type", "application/x-www-form-urlencoded"));
@@ -351,6 +379,53 @@ async fn a_refused_action_does_nothing() {
     let response = answer(&page, request(LOCAL, &wire)).await;
     assert_eq!(response.headers()["location"], "/@jobs/jobs/sweep?did=pause");
     assert!(jobs.snapshot().job("sweep").unwrap().paused);
+}
+
+#[tokio::test]
+async fn pages_that_are_held_open_are_counted() {
+    let page: Router = start(Setup::Open).await.status_page();
+    let open = async || answer(&page, request(LOCAL, "GET /@jobs/events\nhost: localhost")).await;
+    let mut held = Vec::new();
+    for _ in 0..256 {
+        held.push(open().await);
+    }
+    assert!(held.iter().all(|response| response.status() == StatusCode::OK));
+    assert_eq!(open().await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    held.pop();
+    assert_eq!(open().await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn all_runs_that_match_are_made_again_and_no_others() {
+    let jobs = start(Setup::Open).await;
+    let page: Router = jobs.status_page();
+    let token = token(&page, None).await;
+    for _ in 0..60 {
+        jobs.now(sweep {}).await.unwrap().wait().await;
+        jobs.now(dust {}).await.unwrap().wait().await;
+    }
+    let wire = format!(
+        "POST /@jobs/runs?job=dust\nhost: localhost\ncontent-type: application/x-www-form-urlencoded\n\ntoken={token}&action=retry-all"
+    );
+    let response = answer(&page, request(LOCAL, &wire)).await;
+    assert_eq!(response.headers()["location"], "/@jobs/runs?job=dust&did=retried&n=60");
+    let made = async |name: &str| jobs.runs().job(name).limit(1000).list().await.len();
+    assert_eq!((made("sweep").await, made("dust").await), (60, 120));
+}
+
+#[tokio::test]
+async fn metrics_tell_what_was_measured_and_escape_what_is_hostile() {
+    let jobs = start(Setup::PublicMetrics).await;
+    let page: Router = jobs.status_page();
+    jobs.now(dust {}).await.unwrap().wait().await;
+    metrics::counter!("shop_orders_total", "buyer" => "a\"}\n<script>").increment(1);
+    let response = answer(&page, request(FAR, "GET /@jobs/metrics\nhost: h")).await;
+    assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let text = text(response).await;
+    assert!(text.contains("# TYPE jobs_attempts_ended_total counter"), "{text}");
+    assert!(text.contains(r#"shop_orders_total{buyer="a\"}\n<script>"} 1"#), "{text}");
+    assert!(text.contains("jobs_attempt_duration_seconds_bucket{"), "{text}");
+    assert!(text.lines().all(|line| line.is_empty() || line.starts_with(['#', 'j', 's'])), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

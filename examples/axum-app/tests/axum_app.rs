@@ -2,6 +2,8 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helper functions")]
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -29,8 +31,9 @@ async fn ask(address: &str, request: &str) -> String {
 
 #[tokio::test]
 async fn an_order_is_confirmed_by_a_job_and_the_page_shows_it() {
+    let database = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shop-{}.db", std::process::id()));
     let mut child = Command::new(env!("CARGO_BIN_EXE_axum-app"))
-        .arg("127.0.0.1:0")
+        .args([OsStr::new("127.0.0.1:0"), database.as_os_str()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -70,4 +73,5 @@ async fn an_order_is_confirmed_by_a_job_and_the_page_shows_it() {
     assert!(kill.success());
     until("shut down: everything was done").await;
     assert_eq!(timeout(BOUND, child.wait()).await.expect("it ends").unwrap().code(), Some(0));
+    std::fs::remove_file(database).unwrap();
 }

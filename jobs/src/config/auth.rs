@@ -1,4 +1,5 @@
-//! Who may see the status page, `jobs.auth.*`, and whether it may steer, `jobs.page_readonly`.
+//! Who may see the status page, `jobs.auth.*`, and whether it may steer, `jobs.page_readonly`; who may read its
+//! metrics, `jobs.metrics_public`.
 
 use std::fmt;
 
@@ -69,6 +70,7 @@ pub(super) struct PageLayer {
     user: Option<Sourced<String>>,
     pass: Option<Sourced<Password>>,
     readonly: Option<Sourced<bool>>,
+    metrics_public: Option<Sourced<bool>>,
 }
 
 impl PageLayer {
@@ -101,17 +103,31 @@ impl PageLayer {
         Ok(())
     }
 
+    pub(super) fn set_metrics_public(
+        &mut self,
+        raw: &Raw,
+        form: Form,
+        name: &str,
+        place: &Place,
+    ) -> Result<(), Mistake> {
+        needs_feature()?;
+        self.metrics_public = said(value::boolean(raw, form, name)?, place);
+        Ok(())
+    }
+
     /// Lays another over this one: where the other says something, it wins.
     pub(super) fn overlay(&mut self, upper: Self) {
         self.enabled = upper.enabled.or(self.enabled.take());
         self.user = upper.user.or(self.user.take());
         self.pass = upper.pass.or(self.pass.take());
         self.readonly = upper.readonly.or(self.readonly.take());
+        self.metrics_public = upper.metrics_public.or(self.metrics_public.take());
     }
 
     /// What all sources together come to. User and password switch each other on, and `enabled` may switch them off.
     pub(super) fn resolve(self, problems: &mut Vec<Problem>) -> Page {
         let readonly = self.readonly.is_some_and(|said| said.value);
+        let metrics_public = self.metrics_public.is_some_and(|said| said.value);
         let auth = match (self.enabled, self.user, self.pass) {
             (Some(Sourced { value: false, .. }), ..) | (None, None, None) => None,
             (_, Some(user), Some(pass)) => Some(Auth { user: user.value, pass: pass.value }),
@@ -132,7 +148,7 @@ impl PageLayer {
                 None
             }
         };
-        Page { auth, readonly }
+        Page { auth, readonly, metrics_public }
     }
 }
 
@@ -173,6 +189,8 @@ pub(crate) struct Page {
     pub(crate) auth: Option<Auth>,
     /// Whether it shows and does not steer.
     pub(crate) readonly: bool,
+    /// Whether everybody may read its metrics.
+    pub(crate) metrics_public: bool,
 }
 
 /// The one user.

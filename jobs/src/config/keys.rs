@@ -33,6 +33,7 @@ pub(super) enum Setting {
     RetentionCount,
     TrustedProxies,
     PageReadonly,
+    MetricsPublic,
     Auth(AuthKey),
 }
 
@@ -59,7 +60,7 @@ pub(super) enum JobKey {
 
 impl Setting {
     /// All but those of `jobs.auth`.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Pool,
         Self::SelfConcurrent,
         Self::Timezone,
@@ -70,6 +71,7 @@ impl Setting {
         Self::AcceptProxyAddress,
         Self::TrustedProxies,
         Self::PageReadonly,
+        Self::MetricsPublic,
     ];
 
     /// The name without `jobs.`.
@@ -85,6 +87,7 @@ impl Setting {
             Self::RetentionCount => "retention_count",
             Self::TrustedProxies => "trusted_proxies",
             Self::PageReadonly => "page_readonly",
+            Self::MetricsPublic => "metrics_public",
             Self::Auth(key) => key.name(),
         }
     }

@@ -85,6 +85,7 @@ impl Layer {
             }
             Setting::TrustedProxies => put(&mut self.trusted_proxies, value::networks(raw, form)?, place),
             Setting::PageReadonly => self.page.set_readonly(raw, form, name, place)?,
+            Setting::MetricsPublic => self.page.set_metrics_public(raw, form, name, place)?,
             Setting::Auth(auth) => {
                 // The table of it may be `[jobs.auth]` or part of `[jobs]`.
                 self.page.set_auth(auth, raw, form, &key, place)?;

@@ -242,6 +242,14 @@ impl Config {
         self.set(Setting::PageReadonly, &Raw::Boolean(readonly))
     }
 
+    /// `jobs.metrics_public`: whether `/@jobs/metrics` is open to everybody, as `/@jobs/health` is. It is there with the
+    /// feature `prometheus`.
+    #[cfg(feature = "web")]
+    #[track_caller]
+    pub fn metrics_public(self, public: bool) -> Self {
+        self.set(Setting::MetricsPublic, &Raw::Boolean(public))
+    }
+
     /// `cron.<name>`: a named schedule; the name begins with `cron.`. `off` switches off all schedules that use it.
     #[track_caller]
     pub fn named(mut self, name: impl AsRef<str>, spec: impl Into<String>) -> Self {

@@ -14,6 +14,8 @@ use crate::telemetry::panics;
 
 /// Tells the recorder what there will be.
 pub(crate) fn describe() {
+    #[cfg(feature = "prometheus")]
+    super::prometheus::install();
     quietly(|| {
         describe_counter!("jobs_attempts_started_total", "attempts that have begun");
         describe_counter!("jobs_attempts_ended_total", "attempts that are over, by outcome");
@@ -53,6 +55,8 @@ pub(crate) fn ended(job: &JobName, outcome: &Outcome, took: Duration) {
         let outcome = outcome.as_str();
         counter!("jobs_attempts_ended_total", "job" => label(job), "outcome" => outcome).increment(1);
         histogram!("jobs_attempt_duration_seconds", "job" => label(job)).record(took);
+        #[cfg(feature = "prometheus")]
+        super::prometheus::attempt_ended();
     });
 }
 

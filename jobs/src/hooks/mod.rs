@@ -6,6 +6,8 @@ pub(crate) mod failure;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
 pub(crate) mod middleware;
+#[cfg(feature = "prometheus")]
+pub(crate) mod prometheus;
 
 use std::fmt;
 use std::sync::Arc;

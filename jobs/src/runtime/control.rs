@@ -10,7 +10,7 @@ use crate::job::body::{Body, Template};
 use crate::job::descriptor::Descriptor;
 use crate::job::options::Origin;
 use crate::scheduler::planned::ScheduleKey;
-use crate::store::memory::{JobIx, Memory, RunOptions};
+use crate::store::memory::{JobIx, JobState, Memory, RunOptions};
 
 impl Jobs {
     /// Runs a job once, now, by its name or an alias: with the arguments of its first schedule, or else with the defaults of
@@ -109,19 +109,19 @@ impl Jobs {
 
     /// The job of that name or alias, to look at.
     pub(super) fn find_job(&self, name: &str) -> Result<JobIx, SubmitError> {
-        self.inner.pool.read(|memory| {
-            find_job(memory, name).ok_or_else(|| {
-                let aliases = |job: &'static Descriptor| job.aliases.iter().copied();
-                let mut known: Vec<&str> = memory
-                    .jobs()
-                    .flat_map(|(_, job)| {
-                        std::iter::once(&*job.info.name)
-                            .chain(job.info.descriptor.into_iter().flat_map(aliases))
-                    })
-                    .collect();
-                known.sort_unstable();
-                SubmitError::unknown_job(name, &known)
-            })
+        let found = self.inner.pool.read(|memory| {
+            let known = |(_, job): (JobIx, &JobState)| (job.info.name.clone(), job.info.descriptor);
+            find_job(memory, name).ok_or_else(|| memory.jobs().map(known).collect::<Vec<_>>())
+        });
+        // The nearest among thousands is looked for without the lock.
+        found.map_err(|known| {
+            let aliases = |job: &Option<&'static Descriptor>| job.map_or(&[][..], |job| job.aliases);
+            let mut known: Vec<&str> = known
+                .iter()
+                .flat_map(|(name, job)| std::iter::once(&**name).chain(aliases(job).iter().copied()))
+                .collect();
+            known.sort_unstable();
+            SubmitError::unknown_job(name, &known)
         })
     }
 

@@ -14,6 +14,8 @@ pub(crate) mod in_force;
 mod instances;
 mod ledger;
 #[cfg(feature = "web")]
+pub(crate) mod overview;
+#[cfg(feature = "web")]
 pub(crate) mod page;
 mod queues;
 mod reload;

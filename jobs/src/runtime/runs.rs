@@ -151,6 +151,13 @@ impl RunQuery {
         self
     }
 
+    /// Only those that have ended, or only those that have not.
+    #[cfg(feature = "web")]
+    pub(crate) fn only_final(mut self, is_final: bool) -> Self {
+        self.filter.is_final = Some(is_final);
+        self
+    }
+
     /// At most so many. Default: 100.
     pub fn limit(mut self, count: usize) -> Self {
         self.limit = count;
@@ -160,6 +167,11 @@ impl RunQuery {
     /// The runs, the youngest first. It looks at a few at a time, so that it holds nobody up; what changes meanwhile may
     /// be seen or not.
     pub async fn list(self) -> Vec<RunSnapshot> {
+        self.part(usize::MAX).await.0
+    }
+
+    /// The same, after so many looks at a few runs each; and the run to go on before, where more looks may find more.
+    pub(crate) async fn part(self, looks: usize) -> (Vec<RunSnapshot>, Option<RunId>) {
         let Self { jobs, job, mut filter, text, mut before, limit } = self;
         let pool = &jobs.inner.pool;
         let mut runs = Vec::new();
@@ -170,7 +182,7 @@ impl RunQuery {
         };
         let most = |room| if text.is_some() { AT_A_TIME } else { AT_A_TIME.min(room) };
         if let Some(name) = job {
-            let Ok(ix) = jobs.find_job(&name) else { return runs };
+            let Ok(ix) = jobs.find_job(&name) else { return (runs, None) };
             filter.job = Some(ix);
             // Among the runs of all jobs those of one may be few and far between.
             let mut keys = pool.runs_of(ix, before).into_iter().map(|(_, key)| key);
@@ -181,18 +193,22 @@ impl RunQuery {
                     coop::consume_budget().await;
                 }
             }
-            return runs;
+            return (runs, None);
         }
-        while runs.len() < limit {
+        for _ in 0..looks {
+            if runs.len() >= limit {
+                return (runs, None);
+            }
             let (found, next) = pool.look_through(&filter, before, most(limit - runs.len()));
             add(&mut runs, found);
             before = next;
             if before.is_none() {
-                break;
+                return (runs, None);
             }
             coop::consume_budget().await;
         }
-        runs
+        let is_full = runs.len() >= limit;
+        (runs, before.filter(|_| !is_full))
     }
 }
 

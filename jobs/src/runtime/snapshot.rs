@@ -10,6 +10,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use super::Jobs;
 use super::queues::{QueueSnapshot, queues};
 use crate::clock::{Reading, Timestamp};
+use crate::job::descriptor::Descriptor;
 use crate::job::run::{Outcome, RunId};
 use crate::registry::Timing;
 use crate::scheduler::planned::Planned;
@@ -229,7 +230,7 @@ fn schedules(timers: &Timers, now: Reading) -> HashMap<JobIx, Vec<ScheduleSnapsh
     by_job
 }
 
-fn schedule_snapshot(planned: &Planned, now: Reading) -> ScheduleSnapshot {
+pub(super) fn schedule_snapshot(planned: &Planned, now: Reading) -> ScheduleSnapshot {
     let name = planned.identity.name.as_deref();
     let (text, words, zone) = match &planned.timing {
         Timing::At(schedule) => {
@@ -270,18 +271,26 @@ fn schedule_snapshot(planned: &Planned, now: Reading) -> ScheduleSnapshot {
     }
 }
 
-fn job_snapshot(job: &JobState, schedules: Vec<ScheduleSnapshot>) -> JobSnapshot {
-    let descriptor = job.info.descriptor;
-    let waiting = job.waiting();
-    let status = if job.running > 0 {
+pub(super) fn status_of(job: &JobState) -> JobStatus {
+    if job.running > 0 {
         JobStatus::Running
-    } else if job.available > 0 || waiting > 0 {
+    } else if job.available > 0 || job.waiting() > 0 {
         JobStatus::Queued
     } else if job.retrying > 0 {
         JobStatus::Retrying
     } else {
         JobStatus::Idle
-    };
+    }
+}
+
+pub(super) fn place_of(descriptor: &Descriptor) -> SourcePlace {
+    SourcePlace { module: descriptor.module, file: descriptor.file, line: descriptor.line }
+}
+
+pub(super) fn job_snapshot(job: &JobState, schedules: Vec<ScheduleSnapshot>) -> JobSnapshot {
+    let descriptor = job.info.descriptor;
+    let waiting = job.waiting();
+    let status = status_of(job);
     let next = schedules
         .iter()
         .filter_map(|schedule| schedule.next)
@@ -295,11 +304,7 @@ fn job_snapshot(job: &JobState, schedules: Vec<ScheduleSnapshot>) -> JobSnapshot
             .map(|alias| (*alias).to_owned())
             .collect(),
         description: descriptor.map_or_else(String::new, |descriptor| descriptor.description.to_owned()),
-        place: descriptor.map(|descriptor| SourcePlace {
-            module: descriptor.module,
-            file: descriptor.file,
-            line: descriptor.line,
-        }),
+        place: descriptor.map(place_of),
         enabled: job.info.enabled,
         paused: job.paused_since.is_some(),
         paused_since: job.paused_since.map(Timestamp::to_chrono),

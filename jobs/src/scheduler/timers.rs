@@ -352,6 +352,22 @@ impl Timers {
         self.schedules.iter()
     }
 
+    /// How many places there are for schedules.
+    #[cfg(feature = "web")]
+    pub(crate) fn places(&self) -> usize {
+        self.schedules.places()
+    }
+
+    /// The schedules in so many places from one on.
+    #[cfg(feature = "web")]
+    pub(crate) fn some_schedules(
+        &self,
+        from: usize,
+        count: usize,
+    ) -> impl Iterator<Item = (ScheduleKey, &Planned)> {
+        self.schedules.part(from, count)
+    }
+
     // What the task does.
 
     /// Takes out what has come. To be followed by [`plan`](Self::plan), when what has come is under way.

@@ -8,6 +8,7 @@ use super::access::Refusal;
 use super::arguments;
 use super::pages;
 use super::paths::escaped;
+use super::query::Query;
 use super::screen::Screen;
 use crate::job::RunId;
 use crate::runtime::{Jobs, RunHandle, SubmitError};
@@ -105,29 +106,60 @@ pub(super) async fn steer_runs(
     if let Err(refusal) = check(&page, &fields) {
         return refusal.into_response();
     }
-    let chosen = fields.iter().filter(|(name, _)| name == "run");
-    let ids: Vec<RunId> = chosen.filter_map(|(_, id)| id.parse().ok()).collect();
-    let mut done = 0;
-    let did = match field(&fields, "action") {
-        Some("cancel") => {
-            for id in &ids {
-                done += usize::from(page.jobs.cancel(*id).await);
-            }
-            "cancelled"
-        }
-        Some("retry") => {
-            for id in &ids {
-                done += usize::from(page.jobs.retry(*id).await.is_ok());
-            }
-            "retried"
-        }
+    let (action, all) = match field(&fields, "action") {
+        Some("cancel") => (Bulk::Cancel, false),
+        Some("cancel-all") => (Bulk::Cancel, true),
+        Some("retry") => (Bulk::Retry, false),
+        Some("retry-all") => (Bulk::Retry, true),
         _ => return pages::not_found(&screen, "There is no such action"),
+    };
+    let ids: Vec<RunId> = match all {
+        true => match matching(&page, &screen.query, action).await {
+            Ok(ids) => ids,
+            Err(why) => return pages::bad_request(&screen, &why),
+        },
+        false => {
+            let chosen = fields.iter().filter(|(name, _)| name == "run");
+            chosen.filter_map(|(_, id)| id.parse().ok()).collect()
+        }
+    };
+    let mut done = 0;
+    for id in ids {
+        done += usize::from(match action {
+            Bulk::Cancel => page.jobs.cancel(id).await,
+            Bulk::Retry => page.jobs.retry(id).await.is_ok(),
+        });
+        // Ten thousand of them are not to keep a thread from everybody else.
+        tokio::task::coop::consume_budget().await;
+    }
+    let did = match action {
+        Bulk::Cancel => "cancelled",
+        Bulk::Retry => "retried",
     };
     if done > 0 {
         telemetry::steered(&screen.visitor, did, &format!("{done} runs"));
     }
     let back = screen.query.with(&pages::runs::KEPT, "did", did);
     Redirect::to(&format!("{}{back}&n={done}", screen.base.to("runs"))).into_response()
+}
+
+/// What is done to many runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bulk {
+    Cancel,
+    Retry,
+}
+
+/// The runs that an address is about and to which something can be done: found before anything is, since a run that
+/// is made again would be found as well. The error says why there are none.
+async fn matching(page: &Page, query: &Query, action: Bulk) -> Result<Vec<RunId>, String> {
+    if !pages::runs::is_filtered(query) {
+        return Err("all runs at once are too many: filter them first".to_owned());
+    }
+    let asked = pages::runs::asked(page.jobs.runs(), &query.without("before"))?;
+    let most = pages::runs::MOST_AT_ONCE;
+    let (found, _) = asked.limit(most).only_final(action == Bulk::Retry).part(pages::runs::LOOKS).await;
+    Ok(found.into_iter().map(|run| run.id).collect())
 }
 
 /// What can be done to a queue.

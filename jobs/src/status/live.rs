@@ -6,12 +6,15 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::response::IntoResponse;
+use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::screen::Screen;
 use crate::clock::Elapsed;
@@ -24,9 +27,17 @@ const MOMENT: Duration = Duration::from_millis(40);
 /// A browser that has gone without a word is noticed by then.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-pub(super) async fn events(screen: Screen) -> impl IntoResponse {
-    let bell = Bell { jobs: screen.page.jobs, rung: None };
-    Sse::new(Ringing(Some(Box::pin(bell.next())))).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+/// So many pages are told at a time, whoever holds them open: more than people, fewer than a program has sockets.
+pub(super) const LISTENERS: usize = 256;
+
+pub(super) async fn events(screen: Screen) -> Response {
+    let Ok(turn) = Arc::clone(&screen.page.listeners).try_acquire_owned() else {
+        let why = "too many pages are told of changes; this one is as it was when it was asked for\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+    };
+    let bell = Bell { jobs: screen.page.jobs, rung: None, _turn: turn };
+    let rings = Sse::new(Ringing(Some(Box::pin(bell.next()))));
+    rings.keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
 
 /// Rings when something has changed.
@@ -34,6 +45,8 @@ struct Bell {
     jobs: Jobs,
     /// When it did last.
     rung: Option<Elapsed>,
+    /// Given back when the page goes.
+    _turn: OwnedSemaphorePermit,
 }
 
 type Ring = Pin<Box<dyn Future<Output = Option<Bell>> + Send>>;

@@ -11,6 +11,8 @@ mod assets;
 mod format;
 mod health;
 mod live;
+#[cfg(feature = "prometheus")]
+mod metrics;
 mod notice;
 mod pages;
 mod paths;
@@ -28,6 +30,7 @@ use axum::response::{Redirect, Response};
 use axum::routing::{any, get, post};
 
 pub use serve::ServeError;
+use tokio::sync::Semaphore;
 
 use crate::runtime::Jobs;
 use access::Access;
@@ -41,6 +44,8 @@ const LONGEST_BODY: usize = 256 * 1024;
 struct Page {
     jobs: Jobs,
     access: Arc<Access>,
+    /// A turn for every page that is told of changes.
+    listeners: Arc<Semaphore>,
 }
 
 impl Jobs {
@@ -67,16 +72,19 @@ impl Jobs {
     /// is for; and by its own name, `localhost` or `127.0.0.1`. Other machines are let in by the user and the
     /// password of `jobs.auth.user` and `jobs.auth.pass`. A request that came through a proxy is refused unless
     /// `jobs.acceptproxyaddress` is on and the proxy stands in `jobs.trusted_proxies`. `jobs.page_readonly` lets nobody
-    /// steer.
+    /// steer. `/@jobs/health` is open to everybody, and so is `/@jobs/metrics` where `jobs.metrics_public` is on.
     pub fn status_page<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         router(self.clone(), Access::new(self.clone()))
     }
 }
 
 fn router<S: Clone + Send + Sync + 'static>(jobs: Jobs, access: Access) -> Router<S> {
-    let page = Page { jobs, access: Arc::new(access) };
+    let page = Page { jobs, access: Arc::new(access), listeners: Arc::new(Semaphore::new(live::LISTENERS)) };
     let guard = middleware::from_fn_with_state(Arc::clone(&page.access), access::guard);
-    Router::new()
+    let routes = Router::new();
+    #[cfg(feature = "prometheus")]
+    let routes = routes.route(paths::METRICS, get(metrics::metrics));
+    routes
         .merge(api::routes())
         .route(paths::ROOT, get(pages::jobs::jobs))
         .route(paths::HEALTH, get(health::health))

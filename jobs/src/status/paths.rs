@@ -8,10 +8,8 @@ pub(super) const ROOT: &str = "/@jobs";
 /// Whether the program is well, for probes, which have no password.
 pub(super) const HEALTH: &str = "/@jobs/health";
 
-/// Whether everybody may ask.
-pub(super) fn is_open(path: &str) -> bool {
-    path == HEALTH
-}
+/// What is measured, for Prometheus.
+pub(super) const METRICS: &str = "/@jobs/metrics";
 
 /// The beginning of all links: with what the program's own router put in front.
 #[derive(Debug, Clone, PartialEq, Eq)]

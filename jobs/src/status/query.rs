@@ -29,6 +29,11 @@ impl Query {
         found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
     }
 
+    /// The same without a name.
+    pub(super) fn without(&self, name: &str) -> Self {
+        Self(self.0.iter().filter(|(known, _)| known != name).cloned().collect())
+    }
+
     /// The number of the page, from 1.
     pub(super) fn page(&self) -> usize {
         self.get("page").and_then(|page| page.parse().ok()).filter(|page| *page > 0).unwrap_or(1)

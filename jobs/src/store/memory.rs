@@ -25,6 +25,8 @@ mod left;
 mod limits;
 mod live;
 mod order;
+#[cfg(feature = "web")]
+mod pace;
 mod queues;
 mod records;
 mod run;
@@ -61,6 +63,8 @@ pub(crate) use left::{Cancel, Cancelling, Ended, Fired, Litter, Watch};
 use limits::Limits;
 pub(crate) use live::{HeldBack, Life, LiveRun};
 pub(crate) use order::Refill;
+#[cfg(feature = "web")]
+pub(crate) use pace::{MINUTES, Minute};
 use queues::Queues;
 pub(crate) use queues::{QueueIx, TooManyQueues};
 pub(crate) use records::{Filter, Found};
@@ -72,6 +76,14 @@ pub(crate) use unique::{Submitted, UniqueKey};
 /// The place of a job among those of its instance. Jobs are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct JobIx(u32);
+
+#[cfg(feature = "web")]
+impl JobIx {
+    /// How many came before it.
+    pub(crate) fn place(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// The place of a live run.
 pub(crate) type RunKey = Key;
@@ -103,6 +115,8 @@ pub(crate) struct Memory {
     running: usize,
     waiters: HashMap<RunKey, Vec<oneshot::Sender<Outcome>>>,
     uniques: Uniques,
+    #[cfg(feature = "web")]
+    pace: pace::Pace,
     ids: Arc<RunIds>,
     /// What becomes of runs is told here.
     bus: Bus,
@@ -129,6 +143,8 @@ impl Memory {
             running: 0,
             waiters: HashMap::new(),
             uniques: Uniques::default(),
+            #[cfg(feature = "web")]
+            pace: pace::Pace::default(),
             ids: Arc::new(RunIds::new(entropy)),
             bus: Bus::default(),
             journal: None,
@@ -138,6 +154,12 @@ impl Memory {
     /// Where the identities of runs come from, for those that are made before they are accepted.
     pub(crate) fn ids(&self) -> Arc<RunIds> {
         Arc::clone(&self.ids)
+    }
+
+    /// What has ended in each minute of the last hour.
+    #[cfg(feature = "web")]
+    pub(crate) fn last_hour(&self, now: Timestamp) -> [Minute; MINUTES] {
+        self.pace.last(now)
     }
 
     /// How long runs are kept from now on.

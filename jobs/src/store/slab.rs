@@ -107,7 +107,18 @@ impl<T> Slab<T> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.places.iter().enumerate().filter_map(|(index, place)| {
+        self.part(0, self.places.len())
+    }
+
+    /// How many places there are, also empty ones.
+    #[cfg(feature = "web")]
+    pub(crate) fn places(&self) -> usize {
+        self.places.len()
+    }
+
+    /// What is in so many places from one on.
+    pub(crate) fn part(&self, from: usize, count: usize) -> impl Iterator<Item = (Key, &T)> {
+        self.places.iter().enumerate().skip(from).take(count).filter_map(|(index, place)| {
             let key = Key { index: index as u32, generation: place.generation };
             place.value.as_ref().map(|value| (key, value))
         })

@@ -115,6 +115,7 @@ pub(super) fn needs_restart(was: &Settings, is: &Settings, keys: &mut Vec<String
     if is.page.auth.as_ref().map(|auth| (&auth.user, &auth.pass))
         != was.page.auth.as_ref().map(|auth| (&auth.user, &auth.pass))
         || is.page.readonly != was.page.readonly
+        || is.page.metrics_public != was.page.metrics_public
     {
         keys.push("jobs.auth".to_owned());
     }

@@ -40,6 +40,7 @@ pub(super) struct Access {
     proxies: Vec<Network>,
     lock: Option<Lock>,
     readonly: bool,
+    metrics_public: bool,
     throttle: Throttle,
     /// What a form of ours says and another site cannot know.
     token: String,
@@ -70,6 +71,7 @@ impl Access {
             proxies: settings.proxies,
             lock: settings.page.auth.map(Lock::new),
             readonly: settings.page.readonly,
+            metrics_public: settings.page.metrics_public,
             throttle: Throttle::default(),
             token: secret(),
         }
@@ -90,6 +92,11 @@ impl Access {
 
     pub(super) fn is_token(&self, given: &str) -> bool {
         credentials::is_same(given, &self.token)
+    }
+
+    /// Whether everybody may ask for it.
+    fn is_open(&self, path: &str) -> bool {
+        path == paths::HEALTH || (self.metrics_public && path == paths::METRICS)
     }
 
     async fn admit(&self, request: &Parts) -> Result<Visitor, Refusal> {
@@ -140,7 +147,7 @@ impl Access {
 /// Lets a request in or not, and tells the browser what it may do with the answer.
 pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let admitted = if paths::is_open(parts.uri.path()) { None } else { Some(access.admit(&parts).await) };
+    let admitted = if access.is_open(parts.uri.path()) { None } else { Some(access.admit(&parts).await) };
     let mut response = match admitted {
         Some(Err(refusal)) => refusal.into_response(),
         Some(Ok(visitor)) => {

@@ -20,6 +20,7 @@ use self::schema::Schema;
 use super::Page;
 use super::pages::jobs::narrowed;
 use super::screen::Screen;
+use crate::runtime::overview::JobBrief;
 
 /// Of more jobs, there is a next page.
 const ON_A_PAGE: usize = 100;
@@ -89,7 +90,7 @@ const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "get",
         path: "/runs",
-        does: "Runs, the youngest first.",
+        does: "Runs, the youngest first. An answer with a header `Link` to the `next` has not looked at all of them yet.",
         query: &[
             Parameter { name: "job", means: "Of this job.", kind: Kind::Text },
             Parameter {
@@ -220,14 +221,14 @@ fn list(screen: &Screen) -> Answer<records::Jobs> {
             .filter(|page| *page > 0)
             .ok_or_else(|| Failure::bad_request("`page` is a whole number from 1 on"))?,
     };
-    let snapshot = screen.page.jobs.snapshot();
-    let found = narrowed(&snapshot, &screen.query).ok_or_else(|| {
+    let overview = screen.page.jobs.overview();
+    let found = narrowed(&overview, &screen.query).ok_or_else(|| {
         Failure::bad_request("`state` is `problem`, `running`, `queued`, `idle`, `paused` or `disabled`")
     })?;
     let pages = found.len().div_ceil(ON_A_PAGE).max(1);
     let shown = found.iter().skip(ON_A_PAGE.saturating_mul(page - 1)).take(ON_A_PAGE);
     Ok(records::Jobs {
-        jobs: shown.map(|job| records::Job::from(*job)).collect(),
+        jobs: screen.page.jobs.in_full(shown.copied()).iter().map(records::Job::from).collect(),
         total: found.len() as u64,
         page: page as u64,
         pages: pages as u64,
@@ -235,8 +236,8 @@ fn list(screen: &Screen) -> Answer<records::Jobs> {
 }
 
 async fn job(Path(name): Path<String>, screen: Screen) -> Response {
-    let snapshot = screen.page.jobs.snapshot();
-    let found = snapshot.job(&name).map(records::Job::from);
+    let found = screen.page.jobs.job_in_full(&name);
+    let found = found.as_ref().map(records::Job::from);
     answered(found.ok_or_else(|| Failure::not_found("no job has this name")))
 }
 
@@ -262,12 +263,12 @@ fn instant(screen: &Screen, name: &str) -> Answer<Option<DateTime<Utc>>> {
 }
 
 async fn schedules(screen: Screen) -> Response {
-    let snapshot = screen.page.jobs.snapshot();
+    let overview = screen.page.jobs.overview();
     let named = screen.page.jobs.named_schedules().into_iter().map(|(name, schedule)| {
-        let uses = |job: &&crate::runtime::JobSnapshot| {
+        let uses = |job: &&JobBrief| {
             job.schedules.iter().any(|schedule| schedule.name.as_deref() == Some(name.as_str()))
         };
-        let used_by = snapshot.jobs.iter().filter(uses).map(|job| job.name.clone()).collect();
+        let used_by = overview.jobs.iter().filter(uses).map(|job| job.name.to_string()).collect();
         let place = schedule.place.to_string();
         records::Named { name, spec: schedule.spec, words: schedule.words, place, used_by }
     });
@@ -284,12 +285,11 @@ async fn why(Path(name): Path<String>, screen: Screen) -> Response {
 }
 
 async fn queues(screen: Screen) -> Response {
-    let snapshot = screen.page.jobs.snapshot();
-    answered(Ok(snapshot.queues.iter().map(records::Queue::from).collect::<Vec<_>>()))
+    answered(Ok(screen.page.jobs.queue_gauges().iter().map(records::Queue::from).collect::<Vec<_>>()))
 }
 
 async fn pool(screen: Screen) -> Response {
-    answered(Ok(records::Pool::from(screen.page.jobs.snapshot().pool)))
+    answered(Ok(records::Pool::from(screen.page.jobs.pool_gauge())))
 }
 
 async fn health(screen: Screen) -> Response {

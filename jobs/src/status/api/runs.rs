@@ -1,22 +1,40 @@
 //! Runs, as JSON.
 
 use axum::extract::Path;
-use axum::response::Response;
+use axum::http::HeaderValue;
+use axum::http::header::LINK;
+use axum::response::{IntoResponse, Response};
 
 use super::answer::{Answer, Failure, answered};
 use super::records::Run;
 use crate::job::RunId;
-use crate::status::pages::runs::asked;
+use crate::status::pages::runs::{LOOKS, asked};
 use crate::status::screen::Screen;
 
 /// The most that one answer lists.
 const MOST: usize = 1000;
 
 pub(super) async fn list(screen: Screen) -> Response {
-    answered(found(&screen).await)
+    match found(&screen).await {
+        Ok((found, go_on)) => {
+            let mut response = answered(Ok(found));
+            if let Some(link) = go_on.and_then(|before| next(&screen, before)) {
+                response.headers_mut().insert(LINK, link);
+            }
+            response
+        }
+        Err(failure) => failure.into_response(),
+    }
 }
 
-async fn found(screen: &Screen) -> Answer<Vec<Run>> {
+/// Where an answer goes on that has stopped before all runs were looked at.
+fn next(screen: &Screen, before: RunId) -> Option<HeaderValue> {
+    const ALL: [&str; 8] = ["job", "state", "queue", "text", "from", "to", "limit", "before"];
+    let query = screen.query.with(&ALL, "before", &before.to_string());
+    HeaderValue::try_from(format!("<{}{query}>; rel=\"next\"", screen.base.to("api/runs"))).ok()
+}
+
+async fn found(screen: &Screen) -> Answer<(Vec<Run>, Option<RunId>)> {
     let limit = match screen.query.get("limit") {
         None => 100,
         Some(limit) => {
@@ -25,7 +43,8 @@ async fn found(screen: &Screen) -> Answer<Vec<Run>> {
         }
     };
     let query = asked(screen.page.jobs.runs(), &screen.query).map_err(Failure::bad_request)?;
-    Ok(query.limit(limit).list().await.iter().map(Run::from).collect())
+    let (found, go_on) = query.limit(limit).part(LOOKS).await;
+    Ok((found.iter().map(Run::from).collect(), go_on))
 }
 
 pub(super) async fn one(Path(id): Path<String>, screen: Screen) -> Response {

@@ -74,19 +74,19 @@ fn percentile(sorted: &[Duration], percent: usize) -> Duration {
 pub(super) const SPARK: usize = 16;
 
 /// The outcomes of the last runs in a row, the newest at the right.
-pub(super) fn spark(found: &[RunSnapshot]) -> Markup {
-    if found.is_empty() {
+pub(super) fn spark(ended: &[RunState]) -> Markup {
+    if ended.is_empty() {
         return html! {};
     }
-    let failed = found.iter().filter(|run| run.state == RunState::Dead).count();
+    let failed = ended.iter().filter(|state| **state == RunState::Dead).count();
     html! {
         svg.spark viewBox=(format!("0 0 {} 18", SPARK * 6)) role="img"
-            aria-label=(format!("Of the last {} runs {failed} failed", found.len())) {
-            @for (index, run) in found.iter().enumerate() {
-                g class=(format!("mark {}", runs::tone(run.state).class())) {
-                    title { (run.state) }
-                    @let tall = if run.state == RunState::Dead { 18 } else { 12 };
-                    rect x=((found.len() - 1 - index) * 6) y=(18 - tall) width="4" height=(tall) rx="1" {}
+            aria-label=(format!("Of the last {} runs {failed} failed", ended.len())) {
+            @for (index, state) in ended.iter().enumerate() {
+                g class=(format!("mark {}", runs::tone(*state).class())) {
+                    title { (state) }
+                    @let tall = if *state == RunState::Dead { 18 } else { 12 };
+                    rect x=((ended.len() - 1 - index) * 6) y=(18 - tall) width="4" height=(tall) rx="1" {}
                 }
             }
         }

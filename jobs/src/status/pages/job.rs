@@ -21,9 +21,11 @@ use crate::status::upcoming::{Fire, upcoming};
 const FIRES: usize = 10;
 
 pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> Response {
-    let snapshot = screen.page.jobs.snapshot();
-    let now = snapshot.taken_at;
-    let Some(job) = snapshot.job(&name) else { return not_found(&screen, "No job has this name") };
+    let now = screen.page.jobs.wall_time();
+    let Some(job) = screen.page.jobs.job_in_full(&name) else {
+        return not_found(&screen, "No job has this name");
+    };
+    let job = &job;
     let ledger = screen.page.jobs.ledger(&job.name).map(|ledger| ledger.entries()).unwrap_or_default();
     let runs = screen.page.jobs.runs().job(&job.name).limit(chart::RUNS).list().await;
     let body = html! {

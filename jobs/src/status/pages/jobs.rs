@@ -7,8 +7,9 @@ use maud::{Markup, html};
 use super::chart;
 use super::parts::{self, Tone};
 use super::shell::page;
-use crate::job::RunSnapshot;
-use crate::runtime::{JobSnapshot, JobStatus, PreviousRun, ScheduleSnapshot, Snapshot};
+use crate::job::RunState;
+use crate::runtime::overview::{JobBrief, Overview};
+use crate::runtime::{JobSnapshot, JobStatus, PreviousRun, ScheduleSnapshot};
 use crate::status::format;
 use crate::status::paths::escaped;
 use crate::status::query::Query;
@@ -31,24 +32,22 @@ const FILTERS: [(&str, &str); 7] = [
 ];
 
 pub(in crate::status) async fn jobs(screen: Screen) -> Response {
-    let snapshot = screen.page.jobs.snapshot();
-    let now = snapshot.taken_at;
+    let jobs = &screen.page.jobs;
+    let overview = jobs.overview();
+    let now = overview.taken_at;
     let filter = screen.query.get("state").unwrap_or_default();
-    let mut shown = narrowed(&snapshot, &screen.query).unwrap_or_default();
-    shown.sort_by_key(|job| !parts::is_problem(job));
+    let mut shown = narrowed(&overview, &screen.query).unwrap_or_default();
+    shown.sort_by_key(|job| !job.is_problem());
     let pages = shown.len().div_ceil(ON_A_PAGE).max(1);
     let current = screen.query.page().min(pages);
-    let mut rows = Vec::new();
-    for job in shown.iter().skip((current - 1) * ON_A_PAGE).take(ON_A_PAGE) {
-        rows.push((*job, screen.page.jobs.runs().job(&job.name).limit(chart::SPARK).list().await));
-    }
+    let rows = jobs.in_full(shown.iter().skip((current - 1) * ON_A_PAGE).take(ON_A_PAGE).copied());
     let body = html! {
         div.head {
             h1 { "Jobs" }
-            (tiles(&snapshot))
+            (tiles(&overview))
         }
-        (filters(&screen, &snapshot, filter))
-        @if snapshot.jobs.is_empty() {
+        (filters(&screen, &overview, filter))
+        @if overview.jobs.is_empty() {
             (parts::nothing("No jobs yet", "A function with #[job] shows up here when the program is started."))
         } @else if shown.is_empty() {
             (parts::nothing("No job is like that", "Try another word, or look at all of them."))
@@ -66,7 +65,7 @@ pub(in crate::status) async fn jobs(screen: Screen) -> Response {
                         }
                     }
                     tbody id="jobs" data-live="" {
-                        @for (job, runs) in &rows { (row(&screen, job, runs, now)) }
+                        @for job in &rows { (row(&screen, job, &jobs.last_states(&job.name, chart::SPARK), now)) }
                     }
                 }
             }
@@ -77,20 +76,20 @@ pub(in crate::status) async fn jobs(screen: Screen) -> Response {
 }
 
 /// The jobs that a query is about; none where it names a state that there is not.
-pub(in crate::status) fn narrowed<'a>(snapshot: &'a Snapshot, query: &Query) -> Option<Vec<&'a JobSnapshot>> {
+pub(in crate::status) fn narrowed<'a>(overview: &'a Overview, query: &Query) -> Option<Vec<&'a JobBrief>> {
     let words = query.get("q").unwrap_or_default().to_lowercase();
     let filter = query.get("state").unwrap_or_default();
     if FILTERS.iter().all(|(known, _)| *known != filter) {
         return None;
     }
-    Some(snapshot.jobs.iter().filter(|job| is_in(job, filter) && speaks_of(job, &words)).collect())
+    Some(overview.jobs.iter().filter(|job| is_in(job, filter) && speaks_of(job, &words)).collect())
 }
 
-fn is_in(job: &JobSnapshot, filter: &str) -> bool {
+fn is_in(job: &JobBrief, filter: &str) -> bool {
     match filter {
-        "problem" => parts::is_problem(job),
+        "problem" => job.is_problem(),
         "running" => job.running > 0,
-        "queued" => job.queued + job.waiting > 0,
+        "queued" => job.queued > 0,
         "idle" => job.status == JobStatus::Idle && job.enabled && !job.paused,
         "paused" => job.paused,
         "disabled" => !job.enabled,
@@ -98,27 +97,20 @@ fn is_in(job: &JobSnapshot, filter: &str) -> bool {
     }
 }
 
-fn speaks_of(job: &JobSnapshot, words: &str) -> bool {
-    let place = || job.place.map(|place| place.to_string()).unwrap_or_default();
-    let schedules = || {
-        job.schedules.iter().any(|schedule| {
-            [Some(&schedule.text), Some(&schedule.words), schedule.name.as_ref()]
-                .into_iter()
-                .flatten()
-                .any(|text| text.to_lowercase().contains(words))
-        })
-    };
-    job.name.contains(words)
-        || job.description.to_lowercase().contains(words)
-        || schedules()
+fn speaks_of(job: &JobBrief, words: &str) -> bool {
+    let place = || job.place().map(|place| place.to_string()).unwrap_or_default();
+    words.is_empty()
+        || job.name.contains(words)
+        || job.description().to_lowercase().contains(words)
         || place().to_lowercase().contains(words)
+        || job.schedules.iter().any(|schedule| schedule.speaks_of(words))
 }
 
-fn tiles(snapshot: &Snapshot) -> Markup {
-    let now = snapshot.taken_at;
-    let problems = snapshot.jobs.iter().filter(|job| parts::is_problem(job)).count();
-    let next = snapshot.jobs.iter().filter_map(|job| job.next).min();
-    let pool = snapshot.pool;
+fn tiles(overview: &Overview) -> Markup {
+    let now = overview.taken_at;
+    let problems = overview.jobs.iter().filter(|job| job.is_problem()).count();
+    let next = overview.jobs.iter().filter_map(|job| job.next).min();
+    let pool = overview.pool;
     html! {
         dl.tiles id="tiles" data-live="" {
             div {
@@ -141,7 +133,7 @@ fn tiles(snapshot: &Snapshot) -> Markup {
     }
 }
 
-fn filters(screen: &Screen, snapshot: &Snapshot, filter: &str) -> Markup {
+fn filters(screen: &Screen, overview: &Overview, filter: &str) -> Markup {
     html! {
         div.tools {
             form.search method="get" action=(screen.base.root()) role="search" {
@@ -152,7 +144,7 @@ fn filters(screen: &Screen, snapshot: &Snapshot, filter: &str) -> Markup {
             }
             nav.chips aria-label="Filter by state" id="chips" data-live="" {
                 @for (value, name) in FILTERS {
-                    @let count = snapshot.jobs.iter().filter(|job| is_in(job, value)).count();
+                    @let count = overview.jobs.iter().filter(|job| is_in(job, value)).count();
                     @if count > 0 || value == filter || value.is_empty() {
                         a href=(format!("{}{}", screen.base.root(), screen.query.with(&KEPT, "state", value)))
                             aria-current=[(value == filter).then_some("true")] {
@@ -165,7 +157,7 @@ fn filters(screen: &Screen, snapshot: &Snapshot, filter: &str) -> Markup {
     }
 }
 
-fn row(screen: &Screen, job: &JobSnapshot, runs: &[RunSnapshot], now: DateTime<Utc>) -> Markup {
+fn row(screen: &Screen, job: &JobSnapshot, ended: &[RunState], now: DateTime<Utc>) -> Markup {
     let to = screen.base.to(&format!("jobs/{}", escaped(&job.name)));
     html! {
         tr id=(format!("job-{}", job.name)) class=[parts::is_problem(job).then_some("problem")] {
@@ -180,7 +172,7 @@ fn row(screen: &Screen, job: &JobSnapshot, runs: &[RunSnapshot], now: DateTime<U
             td data-label="State" { (parts::state(job)) }
             td data-label="Previous" {
                 (previous(job.previous.as_ref(), now))
-                (chart::spark(runs))
+                (chart::spark(ended))
             }
             td.num data-label="Next" { (next(job, now)) }
             @if screen.may_steer() {

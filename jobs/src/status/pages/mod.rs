@@ -4,6 +4,7 @@ mod chart;
 pub(super) mod job;
 pub(super) mod jobs;
 mod ledger;
+mod pace;
 mod parts;
 pub(super) mod pool;
 pub(super) mod run;

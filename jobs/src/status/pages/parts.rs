@@ -72,7 +72,7 @@ pub(super) fn state(job: &JobSnapshot) -> Markup {
     }
 }
 
-/// Whether a job wants to be looked at.
+/// Whether a job wants to be looked at; as [`JobBrief::is_problem`](crate::runtime::overview::JobBrief::is_problem).
 pub(super) fn is_problem(job: &JobSnapshot) -> bool {
     job.retrying > 0 || job.previous.as_ref().is_some_and(|run| Tone::of_outcome(&run.outcome) == Tone::Bad)
 }

@@ -5,10 +5,10 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use super::parts::{self, Tone};
-use super::runs;
 use super::shell::page;
+use super::{pace, runs};
 use crate::job::RunState;
-use crate::runtime::{QueueSnapshot, Snapshot};
+use crate::runtime::{PoolSnapshot, QueueSnapshot};
 use crate::status::format;
 use crate::status::paths::escaped;
 use crate::status::screen::Screen;
@@ -17,14 +17,14 @@ use crate::status::screen::Screen;
 const SHOWN: usize = 25;
 
 pub(in crate::status) async fn pool(screen: Screen) -> Response {
-    let snapshot = screen.page.jobs.snapshot();
-    let now = snapshot.taken_at;
+    let (pool, queues) = (screen.page.jobs.pool_gauge(), screen.page.jobs.queue_gauges());
+    let now = screen.page.jobs.wall_time();
     let running = screen.page.jobs.runs().state(RunState::Running).limit(SHOWN).list().await;
     let health = screen.page.jobs.health();
     let body = html! {
         div.head {
             h1 { "Pool and queues" }
-            (tiles(&snapshot))
+            (tiles(pool))
         }
         @if !health.is_ok() {
             div.flash.bad role="alert" {
@@ -34,6 +34,7 @@ pub(in crate::status) async fn pool(screen: Screen) -> Response {
             }
         }
         div.cards {
+            (pace::charts(&screen.page.jobs.last_hour()))
             section.card aria-labelledby="queues-title" {
                 div.title { h2 id="queues-title" { "Queues" } }
                 table.list.queues {
@@ -47,7 +48,7 @@ pub(in crate::status) async fn pool(screen: Screen) -> Response {
                         }
                     }
                     tbody id="queues" data-live="" {
-                        @for queue in &snapshot.queues { (row(&screen, queue, now)) }
+                        @for queue in &queues { (row(&screen, queue, now)) }
                     }
                 }
             }
@@ -67,8 +68,7 @@ pub(in crate::status) async fn pool(screen: Screen) -> Response {
     page(&screen, "pool", "Pool and queues", body)
 }
 
-fn tiles(snapshot: &Snapshot) -> Markup {
-    let pool = snapshot.pool;
+fn tiles(pool: PoolSnapshot) -> Markup {
     html! {
         dl.tiles id="tiles" data-live="" {
             div {

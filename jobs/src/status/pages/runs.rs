@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::parts::{self, Tone};
 use super::shell::page;
 use crate::job::{MadeBy, RunId, RunSnapshot, RunState};
-use crate::runtime::{RunQuery, Snapshot};
+use crate::runtime::RunQuery;
 use crate::status::format;
 use crate::status::paths::escaped;
 use crate::status::query::Query;
@@ -15,15 +15,23 @@ use crate::status::screen::Screen;
 
 const ON_A_PAGE: usize = 50;
 
+/// Of more jobs the name is typed, not chosen.
+const CHOICES: usize = 500;
+
+/// To how many runs one click does something.
+pub(in crate::status) const MOST_AT_ONCE: usize = 10_000;
+
+/// How often one request looks for more, at a few hundred runs each time: some tens of milliseconds.
+pub(in crate::status) const LOOKS: usize = 400;
+
 /// What a query of runs is made of.
 pub(in crate::status) const KEPT: [&str; 7] = ["job", "state", "queue", "text", "from", "to", "before"];
 
 pub(in crate::status) async fn runs(screen: Screen) -> Response {
-    let snapshot = screen.page.jobs.snapshot();
-    let now = snapshot.taken_at;
-    let found = match asked(screen.page.jobs.runs(), &screen.query) {
+    let now = screen.page.jobs.wall_time();
+    let (found, go_on) = match asked(screen.page.jobs.runs(), &screen.query) {
         // One more tells whether there are more.
-        Ok(query) => query.limit(ON_A_PAGE + 1).list().await,
+        Ok(query) => query.limit(ON_A_PAGE + 1).part(LOOKS).await,
         Err(why) => return super::shell::bad_request(&screen, &why),
     };
     let shown = &found[..found.len().min(ON_A_PAGE)];
@@ -31,8 +39,10 @@ pub(in crate::status) async fn runs(screen: Screen) -> Response {
     let body = html! {
         div.head { h1 { "Runs" } }
         (chips(&screen))
-        (form(&screen, &snapshot))
-        @if shown.is_empty() && is_narrowed {
+        (form(&screen))
+        @if shown.is_empty() && go_on.is_some() {
+            (parts::nothing("None among those so far", "There are more runs than one look takes in. Search further, or narrow it down by job or time."))
+        } @else if shown.is_empty() && is_narrowed {
             (parts::nothing("No run is like that", "Runs are kept for a week, the last 10 000 of every job."))
         } @else if shown.is_empty() {
             (parts::nothing("Nothing has run yet", "Every run shows up here, by a slot of a schedule or by a submission."))
@@ -47,7 +57,7 @@ pub(in crate::status) async fn runs(screen: Screen) -> Response {
                         }
                     }
                 }
-                @if screen.may_steer() { (bulk()) }
+                @if screen.may_steer() { (bulk(is_filtered(&screen.query))) }
             }
             nav.pager aria-label="Pages" {
                 @if screen.query.get("before").is_some() {
@@ -56,6 +66,11 @@ pub(in crate::status) async fn runs(screen: Screen) -> Response {
                 @if let (true, Some(last)) = (found.len() > ON_A_PAGE, shown.last()) {
                     a.button rel="next" href=(screen.query.with(&KEPT, "before", &last.id.to_string())) { "Older" }
                 }
+            }
+        }
+        @if let Some(go_on) = go_on {
+            nav.pager aria-label="Search" {
+                a.button rel="next" href=(screen.query.with(&KEPT, "before", &go_on.to_string())) { "Search further" }
             }
         }
     };
@@ -121,22 +136,27 @@ fn capital(word: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-fn form(screen: &Screen, snapshot: &Snapshot) -> Markup {
+fn form(screen: &Screen) -> Markup {
+    let names = screen.page.jobs.job_names(CHOICES);
+    let queues = screen.page.jobs.queue_gauges();
     let value = |name: &str| screen.query.get(name).unwrap_or_default();
     html! {
         form.filters method="get" action=(screen.base.to("runs")) role="search" {
             @if !value("state").is_empty() { input type="hidden" name="state" value=(value("state")); }
             label { span { "Job" }
-                select name="job" data-submit="" {
-                    option value="" { "Any" }
-                    @for job in &snapshot.jobs { option value=(job.name) selected[job.name == value("job")] { (job.name) } }
+                @match &names {
+                    Some(names) => select name="job" data-submit="" {
+                        option value="" { "Any" }
+                        @for name in names { option value=(**name) selected[**name == *value("job")] { (**name) } }
+                    },
+                    None => input type="search" name="job" value=(value("job")) placeholder="Any" autocomplete="off" spellcheck="false";,
                 }
             }
-            @if snapshot.queues.len() > 1 {
+            @if queues.len() > 1 {
                 label { span { "Queue" }
                     select name="queue" data-submit="" {
                         option value="" { "Any" }
-                        @for queue in &snapshot.queues {
+                        @for queue in &queues {
                             option value=(queue.name) selected[queue.name == value("queue")] { (queue.name) }
                         }
                     }
@@ -157,7 +177,12 @@ fn local(text: &str) -> &str {
     text.get(..16).unwrap_or(text)
 }
 
-fn bulk() -> Markup {
+/// Whether an address asks for some of the runs and not for all: what may be done to all that match.
+pub(in crate::status) fn is_filtered(query: &Query) -> bool {
+    KEPT.iter().any(|name| *name != "before" && query.get(name).is_some())
+}
+
+fn bulk(is_filtered: bool) -> Markup {
     html! {
         div.bulk {
             // The script does it, and shows it.
@@ -169,6 +194,19 @@ fn bulk() -> Markup {
                 div.sheet role="group" aria-label="Cancel the chosen runs?" {
                     p { "Those that wait never start; those that run are dropped where they await, or asked to return." }
                     button.button.danger.solid type="submit" name="action" value="cancel" { "Cancel the chosen runs" }
+                }
+            }
+            @if is_filtered {
+                details.confirm.up {
+                    summary.button { "All that match" }
+                    div.sheet role="group" aria-label="All runs that match the filter" {
+                        p {
+                            "Every run that the filter is about, on all pages: up to "
+                            (format::count(MOST_AT_ONCE)) " at once, the youngest first."
+                        }
+                        button.button type="submit" name="action" value="retry-all" { "Run all again that have ended" }
+                        button.button.danger.solid type="submit" name="action" value="cancel-all" { "Cancel all that have not" }
+                    }
                 }
             }
         }

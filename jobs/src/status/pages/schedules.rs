@@ -5,7 +5,7 @@ use maud::html;
 
 use super::parts;
 use super::shell::page;
-use crate::runtime::ScheduleSnapshot;
+use crate::runtime::{JobSnapshot, ScheduleSnapshot};
 use crate::status::paths::escaped;
 use crate::status::screen::Screen;
 use crate::status::upcoming::upcoming;
@@ -14,18 +14,14 @@ use crate::status::upcoming::upcoming;
 const FIRES: usize = 3;
 
 pub(in crate::status) async fn schedules(screen: Screen) -> Response {
-    let snapshot = screen.page.jobs.snapshot();
-    let now = snapshot.taken_at;
     let named = screen.page.jobs.named_schedules();
+    let overview = screen.page.jobs.overview();
+    let now = overview.taken_at;
+    let used = overview.jobs.iter().filter(|job| job.has_named_schedule());
+    let used = screen.page.jobs.in_full(used);
     let users = |name: &str| -> Vec<(&str, &ScheduleSnapshot)> {
-        let of_job = |job: &'_ crate::runtime::JobSnapshot| {
-            job.schedules.iter().position(|s| s.name.as_deref() == Some(name))
-        };
-        snapshot
-            .jobs
-            .iter()
-            .filter_map(|job| of_job(job).map(|at| (job.name.as_str(), &job.schedules[at])))
-            .collect()
+        let of = |job: &'_ JobSnapshot| job.schedules.iter().position(|s| s.name.as_deref() == Some(name));
+        used.iter().filter_map(|job| of(job).map(|at| (job.name.as_str(), &job.schedules[at]))).collect()
     };
     let body = html! {
         div.head {

@@ -31,6 +31,8 @@ impl Memory {
             self.note_failure(key, started, outcome, trace, now)
         };
         self.attempt_ended(ix, lane);
+        #[cfg(feature = "web")]
+        self.pace.ended(now, now.since(started), outcome.is_failure());
         let job = &mut self.jobs[ix.0 as usize];
         job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
         let waiters = self.waiters_of(key);

@@ -50,7 +50,7 @@ impl Ring {
         self.text += text;
     }
 
-    pub(super) fn keys(&self) -> impl Iterator<Item = RunKey> {
+    pub(super) fn keys(&self) -> impl DoubleEndedIterator<Item = RunKey> {
         self.runs.iter().map(|(key, _)| *key)
     }
 

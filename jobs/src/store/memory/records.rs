@@ -19,6 +19,8 @@ pub(crate) struct Filter {
     pub(crate) job: Option<JobIx>,
     /// Any of them; all where there is none.
     pub(crate) states: Vec<RunState>,
+    /// Whether it has ended; either where nothing is said.
+    pub(crate) is_final: Option<bool>,
     pub(crate) queue: Option<String>,
     /// When it was made: from the first instant to before the second.
     pub(crate) from: Option<Timestamp>,
@@ -93,6 +95,14 @@ impl Memory {
         (keys, next)
     }
 
+    /// The states of the last runs of a job that have ended and are kept, the last first.
+    #[cfg(feature = "web")]
+    pub(crate) fn last_states(&self, job: JobIx, count: usize) -> Vec<RunState> {
+        let ring = self.job(job).ended.as_ref();
+        let keys = ring.into_iter().flat_map(|ring| ring.keys().rev()).take(count);
+        keys.filter_map(|key| self.runs.get(key).map(Run::run_state)).collect()
+    }
+
     pub(crate) fn id_of(&self, key: RunKey) -> Option<RunId> {
         self.runs.get(key).map(|run| run.id)
     }
@@ -121,6 +131,7 @@ impl Memory {
         let at = run.id.made_at();
         filter.job.is_none_or(|job| job == run.job)
             && (filter.states.is_empty() || filter.states.contains(&run.run_state()))
+            && filter.is_final.is_none_or(|is_final| is_final != run.is_live())
             && filter.from.is_none_or(|from| from <= at)
             && filter.to.is_none_or(|to| at < to)
             && filter.queue.as_ref().is_none_or(|queue| self.queues.find(queue) == Some(run.lane.queue()))

@@ -1,0 +1,236 @@
+//! All jobs in brief, and some of them in full: for a page that lists a few of many.
+//!
+//! Nobody is held up for a look: the locks are taken for a part of the jobs at a time, and what costs more than a
+//! copy, such as saying a schedule in words, is done for those that are shown. So the parts may be of different
+//! moments, where [`Jobs::snapshot`] is of one.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::Jobs;
+use super::queues::{QueueSnapshot, queues};
+use super::snapshot::{
+    JobSnapshot, JobStatus, PoolSnapshot, ScheduleSnapshot, SourcePlace, job_snapshot, place_of,
+    schedule_snapshot, status_of,
+};
+use crate::clock::Timestamp;
+use crate::job::descriptor::Descriptor;
+use crate::job::name::JobName;
+use crate::job::snapshot::RunState;
+use crate::registry::Timing;
+use crate::scheduler::planned::ScheduleKey;
+use crate::store::memory::{JobIx, Minute};
+
+/// At how many jobs or schedules is looked under one lock.
+const AT_A_TIME: usize = 128;
+
+/// All jobs in brief.
+#[derive(Debug)]
+pub(crate) struct Overview {
+    pub(crate) taken_at: DateTime<Utc>,
+    pub(crate) pool: PoolSnapshot,
+    /// By name.
+    pub(crate) jobs: Vec<JobBrief>,
+}
+
+/// One job in brief.
+#[derive(Debug)]
+pub(crate) struct JobBrief {
+    ix: JobIx,
+    pub(crate) name: JobName,
+    descriptor: Option<&'static Descriptor>,
+    pub(crate) enabled: bool,
+    pub(crate) paused: bool,
+    pub(crate) status: JobStatus,
+    pub(crate) running: usize,
+    /// How many wait, for room in the pool or for their predecessor.
+    pub(crate) queued: usize,
+    pub(crate) retrying: usize,
+    /// Whether the run that ended last did not end well.
+    pub(crate) has_failed: bool,
+    pub(crate) schedules: Vec<ScheduleBrief>,
+    pub(crate) next: Option<DateTime<Utc>>,
+}
+
+/// The runs that have ended within one minute.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MinuteOfRuns {
+    pub(crate) began: DateTime<Utc>,
+    pub(crate) ended: usize,
+    /// How many of them did not end well.
+    pub(crate) failed: usize,
+    /// How long all of them took.
+    pub(crate) took: Duration,
+    pub(crate) longest: Duration,
+}
+
+/// One schedule in brief.
+#[derive(Debug)]
+pub(crate) struct ScheduleBrief {
+    key: ScheduleKey,
+    pub(crate) name: Option<Box<str>>,
+    timing: Timing,
+}
+
+impl JobBrief {
+    /// Whether it wants to be looked at.
+    pub(crate) fn is_problem(&self) -> bool {
+        self.retrying > 0 || self.has_failed
+    }
+
+    pub(crate) fn has_named_schedule(&self) -> bool {
+        self.schedules.iter().any(|schedule| schedule.name.is_some())
+    }
+
+    pub(crate) fn description(&self) -> &'static str {
+        self.descriptor.map_or("", |descriptor| descriptor.description)
+    }
+
+    pub(crate) fn place(&self) -> Option<SourcePlace> {
+        self.descriptor.map(place_of)
+    }
+}
+
+impl ScheduleBrief {
+    /// Whether its text, its words or its name hold some words in small letters.
+    pub(crate) fn speaks_of(&self, words: &str) -> bool {
+        let has = |text: &str| text.to_lowercase().contains(words);
+        self.name.as_deref().is_some_and(has)
+            || match &self.timing {
+                Timing::At(schedule) => has(schedule.text()) || has(&schedule.describe()),
+                other => has(&other.to_string()),
+            }
+    }
+}
+
+impl Jobs {
+    /// How full the pool is.
+    pub(crate) fn pool_gauge(&self) -> PoolSnapshot {
+        let gauge = self.inner.pool.gauge();
+        PoolSnapshot { size: gauge.size, running: gauge.running, queued: gauge.queued }
+    }
+
+    /// How full the queues are, by name.
+    pub(crate) fn queue_gauges(&self) -> Vec<QueueSnapshot> {
+        self.inner.pool.read(queues)
+    }
+
+    /// What has ended in each minute of the last hour, the oldest first.
+    pub(crate) fn last_hour(&self) -> Vec<MinuteOfRuns> {
+        let now = self.inner.clock.now().wall;
+        let minutes = self.inner.pool.read(|memory| memory.last_hour(now));
+        let told = |minute: &Minute| MinuteOfRuns {
+            began: minute.began().to_chrono(),
+            ended: minute.ended as usize,
+            failed: minute.failed as usize,
+            took: minute.took,
+            longest: minute.longest,
+        };
+        minutes.iter().map(told).collect()
+    }
+
+    /// The names of all jobs, in their order; none where there are more than so many.
+    pub(crate) fn job_names(&self, most: usize) -> Option<Vec<JobName>> {
+        let mut names: Vec<JobName> = self
+            .inner
+            .pool
+            .read(|memory| memory.jobs().take(most + 1).map(|(_, job)| job.info.name.clone()).collect());
+        names.sort_unstable_by(|one, other| str::cmp(one, other));
+        (names.len() <= most).then_some(names)
+    }
+
+    /// All jobs in brief.
+    pub(crate) fn overview(&self) -> Overview {
+        let now = self.inner.clock.now();
+        let mut jobs = self.briefs();
+        for (job, schedule, next) in self.brief_schedules(|_| true) {
+            // A job that came since the jobs were looked at is seen the next time.
+            let Some(brief) = jobs.get_mut(job.place()) else { continue };
+            brief.schedules.push(schedule);
+            if brief.enabled && !brief.paused {
+                brief.next = [brief.next, next.map(Timestamp::to_chrono)].into_iter().flatten().min();
+            }
+        }
+        jobs.sort_unstable_by(|one, other| str::cmp(&one.name, &other.name));
+        Overview { taken_at: now.wall.to_chrono(), pool: self.pool_gauge(), jobs }
+    }
+
+    /// Some jobs in full.
+    pub(crate) fn in_full<'a>(&self, briefs: impl IntoIterator<Item = &'a JobBrief>) -> Vec<JobSnapshot> {
+        let full = |brief: &JobBrief| {
+            self.one_in_full(brief.ix, brief.schedules.iter().map(|schedule| schedule.key))
+        };
+        briefs.into_iter().map(full).collect()
+    }
+
+    /// One job in full, by its name or an alias.
+    pub(crate) fn job_in_full(&self, name: &str) -> Option<JobSnapshot> {
+        let ix = self.find_job(name).ok()?;
+        let keys = self.brief_schedules(|job| job == ix).into_iter().map(|(_, schedule, _)| schedule.key);
+        Some(self.one_in_full(ix, keys))
+    }
+
+    /// The states of the last runs of a job that have ended, the last first.
+    pub(crate) fn last_states(&self, name: &str, count: usize) -> Vec<RunState> {
+        let Ok(ix) = self.find_job(name) else { return Vec::new() };
+        self.inner.pool.read(|memory| memory.last_states(ix, count))
+    }
+
+    fn one_in_full(&self, ix: JobIx, keys: impl Iterator<Item = ScheduleKey>) -> JobSnapshot {
+        let now = self.inner.clock.now();
+        let of = |key| self.inner.scheduler.read(|timers| Some(schedule_snapshot(timers.get(key)?, now)));
+        let mut schedules: Vec<ScheduleSnapshot> = keys.filter_map(of).collect();
+        schedules.sort_by_key(|schedule| (schedule.next.is_none(), schedule.next));
+        self.inner.pool.read(|memory| job_snapshot(memory.job(ix), schedules))
+    }
+
+    /// In the order of their places, which is that of the indices.
+    fn briefs(&self) -> Vec<JobBrief> {
+        let mut jobs = Vec::new();
+        loop {
+            let before = jobs.len();
+            self.inner.pool.read(|memory| {
+                let part = memory.jobs().skip(before).take(AT_A_TIME);
+                jobs.extend(part.map(|(ix, job)| JobBrief {
+                    ix,
+                    name: job.info.name.clone(),
+                    descriptor: job.info.descriptor,
+                    enabled: job.info.enabled,
+                    paused: job.paused_since.is_some(),
+                    status: status_of(job),
+                    running: job.running as usize,
+                    queued: job.available as usize + job.waiting(),
+                    retrying: job.retrying as usize,
+                    has_failed: job.previous.as_deref().is_some_and(|run| run.outcome.is_failure()),
+                    schedules: Vec::new(),
+                    next: None,
+                }));
+            });
+            if jobs.len() < before + AT_A_TIME {
+                return jobs;
+            }
+        }
+    }
+
+    /// The schedules of some jobs, with their next slots.
+    fn brief_schedules(
+        &self,
+        wanted: impl Fn(JobIx) -> bool,
+    ) -> Vec<(JobIx, ScheduleBrief, Option<Timestamp>)> {
+        let now = self.inner.clock.now();
+        let mut all = Vec::new();
+        let mut next = Some(0);
+        while let Some(from) = next {
+            next = self.inner.scheduler.read(|timers| {
+                let part = timers.some_schedules(from, AT_A_TIME);
+                all.extend(part.filter(|(_, planned)| wanted(planned.job)).map(|(key, planned)| {
+                    let (name, timing) = (planned.identity.name.clone(), planned.timing.clone());
+                    (planned.job, ScheduleBrief { key, name, timing }, planned.next_slot(now))
+                }));
+                (from + AT_A_TIME < timers.places()).then_some(from + AT_A_TIME)
+            });
+        }
+        all
+    }
+}
