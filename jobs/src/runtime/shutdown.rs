@@ -127,12 +127,15 @@ impl Jobs {
                 Phase::ShuttingDown => true,
                 Phase::Ended(_) => return,
             };
+            // Looked at after the phase: the task that a signal wakes first may begin the shutdown before this one is woken,
+            // and that signal is none of those that come during it.
+            if *signals.borrow_and_update() > 1 {
+                self.inner.cut_off.notify_one();
+            }
             tokio::select! {
-                // The shutdown that a signal begins comes after it.
                 biased;
                 Ok(()) = signals.changed() => {
-                    let count = *signals.borrow_and_update();
-                    if count > 1 || (count > 0 && ending) {
+                    if ending {
                         self.inner.cut_off.notify_one();
                     }
                 }
