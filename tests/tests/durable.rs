@@ -79,7 +79,7 @@ async fn digest(#[state] diary: &Diary) {
 }
 
 /// A slot of its schedule, with what its context tells of it.
-#[job]
+#[job(aliases = ["tock"])]
 async fn tick(#[state] diary: &Diary, cx: &JobContext) {
     let slot = cx.slot().map_or("none".to_owned(), |slot| slot.format("%d %H:%M:%S").to_string());
     diary.note(if cx.is_catch_up() { format!("{slot} made up") } else { slot });
@@ -302,6 +302,72 @@ async fn an_interval_that_is_longer_than_any_process_fires() {
     assert_eq!(diary.take(), ["16 12:00:00 made up"]);
     test.advance(6 * DAY + 3 * HOUR).await;
     assert_eq!(diary.take(), ["23 12:00:00"]);
+    end(test).await;
+}
+
+/// A closure is known by its name alone, and not before it is scheduled.
+#[tokio::test]
+async fn the_beat_of_a_closure_outlives_the_process() {
+    let (folder, diary) = (Folder::new(), Diary::default());
+    let weekly = || {
+        let diary = diary.clone();
+        func("weekly", move || {
+            let diary = diary.clone();
+            async move { diary.note("weekly") }
+        })
+    };
+    for (start, fired) in [("2026-03-02 12:00:00", 0), ("2026-03-06 12:00:00", 0), ("2026-03-09 11:00:00", 1)]
+    {
+        let test = starting(&folder, &diary, start).await;
+        test.every(7 * DAY, weekly()).await.unwrap();
+        test.advance(2 * HOUR).await;
+        assert_eq!(diary.take().len(), fired, "{start}");
+        end(test).await;
+    }
+}
+
+/// Lets the file be what a program would have written in which `tick` was called otherwise.
+async fn rename(folder: &Folder, name: &str) {
+    use sqlx::{ConnectOptions, Connection};
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("jobs.db"));
+    let mut connection = options.connect().await.unwrap();
+    for rename in [
+        "UPDATE jobs_run SET job = ?1 WHERE job = 'tick'",
+        "UPDATE jobs_schedule SET job = ?1 WHERE job = 'tick'",
+        "UPDATE jobs_pause SET name = ?1 WHERE name = 'tick'",
+    ] {
+        sqlx::query(rename).bind(name).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_job_that_is_renamed_keeps_what_it_has_by_its_alias() {
+    let (folder, diary) = (Folder::new(), Diary::default());
+    let test = starting(&folder, &diary, "2026-03-02 12:00:00").await;
+    test.every(7 * DAY, tick {}).key("k").await.unwrap();
+    let delayed = test.jobs().after(DAY, tick {}).await.unwrap().id();
+    test.jobs().pause("tick").await.unwrap();
+    end(test).await;
+    rename(&folder, "tock").await;
+
+    let test = starting(&folder, &diary, "2026-03-08 12:00:00").await;
+    test.every(7 * DAY, tick {}).key("k").await.unwrap();
+    test.settle().await;
+    assert_eq!(diary.take(), ["none"], "the run that was delayed");
+    assert_eq!(test.jobs().run(delayed).await.unwrap().job, "tick");
+    test.advance(DAY).await;
+    test.assert_slots("tick", Fate::Paused, 1);
+    test.jobs().resume("tick").await.unwrap();
+    end(test).await;
+
+    // What stood under the old name is not gone back to.
+    let test = starting(&folder, &diary, "2026-03-10 12:00:00").await;
+    test.every(7 * DAY, tick {}).key("k").await.unwrap();
+    test.advance(HOUR).await;
+    assert_eq!((diary.take(), test.slots("tick").total()), (vec![], 1));
+    test.advance(6 * DAY).await;
+    assert_eq!(diary.take(), ["16 12:00:00"]);
     end(test).await;
 }
 

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::job::body::Body;
 use crate::job::output::JsonError;
 use crate::job::run::RunId;
-use crate::store::journal::{Changes, Commits, Journal, Pauses, RunRecord};
+use crate::store::journal::{Changes, Commits, Journal, RunRecord};
 use crate::store::memory::{Claim, JobIx, Restored, RunKey};
 use crate::store::slab::Key;
 use crate::telemetry::panics;
@@ -136,15 +136,13 @@ impl Pool {
         self.ids.resume_after(id);
     }
 
-    /// Pauses what another process has left paused; what there is no more is left out.
-    pub(crate) fn restore_pauses(&self, pauses: &Pauses) {
+    /// Pauses what another process has left paused.
+    pub(crate) fn restore_pauses(&self, jobs: impl Iterator<Item = (JobIx, Timestamp)>, queues: &[String]) {
         let mut shared = self.lock();
-        for (job, since) in &pauses.jobs {
-            if let Some(ix) = shared.memory.job_named(job) {
-                shared.memory.job_mut(ix).paused_since = Some(*since);
-            }
+        for (job, since) in jobs {
+            shared.memory.job_mut(job).paused_since = Some(since);
         }
-        for queue in &pauses.queues {
+        for queue in queues {
             if let Ok(queue) = shared.memory.queue_named(queue) {
                 shared.memory.pause_queue(queue, true);
             }

@@ -11,6 +11,7 @@ use crate::job::body::Body;
 use crate::job::descriptor::Read;
 use crate::pool::{Recovery, Unwritten};
 use crate::registry::Registered;
+use crate::scheduler::marks::AllLeft;
 use crate::scheduler::saved::Left;
 use crate::scheduler::timers::Delay;
 use crate::store::journal::{Commits, Failing, Journal};
@@ -53,14 +54,23 @@ fn refused(error: &OpenError, place: &Place) -> StartError {
         }
         OpenError::TooNew { .. } => "run the later version, or give this one a file of its own",
         OpenError::Io { .. } | OpenError::Sql { .. } => {
-            "`jobs.store = \"sqlite:PATH\"` names a file in a folder that is there and can be written to"
+            "`jobs.store = \"sqlite:PATH\"` names a database of SQLite, or a new file in a folder that is there and can be \
+             written to"
         }
     };
     StartError::new(vec![problem.help(help)])
 }
 
 /// The jobs that runs of the process before may be of, by their names and aliases.
-struct Known(HashMap<String, (JobIx, Read)>);
+struct Known(HashMap<String, KnownJob>);
+
+#[derive(Clone, Copy)]
+struct KnownJob {
+    ix: JobIx,
+    read: Read,
+    /// As it is called now.
+    name: &'static str,
+}
 
 impl Known {
     fn new(jobs: &Jobs, registered: &[(JobIx, Registered)]) -> Self {
@@ -68,13 +78,15 @@ impl Known {
         for (ix, job) in registered {
             let descriptor = job.descriptor;
             for name in std::iter::once(&descriptor.name).chain(descriptor.aliases) {
-                known.insert((*name).to_owned(), (*ix, descriptor.read));
+                let job = KnownJob { ix: *ix, read: descriptor.read, name: descriptor.name };
+                known.insert((*name).to_owned(), job);
             }
         }
         for by_hand in &jobs.inner.settings().registered {
             let by_hand = by_hand.value;
             if let Some(ix) = jobs.inner.pool.read(|memory| memory.job_named(by_hand.name)) {
-                known.insert(by_hand.name.to_owned(), (ix, by_hand.read));
+                let name = by_hand.name;
+                known.insert(name.to_owned(), KnownJob { ix, read: by_hand.read, name });
             }
         }
         Self(known)
@@ -124,28 +136,21 @@ impl Jobs {
         let Loaded { clean, ended, live, schedules, pauses } = loaded;
         let (pool, scheduler) = (&inner.pool, &inner.scheduler);
         pool.record_to(Journal::new(Arc::clone(&durable.commits)));
-        pool.restore_pauses(&pauses);
         if let Some(last) = live.iter().map(|run| run.record.id).max().filter(|_| !clean) {
             pool.recover(Recovery { commits: Arc::clone(&durable.commits), last, blocks: durable.blocks });
         }
         let known = Known::new(self, registered);
+        let paused = pauses.jobs.iter().filter_map(|(job, since)| Some((known.0.get(job)?.ix, *since)));
+        pool.restore_pauses(paused, &pauses.queues);
         let mut runs = Restoring { jobs: self, known: &known, clean, left: HashMap::new(), unknown: 0 };
         let restored = ended.into_iter().chain(live).map(|run| runs.restore(run)).collect::<Vec<_>>();
-        let Restoring { mut left, unknown, .. } = runs;
+        let Restoring { left, unknown, .. } = runs;
         let live = restored.iter().flatten().count();
         for (key, due) in restored.into_iter().flatten().filter_map(|(key, due)| Some((key, due?))) {
             scheduler.delay(key, Delay::At(due));
         }
-        let mut planned = HashMap::new();
-        for ScheduleRow { job, key, saved } in schedules {
-            let Some((ix, _)) = known.0.get(&job) else { continue };
-            // What cannot be read begins anew.
-            let Ok(saved) = serde_json::from_str(&saved) else { continue };
-            let (mut ran, awaits) = left.remove(&(*ix, key.clone())).unwrap_or_default();
-            ran.sort_unstable();
-            planned.insert((*ix, key), Left { saved, ran, awaits });
-        }
-        scheduler.record_to(Arc::clone(&durable.commits), planned);
+        let (all_left, renamed) = left_of(schedules, left, &known);
+        scheduler.record_to(Arc::clone(&durable.commits), all_left);
         let _ = panics::catch(|| telemetry::resumed(database.path(), live, unknown, clean));
         let (pool, scheduler) = (Arc::clone(pool), Arc::clone(scheduler));
         let take = move || {
@@ -170,17 +175,21 @@ impl Jobs {
                     .collect(),
                 gone: changes.gone,
                 schedules: schedules.saved.into_iter().filter_map(row).collect(),
-                removed: schedules.removed.into_iter().map(|(ix, key)| (name(ix), key)).collect(),
+                removed: {
+                    let removed = schedules.removed.into_iter().map(|(ix, key)| (name(ix), key));
+                    removed.chain(schedules.gone).collect()
+                },
                 pauses: changes.pauses,
             }
         };
         let clock = Arc::clone(&inner.clock);
         let now = move || clock.now().wall;
-        let writer = Writer::start(database, Arc::clone(&durable.commits), take, now).map_err(|error| {
-            StartError::new(vec![Problem::new(format!(
-                "the thread that writes the store cannot be started: {error}"
-            ))])
-        })?;
+        let writer =
+            Writer::start(database, Arc::clone(&durable.commits), renamed, take, now).map_err(|error| {
+                StartError::new(vec![Problem::new(format!(
+                    "the thread that writes the store cannot be started: {error}"
+                ))])
+            })?;
         *durable.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(writer);
         Ok(())
     }
@@ -245,6 +254,44 @@ impl RunHandle {
     }
 }
 
+/// What was left of schedules, under the names that their jobs have now, and what is to be written of those whose job had
+/// another.
+fn left_of(
+    rows: Vec<ScheduleRow>,
+    mut of_runs: HashMap<(JobIx, String), OfSchedule>,
+    known: &Known,
+) -> (AllLeft, Batch) {
+    let (mut all, mut renamed) = (AllLeft::new(), Batch::default());
+    let is_alias = |row: &ScheduleRow| known.0.get(&row.job).is_some_and(|job| job.name != row.job);
+    // What a job has under its own name is newer than what it has under another.
+    let (aliases, own): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_alias);
+    for ScheduleRow { job: written, key, saved } in own.into_iter().chain(aliases) {
+        let job = known.0.get(&written);
+        let name = job.map_or(written.as_str(), |job| job.name);
+        if name != written {
+            renamed.removed.push((written.clone(), key.clone()));
+        }
+        let of_job = all.entry(name.to_owned()).or_default();
+        if of_job.contains_key(&key) {
+            continue;
+        }
+        if name != written {
+            let (job, key, saved) = (name.to_owned(), key.clone(), saved.clone());
+            renamed.schedules.push(ScheduleRow { job, key, saved });
+        }
+        match serde_json::from_str(&saved) {
+            Ok(saved) => {
+                let (mut ran, awaits) =
+                    job.and_then(|job| of_runs.remove(&(job.ix, key.clone()))).unwrap_or_default();
+                ran.sort_unstable();
+                of_job.insert(key, Left { saved, ran, awaits });
+            }
+            Err(error) => drop(panics::catch(|| telemetry::unreadable_schedule(name, &key, &error))),
+        }
+    }
+    (all, renamed)
+}
+
 /// Slots of a schedule that have made runs, and the live run that it waits for.
 type OfSchedule = (Vec<crate::clock::Timestamp>, Option<RunKey>);
 
@@ -263,7 +310,7 @@ impl Restoring<'_> {
         let LoadedRun { record, schedule } = run;
         let pool = &self.jobs.inner.pool;
         pool.resume_after(record.id);
-        let Some((ix, read)) = self.known.0.get(&*record.job).copied() else {
+        let Some(KnownJob { ix, read, .. }) = self.known.0.get(&*record.job).copied() else {
             self.unknown += 1;
             return None;
         };

@@ -18,23 +18,38 @@ use crate::store::memory::JobIx;
 pub(super) struct Marks {
     marked: Vec<ScheduleKey>,
     removed: Vec<(JobIx, String)>,
-    left: HashMap<(JobIx, String), Left>,
+    left: AllLeft,
+    /// The jobs that have added schedules: a closure is known by nothing but its name before it is there.
+    names: HashMap<JobIx, String>,
     /// The schedules of the source have been added.
     begun: bool,
     commits: Arc<Commits>,
 }
+
+/// What the process before has left of schedules, by the name of the job and the key.
+pub(crate) type AllLeft = HashMap<String, HashMap<String, Left>>;
 
 /// Schedules that have changed.
 #[derive(Debug, Default)]
 pub(crate) struct ScheduleChanges {
     pub(crate) saved: Vec<(JobIx, String, Saved)>,
     pub(crate) removed: Vec<(JobIx, String)>,
+    /// What was left, by the name of the job and the key, and has gone from the program.
+    pub(crate) gone: Vec<(String, String)>,
 }
 
 impl Timers {
     /// Marks what changes from now on, and goes on with what the process before has left of the schedules that are added.
-    pub(crate) fn record_to(&mut self, commits: Arc<Commits>, left: HashMap<(JobIx, String), Left>) {
-        self.marks = Some(Marks { marked: Vec::new(), removed: Vec::new(), left, begun: false, commits });
+    pub(crate) fn record_to(&mut self, commits: Arc<Commits>, left: AllLeft) {
+        let (marked, removed, names) = (Vec::new(), Vec::new(), HashMap::new());
+        self.marks = Some(Marks { marked, removed, left, names, begun: false, commits });
+    }
+
+    /// The name of a job that adds a schedule.
+    pub(super) fn know(&mut self, job: JobIx, name: &str) {
+        if let Some(marks) = &mut self.marks {
+            marks.names.entry(job).or_insert_with(|| name.to_owned());
+        }
     }
 
     /// Everything that was marked.
@@ -45,7 +60,11 @@ impl Timers {
         changes.removed = std::mem::take(&mut marks.removed);
         if closed && marks.begun {
             // What nobody has added in the whole life of the process has gone from the program.
-            changes.removed.extend(marks.left.drain().map(|(of, _)| of));
+            let all = marks.left.drain();
+            let keys = |(job, left): (String, HashMap<String, Left>)| {
+                left.into_keys().map(move |key| (job.clone(), key))
+            };
+            changes.gone.extend(all.flat_map(keys));
         }
         for key in std::mem::take(&mut marks.marked) {
             let Some(planned) = self.schedule_mut(key) else { continue };
@@ -85,8 +104,8 @@ impl Timers {
 
     /// What the process before has left of a schedule, once.
     pub(super) fn take_left(&mut self, planned: &Planned) -> Option<Left> {
-        let marks = self.marks.as_mut().filter(|marks| !marks.left.is_empty())?;
-        marks.left.remove(&(planned.job, planned.identity.key(&planned.timing)))
+        let Marks { left, names, .. } = self.marks.as_mut()?;
+        left.get_mut(names.get(&planned.job)?)?.remove(&planned.key())
     }
 
     /// Where nothing is said, a store that outlives the process makes up for the last slot that was missed.

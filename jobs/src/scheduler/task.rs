@@ -1,6 +1,6 @@
 //! The task that sleeps until the plan wants to be looked at.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 #[cfg(feature = "testing")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,9 +10,8 @@ use chrono::TimeDelta;
 use tokio::sync::Notify;
 
 use super::ledger::{Cause, Keep};
-use super::marks::ScheduleChanges;
+use super::marks::{AllLeft, ScheduleChanges};
 use super::planned::{Planned, ScheduleKey};
-use super::saved::Left;
 use super::timers::{Added, Come, Delay, Timers};
 use crate::clock::{Clock, Reading, Shift, Timestamp};
 use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent, SlotEvent};
@@ -72,12 +71,15 @@ impl Scheduler {
         // That does not change while the program runs.
         let enabled = self.pool.read(|memory| memory.job(job).info.enabled);
         let bus = &self.hooks.bus;
-        let name = bus.is_heard().then(|| self.name_of(job));
+        let name = (bus.is_heard() || self.pool.is_durable()).then(|| self.name_of(job));
         let mut timers = self.lock();
         if timers.is_closed() {
             // What is dropped then is a value of the user's, and that not under the lock.
             drop(timers);
             return None;
+        }
+        if let Some(name) = &name {
+            timers.know(job, name);
         }
         let Added { key, wake, awaits } = timers.add(job, schedule, enabled, now)?;
         if let Some(job) = name
@@ -104,7 +106,7 @@ impl Scheduler {
     /// Marks what changes from now on, for a store to write down, and goes on with what the process before has left of the
     /// schedules that are added from now on.
     #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a durable store asks"))]
-    pub(crate) fn record_to(&self, commits: Arc<Commits>, left: HashMap<(JobIx, String), Left>) {
+    pub(crate) fn record_to(&self, commits: Arc<Commits>, left: AllLeft) {
         self.lock().record_to(commits, left);
     }
 

@@ -13,7 +13,7 @@
 //! What is promised:
 //!
 //! - a run that was marked before [`Commits::request`] is written when the commit of that request is told;
-//! - a run is read whole, between two steps, and never twice in one transaction;
+//! - a run is read whole, between two steps; where it is read twice for one transaction, the later counts;
 //! - of two runs that one step has changed, one may be written without the other, when the process ends between two
 //!   transactions. Whoever reads them back decides anew which of them waits for which;
 //! - closures and start-up jobs belong to their process and are not recorded.

@@ -137,6 +137,12 @@ pub(crate) fn resumed(path: &std::path::Path, live: usize, unknown: usize, clean
     }
 }
 
+/// What a durable store has of a schedule makes no sense.
+#[cfg(feature = "sqlite")]
+pub(crate) fn unreadable_schedule(job: &str, schedule: &str, error: &serde_json::Error) {
+    tracing::warn!(job, schedule, %error, "what the store has of a schedule cannot be read; it begins anew");
+}
+
 /// A durable store could not be written.
 #[cfg(feature = "sqlite")]
 pub(crate) fn not_written(path: &std::path::Path, error: &str) {

@@ -85,7 +85,7 @@ const WRITE_RUNS: &str = "
         value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15,
         value ->> 16, value ->> 17, value ->> 18
     FROM json_each(?) WHERE true
-    ON CONFLICT (seq) DO UPDATE SET state = excluded.state, attempt = excluded.attempt, due = excluded.due,
+    ON CONFLICT (seq) DO UPDATE SET job = excluded.job, state = excluded.state, attempt = excluded.attempt, due = excluded.due,
         started = excluded.started, finished = excluded.finished, schedule = coalesce(excluded.schedule, schedule),
         awaited = coalesce(excluded.awaited, awaited), arguments = coalesce(excluded.arguments, arguments),
         details = excluded.details";

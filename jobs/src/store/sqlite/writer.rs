@@ -22,10 +22,12 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `take` gives everything that was marked since it was last called.
+    /// Starts the thread, which writes `first` to begin with. `take` gives everything that was marked since it was last
+    /// called.
     pub(crate) fn start(
         database: Database,
         commits: Arc<Commits>,
+        first: Batch,
         take: impl FnMut() -> Batch + Send + 'static,
         now: impl Fn() -> Timestamp + Send + 'static,
     ) -> std::io::Result<Self> {
@@ -34,7 +36,7 @@ impl Writer {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = std::thread::Builder::new().name("jobs-sqlite".to_owned()).spawn(move || {
             runtime.block_on(async move {
-                let mut writing = Writing { database, commits, take, now, batch: Batch::default() };
+                let mut writing = Writing { database, commits, take, now, batch: first };
                 writing.until_closed(&closed).await;
                 writing.end().await;
             });
