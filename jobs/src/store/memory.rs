@@ -25,6 +25,7 @@ mod left;
 mod limits;
 mod live;
 mod order;
+mod overlap;
 #[cfg(feature = "web")]
 mod pace;
 mod queues;
@@ -32,7 +33,7 @@ mod records;
 mod run;
 mod unique;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -341,68 +342,6 @@ impl Memory {
         job.slot_live += u32::from(for_slot);
     }
 
-    /// A slot has come: makes its run, as the overlap policy of its job says.
-    pub(crate) fn fire(&mut self, job: JobIx, occasion: Occasion, body: Body, now: Timestamp) -> Fired {
-        let state = self.job(job);
-        let overlap = state.info.overlap;
-        let busy = state.slot_live > 0;
-        if !busy || overlap == Overlap::Allow {
-            let key = self.add_slot(job, occasion, body, now);
-            self.make_available(key, now);
-            return Fired::Queued;
-        }
-        let cancelling = match overlap {
-            Overlap::Skip => return Fired::Skipped(body),
-            Overlap::BufferOne if state.waiting() > 0 => return Fired::Skipped(body),
-            Overlap::CancelOther => Some(self.cancel_slots(job, now)),
-            _ => None,
-        };
-        let idle_now = self.job(job).slot_live == 0;
-        let key = self.add_slot(job, occasion, body, now);
-        if idle_now {
-            self.make_available(key, now);
-        } else {
-            self.job_mut(job).waiting.get_or_insert_default().push_back(key);
-        }
-        cancelling.map_or(Fired::Waiting, Fired::Cancelling)
-    }
-
-    /// Whether a slot of a schedule has made a run that is kept. It looks at all of them.
-    pub(crate) fn has_run_of(&self, schedule: Key, slot: Timestamp) -> bool {
-        let made = |run: &Run| run.schedule == Some(schedule) && run.slot.is_some_and(|of| of.at == slot);
-        self.runs.iter().any(|(_, run)| made(run))
-    }
-
-    /// Lets another overlap policy hold from now on. Where runs may overlap, none waits for others, which may never all have
-    /// ended.
-    pub(crate) fn set_overlap(&mut self, job: JobIx, overlap: Overlap, now: Timestamp) {
-        let state = self.job_mut(job);
-        state.info.overlap = overlap;
-        if overlap == Overlap::Allow {
-            let waiting = state.waiting.take().map_or_else(VecDeque::new, |waiting| *waiting);
-            waiting.into_iter().for_each(|run| self.make_available(run, now));
-        }
-    }
-
-    /// Ends every run of a slot of `job` that has not started, and names the workers of those that have.
-    fn cancel_slots(&mut self, job: JobIx, now: Timestamp) -> Cancelling {
-        let mut cancelling = Cancelling::default();
-        let keys = self.job(job).cancellable.as_deref().cloned().unwrap_or_default();
-        for key in keys {
-            match self.cancel(key, now) {
-                Cancel::Running(worker) => cancelling.workers.push(worker),
-                Cancel::Ended(ended) => cancelling.ended.push(ended),
-                Cancel::Gone => {}
-            }
-        }
-        cancelling
-    }
-
-    /// Whether the end of a run may make another available.
-    pub(crate) fn has_successor(&self, key: RunKey) -> bool {
-        self.runs.get(key).is_some_and(|run| run.slot.is_some() && self.job(run.job).waiting() > 0)
-    }
-
     /// Which run executes, and when its time is up.
     pub(crate) fn deadline(&self, key: RunKey) -> Option<(&JobName, RunId, Option<Timestamp>)> {
         let run = self.runs.get(key)?;
@@ -562,13 +501,6 @@ impl Memory {
 
     fn waiters_of(&mut self, key: RunKey) -> Vec<oneshot::Sender<Outcome>> {
         if self.waiters.is_empty() { Vec::new() } else { self.waiters.remove(&key).unwrap_or_default() }
-    }
-
-    /// A run for a slot, which waits.
-    fn add_slot(&mut self, job: JobIx, occasion: Occasion, body: Body, now: Timestamp) -> RunKey {
-        let (occasion, options) = (Some(occasion), RunOptions::default());
-        let run = NewRun { job, occasion, origin: Origin::Slot, state: State::Waiting, body, options };
-        self.add_run(run, now).1
     }
 
     fn add_run(&mut self, run: NewRun, now: Timestamp) -> (RunId, RunKey) {

@@ -174,19 +174,4 @@ impl Memory {
         }
         Some(Ended { outcome, waiters: self.waiters_of(key), litter, awaited_by })
     }
-
-    /// A run of a slot has ended: when it was the last that ran, its successor's turn has come.
-    fn slot_ended(&mut self, job: JobIx, run: RunKey, now: Timestamp) {
-        let state = self.job_mut(job);
-        state.slot_live -= 1;
-        if let Some(cancellable) = &mut state.cancellable {
-            cancellable.retain(|key| *key != run);
-        }
-        let waiting = state.waiting();
-        if waiting == 0 || state.slot_live as usize > waiting {
-            return;
-        }
-        let Some(next) = state.waiting.as_mut().and_then(|waiting| waiting.pop_front()) else { return };
-        self.make_available(next, now);
-    }
 }
