@@ -43,17 +43,15 @@ pub(crate) struct Fired {
 /// A job's row is the lock of its overlap policy. In order, so that nodes do not wait for each other in a circle.
 const LOCK: &str = "select from jobs.job where name = any ($1::text[]) order by name for update";
 
-const CANCEL_OTHERS: &str = "\
-update jobs.run set
-    cancel = true,
-    state = case when state = 'running' then state else 'cancelled' end,
-    finished = case when state <> 'running' then now() end,
-    outcome = case when state <> 'running' then 'cancelled' else outcome end,
-    unique_key = case when state = 'running' then unique_key end
+const CANCEL_OTHERS: &str = concat!(
+    "update jobs.run set ",
+    cancelled!(),
+    "
 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as w (job, key, definition, slot)
 join jobs.schedule s on s.job = w.job and s.key = w.key and s.definition = w.definition and s.next_slot = w.slot
     and s.closed_since is null and s.paused_since is null
-where run.job = w.job and run.slot is not null and run.state in ('scheduled', 'available', 'waiting', 'running')";
+where run.job = w.job and run.slot is not null and run.state in ('scheduled', 'available', 'waiting', 'running')"
+);
 
 const FIRE: &str = "\
 with wanted as (

@@ -4,6 +4,18 @@
 //! and nothing that is right depends on `LISTEN` or on a session, so that poolers in transaction mode may stand
 //! between.
 
+/// What a wish to cancel sets of a run: one that executes is told, any other has ended.
+macro_rules! cancelled {
+    () => {
+        "\
+cancel = true,
+    state = case when state = 'running' then state else 'cancelled' end,
+    finished = case when state <> 'running' then now() end,
+    outcome = case when state <> 'running' then 'cancelled' else outcome end,
+    unique_key = case when state = 'running' then unique_key end"
+    };
+}
+
 mod address;
 mod claim;
 mod db;

@@ -15,15 +15,13 @@ const PAUSE_SCHEDULE: &str = "\
 update jobs.schedule set paused_since = case when $3 then coalesce(paused_since, now()) end
 where job = $1 and key = $2";
 
-const CANCEL: &str = "\
-update jobs.run set
-    cancel = true,
-    state = case when state = 'running' then state else 'cancelled' end,
-    finished = case when state <> 'running' then now() end,
-    outcome = case when state <> 'running' then 'cancelled' else outcome end,
-    unique_key = case when state = 'running' then unique_key end
+const CANCEL: &str = concat!(
+    "update jobs.run set ",
+    cancelled!(),
+    "
 where id = $1 and state in ('scheduled', 'available', 'waiting', 'running')
-returning state, case when slot is not null then job end";
+returning state, case when slot is not null then job end"
+);
 
 /// What became of a wish to cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

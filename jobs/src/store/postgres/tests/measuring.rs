@@ -1,4 +1,5 @@
-//! Measurements, to be asked for: `cargo test --release -p jobs --features postgres --lib measuring -- --ignored --nocapture`.
+//! Measurements. They are no tests, and stand here rather than in `benches/` for as long as nothing outside can start a node.
+//! To be asked for: `cargo test --release -p jobs --features postgres --lib measuring -- --ignored --nocapture`.
 
 use std::time::Instant;
 
