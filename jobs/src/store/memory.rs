@@ -503,6 +503,7 @@ impl Memory {
         if self.waiters.is_empty() { Vec::new() } else { self.waiters.remove(&key).unwrap_or_default() }
     }
 
+    #[inline(never)]
     fn add_run(&mut self, run: NewRun, now: Timestamp) -> (RunId, RunKey) {
         let (id, key) = (self.ids.next(now), self.reserve());
         self.add_run_as(id, key, run, now);
@@ -510,6 +511,8 @@ impl Memory {
     }
 
     /// Answers where the run will wait, for one that is [to be lined up](Self::line_up).
+    // Inlined, so that what was submitted is put together where it stays; else it is copied three times on its way there.
+    #[inline(always)]
     fn add_run_as(&mut self, id: RunId, key: RunKey, run: NewRun, now: Timestamp) -> (LaneId, Seq) {
         let NewRun { job, occasion, origin, state, body, options } = run;
         let (slot, schedule) =

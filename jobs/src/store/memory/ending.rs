@@ -12,7 +12,40 @@ use crate::job::steer::Steer;
 impl Memory {
     /// A run that was claimed has come to its end. Its waiting successor becomes available in the same step.
     /// Where the job has given it up, what it came to is that.
+    // Most runs succeed, and compiled for itself that has nothing of an outcome to copy, to keep or to drop.
+    #[inline]
     pub(crate) fn finish(
+        &mut self,
+        key: RunKey,
+        outcome: Outcome,
+        trace: Option<Box<Trace>>,
+        body: Option<Body>,
+        now: Timestamp,
+    ) -> Option<Ended> {
+        match outcome {
+            Outcome::Succeeded => self.succeed(key, body, now),
+            outcome => self.fail(key, outcome, trace, body, now),
+        }
+    }
+
+    fn succeed(&mut self, key: RunKey, body: Option<Body>, now: Timestamp) -> Option<Ended> {
+        self.finish_as(key, Outcome::Succeeded, None, body, now)
+    }
+
+    #[cold]
+    fn fail(
+        &mut self,
+        key: RunKey,
+        outcome: Outcome,
+        trace: Option<Box<Trace>>,
+        body: Option<Body>,
+        now: Timestamp,
+    ) -> Option<Ended> {
+        self.finish_as(key, outcome, trace, body, now)
+    }
+
+    #[inline(always)]
+    fn finish_as(
         &mut self,
         key: RunKey,
         outcome: Outcome,
@@ -81,6 +114,7 @@ impl Memory {
     }
 
     /// The run has ended: it stays in its place, and others are forgotten.
+    #[inline(always)]
     pub(super) fn end(
         &mut self,
         key: RunKey,
