@@ -62,28 +62,33 @@ impl Timestamp {
 }
 
 /// Elapsed time, counted from [`HEAD_START`] before the clock was made. It never goes back, and the time that the machine
-/// was suspended counts where the system tells it.
+/// was suspended counts where the system tells it. In nanoseconds, which last for 584 years: a [`Duration`] would have its
+/// seconds taken apart and put together with every reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Elapsed(Duration);
+pub(crate) struct Elapsed(u64);
 
 /// What has elapsed when a clock is made: twenty years, so that what another process has left has its place on the same
 /// line, an interval that should have fired before this one began among it.
-const HEAD_START: Duration = Duration::from_secs(20 * 365 * 86_400);
+const HEAD_START: u64 = 20 * 365 * 86_400 * 1_000_000_000;
+
+fn nanos(of: Duration) -> u64 {
+    of.as_secs().saturating_mul(1_000_000_000).saturating_add(of.subsec_nanos().into())
+}
 
 impl Elapsed {
-    pub(crate) const ZERO: Self = Self(Duration::ZERO);
+    pub(crate) const ZERO: Self = Self(0);
 
     pub(crate) fn saturating_add(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(by))
+        Self(self.0.saturating_add(nanos(by)))
     }
 
     pub(crate) fn since_start(self) -> Duration {
-        self.0
+        Duration::from_nanos(self.0)
     }
 
     /// How long after `earlier` this is; zero when it is not.
     pub(crate) fn since(self, earlier: Self) -> Duration {
-        self.0.saturating_sub(earlier.0)
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 }
 
@@ -93,7 +98,7 @@ impl Reading {
         if wall > self.wall {
             self.elapsed.saturating_add(wall.since(self.wall))
         } else {
-            Elapsed(self.elapsed.0.saturating_sub(self.wall.since(wall)))
+            Elapsed(self.elapsed.0.saturating_sub(nanos(self.wall.since(wall))))
         }
     }
 }
@@ -178,9 +183,9 @@ impl Clock {
     }
 
     fn reading(&self, monotonic: Duration) -> Reading {
-        let elapsed = HEAD_START + monotonic + Duration::from_nanos(self.suspended.load(Ordering::Relaxed));
-        let since = i64::try_from(monotonic.as_nanos()).unwrap_or(i64::MAX);
-        let wall = self.wall_at_origin.load(Ordering::Relaxed).saturating_add(since);
+        let monotonic = nanos(monotonic);
+        let elapsed = HEAD_START + monotonic + self.suspended.load(Ordering::Relaxed);
+        let wall = self.wall_at_origin.load(Ordering::Relaxed).saturating_add_unsigned(monotonic);
         Reading { elapsed: Elapsed(elapsed), wall: Timestamp(wall) }
     }
 
@@ -235,8 +240,8 @@ impl Clock {
 
     /// The monotonic instant at which `elapsed` will have been reached, for a timer.
     pub(crate) fn instant_at(&self, elapsed: Elapsed) -> Instant {
-        let suspended = Duration::from_nanos(self.suspended.load(Ordering::Relaxed));
-        self.origin + elapsed.0.saturating_sub(HEAD_START + suspended)
+        let suspended = self.suspended.load(Ordering::Relaxed);
+        self.origin + Duration::from_nanos(elapsed.0.saturating_sub(HEAD_START + suspended))
     }
 
     /// How long the scheduler may sleep without looking at the wall clock: a step of the system's clock and the
