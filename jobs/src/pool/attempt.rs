@@ -1,8 +1,9 @@
 //! One attempt of a run: polled with its panics caught, and dropped when it is to be stopped.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::task::coop;
@@ -15,7 +16,7 @@ use crate::job::body::{Attempt, Body};
 use crate::job::context::{JobContext, Surroundings};
 use crate::job::name::JobName;
 use crate::job::run::{Outcome, RunId};
-use crate::job::signals::{Cancellation, Signals};
+use crate::job::signals::Cancellation;
 use crate::job::text::cut;
 use crate::store::memory::{Claim, RunKey};
 use crate::telemetry::panics::Panic;
@@ -26,10 +27,31 @@ use crate::{BoxError, JobResult};
 #[derive(Debug)]
 pub(super) struct Over {
     pub(super) key: RunKey,
-    pub(super) outcome: Outcome,
-    pub(super) failure: Option<Box<Failure>>,
+    /// None when it has succeeded, as most do: every attempt hands this on from step to step.
+    pub(super) fault: Option<Box<Fault>>,
     /// The work, where it was kept and does not lie on the desk.
     pub(super) body: Option<Body>,
+}
+
+impl Over {
+    /// An attempt that was cut off.
+    pub(super) fn cut_off(key: RunKey, body: Option<Body>) -> Self {
+        let fault = Fault { outcome: Outcome::Interrupted, failure: None };
+        Self { key, fault: Some(Box::new(fault)), body }
+    }
+
+    /// Whether there is a failure to tell of.
+    pub(super) fn has_failed(&self) -> bool {
+        self.fault.as_ref().is_some_and(|fault| fault.failure.is_some())
+    }
+}
+
+/// What an attempt has come to that did not succeed.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) outcome: Outcome,
+    /// Where it was the attempt that failed, and not somebody who has stopped it.
+    pub(super) failure: Option<Box<Failure>>,
 }
 
 /// What there is to say and to do about an attempt that failed.
@@ -128,97 +150,77 @@ impl Failure {
 
 /// Makes one attempt of the run that was claimed, if one was. What it is kept by for another is in `kept` meanwhile, or on
 /// the worker's desk: should the worker die, it is there.
+// The claim stays where it is, and what is needed of it is read there: moved into the future, it would be copied twice.
 pub(super) async fn execute(
     claim: &mut Option<Claim>,
     surroundings: &Arc<Surroundings>,
     hooks: &AttemptHooks,
     kept: &mut Option<Body>,
 ) -> Option<Over> {
-    let Claim { key, id, job, queue, slot, started, available, body, blocking, attempt, retries, timeout } =
-        claim.take()?;
-    let of = retries.saturating_add(1);
-    let span = span_of(&job, &queue, id, attempt, of, slot.map(|slot| slot.at), started, available);
+    let claim = claim.as_mut()?;
+    *kept = claim.body.take();
+    let span = span_of(claim);
     #[cfg(feature = "metrics")]
     {
-        let late = slot.filter(|_| attempt == 1).map(|slot| started.since(slot.at));
-        hooks::metrics::started(&job, &queue, started.since(available), late);
+        let late = claim.slot.filter(|_| claim.attempt == 1).map(|slot| claim.started.since(slot.at));
+        hooks::metrics::started(&claim.job, &claim.queue, claim.started.since(claim.available), late);
     }
-    let cx = JobContext {
-        id,
-        job: job.clone(),
-        queue: queue.clone(),
-        attempt,
-        slot,
-        started,
-        turn: surroundings.signals.turn(),
-        surroundings: Arc::clone(surroundings),
-    };
-    // Of what is tried once a submitted value is used up, and not cloned.
-    let begun = if retries > 0 || matches!(body, Body::Template(_)) {
-        let body = kept.insert(body);
-        catch_in(&span, || match &hooks.middleware {
-            none if none.is_empty() => body.start_keeping(cx),
-            layers => Next::new(layers, body.copy()).start(cx),
-        })
-    } else {
-        catch_in(&span, || match &hooks.middleware {
-            none if none.is_empty() => body.start(cx),
-            layers => Next::new(layers, body).start(cx),
-        })
-    };
-    #[cfg(feature = "testing")]
-    let begun = begun.map(|attempt| with_fault(attempt, &job, surroundings));
-    let end = match begun {
-        Ok(attempt) => drive(attempt, &span, &surroundings.signals, blocking, timeout, kept).await,
-        Err(panic) => End::Panicked(Box::new(panic)),
-    };
-    let (outcome, fault) = match end {
-        End::Returned(Ok(())) => (Outcome::Succeeded, None),
-        end => fault_of(end, surroundings, hooks),
+    let end = Trying { claim, surroundings, hooks, span: &span, kept, stage: Stage::Claimed }.run().await;
+    let fault = match end {
+        End::Returned(Ok(())) => None,
+        end => Some(fault_of(end, claim, surroundings, hooks)),
     };
     #[cfg(feature = "metrics")]
-    hooks::metrics::ended(&job, &outcome, surroundings.clock.now().wall.since(started));
-    if !span.is_disabled() {
-        // Whoever is interested in it is code of the program's.
-        let _ = panics::catch(|| telemetry::span::ended(span, outcome.as_str()));
+    {
+        let outcome = fault.as_ref().map_or(&Outcome::Succeeded, |fault| &fault.outcome);
+        hooks::metrics::ended(&claim.job, outcome, surroundings.clock.now().wall.since(claim.started));
     }
-    let failure = fault.map(|fault| {
-        let Fault { what, trace } = *fault;
-        let slot = slot.map(|slot| slot.at);
-        Box::new(Failure { job, id, slot, started, attempt, of, what, trace: Some(trace) })
-    });
-    Some(Over { key, outcome, failure, body: kept.take() })
-}
-
-/// What there is to say of an attempt that failed.
-struct Fault {
-    what: What,
-    trace: Box<Trace>,
+    if !span.is_disabled() {
+        let outcome = fault.as_ref().map_or(Outcome::Succeeded.as_str(), |fault| fault.outcome.as_str());
+        // Whoever is interested in it is code of the program's.
+        let _ = panics::catch(|| telemetry::span::ended(span, outcome));
+    }
+    Some(Over { key: claim.key, fault, body: kept.take() })
 }
 
 /// What an attempt has come to that did not succeed.
 #[cold]
-fn fault_of(end: End, surroundings: &Surroundings, hooks: &AttemptHooks) -> (Outcome, Option<Box<Fault>>) {
-    let fault = |what, trace: Trace| Some(Box::new(Fault { what, trace: Box::new(trace) }));
-    match end {
-        End::Returned(Ok(())) => (Outcome::Succeeded, None),
+fn fault_of(end: End, claim: &Claim, surroundings: &Surroundings, hooks: &AttemptHooks) -> Box<Fault> {
+    let (outcome, what, trace) = match end {
+        End::Returned(Ok(())) => return Box::new(Fault { outcome: Outcome::Succeeded, failure: None }),
         End::Returned(Err(error)) => {
             let (message, errors, error) = chain(error, !hooks.on_failure.is_empty());
             let mut trace = Trace::of_errors(errors);
             trace.said = surroundings.signals.steering.take(surroundings.signals.turn());
-            (Outcome::Failed(message.clone()), fault(What::Error(message, error), trace))
+            (Outcome::Failed(message.clone()), What::Error(message, error), trace)
         }
         End::Panicked(panic) => {
             let mut panic = *panic;
             panic.message = cut(panic.message, MESSAGE);
             let backtrace = panic.backtrace.as_ref().map(ToString::to_string);
             let trace = Trace::of_panic(panic.location.clone(), backtrace);
-            (Outcome::Panicked(panic.message.clone()), fault(What::Panic(panic), trace))
+            (Outcome::Panicked(panic.message.clone()), What::Panic(panic), trace)
         }
-        End::TimedOut(after) => (Outcome::TimedOut(after), fault(What::TimedOut(after), Trace::default())),
-        End::Stopped(Cancellation::Interrupted) => (Outcome::Interrupted, None),
-        End::Stopped(_) => (Outcome::Cancelled, None),
-    }
+        End::TimedOut(after) => (Outcome::TimedOut(after), What::TimedOut(after), Trace::default()),
+        End::Stopped(why) => {
+            let outcome = match why {
+                Cancellation::Interrupted => Outcome::Interrupted,
+                Cancellation::Cancelled | Cancellation::TimedOut => Outcome::Cancelled,
+            };
+            return Box::new(Fault { outcome, failure: None });
+        }
+    };
+    let failure = Failure {
+        job: claim.job.clone(),
+        id: claim.id,
+        slot: claim.slot.map(|slot| slot.at),
+        started: claim.started,
+        attempt: claim.attempt,
+        of: claim.of(),
+        what,
+        trace: Some(Box::new(trace)),
+    };
+    Box::new(Fault { outcome, failure: Some(Box::new(failure)) })
 }
 
 /// The attempt with the fault that a test has ordered for it.
@@ -230,29 +232,21 @@ fn with_fault(attempt: Attempt, job: &JobName, surroundings: &Surroundings) -> A
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "they are the attempt")]
-fn span_of(
-    job: &str,
-    queue: &str,
-    run: RunId,
-    attempt: u32,
-    of: u32,
-    slot: Option<Timestamp>,
-    started: Timestamp,
-    available: Timestamp,
-) -> Span {
+fn span_of(claim: &Claim) -> Span {
     if !telemetry::span::is_wanted() {
         return Span::none();
     }
-    let late = || slot.map(|slot| (slot.to_chrono(), started.since(slot)));
-    let waited = || started.since(available);
-    let of = telemetry::span::Of { job, queue, run: &run, attempt, of };
+    let Claim { id, job, queue, slot, started, available, attempt, .. } = claim;
+    let late = || slot.map(|slot| (slot.at.to_chrono(), started.since(slot.at)));
+    let waited = || started.since(*available);
+    let of = telemetry::span::Of { job, queue, run: id, attempt: *attempt, of: claim.of() };
     // Whoever is interested in it is code of the program's.
     panics::catch(|| telemetry::span::attempt(of, late, waited)).unwrap_or_else(|_| Span::none())
 }
 
 /// Calls code of the user inside the span of the attempt.
-fn catch_in<R>(span: &Span, f: impl FnOnce() -> R) -> Result<R, Panic> {
+#[inline]
+fn catch_in<R>(span: &Span, f: impl FnOnce() -> R) -> Result<R, Box<Panic>> {
     // Most programs have none, and to enter and leave it would cost each attempt three times.
     if span.is_disabled() { panics::catch(f) } else { panics::catch(|| span.in_scope(f)) }
 }
@@ -264,35 +258,68 @@ enum End {
     Stopped(Cancellation),
 }
 
-async fn drive(
-    attempt: Attempt,
-    span: &Span,
-    signals: &Signals,
-    blocking: bool,
-    timeout: Option<Duration>,
-    kept: &mut Option<Body>,
-) -> End {
-    let turn = signals.turn();
-    let mut attempt = Some(attempt);
-    // Most attempts have no timer, and none of its size. It asks for no share of what tokio lets a task do at a time: a
-    // job that always finds something to do leaves nothing of that.
-    let mut timer =
-        timeout.map(|timeout| (timeout, Box::pin(coop::unconstrained(tokio::time::sleep(timeout)))));
-    let (mut timed_out, mut begun) = (None, false);
-    let end = poll_fn(|cx| {
+/// An attempt that is made.
+struct Trying<'a> {
+    /// Nobody else reads it meanwhile, as the work that it may hold is not to be shared between threads.
+    claim: &'a mut Claim,
+    surroundings: &'a Arc<Surroundings>,
+    hooks: &'a AttemptHooks,
+    span: &'a Span,
+    kept: &'a mut Option<Body>,
+    stage: Stage,
+}
+
+/// How far it is.
+enum Stage {
+    /// No code of the job was called.
+    Claimed,
+    Begun(Attempt),
+    Over,
+}
+
+impl Trying<'_> {
+    async fn run(mut self) -> End {
+        // Most attempts have no timer, and none of its size. It asks for no share of what tokio lets a task do at a time: a
+        // job that always finds something to do leaves nothing of that.
+        let mut timer = self
+            .claim
+            .timeout
+            .map(|timeout| (timeout, Box::pin(coop::unconstrained(tokio::time::sleep(timeout)))));
+        let mut timed_out = None;
+        let end = poll_fn(|cx| self.poll(cx, &mut timer, &mut timed_out)).await;
+        if let Stage::Begun(attempt) = std::mem::replace(&mut self.stage, Stage::Over) {
+            // It was stopped, or has panicked. That is what happened to it, whatever its drop does.
+            let _ = catch_in(self.span, || drop(attempt));
+        }
+        end
+    }
+
+    #[inline]
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        timer: &mut Option<(Duration, Timer)>,
+        timed_out: &mut Option<Duration>,
+    ) -> Poll<End> {
+        let signals = &self.surroundings.signals;
+        let blocking = self.claim.blocking;
         // A plain function that has begun goes on whatever happens to the future that waits for it.
-        let is_first = !std::mem::replace(&mut begun, true);
+        let is_first = matches!(self.stage, Stage::Claimed);
         let may_stop = |why| !blocking || is_first && why == Cancellation::Cancelled;
         if let Some(why) = signals.cancellation().filter(|why| may_stop(*why)) {
             return Poll::Ready(End::Stopped(why));
         }
         let mut returned = None;
-        let polled = catch_in(span, || {
-            let future = attempt.as_mut().expect("invariant: not polled after its end");
+        // It begins and goes on under one guard against panics, for most attempts are over when they are first polled.
+        let polled = catch_in(self.span, || {
+            if is_first {
+                self.stage = Stage::Begun(begin(self.claim, self.surroundings, self.hooks, self.kept));
+            }
+            let Stage::Begun(future) = &mut self.stage else { unreachable!("not polled after its end") };
             if let Poll::Ready(result) = future.as_mut().poll(cx) {
                 returned = Some(result);
                 // What the job holds is dropped, which is code of its own, and a panic in that is one of the job.
-                attempt = None;
+                self.stage = Stage::Over;
             }
         });
         let returned = match (polled, returned) {
@@ -303,17 +330,17 @@ async fn drive(
                 let _ = panics::catch(|| drop(result));
                 match signals.cancellation() {
                     Some(why) if panic.not_begun => Some(End::Stopped(why)),
-                    _ => Some(End::Panicked(Box::new(panic))),
+                    _ => Some(End::Panicked(panic)),
                 }
             }
         };
         if let Some(end) = returned {
-            let Some(after) = timed_out else { return Poll::Ready(end) };
+            let Some(after) = *timed_out else { return Poll::Ready(end) };
             // What it came to after its time does not count; dropping it is code of the user.
             let _ = panics::catch(|| drop(end));
             return Poll::Ready(End::TimedOut(after));
         }
-        if let Some((timeout, sleep)) = &mut timer
+        if let Some((timeout, sleep)) = timer
             && sleep.as_mut().poll(cx).is_ready()
         {
             // An async job learns of it as well: what it holds may ask while it is dropped.
@@ -323,21 +350,56 @@ async fn drive(
             if !blocking {
                 return Poll::Ready(End::TimedOut(*timeout));
             }
-            timed_out = Some(*timeout);
-            timer = None;
+            *timed_out = Some(*timeout);
+            *timer = None;
         }
-        if let Some(body) = kept.take() {
+        if let Some(body) = self.kept.take() {
             // It takes its time, and somebody may want to know what it was given.
-            signals.lay(turn, |laid| laid.body = Some(body));
+            signals.lay(signals.turn(), |laid| laid.body = Some(body));
         }
         Poll::Pending
-    })
-    .await;
-    if attempt.is_some() {
-        // It was stopped, or has panicked. That is what happened to it, whatever its drop does.
-        let _ = catch_in(span, || drop(attempt.take()));
     }
-    end
+}
+
+/// The time that an attempt may take.
+type Timer = Pin<Box<coop::Unconstrained<tokio::time::Sleep>>>;
+
+/// Begins the work that is kept: of what is tried once a submitted value is used up, and not cloned. This calls code of the
+/// user, which may panic.
+#[inline]
+fn begin(
+    claim: &Claim,
+    surroundings: &Arc<Surroundings>,
+    hooks: &AttemptHooks,
+    kept: &mut Option<Body>,
+) -> Attempt {
+    let cx = JobContext {
+        id: claim.id,
+        job: claim.job.clone(),
+        queue: claim.queue.clone(),
+        attempt: claim.attempt,
+        slot: claim.slot,
+        started: claim.started,
+        turn: surroundings.signals.turn(),
+        surroundings: Arc::clone(surroundings),
+    };
+    let layers = &hooks.middleware;
+    let attempt = match kept {
+        Some(body) if claim.retries > 0 || matches!(body, Body::Template(_)) => {
+            if layers.is_empty() {
+                body.start_keeping(cx)
+            } else {
+                Next::new(layers, body.copy()).start(cx)
+            }
+        }
+        kept => {
+            let body = kept.take().expect("invariant: what was claimed has its work");
+            if layers.is_empty() { body.start(cx) } else { Next::new(layers, body).start(cx) }
+        }
+    };
+    #[cfg(feature = "testing")]
+    let attempt = with_fault(attempt, &claim.job, surroundings);
+    attempt
 }
 
 /// The message of an error and of its sources, together and one by one. The error is used up unless it is to be kept,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::task::coop;
 
-use super::attempt::{self, Failure, Follows, Over};
+use super::attempt::{self, Failure, Fault, Follows, Over};
 use super::{Pool, Shared, backoff};
 use crate::clock::{Reading, Timestamp};
 use crate::job::ambient;
@@ -55,7 +55,7 @@ impl Worker {
         // It is large, so it is written here once and not handed on from one to the next.
         let mut claim = None;
         loop {
-            match self.next(pool, leave.over.take(), &mut claim) {
+            match self.next(pool, &mut leave.over, &mut claim) {
                 Next::Execute => {
                     leave.executing = claim.as_ref().map(|claim| claim.key);
                     if let Some(recovery) = claim.as_ref().and_then(|claim| pool.recovery_of(claim)) {
@@ -81,25 +81,22 @@ impl Worker {
     }
 
     /// Ends the attempt that was made and claims the next run, in one step.
-    fn next(&self, pool: &Pool, finished: Option<Over>, claim: &mut Option<Claim>) -> Next {
-        let had_run = finished.is_some();
-        let is_told = |over: &Over| over.failure.is_some() && !pool.hooks.attempts.on_failure.is_empty();
-        let finished = match finished {
-            Some(over) if is_told(&over) => {
-                self.end_and_tell(pool, over);
-                None
-            }
-            finished => finished,
-        };
+    fn next(&self, pool: &Pool, over: &mut Option<Over>, claim: &mut Option<Claim>) -> Next {
+        let had_run = over.is_some();
+        if !pool.hooks.attempts.on_failure.is_empty()
+            && let Some(over) = over.take_if(|over| over.has_failed())
+        {
+            self.end_and_tell(pool, over);
+        }
         let reading = pool.clock.now();
         let now = reading.wall;
         let mut guard = pool.lock_claims();
         let shared: &mut Shared = &mut guard;
-        if finished.as_ref().is_some_and(|over| shared.memory.has_successor(over.key)) {
+        if over.as_ref().is_some_and(|over| shared.memory.has_successor(over.key)) {
             // What was submitted before its successor becomes available is before it.
             pool.take_in(shared);
         }
-        let after = finished.and_then(|over| shared.end(self.index, over, now));
+        let after = over.take().and_then(|over| shared.end(self.index, over, now));
         let waited = shared.workers.arrived(self.index);
         let next = if shared.closed {
             // Its turn has ended already.
@@ -187,8 +184,9 @@ impl Shared {
         }
         let mut idle = false;
         loop {
-            *claimed = self.memory.claim(worker, now);
-            if let Some(claim) = claimed {
+            if self.memory.claim_into(claimed, worker, now)
+                && let Some(claim) = claimed
+            {
                 self.workers.begin(worker, claim.blocking, claim.key);
                 if idle {
                     self.workers.show();
@@ -211,7 +209,8 @@ impl Shared {
         const MOST_DEATHS: u32 = 3;
         let mut over = over;
         self.take_laid(worker, &mut over);
-        let Over { key, failure, mut body, .. } = over;
+        let Over { key, fault, mut body } = over;
+        let failure = fault.and_then(|fault| fault.failure);
         let deaths = self.memory.worker_died(key);
         let goes_on = deaths < MOST_DEATHS && !self.workers.is_cancelled(worker) && !self.drained;
         // What was used up, as a submission without retries is, cannot be made again.
@@ -245,18 +244,25 @@ impl Shared {
     /// left to do.
     fn end(&mut self, worker: u32, mut over: Over, now: Timestamp) -> Option<After> {
         self.take_laid(worker, &mut over);
-        if !over.outcome.is_success() {
-            return Some(self.end_failed(worker, over, now));
+        let Over { key, fault, body } = over;
+        if let Some(fault) = fault {
+            return Some(self.end_failed(worker, key, *fault, body, now));
         }
-        let Over { key, outcome, failure, body } = over;
-        let ended = self.memory.finish(key, outcome, None, body, now)?;
-        Some(After { key, failure, follows: Follows::Nothing, ended: Some(ended), now })
+        let ended = self.memory.finish(key, Outcome::Succeeded, None, body, now)?;
+        Some(After { key, failure: None, follows: Follows::Nothing, ended: Some(ended), now })
     }
 
     /// The same of one that did not succeed.
     #[cold]
-    fn end_failed(&mut self, worker: u32, over: Over, now: Timestamp) -> After {
-        let Over { key, outcome, mut failure, mut body } = over;
+    fn end_failed(
+        &mut self,
+        worker: u32,
+        key: RunKey,
+        fault: Fault,
+        mut body: Option<Body>,
+        now: Timestamp,
+    ) -> After {
+        let Fault { outcome, mut failure } = fault;
         let trace = failure.as_mut().and_then(|failed| failed.trace.take());
         let said = trace.as_ref().and_then(|trace| trace.said.as_ref());
         if let Some(Steer::Discard(reason)) = said {
@@ -339,7 +345,7 @@ impl Drop for Leave<'_> {
         let mut shared = self.pool.lock();
         // What the attempt has laid out is kept with its run also where it was cut off.
         let body = self.kept.take();
-        let cut_off = |key| Over { key, outcome: Outcome::Interrupted, failure: None, body };
+        let cut_off = |key| Over::cut_off(key, body);
         let after = match (self.over.take(), self.executing) {
             (Some(over), _) => shared.end(self.worker.index, over, now),
             // By a fault of `jobs`, and not since the runtime goes away.

@@ -138,7 +138,7 @@ where
 }
 
 /// Runs a future to its end, or to its panic.
-async fn caught(future: impl Future<Output = ()>) -> Result<(), Panic> {
+async fn caught(future: impl Future<Output = ()>) -> Result<(), Box<Panic>> {
     let mut future = std::pin::pin!(future);
     poll_fn(|cx| match panics::catch(|| future.as_mut().poll(cx)) {
         Ok(Poll::Pending) => Poll::Pending,

@@ -22,14 +22,14 @@ pub(crate) struct Panic {
 
 impl Panic {
     /// What leaves an attempt whose function was not called.
-    pub(crate) fn not_begun() -> Self {
+    pub(crate) fn not_begun() -> Box<Self> {
         let message = "the attempt was stopped before it began".to_owned();
-        Self { message, location: None, backtrace: None, not_begun: true }
+        Box::new(Self { message, location: None, backtrace: None, not_begun: true })
     }
 
     /// Lets the panic go on in another place, as when a task waits for a thread. The hook is not called again.
-    pub(crate) fn resume(self) -> ! {
-        resume_unwind(Box::new(self))
+    pub(crate) fn resume(self: Box<Self>) -> ! {
+        resume_unwind(self)
     }
 }
 
@@ -58,9 +58,9 @@ pub(crate) fn install_hook() {
     });
 }
 
-/// Calls `f` and catches its panic.
+/// Calls `f` and catches its panic, in a box: what nearly never is must not make what every attempt hands on larger.
 #[inline]
-pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<Panic>> {
     CATCHING.with(|depth| depth.set(depth.get() + 1));
     // Whatever the panic has left half done belongs to the job and goes with it.
     let result = catch_unwind(AssertUnwindSafe(f));
@@ -77,9 +77,10 @@ pub(crate) fn would_panic(f: impl FnOnce()) -> bool {
     result.is_err()
 }
 
-fn from_payload(payload: Box<dyn Any + Send>) -> Panic {
+#[cold]
+fn from_payload(payload: Box<dyn Any + Send>) -> Box<Panic> {
     let payload = match payload.downcast::<Panic>() {
-        Ok(resumed) => return *resumed,
+        Ok(resumed) => return resumed,
         Err(payload) => payload,
     };
     let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
@@ -95,7 +96,8 @@ fn from_payload(payload: Box<dyn Any + Send>) -> Panic {
         std::mem::forget(again);
     }
     let (location, backtrace) = seen.unzip();
-    Panic { message, location: location.filter(|place| !place.is_empty()), backtrace, not_begun: false }
+    let location = location.filter(|place| !place.is_empty());
+    Box::new(Panic { message, location, backtrace, not_begun: false })
 }
 
 #[cfg(test)]

@@ -81,8 +81,41 @@ impl Memory {
         self.queues.is_restricted() || self.limited > 0
     }
 
-    /// Gives the run whose turn it is to a worker.
+    /// Gives the run whose turn it is to a worker: in the place of what that has claimed before, for a claim is large.
+    /// `false` when there is none.
+    pub(crate) fn claim_into(&mut self, place: &mut Option<Claim>, worker: u32, now: Reading) -> bool {
+        let Some((key, since)) = self.take_next(worker, now) else { return false };
+        let Some(run) = self.runs.get_mut(key) else { return false };
+        let info = &self.jobs[run.job.0 as usize].info;
+        *place = None;
+        // As the place is known to be empty, the claim is made where it stays.
+        *place = Some(Claim {
+            key,
+            id: run.id,
+            job: info.name.clone(),
+            queue: self.queues.name(run.lane.queue()).clone(),
+            slot: run.slot,
+            started: now.wall,
+            available: since,
+            body: run.body.take(),
+            blocking: info.descriptor.is_some_and(|descriptor| descriptor.blocking),
+            attempt: run.attempt,
+            retries: run.retries,
+            timeout: info.attempts.timeout,
+        });
+        true
+    }
+
+    #[cfg(test)]
     pub(crate) fn claim(&mut self, worker: u32, now: Reading) -> Option<Claim> {
+        let mut place = None;
+        self.claim_into(&mut place, worker, now);
+        place
+    }
+
+    /// Lets the run begin whose turn it is, and says since when it was available.
+    #[inline]
+    fn take_next(&mut self, worker: u32, now: Reading) -> Option<(RunKey, Timestamp)> {
         let (queues, runs, lanes) = (&self.queues, &mut self.runs, &mut self.lanes);
         let (claimable, run, since) = loop {
             let is_available =
@@ -99,11 +132,9 @@ impl Memory {
         self.queues.claimed(lane.queue());
         self.queued -= 1;
         self.running += 1;
-        let body = run.body.take().expect("invariant: an available run has its work");
         run.state = State::Running { worker, started: now.wall };
         run.attempt = run.attempt.saturating_add(1);
-        let (id, slot, job) = (run.id, run.slot, run.job);
-        let (attempt, retries) = (run.attempt, run.retries);
+        let (job, retries) = (run.job, run.retries);
         let state = &mut self.jobs[job.0 as usize];
         state.available -= 1;
         state.running += 1;
@@ -111,21 +142,7 @@ impl Memory {
             self.limited_started(job, lane, now.elapsed);
         }
         self.tell(key, now.wall, |_| RunChange::Started { of: retries.saturating_add(1) });
-        let info = &self.jobs[job.0 as usize].info;
-        Some(Claim {
-            key,
-            id,
-            job: info.name.clone(),
-            queue: self.queues.name(lane.queue()).clone(),
-            slot,
-            started: now.wall,
-            available: since,
-            body,
-            blocking: info.descriptor.is_some_and(|descriptor| descriptor.blocking),
-            attempt,
-            retries,
-            timeout: info.attempts.timeout,
-        })
+        Some((key, since))
     }
 
     fn available_since(&self, key: RunKey) -> Option<Timestamp> {

@@ -128,7 +128,8 @@ pub(crate) struct Claim {
     pub(crate) started: Timestamp,
     /// When it became available.
     pub(crate) available: Timestamp,
-    pub(crate) body: Body,
+    /// The work, until the attempt takes it.
+    pub(crate) body: Option<Body>,
     /// The job is a plain `fn`, which cannot be stopped.
     pub(crate) blocking: bool,
     /// Which attempt of the run this is, from 1.
@@ -137,4 +138,11 @@ pub(crate) struct Claim {
     pub(crate) retries: u32,
     /// How long an attempt may take.
     pub(crate) timeout: Option<Duration>,
+}
+
+impl Claim {
+    /// How many attempts may be made of the run in all.
+    pub(crate) fn of(&self) -> u32 {
+        self.retries.saturating_add(1)
+    }
 }
