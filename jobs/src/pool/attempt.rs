@@ -223,15 +223,6 @@ fn fault_of(end: End, claim: &Claim, surroundings: &Surroundings, hooks: &Attemp
     Box::new(Fault { outcome, failure: Some(Box::new(failure)) })
 }
 
-/// The attempt with the fault that a test has ordered for it.
-#[cfg(feature = "testing")]
-fn with_fault(attempt: Attempt, job: &JobName, surroundings: &Surroundings) -> Attempt {
-    match surroundings.probe.as_ref().and_then(|probe| probe.fault_of(job)) {
-        Some(fault) => fault.strike(attempt),
-        None => attempt,
-    }
-}
-
 fn span_of(claim: &Claim) -> Span {
     if !telemetry::span::is_wanted() {
         return Span::none();
@@ -309,10 +300,14 @@ impl Trying<'_> {
         if let Some(why) = signals.cancellation().filter(|why| may_stop(*why)) {
             return Poll::Ready(End::Stopped(why));
         }
+        #[cfg(feature = "testing")]
+        if is_first && let Err(panic) = self.begin_with_fault() {
+            return Poll::Ready(End::Panicked(panic));
+        }
         let mut returned = None;
         // It begins and goes on under one guard against panics, for most attempts are over when they are first polled.
         let polled = catch_in(self.span, || {
-            if is_first {
+            if matches!(self.stage, Stage::Claimed) {
                 self.stage = Stage::Begun(begin(self.claim, self.surroundings, self.hooks, self.kept));
             }
             let Stage::Begun(future) = &mut self.stage else { unreachable!("not polled after its end") };
@@ -361,6 +356,21 @@ impl Trying<'_> {
     }
 }
 
+#[cfg(feature = "testing")]
+impl Trying<'_> {
+    /// Begins the attempt where a test has ordered a fault for it. That may be the death of the worker, so it strikes
+    /// outside of the guard.
+    fn begin_with_fault(&mut self) -> Result<(), Box<Panic>> {
+        let probe = self.surroundings.probe.as_ref();
+        if let Some(fault) = probe.and_then(|probe| probe.fault_of(&self.claim.job)) {
+            let attempt =
+                catch_in(self.span, || begin(self.claim, self.surroundings, self.hooks, self.kept))?;
+            self.stage = Stage::Begun(fault.strike(attempt));
+        }
+        Ok(())
+    }
+}
+
 /// The time that an attempt may take.
 type Timer = Pin<Box<coop::Unconstrained<tokio::time::Sleep>>>;
 
@@ -384,7 +394,7 @@ fn begin(
         surroundings: Arc::clone(surroundings),
     };
     let layers = &hooks.middleware;
-    let attempt = match kept {
+    match kept {
         Some(body) if claim.retries > 0 || matches!(body, Body::Template(_)) => {
             if layers.is_empty() {
                 body.start_keeping(cx)
@@ -396,10 +406,7 @@ fn begin(
             let body = kept.take().expect("invariant: what was claimed has its work");
             if layers.is_empty() { body.start(cx) } else { Next::new(layers, body).start(cx) }
         }
-    };
-    #[cfg(feature = "testing")]
-    let attempt = with_fault(attempt, &claim.job, surroundings);
-    attempt
+    }
 }
 
 /// The message of an error and of its sources, together and one by one. The error is used up unless it is to be kept,
