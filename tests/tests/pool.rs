@@ -337,6 +337,30 @@ async fn a_time_past_the_end_of_the_clock_is_refused() {
     assert!(jobs.shutdown().await.is_clean());
 }
 
+/// In a rush not every submission calls a worker. Those that come call others, until all are there that the pool has room
+/// for.
+#[tokio::test(start_paused = true)]
+async fn in_a_rush_every_worker_comes() {
+    let (jobs, log, crowd, _, _) = started(10).await;
+    for _ in 0..5 {
+        let mut last = None;
+        for _ in 0..300 {
+            last = Some(jobs.now(note("")).await.unwrap());
+        }
+        assert_eq!(last.unwrap().wait().await, Outcome::Succeeded);
+        // The time stands still, so these are of the same rush, and all workers are parked.
+        let mut slow = Vec::new();
+        for _ in 0..10 {
+            slow.push(jobs.now(visit { millis: 60_000 }).await.unwrap());
+        }
+        for run in &slow {
+            assert_eq!(run.wait().await, Outcome::Succeeded);
+        }
+    }
+    assert_eq!((log.len(), crowd.most()), (1500, 10));
+    jobs.shutdown().await;
+}
+
 /// A run that waits holds up no other.
 #[tokio::test(start_paused = true)]
 async fn a_slow_job_delays_others_only_when_the_pool_is_full() {

@@ -11,6 +11,7 @@ use std::any::TypeId;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
+use crate::clock::Timestamp;
 use crate::job::name::JobName;
 use crate::store::memory::{Arrival, JobIx, RunKey, RunOptions};
 
@@ -24,8 +25,48 @@ pub(super) struct Inbox {
     /// Keys that submissions take.
     pub(super) keys: VecDeque<RunKey>,
     pub(super) directory: Directory,
+    pub(super) rush: Rush,
     /// No run is accepted any more.
     pub(super) closed: bool,
+}
+
+/// Whether very many submissions come, as from a loop.
+///
+/// To call a worker for each of them puts a thread of the runtime to sleep and wakes it for every few runs, over and over:
+/// it is faster than who submits, for that one pays for waking it. In a rush a worker is called for many at a time, and calls
+/// others itself if they are still many when it comes.
+#[derive(Debug)]
+pub(super) struct Rush {
+    /// When the count was begun.
+    began: Timestamp,
+    count: u32,
+    /// What was counted in the millisecond before.
+    before: u32,
+}
+
+impl Rush {
+    /// A millisecond, in nanoseconds.
+    const SPAN: i64 = 1_000_000;
+
+    /// More than so many within a millisecond are one.
+    const MANY: u32 = 100;
+
+    /// A submission comes: is it one of a rush?
+    pub(super) fn comes(&mut self, now: Timestamp) -> bool {
+        let since = now.as_nanos().wrapping_sub(self.began.as_nanos());
+        if !(0..Self::SPAN).contains(&since) {
+            self.before = if (0..2 * Self::SPAN).contains(&since) { self.count } else { 0 };
+            (self.began, self.count) = (now, 0);
+        }
+        self.count += 1;
+        self.count.max(self.before) > Self::MANY
+    }
+}
+
+impl Default for Rush {
+    fn default() -> Self {
+        Self { began: Timestamp::from_nanos(0), count: 0, before: 0 }
+    }
 }
 
 /// What a submission finds its job by.
@@ -126,5 +167,19 @@ mod tests {
             (types, ["a", "b"].map(|of| directory.of_func(of))),
             ([Some(job), None], [Some(job), None])
         );
+    }
+
+    #[test]
+    fn more_than_a_hundred_within_a_millisecond_are_a_rush_until_the_next_has_passed() {
+        let at = |micros: i64| Timestamp::from_nanos(1_700_000_000_000_000_000 + micros * 1000);
+        let mut rush = Rush::default();
+        let few: Vec<_> = (0..100).map(|n| rush.comes(at(n))).collect();
+        assert!(few.iter().all(|in_rush| !in_rush));
+        assert!(rush.comes(at(100)));
+        assert!(rush.comes(at(1500)), "so many in the millisecond before");
+        assert!(!rush.comes(at(3600)));
+        let slow = (0..1000).any(|n| rush.comes(at(5000 + n * 11)));
+        assert!(!slow, "ninety in a millisecond are none");
+        assert!((0..101).map(|_| rush.comes(at(-5000))).last() == Some(true), "after the clock was set back");
     }
 }

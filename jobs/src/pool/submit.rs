@@ -20,7 +20,7 @@ impl Pool {
         options: RunOptions,
     ) -> Result<Result<(RunId, RunKey), Body>, Closed> {
         let now = self.clock.now().wall;
-        let (id, key) = loop {
+        let (id, key, waiting, in_rush) = loop {
             let mut inbox = self.inbox();
             if inbox.closed {
                 return Err(Closed);
@@ -32,23 +32,39 @@ impl Pool {
                     self.urgent.0.store(true, Ordering::Relaxed);
                 }
                 inbox.arrivals.push(Arrival { id, key, job, body, origin, options, now });
-                break (id, key);
+                break (id, key, inbox.arrivals.len(), inbox.rush.comes(now));
             }
             drop(inbox);
             self.supply();
         };
         // A worker that finds nothing says that it is idle before it looks here for the last time. So either it has found
         // this run, or it is seen here.
-        // Who listens does not wait for a worker to look.
-        if self.idle.0.load(Ordering::Relaxed) || self.hooks.bus.is_heard() {
-            let shared = self.lock();
-            if shared.wants_worker() {
-                self.wake_one(shared);
+        if self.hooks.bus.is_heard() {
+            // Who listens does not wait for a worker to look.
+            self.call_workers(1);
+        } else if self.idle.0.load(Ordering::Relaxed) {
+            if in_rush {
+                self.call_in_rush(waiting);
+            } else {
+                self.call_workers(1);
             }
         }
         #[cfg(feature = "metrics")]
         self.measure();
         Ok(Ok((id, key)))
+    }
+
+    /// Calls a worker where somebody is to look into the inbox that nobody was called for, or where it has become a crowd that
+    /// waits there. Whoever was called takes in all that has come since, and calls others: see [`Rush`](super::inbox::Rush).
+    fn call_in_rush(&self, waiting: usize) {
+        const CROWD: usize = 256;
+        if waiting != 1 && !waiting.is_multiple_of(CROWD) {
+            return;
+        }
+        let shared = self.lock_claims();
+        if !shared.closed && shared.workers.can_call() && shared.workers.called() <= waiting / CROWD {
+            self.wake_one(shared);
+        }
     }
 
     /// Queues or delays a run, unless another stands for it.

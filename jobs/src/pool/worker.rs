@@ -92,8 +92,10 @@ impl Worker {
         let now = reading.wall;
         let mut guard = pool.lock_claims();
         let shared: &mut Shared = &mut guard;
-        if over.as_ref().is_some_and(|over| shared.memory.has_successor(over.key)) {
-            // What was submitted before its successor becomes available is before it.
+        let was_called = shared.workers.is_called(self.index);
+        // What was submitted before its successor becomes available is before it. And who was called was called for all
+        // that has come since.
+        if was_called || over.as_ref().is_some_and(|over| shared.memory.has_successor(over.key)) {
             pool.take_in(shared);
         }
         let after = over.take().and_then(|over| shared.end(self.index, over, now));
@@ -118,9 +120,14 @@ impl Worker {
         let restricted = shared.memory.is_restricted();
         let refills = if restricted { shared.memory.take_refills() } else { Vec::new() };
         // The end of a run may have made room for several others, and a claim has shown the next of a job with limits.
-        // What this one was called for, when it leaves, is for another to do.
-        if (restricted || matches!(next, Next::Leave)) && shared.wants_worker() {
+        // What this one was called for, when it leaves, is for another to do, and so is what it was called for beside what it
+        // has claimed.
+        if (restricted || was_called || matches!(next, Next::Leave)) && shared.wants_worker() {
             pool.wake_one(guard);
+            if was_called {
+                // Two, for the runtime keeps the one that was woken last for this thread, where what was claimed may block.
+                pool.call_workers(1);
+            }
         } else {
             drop(guard);
         }

@@ -184,6 +184,11 @@ impl Workers {
         Arc::clone(&place.unpark)
     }
 
+    /// Whether a worker was called and has not yet come.
+    pub(super) fn is_called(&self, index: u32) -> bool {
+        self.places[index as usize].state == WorkerState::Called
+    }
+
     /// The worker has come to claim, and whatever it has executed is over. Answers whether its signals are to be told.
     pub(super) fn arrived(&mut self, index: u32) -> bool {
         let place = &mut self.places[index as usize];
