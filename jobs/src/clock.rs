@@ -59,6 +59,11 @@ impl Timestamp {
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+
+    /// Whether it lies further back than `age`.
+    pub(crate) fn is_past(self, age: Duration, now: Self) -> bool {
+        now.0.saturating_sub(self.0) > i64::try_from(nanos(age)).unwrap_or(i64::MAX)
+    }
 }
 
 /// Elapsed time, counted from [`HEAD_START`] before the clock was made. It never goes back, and the time that the machine

@@ -70,13 +70,14 @@ impl Bus {
 
     /// Puts an event, which is made only where somebody listens. To be followed by [`wake`](Self::wake), when no lock
     /// is held any more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(&self, event: impl FnOnce() -> Event) {
         if self.is_heard() {
             self.put_heard(event());
         }
     }
 
+    #[cold]
     fn put_heard(&self, event: Event) {
         let mut ring = self.shared.ring();
         if ring.ended {

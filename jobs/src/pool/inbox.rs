@@ -8,7 +8,7 @@
 //! Nobody who holds this lock takes another.
 
 use std::any::TypeId;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::clock::Timestamp;
@@ -23,7 +23,7 @@ pub(super) struct Inbox {
     /// What was submitted since somebody last took it in, in the order of submission.
     pub(super) arrivals: Vec<Arrival>,
     /// Keys that submissions take.
-    pub(super) keys: VecDeque<RunKey>,
+    pub(super) keys: Vec<RunKey>,
     pub(super) directory: Directory,
     pub(super) rush: Rush,
     /// No run is accepted any more.

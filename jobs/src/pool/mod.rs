@@ -29,7 +29,6 @@ mod worker;
 mod workers;
 
 use std::any::TypeId;
-use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -98,7 +97,7 @@ struct Shared {
     /// Empty, to be exchanged for what has arrived.
     arrivals: Vec<Arrival>,
     /// Keys for the inbox.
-    keys: VecDeque<RunKey>,
+    keys: Vec<RunKey>,
     jitter: Jitter,
     /// No run is accepted or claimed any more.
     closed: bool,
@@ -129,7 +128,7 @@ impl Pool {
             memory,
             workers: Workers::new(size, Arc::clone(&idle)),
             arrivals: Vec::new(),
-            keys: VecDeque::new(),
+            keys: Vec::new(),
             jitter: Jitter::new(clock.entropy()),
             closed: false,
             drained: false,

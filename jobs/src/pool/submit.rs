@@ -26,7 +26,7 @@ impl Pool {
                 return Err(Closed);
             }
             let Some(job) = job(&inbox.directory) else { return Ok(Err(body)) };
-            if let Some(key) = inbox.keys.pop_front() {
+            if let Some(key) = inbox.keys.pop() {
                 let id = self.ids.next(now);
                 if !inbox.directory.is_plain(job, &options) {
                     self.urgent.0.store(true, Ordering::Relaxed);

@@ -499,8 +499,8 @@ impl Memory {
         Watch::Ended(run.details.outcome())
     }
 
-    fn waiters_of(&mut self, key: RunKey) -> Vec<oneshot::Sender<Outcome>> {
-        if self.waiters.is_empty() { Vec::new() } else { self.waiters.remove(&key).unwrap_or_default() }
+    fn waiters_of(&mut self, key: RunKey) -> Option<Vec<oneshot::Sender<Outcome>>> {
+        if self.waiters.is_empty() { None } else { self.waiters.remove(&key) }
     }
 
     #[inline(never)]
@@ -567,7 +567,8 @@ impl Memory {
     }
 
     /// Tells what happens to a run, where somebody listens, and marks it as changed, where that is written down.
-    #[inline]
+    // Inlined, since mostly nobody listens and nothing is written down: what is left of it then are two looks.
+    #[inline(always)]
     fn tell(&mut self, key: RunKey, now: Timestamp, what: impl FnOnce(&Run) -> RunChange) {
         if self.journal.is_some() {
             self.mark(key);

@@ -147,11 +147,9 @@ impl Details {
         self.get()?.retry_of
     }
 
-    #[inline]
+    /// Keeps what a run has come to that has not succeeded.
     pub(super) fn end(&mut self, outcome: Outcome) {
-        if !outcome.is_success() {
-            self.0.get_or_insert_default().outcome = Some(outcome);
-        }
+        self.0.get_or_insert_default().outcome = Some(outcome);
     }
 
     #[inline]

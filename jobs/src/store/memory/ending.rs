@@ -69,15 +69,15 @@ impl Memory {
         let job = &mut self.jobs[ix.0 as usize];
         job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
         let waiters = self.waiters_of(key);
-        let told = if waiters.is_empty() { Outcome::Succeeded } else { outcome.clone() };
+        let told = if waiters.is_some() { outcome.clone() } else { Outcome::Succeeded };
         let litter = self.end(key, started, outcome, body, now);
         if slot.is_some() {
             self.slot_ended(ix, key, now);
         }
-        if waiters.is_empty() && litter.is_empty() && awaited_by.is_none() {
+        if waiters.is_none() && litter.is_empty() && awaited_by.is_none() {
             return None;
         }
-        Some(Ended { outcome: told, waiters, litter, awaited_by })
+        Some(Ended { outcome: told, waiters: waiters.unwrap_or_default(), litter, awaited_by })
     }
 
     /// Keeps and tells how the last attempt of a run did not succeed, and says what the run has come to by it.
@@ -132,7 +132,9 @@ impl Memory {
                 run.details.set_unique(unique);
             }
         }
-        run.details.end(outcome);
+        if !outcome.is_success() {
+            run.details.end(outcome);
+        }
         run.body = body.take_if(|body| body.is_data());
         let text = run.details.text();
         let ix = run.job;
@@ -206,6 +208,7 @@ impl Memory {
         if slot.is_some() {
             self.slot_ended(ix, key, now);
         }
-        Some(Ended { outcome, waiters: self.waiters_of(key), litter, awaited_by })
+        let waiters = self.waiters_of(key).unwrap_or_default();
+        Some(Ended { outcome, waiters, litter, awaited_by })
     }
 }

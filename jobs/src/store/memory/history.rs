@@ -61,10 +61,11 @@ impl Ring {
     }
 
     /// The oldest run, where it is not to be kept any more.
+    #[inline]
     pub(super) fn outdated(&self, retention: &Retention, crowded: bool, now: Timestamp) -> Option<RunKey> {
         let (key, finished) = *self.runs.front()?;
         let count = self.runs.len();
-        let too_old = || now.since(finished) > retention.age;
+        let too_old = || finished.is_past(retention.age, now);
         let outdated = count > retention.count.max(1)
             || count > 1 && (too_old() || self.text > TEXT_OF_JOB || crowded && self.text > 0);
         outdated.then_some(key)

@@ -156,6 +156,7 @@ impl Lanes {
 
     /// Takes out the run whose turn it is, among those of queues that are open. Where there is one lane only, it may be
     /// one that is not available any more.
+    #[inline]
     pub(super) fn take(
         &mut self,
         is_open: impl Fn(QueueIx) -> bool,
@@ -224,15 +225,21 @@ impl Lanes {
         self.lanes.iter().map(|lane| lane.line.len() + lane.shown.len()).sum()
     }
 
+    #[inline]
     fn lane(&mut self, id: LaneId) -> &mut Lane {
         let at = match &*self.lanes {
             [only] if only.id == id => 0,
-            lanes => lanes.binary_search_by_key(&id, |lane| lane.id).unwrap_or_else(|at| {
-                self.lanes
-                    .insert(at, Lane { id, line: VecDeque::new(), cancelled: 0, shown: BTreeMap::new() });
-                at
-            }),
+            _ => self.place_of(id),
         };
         &mut self.lanes[at]
+    }
+
+    /// Where a lane is, which is made where there is none.
+    fn place_of(&mut self, id: LaneId) -> usize {
+        self.lanes.binary_search_by_key(&id, |lane| lane.id).unwrap_or_else(|at| {
+            let lane = Lane { id, line: VecDeque::new(), cancelled: 0, shown: BTreeMap::new() };
+            self.lanes.insert(at, lane);
+            at
+        })
     }
 }
