@@ -157,7 +157,7 @@ impl Memory {
         Arc::clone(&self.ids)
     }
 
-    /// What has ended in each minute of the last hour.
+    /// What has started and ended in each minute of the last hour.
     #[cfg(feature = "web")]
     pub(crate) fn last_hour(&self, now: Timestamp) -> [Minute; MINUTES] {
         self.pace.last(now)

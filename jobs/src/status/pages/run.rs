@@ -31,14 +31,14 @@ pub(in crate::status) async fn run(Path(id): Path<String>, screen: Screen) -> Re
                 section.card aria-labelledby="arguments-title" {
                     div.title { h2 id="arguments-title" { "Arguments" } }
                     @match &run.arguments {
-                        Some(arguments) => pre.json { (pretty(arguments)) },
+                        Some(arguments) => pre.json tabindex="0" { (pretty(arguments)) },
                         None => div.body { span.dim { "They are not kept." } },
                     }
                 }
                 section.card id="output" data-live="" aria-labelledby="output-title" {
                     div.title { h2 id="output-title" { "Output" } }
                     @match &run.output {
-                        Some(output) => pre.json { (pretty(output)) },
+                        Some(output) => pre.json tabindex="0" { (pretty(output)) },
                         None => div.body { span.dim { "None is kept." } },
                     }
                 }
@@ -55,13 +55,13 @@ fn head(screen: &Screen, run: &RunSnapshot) -> Markup {
         div.crumb { a href=(screen.base.to("runs")) { "Runs" } " / " a href=(job) { (run.job) } }
         div.head {
             div {
-                h1 { "Run of " (run.job) " " span.state id="state" data-live="" { (runs::state(run)) } }
+                h1 { "Run of " (run.job) " " span.state id="state" data-live="" aria-live="polite" { (runs::state(run)) } }
                 div.place { (run.id) }
             }
             @if screen.may_steer() {
                 div.buttons id="steer" data-live="" {
                     @if run.state.is_final() {
-                        (parts::action(screen, &format!("{to}/retry"), "button primary", html! { "Run again" }, "Run this once more"))
+                        (parts::action(screen, &format!("{to}/retry"), "button primary", html! { "Run again" }, "Run again"))
                     } @else {
                         (parts::careful_action(
                             screen,
@@ -140,9 +140,9 @@ fn one(attempt: &Attempt) -> Markup {
         @if let Some(discarded) = &attempt.discarded { p.sub { "It gave the run up: " (discarded) } }
         @if let Some(wait) = attempt.retry_in { p.sub { "It asked to be tried again in " (format::duration(wait)) } }
         @match attempt.chain.as_slice() {
-            [] => @if let Some(message) = attempt.outcome.message() { pre.message { (message) } },
+            [] => @if let Some(message) = attempt.outcome.message() { pre.message tabindex="0" { (message) } },
             [first, causes @ ..] => {
-                pre.message { (first) }
+                pre.message tabindex="0" { (first) }
                 @if !causes.is_empty() {
                     ul.causes { @for cause in causes { li { "caused by: " (cause) } } }
                 }
@@ -150,7 +150,7 @@ fn one(attempt: &Attempt) -> Markup {
         }
         @if let Some(location) = &attempt.location { p.sub { "at " code { (location) } } }
         @if let Some(backtrace) = &attempt.backtrace {
-            details { summary { "Backtrace" } pre.backtrace { (backtrace) } }
+            details { summary { "Backtrace" } pre.backtrace tabindex="0" { (backtrace) } }
         }
     }
 }

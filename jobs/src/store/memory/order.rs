@@ -110,6 +110,8 @@ impl Memory {
         if limited {
             self.limited_started(job, lane, now.elapsed);
         }
+        #[cfg(feature = "web")]
+        self.pace.started(now.wall, now.wall.since(since));
         self.tell(key, now.wall, |_| RunChange::Started { of: retries.saturating_add(1) });
         let info = &self.jobs[job.0 as usize].info;
         Some(Claim {
