@@ -2,6 +2,7 @@
 //!
 //! With `JOBS_SCREENSHOTS=FOLDER` a picture of every screen is left there; `scripts/screenshots` does that.
 
+mod accessible;
 mod browser;
 mod pictures;
 mod program;

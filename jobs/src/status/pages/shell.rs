@@ -39,18 +39,19 @@ pub(super) fn page(screen: &Screen, tab: &str, title: &str, body: Markup) -> Res
                             img src=(asset("icon.svg")) alt="" width="22" height="22";
                             span { "jobs" }
                         }
-                        nav aria-label="Pages" {
+                        nav aria-label="Main" {
                             @for (path, name) in TABS {
                                 @let to = if path.is_empty() { base.root().to_owned() } else { base.to(path) };
                                 a href=(to) aria-current=[(path == tab).then_some("page")] { (name) }
                             }
                         }
-                        span.live id="live" hidden { span.dot {} span.word { "Live" } }
+                        span.live id="live" role="status" hidden { span.dot {} span.word { "Live" } }
                     }
                 }
                 main id="main" {
                     @if let Some(notice) = notice::of(screen) {
-                        div class=(format!("flash {}", notice.tone.class())) role="status" { (notice.text) }
+                        // Whoever comes from a button begins to read here.
+                        div class=(format!("flash {}", notice.tone.class())) role="status" tabindex="-1" autofocus { (notice.text) }
                     }
                     (body)
                 }
