@@ -21,8 +21,12 @@ fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-/// Whether a page of ours has made the form.
-fn check(page: &Page, fields: &Fields) -> Result<(), Refusal> {
+/// Whether a page of ours has made the form. Where the browser says so itself, the form may be of another process of
+/// the program, or of before it was started anew.
+fn check(page: &Page, screen: &Screen, fields: &Fields) -> Result<(), Refusal> {
+    if screen.visitor.by_page_of_ours {
+        return Ok(());
+    }
     let given = field(fields, "token").unwrap_or_default();
     if page.access.is_token(given) { Ok(()) } else { Err(Refusal::StaleForm) }
 }
@@ -34,7 +38,7 @@ pub(super) async fn steer_job(
     screen: Screen,
     Form(fields): Form<Fields>,
 ) -> Response {
-    if let Err(refusal) = check(&page, &fields) {
+    if let Err(refusal) = check(&page, &screen, &fields) {
         return refusal.into_response();
     }
     let jobs = &page.jobs;
@@ -73,7 +77,7 @@ pub(super) async fn steer_run(
     screen: Screen,
     Form(fields): Form<Fields>,
 ) -> Response {
-    if let Err(refusal) = check(&page, &fields) {
+    if let Err(refusal) = check(&page, &screen, &fields) {
         return refusal.into_response();
     }
     let Ok(id) = run.parse::<RunId>() else {
@@ -103,7 +107,7 @@ pub(super) async fn steer_runs(
     screen: Screen,
     Form(fields): Form<Fields>,
 ) -> Response {
-    if let Err(refusal) = check(&page, &fields) {
+    if let Err(refusal) = check(&page, &screen, &fields) {
         return refusal.into_response();
     }
     let (action, all) = match field(&fields, "action") {
@@ -169,7 +173,7 @@ pub(super) async fn steer_queue(
     screen: Screen,
     Form(fields): Form<Fields>,
 ) -> Response {
-    if let Err(refusal) = check(&page, &fields) {
+    if let Err(refusal) = check(&page, &screen, &fields) {
         return refusal.into_response();
     }
     let done = match action.as_str() {

@@ -94,7 +94,13 @@
     events = new EventSource(root.dataset.events);
     events.onopen = () => { if (opened) refresh(); opened = true; live.hidden = false; live.className = "live"; live.querySelector(".word").textContent = "Live"; };
     events.onmessage = refresh;
-    events.onerror = () => { live.className = "live off"; live.querySelector(".word").textContent = "Reconnecting"; };
+    events.onerror = () => {
+      live.className = "live off";
+      live.hidden = false;
+      live.querySelector(".word").textContent = "Reconnecting";
+      // Refused, and not only gone: the browser does not ask again by itself.
+      if (events?.readyState === EventSource.CLOSED) { events = undefined; setTimeout(() => { listen(); refresh(); }, 10000); }
+    };
   };
   // A page that nobody sees asks for nothing.
   document.addEventListener("visibilitychange", () => {

@@ -224,7 +224,7 @@ pub(super) fn previous(previous: Option<&PreviousRun>, now: DateTime<Utc>) -> Ma
                     @if let Some(late) = lateness(run) { " · " (late) " late" }
                 }
                 @if let Some(message) = run.outcome.message() {
-                    div.error title=(message) { (message) }
+                    div.error title=(format::brief(message)) { (format::brief(message)) }
                 }
             }
         }

@@ -239,7 +239,8 @@ pub(super) fn row(screen: &Screen, run: &RunSnapshot, now: DateTime<Utc>, job: b
             td data-label="Run" {
                 a.name.mono href=(to(screen, run.id)) title=(id) { (short(run.id)) }
                 @if let Some(arguments) = run.arguments.as_deref().filter(|text| *text != "{}") {
-                    div.args title=(arguments) { (arguments) }
+                    @let brief = format::brief(arguments);
+                    div.args title=(brief) { (brief) }
                 }
             }
             @if job {
@@ -329,9 +330,9 @@ fn result(run: &RunSnapshot, now: DateTime<Utc>) -> Markup {
         @match (&run.outcome, run.due_at) {
             (Some(outcome), _) => {
                 @match outcome.message() {
-                    Some(message) => div.error title=(message) { (message) },
+                    Some(message) => div.error title=(format::brief(message)) { (format::brief(message)) },
                     None => @match &run.output {
-                        Some(output) => div.args title=(output) { (output) },
+                        Some(output) => div.args title=(format::brief(output)) { (format::brief(output)) },
                         None if outcome.as_str() == run.state.as_str() => span.dim { "–" },
                         None => span.dim { (outcome.to_string()) },
                     },
@@ -340,7 +341,7 @@ fn result(run: &RunSnapshot, now: DateTime<Utc>) -> Markup {
             (None, Some(due)) => {
                 "due " (parts::when(due, now))
                 @if let Some(message) = run.attempts.last().and_then(|attempt| attempt.outcome.message()) {
-                    div.error title=(message) { (message) }
+                    div.error title=(format::brief(message)) { (format::brief(message)) }
                 }
             }
             _ => span.dim { "–" },
