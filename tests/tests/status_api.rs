@@ -277,3 +277,30 @@ fn whatever_is_asked_the_answer_is_in_the_document() {
         })
         .unwrap();
 }
+
+#[tokio::test]
+async fn the_pages_facts_are_there_for_programs() {
+    let (jobs, page) = start().await;
+    for _ in 0..3 {
+        jobs.run_now("fails").await.unwrap().wait().await;
+    }
+    jobs.run_now("stock").await.unwrap().wait().await;
+    let (_, fails) = ask(&page, "GET", "/jobs/fails", None).await;
+    assert_eq!((&fails["recent"]["runs"], &fails["recent"]["failed"]), (&json!(3), &json!(3)));
+    assert!(fails["recent"]["seconds_p95"].is_f64(), "{fails}");
+    let (_, upcoming) = ask(&page, "GET", "/jobs/stock/upcoming", None).await;
+    assert_eq!(upcoming.as_array().unwrap().len(), 10);
+    assert_eq!(upcoming[0]["at"], ask(&page, "GET", "/jobs/stock", None).await.1["next"]);
+    let (_, settings) = ask(&page, "GET", "/jobs/fails/settings", None).await;
+    let retries = settings.as_array().unwrap().iter().find(|setting| setting["key"] == "retries").unwrap();
+    assert!(retries["said_by"].as_str().unwrap().contains("status_api.rs:"), "{retries}");
+    let (_, arguments) = ask(&page, "GET", "/jobs/greet/arguments", None).await;
+    assert_eq!((&arguments[0]["name"], &arguments[0]["has_default"]), (&json!("name"), &json!(false)));
+    let (_, minutes) = ask(&page, "GET", "/pool/minutes", None).await;
+    let sum =
+        |field: &str| minutes.as_array().unwrap().iter().map(|one| one[field].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(
+        (minutes.as_array().unwrap().len(), sum("ended"), sum("failed"), sum("started")),
+        (60, 4, 3, 4)
+    );
+}

@@ -16,7 +16,7 @@ use crate::status::figures;
 use crate::status::format;
 use crate::status::paths::escaped;
 use crate::status::screen::Screen;
-use crate::status::upcoming::{Fire, upcoming};
+use crate::status::upcoming::of_job;
 
 /// How many fire times are shown.
 const FIRES: usize = 10;
@@ -199,13 +199,7 @@ fn short_type(name: &str) -> String {
 }
 
 fn fires(job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
-    let mut all: Vec<(Fire, &ScheduleSnapshot)> = job
-        .schedules
-        .iter()
-        .flat_map(|schedule| upcoming(schedule, FIRES).into_iter().map(move |fire| (fire, schedule)))
-        .collect();
-    all.sort_by_key(|(fire, _)| fire.at);
-    all.truncate(FIRES);
+    let all = of_job(job, FIRES);
     let several = job.schedules.len() > 1;
     let zone = |schedule: &ScheduleSnapshot| schedule.zone.clone().unwrap_or_else(|| "UTC".to_owned());
     let first = job.schedules.first().map(zone).unwrap_or_default();
