@@ -22,6 +22,8 @@ pub struct RunSnapshot {
     pub state: RunState,
     /// What made it.
     pub made_by: MadeBy,
+    /// Who asked for it on the status page: `ada (10.0.0.7)`, or the address alone where no password is asked for.
+    pub requested_by: Option<String>,
     /// When it was made.
     pub submitted_at: DateTime<Utc>,
     /// When it is to start, of one that is [scheduled](RunState::Scheduled).

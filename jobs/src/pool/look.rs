@@ -18,6 +18,12 @@ impl Pool {
         self.lock().memory.attempts(key)
     }
 
+    /// Says of a run who asked for it on the status page.
+    #[cfg(feature = "web")]
+    pub(crate) fn set_requested_by(&self, key: RunKey, who: &str) {
+        self.lock().memory.set_requested_by(key, who);
+    }
+
     /// The key of a run, live or kept.
     pub(crate) fn key_of(&self, id: RunId) -> Option<RunKey> {
         self.lock().memory.key_of(id)

@@ -44,7 +44,11 @@ pub(super) async fn steer_job(
     let jobs = &page.jobs;
     let (done, did) = match action.as_str() {
         "run" => match run(jobs, &job, &fields).await {
-            Ok(run) => (Ok(()), format!("?did=run&run={}", escaped(&run.id().to_string()))),
+            Ok(run) => {
+                jobs.requested(&run, &screen.visitor);
+                let did = if run.is_duplicate() { "same" } else { "run" };
+                (Ok(()), format!("?did={did}&run={}", escaped(&run.id().to_string())))
+            }
             Err(error) => (Err(error), String::new()),
         },
         "pause" => (jobs.pause(&job).await, "?did=pause".to_owned()),
@@ -92,7 +96,10 @@ pub(super) async fn steer_run(
             format!("{}?did={did}", screen.base.to(&format!("runs/{id}")))
         }
         "retry" => match page.jobs.retry(id).await {
-            Ok(made) => format!("{}?did=retry", screen.base.to(&format!("runs/{}", made.id()))),
+            Ok(made) => {
+                page.jobs.requested(&made, &screen.visitor);
+                format!("{}?did=retry", screen.base.to(&format!("runs/{}", made.id())))
+            }
             Err(error) => return refused(&screen, &error),
         },
         _ => return pages::not_found(&screen, "There is no such action"),
@@ -131,7 +138,13 @@ pub(super) async fn steer_runs(
     for id in ids {
         done += usize::from(match action {
             Bulk::Cancel => page.jobs.cancel(id).await,
-            Bulk::Retry => page.jobs.retry(id).await.is_ok(),
+            Bulk::Retry => match page.jobs.retry(id).await {
+                Ok(made) => {
+                    page.jobs.requested(&made, &screen.visitor);
+                    true
+                }
+                Err(_) => false,
+            },
         });
         // Ten thousand of them are not to keep a thread from everybody else.
         tokio::task::coop::consume_budget().await;

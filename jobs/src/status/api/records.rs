@@ -214,6 +214,8 @@ record! {
         state: String,
         /// What made it, in words.
         made_by: String,
+        /// Who asked for it on the status page or by the API.
+        requested_by: Option<String>,
         /// When it was made.
         submitted_at: Time,
         /// When it is to start.
@@ -456,6 +458,7 @@ impl From<&RunSnapshot> for Run {
             job: run.job.clone(),
             state: run.state.as_str().to_owned(),
             made_by: run.made_by.to_string(),
+            requested_by: run.requested_by.clone(),
             submitted_at: Time(run.submitted_at),
             due_at: run.due_at.map(Time),
             started_at: run.started_at.map(Time),

@@ -95,7 +95,12 @@ fn facts(screen: &Screen, run: &RunSnapshot, now: DateTime<Utc>) -> Markup {
         div.title { h2 id="facts-title" { "Facts" } }
         div.body {
             dl.facts {
-                dt { "Made" } dd { (runs::made_by(screen, &run.made_by)) div { (time(run.submitted_at)) } }
+                dt { "Made" }
+                dd {
+                    (runs::made_by(screen, &run.made_by))
+                    @if let Some(who) = &run.requested_by { " · " (who) }
+                    div { (time(run.submitted_at)) }
+                }
                 @if let Some(due) = run.due_at { dt { "Due" } dd { (time(due)) } }
                 @if let Some(started) = run.started_at { dt { "Started" } dd { (time(started)) } }
                 @if let Some(waited) = runs::waited(run) { dt { "Waited" } dd { (format::duration(waited)) } }

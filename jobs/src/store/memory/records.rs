@@ -98,6 +98,15 @@ impl Memory {
         (keys, next)
     }
 
+    /// Says of a run who asked for it on the status page.
+    #[cfg(feature = "web")]
+    pub(crate) fn set_requested_by(&mut self, key: RunKey, who: &str) {
+        if let Some(run) = self.runs.get_mut(key) {
+            run.details.set_requested_by(who.into());
+            self.mark(key);
+        }
+    }
+
     /// What the last runs of a job that have ended and are kept came to, and how long each took if it has started; the
     /// last first.
     #[cfg(feature = "web")]
@@ -180,6 +189,7 @@ impl Memory {
             job: info.name.to_string(),
             state: run.run_state(),
             made_by,
+            requested_by: run.details.requested_by().map(str::to_owned),
             submitted_at: run.id.made_at().to_chrono(),
             due_at: due.map(Timestamp::to_chrono),
             started_at: started.map(Timestamp::to_chrono),
