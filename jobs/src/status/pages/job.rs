@@ -287,6 +287,7 @@ fn about(schedule: &ScheduleSnapshot, index: usize, now: DateTime<Utc>) -> Marku
                         }
                     }
                 }
+                p.sub { "Missed slots: " code { (schedule.missed_policy) } }
                 @if let Some(previous) = schedule.previous {
                     p.sub { "Last slot " (parts::when(previous, now)) }
                 }
