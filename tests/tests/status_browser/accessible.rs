@@ -67,7 +67,7 @@ fn tab_on(tab: &mut Tab<'_>) -> String {
         const seen = getComputedStyle(it), box = it.getBoundingClientRect();
         if (seen.outlineStyle === 'none' || parseFloat(seen.outlineWidth) < 2) throw new Error('the focus is not seen: ' + it.outerHTML);
         if (box.bottom < 0 || box.top > innerHeight) throw new Error('it is off the screen: ' + it.outerHTML);
-        it.dataset.reached = '1';
+        (window.reached ??= new Set()).add(it.outerHTML);
         return it.getAttribute('aria-label') ?? it.innerText.trim(); })()";
     tab.eval(what).as_str().unwrap_or_default().to_owned()
 }
@@ -85,7 +85,7 @@ fn everything_is_reached_by_the_tab_key_and_is_seen_to_be() {
         );
         assert_eq!(seen, true, "{name}: the link to skip by is seen when it has the focus");
         let left = "[...document.querySelectorAll('a[href],button,input:not([type=hidden]),select,textarea,summary,pre')]
-            .filter(it => it.checkVisibility() && !it.disabled && !it.dataset.reached).map(it => it.outerHTML.slice(0, 120))";
+            .filter(it => it.checkVisibility() && !it.disabled && !window.reached?.has(it.outerHTML)).map(it => it.outerHTML)";
         for _ in 0..400 {
             if tab.eval(left).as_array().is_some_and(Vec::is_empty) {
                 break;

@@ -249,7 +249,7 @@ pub(super) fn row(screen: &Screen, run: &RunSnapshot, now: DateTime<Utc>, job: b
             td data-label="State" { (state(run)) }
             td data-label="Made" {
                 (parts::when(run.submitted_at, now))
-                div.sub { (made_by(screen, &run.made_by)) }
+                div.sub { (made_by_in_brief(screen, &run.made_by)) }
             }
             td.num data-label="Took" { (took(run, now)) }
             td data-label="Result" { (result(run, now)) }
@@ -286,6 +286,16 @@ pub(super) fn state(run: &RunSnapshot) -> Markup {
         }
         @if let Some(progress) = run.progress.filter(|_| !run.state.is_final()) {
             div.sub { (super::run::progress(progress)) }
+        }
+    }
+}
+
+/// For a list: of a slot its time alone.
+fn made_by_in_brief(screen: &Screen, made: &MadeBy) -> Markup {
+    html! {
+        @match made {
+            MadeBy::Slot { at, .. } => span.num title=(made) { "slot " (format::date_time(*at)) },
+            other => (made_by(screen, other)),
         }
     }
 }
