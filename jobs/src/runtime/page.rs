@@ -103,6 +103,11 @@ impl Jobs {
         self.find_job(job).is_ok_and(|ix| self.template_of(ix).is_some())
     }
 
+    /// Whether other processes work on the same runs, and change what is seen here.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.inner.settings().store.value.is_shared()
+    }
+
     /// The time that waits are counted by.
     pub(crate) fn elapsed(&self) -> Elapsed {
         self.inner.clock.now().elapsed
