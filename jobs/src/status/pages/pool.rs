@@ -20,19 +20,11 @@ pub(in crate::status) async fn pool(screen: Screen) -> Response {
     let (pool, queues) = (screen.page.jobs.pool_gauge(), screen.page.jobs.queue_gauges());
     let now = screen.page.jobs.wall_time();
     let running = screen.page.jobs.runs().state(RunState::Running).limit(SHOWN).list().await;
-    let health = screen.page.jobs.health();
     let oldest = queues.iter().filter_map(|queue| queue.queued_since).min();
     let body = html! {
         div.head {
             h1 { "Pool and queues" }
             (tiles(pool, oldest, now))
-        }
-        @if !health.is_ok() {
-            div.flash.bad role="alert" {
-                @for condition in &health.conditions {
-                    div { "Since " (parts::at(condition.since)) ": " (condition.what) }
-                }
-            }
         }
         div.cards {
             (pace::charts(&screen.page.jobs.last_hour()))

@@ -53,6 +53,7 @@ pub(super) fn page(screen: &Screen, tab: &str, title: &str, body: Markup) -> Res
                         // Whoever comes from a button begins to read here.
                         div class=(format!("flash {}", notice.tone.class())) role="status" tabindex="-1" autofocus { (notice.text) }
                     }
+                    div id="health" data-live="" role="alert" { (trouble(screen)) }
                     (body)
                 }
                 footer {
@@ -65,6 +66,20 @@ pub(super) fn page(screen: &Screen, tab: &str, title: &str, body: Markup) -> Res
         }
     };
     Html(page.into_string()).into_response()
+}
+
+/// What is wrong with the program itself, whatever page is looked at.
+fn trouble(screen: &Screen) -> Markup {
+    let health = screen.page.jobs.health();
+    html! {
+        @if !health.is_ok() {
+            div.flash.bad {
+                @for condition in &health.conditions {
+                    p { "Since " (parts::at(condition.since)) ": " (condition.what) }
+                }
+            }
+        }
+    }
 }
 
 /// A page that says why something was not done.
