@@ -55,7 +55,12 @@ fn head(screen: &Screen, run: &RunSnapshot) -> Markup {
         div.crumb { a href=(screen.base.to("runs")) { "Runs" } " / " a href=(job) { (run.job) } }
         div.head {
             div {
-                h1 { "Run of " (run.job) " " span.state id="state" data-live="" aria-live="polite" { (runs::state(run)) } }
+                h1 {
+                    "Run of " (run.job) " "
+                    // What is read aloud when it changes, and no more.
+                    span.state id="state" data-live="" aria-live="polite" { (parts::badge(runs::tone(run.state), run.state.as_str())) }
+                }
+                div id="far" data-live="" { (runs::beside_state(run)) }
                 div.place { (run.id) }
             }
             @if screen.may_steer() {

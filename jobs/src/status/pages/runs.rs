@@ -281,6 +281,13 @@ pub(super) fn tone(state: RunState) -> Tone {
 pub(super) fn state(run: &RunSnapshot) -> Markup {
     html! {
         (parts::badge(tone(run.state), run.state.as_str()))
+        (beside_state(run))
+    }
+}
+
+/// Which attempt it is, and how far.
+pub(super) fn beside_state(run: &RunSnapshot) -> Markup {
+    html! {
         @if run.attempt > 1 || (run.attempt > 0 && run.retries > 0 && !run.state.is_final()) {
             div.sub { "attempt " (run.attempt) " of " (run.retries.saturating_add(1)) }
         }
