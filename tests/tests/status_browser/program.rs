@@ -50,6 +50,7 @@ pub(crate) async fn send_confirmation(
     #[default = "ada@example.org".to_owned()] to: String,
     #[default = 1] order: u64,
 ) -> Result<String, std::io::Error> {
+    tokio::time::sleep(Duration::from_millis(20 + order * 37 % 90)).await;
     Ok(format!("mail {order} to {to}"))
 }
 
