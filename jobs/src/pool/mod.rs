@@ -38,14 +38,15 @@ use std::time::Duration;
 use jobs_syntax::DEFAULT_QUEUE;
 use tokio::sync::Notify;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::hooks::Hooks;
 use crate::job::context::Surroundings;
 use crate::job::info::JobInfo;
 use crate::job::run::RunIds;
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{
-    Arrival, Cancel, Ended, JobIx, Memory, NameTaken, QueueIx, Refill, Retention, RunKey, TooManyQueues,
+    Arrival, Cancel, Ended, JobIx, Litter, Memory, NameTaken, QueueIx, Refill, Retention, RunKey,
+    TooManyQueues,
 };
 use crate::store::slab::Key;
 
@@ -211,6 +212,22 @@ impl Pool {
         self.call_workers(usize::MAX);
     }
 
+    /// Forgets the runs that are not to be kept any more, and says when others will not be: that, or an end from now on and
+    /// the time for which it is kept.
+    pub(crate) fn sweep(&self, now: Timestamp) -> (Option<Timestamp>, Duration) {
+        loop {
+            let mut litter = Litter::default();
+            let mut shared = self.lock();
+            let more = shared.memory.sweep(now, &mut litter);
+            let next = (shared.memory.next_sweep(), shared.memory.longest_kept());
+            drop(shared);
+            litter.drop();
+            if !more {
+                return next;
+            }
+        }
+    }
+
     /// How long runs are kept after their end.
     pub(crate) fn retain(&self, retention: Retention) {
         self.lock().memory.retain(retention);
@@ -256,7 +273,16 @@ impl Pool {
         f(&self.lock().memory)
     }
 
-    /// The same for who holds a lock of their own: listeners are woken by whoever comes next.
+    /// The same with the runs that workers execute.
+    pub(crate) fn read_executed<R>(
+        &self,
+        f: impl FnOnce(&Memory, &mut dyn Iterator<Item = RunKey>) -> R,
+    ) -> R {
+        let shared = self.lock();
+        f(&shared.memory, &mut shared.workers.executed().map(|(run, _)| run))
+    }
+
+    /// The same as [`read`](Self::read) for who holds a lock of their own: listeners are woken by whoever comes next.
     pub(crate) fn read_inside<R>(&self, f: impl FnOnce(&Memory) -> R) -> R {
         let mut shared = lock::take(&self.shared.0);
         self.take_in(&mut shared);

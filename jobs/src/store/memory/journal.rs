@@ -262,6 +262,7 @@ impl Memory {
             litter.add(run.body.take());
         }
         self.forget(job, now, &mut litter);
+        self.watch_age(job);
         litter.drop();
     }
 
@@ -294,7 +295,7 @@ impl Memory {
         }
         match state {
             State::Scheduled { due } => {
-                account.scheduled += 1;
+                account.delayed(key);
                 let retrying = self.runs.get(key).is_some_and(Run::is_retried);
                 self.job_mut(job).retrying += u32::from(retrying);
                 Restored::Scheduled { due }

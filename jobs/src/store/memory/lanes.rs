@@ -129,6 +129,11 @@ impl Lanes {
         }
     }
 
+    /// The runs in the lines, each with its place in the order; some may have been cancelled.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (Seq, RunKey)> {
+        self.lanes.iter().flat_map(|lane| lane.line.iter().copied())
+    }
+
     /// Takes the runs out of the lines that are to have limits from now on. It looks at all of them.
     pub(super) fn take_out(&mut self, is_one: impl Fn(RunKey) -> bool) -> Vec<(LaneId, Seq, RunKey)> {
         let mut taken = Vec::new();
