@@ -191,7 +191,8 @@ impl Memory {
         self.by_name.insert(info.name.clone(), ix);
         let queue = self.queues.named(&info.limits.queue);
         let queue = queue.expect("invariant: no 65 000 jobs with a queue each are linked");
-        let lane = LaneId::new(queue, info.limits.priority);
+        let threaded = info.descriptor.is_some_and(|descriptor| descriptor.blocking);
+        let lane = LaneId::new(queue, info.limits.priority).threaded(threaded);
         let mut limits = Limits::new(&info.limits).map(Box::new);
         if let Some(limits) = &mut limits {
             self.limited += 1;
@@ -530,7 +531,8 @@ impl Memory {
             RunOptions { queue, priority, .. } => LaneId::new(
                 queue.unwrap_or(account.lane.queue()),
                 priority.unwrap_or(account.lane.priority()),
-            ),
+            )
+            .threaded(account.lane.is_threaded()),
         };
         if slot.is_some() {
             account.slot_live += 1;

@@ -34,6 +34,8 @@ pub(crate) enum HeldBack {
     QueueFull(JobName, NonZeroUsize),
     Concurrency(NonZeroU32),
     Rate(Rate),
+    /// So many plain functions run.
+    Threads(usize),
 }
 
 impl Memory {
@@ -52,10 +54,9 @@ impl Memory {
         if let Some(limit) = of_job.concurrency.filter(|limit| account.running >= limit.get()) {
             return Some(HeldBack::Concurrency(limit));
         }
-        of_job
-            .rate
-            .filter(|_| account.limits.as_ref().is_some_and(|limits| limits.is_dry()))
-            .map(HeldBack::Rate)
+        let rate = of_job.rate.filter(|_| account.limits.as_ref().is_some_and(|limits| limits.is_dry()));
+        let threads = self.queues.used_up_threads().filter(|_| first.lane.is_threaded());
+        rate.map(HeldBack::Rate).or_else(|| threads.map(HeldBack::Threads))
     }
 
     /// The live runs of a job, in no order; `executed` are the runs that workers execute, of all jobs. What has ended is

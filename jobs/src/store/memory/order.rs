@@ -87,7 +87,7 @@ impl Memory {
         let (claimable, run, since) = loop {
             let is_available =
                 |key| runs.get(key).is_some_and(|run| matches!(run.state, State::Available { .. }));
-            let claimable = lanes.take(|queue| queues.is_open(queue), is_available)?;
+            let claimable = lanes.take(|lane| queues.is_open(lane), is_available)?;
             let key = claimable.key;
             // Others were cancelled.
             if let Some(State::Available { since }) = runs.get(key).map(|run| run.state) {
@@ -96,7 +96,7 @@ impl Memory {
         };
         lanes.claimed();
         let Claimable { key, lane, limited, .. } = claimable;
-        self.queues.claimed(lane.queue());
+        self.queues.claimed(lane);
         self.queued -= 1;
         self.running += 1;
         let body = run.body.take().expect("invariant: an available run has its work");
@@ -163,7 +163,7 @@ impl Memory {
             self.show(ix);
         } else {
             self.lanes.push(lane, seq, key);
-            self.queues.shown(lane.queue());
+            self.queues.shown(lane);
         }
     }
 
@@ -177,7 +177,7 @@ impl Memory {
         job.available -= 1;
         match &mut job.limits {
             None => {
-                self.queues.hidden(lane.queue());
+                self.queues.hidden(lane);
                 let runs = &self.runs;
                 self.lanes.cancel(lane, |other| {
                     other != key
@@ -187,7 +187,7 @@ impl Memory {
             Some(limits) => {
                 if limits.remove(lane, seq) {
                     self.lanes.hide(lane, seq);
-                    self.queues.hidden(lane.queue());
+                    self.queues.hidden(lane);
                     self.show(ix);
                 }
             }
@@ -197,7 +197,7 @@ impl Memory {
     /// An attempt of a run of that job and lane is over.
     pub(super) fn attempt_ended(&mut self, ix: JobIx, lane: LaneId) {
         self.running -= 1;
-        self.queues.stopped(lane.queue());
+        self.queues.stopped(lane);
         let job = &mut self.jobs[ix.0 as usize];
         job.running -= 1;
         if job.limits.is_some() {
@@ -232,7 +232,7 @@ impl Memory {
         let (lanes, queues) = (&mut self.lanes, &mut self.queues);
         limits.hide(job.running as usize, |lane, seq| {
             lanes.hide(lane, seq);
-            queues.hidden(lane.queue());
+            queues.hidden(lane);
         });
         self.show(ix);
     }
@@ -246,7 +246,7 @@ impl Memory {
         let held = self.lanes.take_out(is_one);
         let Some(limits) = &mut self.jobs[ix.0 as usize].limits else { return };
         for (lane, seq, key) in held {
-            self.queues.hidden(lane.queue());
+            self.queues.hidden(lane);
             limits.add(lane, seq, key);
         }
     }
@@ -260,7 +260,7 @@ impl Memory {
         let (lanes, queues) = (&mut self.lanes, &mut self.queues);
         limits.hide(job.running as usize, |lane, seq| {
             lanes.hide(lane, seq);
-            queues.hidden(lane.queue());
+            queues.hidden(lane);
         });
         self.show(ix);
     }
@@ -272,7 +272,7 @@ impl Memory {
         let (lanes, queues) = (&mut self.lanes, &mut self.queues);
         limits.show(job.running as usize, |lane, seq, key| {
             lanes.show(lane, seq, key);
-            queues.shown(lane.queue());
+            queues.shown(lane);
         });
     }
 
