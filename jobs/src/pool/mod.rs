@@ -35,7 +35,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use jobs_syntax::DEFAULT_QUEUE;
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Timestamp};
@@ -244,8 +243,7 @@ impl Pool {
             return Ok(ix);
         }
         let func = info.is_func.then(|| info.name.clone());
-        let unique = info.limits.unique.is_some();
-        let plain = info.limits.queue == DEFAULT_QUEUE && info.limits.priority == 0;
+        let limits = info.limits.clone();
         let ix = shared.memory.bind_job(info)?;
         let directory = &mut self.inbox().directory;
         if let Some(type_id) = type_id {
@@ -254,12 +252,7 @@ impl Pool {
         if let Some(name) = func {
             directory.add_func(name, ix);
         }
-        if !plain {
-            directory.add_special(ix);
-        }
-        if unique {
-            directory.add_unique(ix);
-        }
+        directory.set_limits(ix, &limits);
         Ok(ix)
     }
 
@@ -298,6 +291,9 @@ impl Pool {
         known.enabled = info.enabled;
         shared.memory.set_overlap(job, info.overlap, now);
         shared.memory.set_limits(job, &info.limits);
+        shared.memory.set_place(job, &info.limits);
+        // Before anything is submitted that its new place concerns.
+        self.inbox().directory.set_limits(job, &info.limits);
         drop(shared);
         self.call_workers(usize::MAX);
     }

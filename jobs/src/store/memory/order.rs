@@ -237,6 +237,17 @@ impl Memory {
         self.show(ix);
     }
 
+    /// Lets the runs that are made from now on wait in another queue or with another priority, and compares what is submitted
+    /// in another way. Runs that there are keep their places.
+    pub(crate) fn set_place(&mut self, ix: JobIx, options: &Options) {
+        // A queue that is one too many is refused by whoever reads the config; it stays where it was.
+        let Ok(queue) = self.queues.named(&options.queue) else { return };
+        let job = &mut self.jobs[ix.0 as usize];
+        job.lane = LaneId::new(queue, options.priority).threaded(job.lane.is_threaded());
+        job.info.limits.queue = options.queue.clone();
+        (job.info.limits.priority, job.info.limits.unique) = (options.priority, options.unique);
+    }
+
     /// Lines up with their job, which has limits now, those of its runs that are available.
     fn hold_back(&mut self, ix: JobIx) {
         let runs = &self.runs;
