@@ -44,8 +44,7 @@ pub struct RunSnapshot {
     pub outcome: Option<Outcome>,
     /// Its arguments as JSON, those with `#[redact]` shown as `"[redacted]"`; of more than 16 KiB a part with a remark.
     ///
-    /// None for a closure, and where they are not kept: of a submission with `retries = 0` once it has started, for its
-    /// attempt uses them up, and of a run that succeeded more than 100 runs of its job ago.
+    /// None for a closure, and where they are not kept: of a run that succeeded more than 100 runs of its job ago.
     pub arguments: Option<String>,
     /// What it gave, as JSON: see [`RunHandle::output`](crate::RunHandle::output).
     pub output: Option<String>,

@@ -153,19 +153,12 @@ pub(super) async fn execute(
         turn: surroundings.signals.turn(),
         surroundings: Arc::clone(surroundings),
     };
-    // Of what is tried once a submitted value is used up, and not cloned.
-    let begun = if retries > 0 || matches!(body, Body::Template(_)) {
-        let body = kept.insert(body);
-        catch_in(&span, || match &hooks.middleware {
-            none if none.is_empty() => body.start_keeping(cx),
-            layers => Next::new(layers, body.copy()).start(cx),
-        })
-    } else {
-        catch_in(&span, || match &hooks.middleware {
-            none if none.is_empty() => body.start(cx),
-            layers => Next::new(layers, body).start(cx),
-        })
-    };
+    // Also where it is not tried again: should the worker die, that is no attempt.
+    let body = kept.insert(body);
+    let begun = catch_in(&span, || match &hooks.middleware {
+        none if none.is_empty() => body.start_keeping(cx),
+        layers => Next::new(layers, body.copy()).start(cx),
+    });
     #[cfg(feature = "testing")]
     let begun = begun.map(|attempt| with_fault(attempt, &job, surroundings));
     let end = match begun {
@@ -278,12 +271,11 @@ async fn drive(
     // job that always finds something to do leaves nothing of that.
     let mut timer =
         timeout.map(|timeout| (timeout, Box::pin(coop::unconstrained(tokio::time::sleep(timeout)))));
-    let (mut timed_out, mut begun) = (None, false);
+    let mut timed_out = None;
     let end = poll_fn(|cx| {
-        // A plain function that has begun goes on whatever happens to the future that waits for it.
-        let is_first = !std::mem::replace(&mut begun, true);
-        let may_stop = |why| !blocking || is_first && why == Cancellation::Cancelled;
-        if let Some(why) = signals.cancellation().filter(|why| may_stop(*why)) {
+        // A plain function that has begun goes on whatever happens to the future that waits for it. One that has not, and
+        // waits for a thread, will not when it was told to stop.
+        if let Some(why) = signals.cancellation().filter(|_| !blocking || !signals.has_begun()) {
             return Poll::Ready(End::Stopped(why));
         }
         let mut returned = None;
@@ -320,7 +312,7 @@ async fn drive(
             if signals.stop(Cancellation::TimedOut) {
                 signals.tell();
             }
-            if !blocking {
+            if !blocking || !signals.has_begun() {
                 return Poll::Ready(End::TimedOut(*timeout));
             }
             timed_out = Some(*timeout);

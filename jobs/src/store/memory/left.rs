@@ -62,7 +62,7 @@ impl Litter {
     }
 
     /// Drops the values. Not under a lock.
-    pub(super) fn drop(self) {
+    pub(crate) fn drop(self) {
         // It may panic, and that is nobody's business here.
         for body in self.one.into_iter().chain(self.more) {
             let _ = panics::catch(|| drop(body));
