@@ -28,6 +28,7 @@ pub(crate) use virtual_clock::VirtualClock;
 pub(crate) struct Timestamp(i64);
 
 impl Timestamp {
+    pub(crate) const MIN: Self = Self(i64::MIN);
     pub(crate) const MAX: Self = Self(i64::MAX);
 
     pub(crate) fn from_nanos(nanos: i64) -> Self {

@@ -5,16 +5,29 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jobs::{Config, Event, Events, Jobs, Outcome, RunChange, RunHandle, job};
+use jobs::{Config, Event, Events, Jobs, Outcome, RunChange, RunHandle, RunState, job};
+use tokio::sync::Semaphore;
 
 /// Holds the only thread until the test lets it go.
 #[job]
-fn holds(#[state] gate: &Mutex<Receiver<()>>) {
-    gate.lock().unwrap().recv().expect("the test lets go");
+fn holds(#[state] gate: &Gate) {
+    gate.begun.add_permits(1);
+    gate.go.lock().unwrap().recv().expect("the test lets go");
+}
+
+/// Where `holds` says that it has the thread, and waits.
+struct Gate {
+    begun: Arc<Semaphore>,
+    go: Mutex<Receiver<()>>,
 }
 
 #[job]
 fn counts(#[state] called: &Arc<AtomicUsize>) {
+    called.fetch_add(1, Ordering::SeqCst);
+}
+
+#[job(timeout = "1ms", retries = 0)]
+fn hurries(#[state] called: &Arc<AtomicUsize>) {
     called.fetch_add(1, Ordering::SeqCst);
 }
 
@@ -29,12 +42,15 @@ impl Test {
     async fn start() -> (Self, RunHandle) {
         let (go, gate) = channel();
         let called = Arc::<AtomicUsize>::default();
-        let config = Config::default().without_environment().pool(5);
-        let jobs = jobs::start(config.state(Mutex::new(gate)).state(Arc::clone(&called))).await.unwrap();
+        let begun = Arc::new(Semaphore::new(0));
+        let gate = Gate { begun: Arc::clone(&begun), go: Mutex::new(gate) };
+        let config = Config::default().without_environment().pool(5).shutdown_timeout(Duration::ZERO);
+        let jobs = jobs::start(config.state(gate).state(Arc::clone(&called))).await.unwrap();
         let events = jobs.events();
-        let mut test = Self { jobs, called, go, events };
+        let test = Self { jobs, called, go, events };
         let holds = test.jobs.now(holds {}).await.unwrap();
-        test.started(&holds).await;
+        // That it is claimed does not say that it has the thread.
+        begun.acquire().await.unwrap().forget();
         (test, holds)
     }
 
@@ -60,7 +76,7 @@ fn on_one_thread(test: impl Future<Output = ()>) {
     runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), test).await.expect("in time") });
 }
 
-/// It is claimed and waits for a thread: until it has begun, it can be stopped.
+/// It is claimed and waits for a thread: until it has begun, it can be stopped, and its place is free.
 #[test]
 fn a_plain_function_that_is_cancelled_before_it_has_begun_is_not_called() {
     on_one_thread(async {
@@ -71,11 +87,44 @@ fn a_plain_function_that_is_cancelled_before_it_has_begun_is_not_called() {
         test.started(&other).await;
         assert_eq!(test.jobs.snapshot().pool.running, 3, "those that wait for a thread have their places");
         assert!(cancelled.cancel().await);
+        assert_eq!(cancelled.wait().await, Outcome::Cancelled, "and nobody has let go");
+        assert_eq!(test.jobs.snapshot().pool.running, 2);
+        assert!(holds.cancel().await, "it has begun");
         test.go.send(()).unwrap();
         assert_eq!(holds.wait().await, Outcome::Succeeded);
-        assert_eq!(cancelled.wait().await, Outcome::Cancelled);
         assert_eq!(other.wait().await, Outcome::Succeeded);
         assert_eq!(test.called.load(Ordering::SeqCst), 1, "the other one alone");
         assert!(test.jobs.shutdown().await.is_clean());
+    });
+}
+
+/// Its time is up before it has a thread.
+#[test]
+fn a_plain_function_that_is_out_of_time_before_it_has_begun_is_not_called() {
+    on_one_thread(async {
+        let (test, holds) = Test::start().await;
+        let late = test.jobs.now(hurries {}).await.unwrap();
+        assert_eq!(late.wait().await, Outcome::TimedOut(Duration::from_millis(1)));
+        test.go.send(()).unwrap();
+        assert_eq!(holds.wait().await, Outcome::Succeeded);
+        test.jobs.shutdown().await;
+        assert_eq!(test.called.load(Ordering::SeqCst), 0);
+    });
+}
+
+/// The shutdown waits no longer for what runs, and what waits for a thread does not begin any more.
+#[test]
+fn a_plain_function_that_is_interrupted_before_it_has_begun_is_not_called() {
+    on_one_thread(async {
+        let (mut test, holds) = Test::start().await;
+        let waits = test.jobs.now(counts {}).await.unwrap();
+        test.started(&waits).await;
+        let report = test.jobs.shutdown().await;
+        assert_eq!(waits.wait().await, Outcome::Interrupted);
+        assert_eq!((report.interrupted, report.still_running), (1, 1), "{report}");
+        assert_eq!(holds.snapshot().unwrap().state, RunState::Running);
+        test.go.send(()).unwrap();
+        assert_eq!(holds.wait().await, Outcome::Succeeded);
+        assert_eq!(test.called.load(Ordering::SeqCst), 0);
     });
 }

@@ -183,11 +183,16 @@ async fn what_needs_a_restart_is_named_and_an_ended_instance_takes_nothing() {
     let changes = jobs
         .reload(config(
             "0 0 3 * * *",
-            "[jobs]\npool = 3\nshutdown_timeout = \"5s\"\n[job.report]\npriority = 5",
+            "[jobs]\npool = 3\nshutdown_timeout = \"5s\"\nacceptproxyaddress = true",
         ))
         .await
         .unwrap();
-    assert_eq!(changes.to_string(), "jobs.pool: 10 → 3\njob.report.priority: takes effect at the next start");
+    assert_eq!(
+        changes.to_string(),
+        "jobs.pool: 10 → 3\n\
+         jobs.shutdown_timeout: 30s → 5s\n\
+         jobs.acceptproxyaddress: takes effect at the next start"
+    );
     let stuck = jobs.now(jobs::func("stuck", std::future::pending::<()>)).await.unwrap();
     clock.advance(SECOND).await;
     let before = clock.now();

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use jobs::testing::TestClock;
-use jobs::{Config, JobContext, Jobs, Outcome, func, job};
+use jobs::{Config, JobContext, Jobs, Outcome, RunHandle, RunState, func, job};
 use support::{HOUR, Log, MINUTE, SECOND, clock};
 
 /// Takes a minute.
@@ -216,5 +216,59 @@ async fn a_reload_that_is_dropped_is_not_left_half_way() {
     let snapshot = jobs.snapshot();
     assert_eq!(snapshot.pool.size.unwrap().get(), 4);
     assert_eq!(snapshot.job("named").unwrap().schedules[0].words, "every hour (UTC)");
+    jobs.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_submitted_goes_to_another_queue_and_waits_with_another_priority() {
+    let (jobs, clock, log) = started("jobs.pool = 1\njobs.queues.bulk = 1").await;
+    jobs.now(func("first", || tokio::time::sleep(MINUTE))).await.unwrap();
+    clock.advance(SECOND).await;
+    let before = jobs.now(free {}).await.unwrap();
+    let text = "jobs.pool = 1\njobs.queues.bulk = 1\n[job.free]\nqueue = \"bulk\"\npriority = 5";
+    let (changes, _) = reloaded(&jobs, &clock, text).await;
+    assert_eq!(changes, "job.free.queue: default → bulk\njob.free.priority: 0 → 5");
+    let after = jobs.now(free {}).await.unwrap();
+    let place = |run: &RunHandle| {
+        let run = run.snapshot().unwrap();
+        (run.queue, run.priority)
+    };
+    assert_eq!(place(&before), ("default".to_owned(), 0), "it keeps its place");
+    assert_eq!(place(&after), ("bulk".to_owned(), 5));
+    clock.advance(MINUTE).await;
+    assert_eq!(after.snapshot().unwrap().state, RunState::Running, "the higher priority goes first");
+    assert_eq!(before.snapshot().unwrap().state, RunState::Available);
+    jobs.pause_queue("bulk").await.unwrap();
+    clock.advance(MINUTE * 5).await;
+    assert_eq!(log.len(), 2);
+    let held = jobs.now(free {}).await.unwrap();
+    clock.advance(MINUTE).await;
+    assert_eq!(held.snapshot().unwrap().state, RunState::Available);
+    let (changes, _) = reloaded(&jobs, &clock, "jobs.pool = 1").await;
+    assert!(changes.contains("job.free.queue: bulk → default\njob.free.priority: 5 → 0"), "{changes}");
+    let free = jobs.now(free {}).await.unwrap();
+    clock.advance(SECOND).await;
+    assert_eq!(free.snapshot().unwrap().state, RunState::Running);
+    jobs.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn submissions_are_compared_from_a_reload_on_and_no_more_after_another() {
+    let (jobs, clock, _log) = started("").await;
+    let plain = jobs.now(free {}).await.unwrap();
+    let (changes, _) = reloaded(&jobs, &clock, "job.free.unique = true").await;
+    assert_eq!(changes, "job.free.unique: false → true");
+    let first = jobs.now(free {}).await.unwrap();
+    assert!(!first.is_duplicate(), "what was submitted before stands for none");
+    let second = jobs.now(free {}).await.unwrap();
+    assert!(second.is_duplicate() && second.id() == first.id() && first.id() != plain.id());
+    let (changes, _) = reloaded(&jobs, &clock, "job.free.unique = \"10m\"").await;
+    assert_eq!(changes, "job.free.unique: true → 10m");
+    let windowed = jobs.now(free {}).await.unwrap();
+    assert!(!windowed.is_duplicate());
+    clock.advance(MINUTE * 2).await;
+    assert!(jobs.now(free {}).await.unwrap().is_duplicate(), "it has succeeded within the window");
+    reloaded(&jobs, &clock, "").await;
+    assert!(!jobs.now(free {}).await.unwrap().is_duplicate());
     jobs.shutdown().await;
 }

@@ -160,15 +160,19 @@ async fn a_dead_run_is_made_again_with_its_arguments() {
     assert!(!jobs.cancel(cancelled.id()).await, "it has ended");
     assert_eq!(jobs.retry(cancelled.id()).await.unwrap().output::<u64>().await, Ok(80));
 
-    let used_up = jobs.now(once { order: 9 }).await.unwrap();
-    used_up.wait().await;
+    let once = jobs.now(once { order: 9 }).await.unwrap();
+    once.wait().await;
+    assert_eq!(run(&jobs, once.id()).await.arguments.as_deref(), Some(r#"{"order":9}"#));
+    assert_eq!(
+        jobs.retry(once.id()).await.unwrap().wait().await,
+        Outcome::Failed("order 9".into()),
+        "no retries do not mean that nobody may"
+    );
     let closure = jobs.now(func("closure", || async {})).await.unwrap();
     closure.wait().await;
-    for gone in [used_up, closure] {
-        let error = jobs.retry(gone.id()).await.unwrap_err();
-        assert!(error.is_not_retried() && error.to_string().contains("are not kept"), "{error}");
-        assert_eq!(run(&jobs, gone.id()).await.arguments, None);
-    }
+    let error = jobs.retry(closure.id()).await.unwrap_err();
+    assert!(error.is_not_retried() && error.to_string().contains("are not kept"), "{error}");
+    assert_eq!(run(&jobs, closure.id()).await.arguments, None);
     let nobody: RunId = "018bcfe5-6800-7000-8000-ef0123456789".parse().unwrap();
     let error = jobs.retry(nobody).await.unwrap_err();
     assert!(error.is_unknown_run(), "{error}");

@@ -9,18 +9,21 @@ use std::time::Duration;
 
 use jobs::{Config, JobContext, Jobs, Outcome, func, job};
 use support::{HOUR, Log, MINUTE, SECOND, clock, config, note};
+use tokio::sync::Semaphore;
 
 /// Held until the test lets it go.
 #[job]
-fn held(#[state] let_go: &Arc<AtomicBool>) {
-    while !let_go.load(Ordering::SeqCst) {
+fn held(#[state] let_go: &LetGo) {
+    let_go.begun.add_permits(1);
+    while !let_go.go.load(Ordering::SeqCst) {
         std::thread::yield_now();
     }
 }
 
 /// Goes on until nobody wants it any more.
 #[job]
-fn asks(#[state] log: &Log, cx: &JobContext) {
+fn asks(#[state] log: &Log, #[state] let_go: &LetGo, cx: &JobContext) {
+    let_go.begun.add_permits(1);
     while !cx.is_cancelled() {
         std::thread::yield_now();
     }
@@ -33,11 +36,28 @@ async fn nap(#[state] log: &Log, cx: &JobContext, seconds: u64) {
     log.add(format!("napped {seconds}"), cx);
 }
 
-type LetGo = Arc<AtomicBool>;
+/// What the test and a plain function tell each other.
+#[derive(Clone)]
+struct LetGo {
+    begun: Arc<Semaphore>,
+    go: Arc<AtomicBool>,
+}
+
+impl LetGo {
+    /// Waits until a plain function has its thread: one that has been claimed alone would not begin any more.
+    async fn begun(&self) {
+        self.begun.acquire().await.unwrap().forget();
+    }
+
+    fn go(&self) {
+        self.go.store(true, Ordering::SeqCst);
+    }
+}
 
 async fn started(say: impl FnOnce(Config) -> Config) -> (Jobs, Log, LetGo, jobs::testing::TestClock) {
-    let (clock, log, let_go) = (clock("2026-03-02 12:00:00"), Log::default(), LetGo::default());
-    let config = config(&clock).pool(3).state(log.clone()).state(Arc::clone(&let_go));
+    let (clock, log) = (clock("2026-03-02 12:00:00"), Log::default());
+    let let_go = LetGo { begun: Arc::new(Semaphore::new(0)), go: Arc::default() };
+    let config = config(&clock).pool(3).state(log.clone()).state(let_go.clone());
     (jobs::start(say(config)).await.unwrap(), log, let_go, clock)
 }
 
@@ -92,6 +112,7 @@ async fn after_the_timeout_async_runs_are_dropped_and_sync_ones_go_on() {
     let holding = jobs.now(held {}).await.unwrap();
     let queued = jobs.now(note("queued")).await.unwrap();
     until_running(&jobs, 3).await;
+    let_go.begun().await;
     let ending = jobs.clone();
     // A blocking thread keeps virtual time still: let it pass by hand.
     let report = tokio::join!(ending.shutdown(), async {
@@ -107,7 +128,7 @@ async fn after_the_timeout_async_runs_are_dropped_and_sync_ones_go_on() {
     assert_eq!(log.tags(), ["napped 29"]);
     // The plain function ends in its own time and is accounted for.
     assert_eq!(jobs.snapshot().job("held").unwrap().running, 1);
-    let_go.store(true, Ordering::SeqCst);
+    let_go.go();
     assert_eq!(holding.wait().await, Outcome::Succeeded);
     assert_eq!(jobs.snapshot().pool.running, 0);
     clock.advance(SECOND).await;
@@ -216,9 +237,9 @@ async fn a_job_can_begin_the_shutdown_of_its_own_instance() {
 /// A plain function cannot be stopped, but it can ask.
 #[tokio::test(start_paused = true)]
 async fn a_plain_function_that_asks_ends_with_the_patience() {
-    let (jobs, log, ..) = started(|config| config).await;
+    let (jobs, log, let_go, _) = started(|config| config).await;
     let run = jobs.now(asks {}).await.unwrap();
-    until_running(&jobs, 1).await;
+    let_go.begun().await;
     let ending = jobs.clone();
     let patience = async {
         for second in 0..31 {
@@ -255,6 +276,7 @@ async fn the_order_with_runs_in_every_state() {
     let holding = jobs.now(held {}).await.unwrap();
     let napping = jobs.now(nap { seconds: 3600 }).await.unwrap();
     until_running(&jobs, 5).await;
+    let_go.begun().await;
     let queued = jobs.now(note("queued")).await.unwrap();
     let delayed = jobs.after(SECOND * 5, note("delayed")).await.unwrap();
     let mut events = jobs.events();
@@ -289,7 +311,7 @@ async fn the_order_with_runs_in_every_state() {
     let order = order.into_iter().chain(["of note: lost", "shutdown ended"]).map(at);
     assert!(order.is_sorted(), "{told:#?}");
     assert!(!told.iter().any(|line| line.contains("started")), "{told:#?}");
-    let_go.store(true, Ordering::SeqCst);
+    let_go.go();
     assert_eq!(holding.wait().await, Outcome::Succeeded);
 }
 

@@ -1,6 +1,8 @@
 //! Who gets in at the status page, and who does not: hostile requests, each with the answer that it must get.
 
+use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +14,7 @@ use chrono::{TimeZone, Utc};
 use jobs::testing::TestClock;
 use jobs::{Config, Jobs, job};
 use tower::ServiceExt;
+use tracing_subscriber::fmt::MakeWriter;
 
 /// Does nothing, as often as it is asked.
 #[job(every = "1h")]
@@ -379,6 +382,67 @@ async fn a_refused_action_does_nothing() {
     let response = answer(&page, request(LOCAL, &wire)).await;
     assert_eq!(response.headers()["location"], "/@jobs/jobs/sweep?did=pause");
     assert!(jobs.snapshot().job("sweep").unwrap().paused);
+}
+
+#[tokio::test]
+async fn who_asked_for_a_run_is_told_and_logged() {
+    let log = Log::default();
+    let _in_force =
+        tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(log.clone()).finish());
+    let jobs = start(Setup::Plain).await;
+    let page: Router = jobs.status_page();
+    let post = async |path: &str, kind: &str, body: &str| {
+        let wire = format!(
+            "POST /@jobs{path}\nhost: h\nsec-fetch-site: same-origin\nbasic: ada:correct horse\ncontent-type: {kind}\n\n{body}"
+        );
+        answer(&page, request("10.0.0.7:1", &wire)).await.status().as_u16()
+    };
+    let (form, json) = ("application/x-www-form-urlencoded", "application/json");
+    assert_eq!(post("/jobs/dust/run", form, "").await, 303);
+    assert_eq!(post("/api/jobs/dust/run", json, "{}").await, 200);
+    let first = jobs.runs().list().await[0].id;
+    jobs.handle(first).await.unwrap().wait().await;
+    assert_eq!(post(&format!("/runs/{first}/retry"), form, "").await, 303);
+    assert_eq!(post(&format!("/api/runs/{first}/retry"), json, "{}").await, 200);
+    assert_eq!(post("/runs", form, &format!("action=retry&run={first}")).await, 303);
+    let runs = jobs.runs().list().await;
+    assert_eq!(runs.len(), 5);
+    assert!(runs.iter().all(|run| run.requested_by.as_deref() == Some("ada (10.0.0.7)")), "{runs:?}");
+    assert_eq!(jobs.now(dust {}).await.unwrap().snapshot().unwrap().requested_by, None);
+    assert_eq!(post("/jobs/sweep/pause", form, "").await, 303);
+    assert_eq!(post("/queues/default/pause", form, "").await, 303);
+    let shown = format!("GET /@jobs/runs/{}\nhost: h\nbasic: ada:correct horse", runs[0].id);
+    assert!(text(answer(&page, request(FAR, &shown)).await).await.contains("ada (10.0.0.7)"));
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(log.matches("who=ada (10.0.0.7)").count(), 7, "{log}");
+    for said in
+        ["action=\"pause\" what=\"sweep\"", "action=\"retried\" what=\"1 runs\"", "what=\"queue default\""]
+    {
+        assert!(log.contains(said), "{said}:\n{log}");
+    }
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
 }
 
 #[tokio::test]

@@ -247,7 +247,7 @@ fn whatever_is_asked_the_answer_is_in_the_document() {
         proptest::collection::vec(proptest::option::of(text), 8),
         prop_oneof![Just("{}".to_owned()), any::<String>(), Just("{\"a\": [".to_owned())],
     );
-    let mut runner = TestRunner::new(Cases { cases: 600, failure_persistence: None, ..Cases::default() });
+    let mut runner = TestRunner::new(Cases { cases: 2000, failure_persistence: None, ..Cases::default() });
     runner
         .run(&asked, |(at, parts, values, sent)| {
             let (path, method, operation) = &operations[at];
@@ -276,4 +276,70 @@ fn whatever_is_asked_the_answer_is_in_the_document() {
             Ok(())
         })
         .unwrap();
+}
+
+#[tokio::test]
+async fn the_pages_facts_are_there_for_programs() {
+    let (jobs, page) = start().await;
+    for _ in 0..3 {
+        jobs.run_now("fails").await.unwrap().wait().await;
+    }
+    jobs.run_now("stock").await.unwrap().wait().await;
+    let (_, fails) = ask(&page, "GET", "/jobs/fails", None).await;
+    assert_eq!((&fails["recent"]["runs"], &fails["recent"]["failed"]), (&json!(3), &json!(3)));
+    assert!(fails["recent"]["seconds_p95"].is_f64(), "{fails}");
+    let (_, upcoming) = ask(&page, "GET", "/jobs/stock/upcoming", None).await;
+    assert_eq!(upcoming.as_array().unwrap().len(), 10);
+    assert_eq!(upcoming[0]["at"], ask(&page, "GET", "/jobs/stock", None).await.1["next"]);
+    let (_, settings) = ask(&page, "GET", "/jobs/fails/settings", None).await;
+    let retries = settings.as_array().unwrap().iter().find(|setting| setting["key"] == "retries").unwrap();
+    assert!(retries["said_by"].as_str().unwrap().contains("status_api.rs:"), "{retries}");
+    let (_, arguments) = ask(&page, "GET", "/jobs/greet/arguments", None).await;
+    assert_eq!((&arguments[0]["name"], &arguments[0]["has_default"]), (&json!("name"), &json!(false)));
+    let (_, minutes) = ask(&page, "GET", "/pool/minutes", None).await;
+    let sum =
+        |field: &str| minutes.as_array().unwrap().iter().map(|one| one[field].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(
+        (minutes.as_array().unwrap().len(), sum("ended"), sum("failed"), sum("started")),
+        (60, 4, 3, 4)
+    );
+}
+
+/// A generator of clients takes the document as it is.
+#[tokio::test]
+async fn the_document_is_whole() {
+    let (_jobs, page) = start().await;
+    let (_, document) = ask(&page, "GET", "/openapi.json", None).await;
+    assert_eq!(ask(&page, "GET", "", None).await.1, document, "it is at the root of the api as well");
+    let mut names = std::collections::BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        assert!(names.insert(operation["operationId"].as_str().unwrap().to_owned()), "{method} {path}");
+        assert!(operation["summary"].as_str().unwrap().ends_with('.'), "{method} {path}");
+        let parameters = operation["parameters"].as_array().unwrap();
+        let in_path: Vec<&str> = parameters
+            .iter()
+            .filter(|one| one["in"] == "path")
+            .map(|one| one["name"].as_str().unwrap())
+            .collect();
+        let named: Vec<&str> = path.split(['{', '}']).skip(1).step_by(2).collect();
+        assert_eq!(in_path, named, "{method} {path}");
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            assert!(!response["description"].as_str().unwrap().is_empty(), "{method} {path} {status}");
+        }
+        assert_eq!(operation["requestBody"].is_null(), method == "GET", "{method} {path}");
+    }
+    let text = document.to_string();
+    let mut references = 0;
+    for reference in text.split("\"$ref\":\"#").skip(1) {
+        let pointer = reference.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some_and(Value::is_object), "{pointer}");
+        references += 1;
+    }
+    assert!(references > 30, "{references}");
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        assert!(text.contains(&format!("#/components/schemas/{name}\"")), "nobody gives {name}");
+        for (field, schema) in schema["properties"].as_object().unwrap() {
+            assert!(schema["description"].as_str().is_some_and(|text| text.ends_with('.')), "{name}.{field}");
+        }
+    }
 }

@@ -123,10 +123,12 @@ async fn a_run_whose_worker_dies_is_tried_again_and_not_without_end() {
     assert_eq!(after.wait().await, Outcome::Succeeded);
     assert_eq!(test.job("note").running + test.job("note").queued + test.job("note").retrying, 0);
 
-    // Its value is used up.
+    // No retries are no attempts but one, and this is none.
+    test.inject("note", Fault::WorkerDies);
     test.inject("note", Fault::WorkerDies);
     let once = test.jobs().now(note("once")).retries(0).await.unwrap();
-    assert_eq!(once.wait().await, Outcome::Interrupted);
+    assert_eq!(once.wait().await, Outcome::Succeeded);
+    assert_eq!(numbers(&once), [1, 1, 1]);
     test.finish().await;
 }
 

@@ -35,12 +35,29 @@ async fn main() {
             "/runs?text=nothing+says+that",
             "/schedules",
             "/pool",
+            "/runs?state=running",
             "/api/jobs",
+            "/api/jobs?state=problem",
             "/api/runs",
+            "/api/runs?state=running",
+            "/api/runs?text=nothing+says+that",
+            "/api/queues",
+            "/api/schedules",
+            "/api/pool",
+            "/api/pool/minutes",
+            "/api/health",
+            "/api/openapi.json",
+            "/metrics",
+            "/health",
         ]
         .map(str::to_owned)
         .into_iter()
         .chain([format!("/jobs/{job}"), format!("/runs/{run}"), format!("/runs?job={job}")])
+        .chain(
+            ["", "/ledger", "/why", "/upcoming", "/settings", "/arguments"]
+                .map(|of| format!("/api/jobs/{job}{of}")),
+        )
+        .chain([format!("/api/runs/{run}")])
         .collect::<Vec<_>>()
     };
     let one = jobs.now(jobs::func("job-0", || async {})).await.expect("submitted");

@@ -19,7 +19,7 @@ impl Config {
     /// part of the attempt: a panic in one is the attempt's, a `timeout` counts their time, an async attempt that is cancelled is
     /// dropped with them where they await, and [`retry_in`](crate::retry_in()), [`discard`](crate::discard()),
     /// [`now`](crate::now) and the like mean the attempt and the instance. That of a plain `fn` is around it in
-    /// the same way and runs on the runtime, where it must not block; like the function, it is not dropped. Without any,
+    /// the same way and runs on the runtime, where it must not block; once the function has begun, it is not dropped either. Without any,
     /// there is no cost.
     ///
     /// A middleware is around every attempt, those of what it submits among them: one that submits at each call submits

@@ -58,6 +58,18 @@ pub(crate) enum Store {
     },
 }
 
+#[cfg(feature = "web")]
+impl Store {
+    /// Whether other processes work on what is in it.
+    pub(crate) fn is_shared(&self) -> bool {
+        #[cfg(feature = "sqlite")]
+        let alone = matches!(self, Self::Memory | Self::Sqlite { .. });
+        #[cfg(not(feature = "sqlite"))]
+        let alone = matches!(self, Self::Memory);
+        !alone
+    }
+}
+
 /// What the runtime runs on.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {

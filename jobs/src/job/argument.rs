@@ -14,6 +14,9 @@ use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAcc
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// How the error begins that says that an argument is not there.
+pub(crate) const MISSING: &str = "missing argument ";
+
 /// What can be an argument of a job.
 ///
 /// It has no supertraits, and the compiler does not look behind its implementation, so that a type that lacks four
@@ -273,7 +276,7 @@ impl<'de, E: serde::de::Error> Deserializer<'de> for MissingField<E> {
     type Error = E;
 
     fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, E> {
-        Err(E::custom(format_args!("missing argument `{}`", self.field)))
+        Err(E::custom(format_args!("{MISSING}`{}`", self.field)))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {

@@ -14,7 +14,7 @@ use crate::telemetry::panics;
 pub(crate) type Attempt = Pin<Box<dyn Future<Output = JobResult> + Send>>;
 
 /// The work of one run.
-pub enum Body {
+pub(crate) enum Body {
     /// A value that was submitted.
     Owned(Box<dyn ErasedJob>),
     /// The value of a schedule, which makes a copy for every slot.
@@ -36,7 +36,7 @@ const USED_UP: &str = "invariant: a value is used up by its run alone";
 
 /// The work of a schedule, from which every slot takes a copy.
 #[derive(Clone)]
-pub enum Template {
+pub(crate) enum Template {
     /// Written down in the source: evaluated for every run.
     Make(fn() -> Erased),
     /// A value or closure given while the program runs.
@@ -219,7 +219,7 @@ impl Erased {
 }
 
 /// [`Job`] without its type, used up by its last attempt.
-pub trait ErasedJob: Send {
+pub(crate) trait ErasedJob: Send {
     fn start(self: Box<Self>, cx: JobContext) -> Attempt;
     fn start_clone(&self, cx: JobContext) -> Attempt;
     fn copy(&self) -> Box<dyn ErasedJob>;
@@ -268,7 +268,7 @@ impl<J: Job> ErasedJob for J {
 }
 
 /// [`Job`] without its type, for any number of runs.
-pub trait SharedJob: Send + Sync {
+pub(crate) trait SharedJob: Send + Sync {
     fn start(&self, cx: JobContext) -> Attempt;
 
     /// Whether it is a value with arguments, and no closure.

@@ -1,11 +1,14 @@
 //! What a running job knows about itself.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::ambient::{self, Host};
 use super::name::JobName;
@@ -13,7 +16,7 @@ use super::notes::Progress;
 use super::output::Output;
 use super::report;
 use super::run::RunId;
-use super::signals::{Cancellation, Signals, Turn};
+use super::signals::{Signals, Turn};
 use super::slot::Slot;
 use super::state::StateMap;
 use super::steer::{Steer, Steered};
@@ -203,8 +206,7 @@ impl JobContext {
         let span = tracing::Span::current();
         let task = tokio::task::spawn_blocking(move || {
             // It may have waited long for a thread. Once it has begun, nothing stops it.
-            let signals = &self.surroundings.signals;
-            if signals.turn() == self.turn && signals.cancellation() == Some(Cancellation::Cancelled) {
+            if !self.surroundings.signals.begin(self.turn) {
                 return Err(Panic::not_begun());
             }
             let host = self.surroundings.host.clone();
@@ -212,7 +214,8 @@ impl JobContext {
             let catch = || panics::catch(|| span.in_scope(|| f(&self)));
             ambient::sync_scope(host, || ambient::sync_attempt_scope(surroundings, catch))
         });
-        match task.await {
+        // One that still waits for a thread when nobody wants it any more need not be kept.
+        match AbortOnDrop(task).await {
             Ok(Ok(value)) => value,
             Ok(Err(panic)) => panic.resume(),
             Err(error) => match error.try_into_panic() {
@@ -221,6 +224,23 @@ impl JobContext {
                 Err(_) => std::future::pending().await,
             },
         }
+    }
+}
+
+/// A task that is taken out of the line for a thread when nobody waits for it. One that has begun goes on.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Future for AbortOnDrop<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -11,7 +11,7 @@ const REDACTED: &str = "[redacted]";
 
 /// The arguments of a job, and which of them are not to be shown.
 #[derive(Debug, Clone, PartialEq)]
-pub struct WrittenArguments {
+pub(crate) struct WrittenArguments {
     fields: Value,
     redacted: Vec<&'static str>,
 }

@@ -55,7 +55,7 @@ pub type JobResult = Result<(), BoxError>;
 /// is better a type than a function; it is then submitted and scheduled like any other. A panic in `run` and an
 /// error that it returns are outcomes of the attempt. It may be dropped where it awaits: when the run is cancelled, when
 /// the attempt takes longer than a `timeout` of the config, and at the end of a shutdown. A submission that fails is tried
-/// again, up to 20 times where the config says nothing; each attempt runs a clone of the value, except where `retries = 0`.
+/// again, up to 20 times where the config says nothing; each attempt runs a clone of the value.
 ///
 /// ```
 /// use jobs::{Config, Job, JobContext, JobResult};

@@ -62,7 +62,7 @@ impl Output {
 
 /// Why a value is not written as JSON.
 #[derive(Debug)]
-pub enum JsonError {
+pub(crate) enum JsonError {
     /// What was written before.
     TooLarge(#[allow(dead_code, reason = "arguments are shown as far as they fit")] String),
     Unwritable(serde_json::Error),

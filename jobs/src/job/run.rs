@@ -167,8 +167,7 @@ pub enum Outcome {
     Discarded(String),
     /// The run was cancelled before it came to an end.
     Cancelled,
-    /// Shutdown cut the run off; or its worker died, by a fault of `jobs` itself, over a value that was used up, as that of a
-    /// submission without retries is.
+    /// Shutdown cut the run off.
     Interrupted,
     /// The run was still queued or delayed when the program was shut down, or waited to be tried again; on memory
     /// it is lost.

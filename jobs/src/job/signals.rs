@@ -19,7 +19,9 @@ const TIME_OUT: u64 = 4;
 const WAITED: u64 = 8;
 /// Something lies on the desk.
 const LAID: u64 = 16;
-const TURN: u64 = 32;
+/// A plain function has the thread that it runs on.
+const BEGUN: u64 = 32;
+const TURN: u64 = 64;
 
 /// Why an attempt is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +119,19 @@ impl Signals {
         }
     }
 
+    /// A plain function has a thread and is about to be called. Answers whether it is to be: not when its attempt was told to
+    /// stop while it waited for the thread, or is over.
+    pub(crate) fn begin(&self, turn: Turn) -> bool {
+        let begin = |word| (!stopped(word, turn)).then_some(word | BEGUN);
+        self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, begin).is_ok()
+    }
+
+    /// Whether the attempt whose turn it is is a plain function that was called. Asked after the attempt was told to stop, the
+    /// answer is for good.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.word.load(Ordering::Acquire) & BEGUN != 0
+    }
+
     /// Whether an attempt was told to stop, or is over.
     pub(crate) fn is_stopped(&self, turn: Turn) -> bool {
         stopped(self.word.load(Ordering::Acquire), turn)
@@ -166,6 +181,21 @@ mod tests {
         assert!(!signals.stop(Cancellation::TimedOut));
         assert!(signals.is_stopped(second));
         assert_eq!(signals.cancellation(), None, "a plain function goes on");
+    }
+
+    #[test]
+    fn a_plain_function_begins_or_is_stopped_and_never_both() {
+        let signals = Signals::default();
+        for why in [Cancellation::Cancelled, Cancellation::Interrupted, Cancellation::TimedOut] {
+            let turn = signals.turn();
+            let _ = signals.stop(why);
+            assert!(!signals.begin(turn) && !signals.has_begun(), "{why:?}");
+            let _ = signals.end_turn();
+            assert!(!signals.begin(turn), "its turn is over");
+            assert!(!signals.has_begun(), "nor has the next one begun");
+            assert!(signals.begin(signals.turn()) && signals.has_begun());
+            let _ = signals.end_turn();
+        }
     }
 
     #[tokio::test]

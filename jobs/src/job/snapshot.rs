@@ -22,6 +22,8 @@ pub struct RunSnapshot {
     pub state: RunState,
     /// What made it.
     pub made_by: MadeBy,
+    /// Who asked for it on the status page: `ada (10.0.0.7)`, or the address alone where no password is asked for.
+    pub requested_by: Option<String>,
     /// When it was made.
     pub submitted_at: DateTime<Utc>,
     /// When it is to start, of one that is [scheduled](RunState::Scheduled).
@@ -42,8 +44,7 @@ pub struct RunSnapshot {
     pub outcome: Option<Outcome>,
     /// Its arguments as JSON, those with `#[redact]` shown as `"[redacted]"`; of more than 16 KiB a part with a remark.
     ///
-    /// None for a closure, and where they are not kept: of a submission with `retries = 0` once it has started, for its
-    /// attempt uses them up, and of a run that succeeded more than 100 runs of its job ago.
+    /// None for a closure, and where they are not kept: of a run that succeeded more than 100 runs of its job ago.
     pub arguments: Option<String>,
     /// What it gave, as JSON: see [`RunHandle::output`](crate::RunHandle::output).
     pub output: Option<String>,

@@ -294,14 +294,15 @@ impl Trying<'_> {
     ) -> Poll<End> {
         let signals = &self.surroundings.signals;
         let blocking = self.claim.blocking;
-        // A plain function that has begun goes on whatever happens to the future that waits for it.
-        let is_first = matches!(self.stage, Stage::Claimed);
-        let may_stop = |why| !blocking || is_first && why == Cancellation::Cancelled;
-        if let Some(why) = signals.cancellation().filter(|why| may_stop(*why)) {
+        // A plain function that has begun goes on whatever happens to the future that waits for it. One that has not, and
+        // waits for a thread, will not when it was told to stop.
+        if let Some(why) = signals.cancellation().filter(|_| !blocking || !signals.has_begun()) {
             return Poll::Ready(End::Stopped(why));
         }
         #[cfg(feature = "testing")]
-        if is_first && let Err(panic) = self.begin_with_fault() {
+        if matches!(self.stage, Stage::Claimed)
+            && let Err(panic) = self.begin_with_fault()
+        {
             return Poll::Ready(End::Panicked(panic));
         }
         let mut returned = None;
@@ -342,7 +343,7 @@ impl Trying<'_> {
             if signals.stop(Cancellation::TimedOut) {
                 signals.tell();
             }
-            if !blocking {
+            if !blocking || !signals.has_begun() {
                 return Poll::Ready(End::TimedOut(*timeout));
             }
             *timed_out = Some(*timeout);
@@ -374,14 +375,14 @@ impl Trying<'_> {
 /// The time that an attempt may take.
 type Timer = Pin<Box<coop::Unconstrained<tokio::time::Sleep>>>;
 
-/// Begins the work that is kept: of what is tried once a submitted value is used up, and not cloned. This calls code of the
-/// user, which may panic.
+/// Begins the work, which is kept also where it is not tried again: should the worker die, that is no attempt. This calls code
+/// of the user, which may panic.
 #[inline]
 fn begin(
     claim: &Claim,
     surroundings: &Arc<Surroundings>,
     hooks: &AttemptHooks,
-    kept: &mut Option<Body>,
+    kept: &Option<Body>,
 ) -> Attempt {
     let cx = JobContext {
         id: claim.id,
@@ -393,19 +394,10 @@ fn begin(
         turn: surroundings.signals.turn(),
         surroundings: Arc::clone(surroundings),
     };
-    let layers = &hooks.middleware;
-    match kept {
-        Some(body) if claim.retries > 0 || matches!(body, Body::Template(_)) => {
-            if layers.is_empty() {
-                body.start_keeping(cx)
-            } else {
-                Next::new(layers, body.copy()).start(cx)
-            }
-        }
-        kept => {
-            let body = kept.take().expect("invariant: what was claimed has its work");
-            if layers.is_empty() { body.start(cx) } else { Next::new(layers, body).start(cx) }
-        }
+    let body = kept.as_ref().expect("invariant: what was claimed has its work");
+    match &hooks.middleware {
+        none if none.is_empty() => body.start_keeping(cx),
+        layers => Next::new(layers, body.copy()).start(cx),
     }
 }
 

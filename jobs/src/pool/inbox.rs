@@ -11,8 +11,11 @@ use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
+use jobs_syntax::DEFAULT_QUEUE;
+
 use crate::clock::Timestamp;
 use crate::job::name::JobName;
+use crate::job::options::Limits;
 use crate::store::memory::{Arrival, JobIx, RunKey, RunOptions};
 
 /// How many keys are held ready for submissions.
@@ -91,17 +94,20 @@ impl Directory {
         self.funcs.insert(name, job);
     }
 
-    pub(super) fn add_unique(&mut self, job: JobIx) {
-        self.unique.insert(job);
+    /// What a submission of the job has to know of its limits. What was said before may not hold any more, and costs it a
+    /// look.
+    pub(super) fn set_limits(&mut self, job: JobIx, limits: &Limits) {
+        if limits.queue != DEFAULT_QUEUE || limits.priority != 0 {
+            self.special.insert(job);
+        }
+        if limits.unique.is_some() {
+            self.unique.insert(job);
+        }
     }
 
     /// Whether submissions of it are compared.
     pub(crate) fn is_unique(&self, job: JobIx) -> bool {
         !self.unique.is_empty() && self.unique.contains(&job)
-    }
-
-    pub(super) fn add_special(&mut self, job: JobIx) {
-        self.special.insert(job);
     }
 
     /// Whether a run waits in the lane where nothing is said.
@@ -144,7 +150,7 @@ impl Hasher for TypeIdHasher {
 mod tests {
     use super::*;
     use crate::job::info::JobInfo;
-    use crate::job::options::{AttemptOptions, Limits};
+    use crate::job::options::AttemptOptions;
     use crate::store::memory::Memory;
 
     #[test]

@@ -18,6 +18,12 @@ impl Pool {
         self.lock().memory.attempts(key)
     }
 
+    /// Says of a run who asked for it on the status page.
+    #[cfg(feature = "web")]
+    pub(crate) fn set_requested_by(&self, key: RunKey, who: &str) {
+        self.lock().memory.set_requested_by(key, who);
+    }
+
     /// The key of a run, live or kept.
     pub(crate) fn key_of(&self, id: RunId) -> Option<RunKey> {
         self.lock().memory.key_of(id)
@@ -62,11 +68,17 @@ impl Pool {
             let shared = self.lock();
             runs.extend(part.iter().filter_map(|key| shared.memory.id_of(*key).map(|id| (id, *key))));
         }
-        runs.retain(|(id, _)| before.is_none_or(|before| *id < before));
-        runs.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
-        // One that has ended meanwhile was found twice.
-        runs.dedup_by_key(|(id, _)| *id);
-        runs
+        in_order(runs, before)
+    }
+
+    /// The runs that execute and were made before one, or all of them, the youngest first. It looks at the workers, and
+    /// at no run that is kept.
+    pub(crate) fn runs_executed(&self, before: Option<RunId>) -> Vec<(RunId, RunKey)> {
+        let shared = self.lock();
+        let executed = shared.workers.executed();
+        let runs = executed.filter_map(|(key, _)| shared.memory.id_of(key).map(|id| (id, key))).collect();
+        drop(shared);
+        in_order(runs, before)
     }
 
     /// At most so many of the next of some runs that are wanted.
@@ -112,4 +124,13 @@ impl Pool {
     pub(crate) fn preset(&self, key: RunKey, attempt: u32, slot: Option<crate::clock::Timestamp>) {
         self.lock().memory.preset(key, attempt, slot);
     }
+}
+
+/// Those made before a run, the youngest first.
+fn in_order(mut runs: Vec<(RunId, RunKey)>, before: Option<RunId>) -> Vec<(RunId, RunKey)> {
+    runs.retain(|(id, _)| before.is_none_or(|before| *id < before));
+    runs.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+    // One that has ended meanwhile was found twice.
+    runs.dedup_by_key(|(id, _)| *id);
+    runs
 }

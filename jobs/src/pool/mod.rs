@@ -34,17 +34,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use jobs_syntax::DEFAULT_QUEUE;
 use tokio::sync::Notify;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::hooks::Hooks;
 use crate::job::context::Surroundings;
 use crate::job::info::JobInfo;
 use crate::job::run::RunIds;
 use crate::job::signals::{Cancellation, Signals};
 use crate::store::memory::{
-    Arrival, Cancel, Ended, JobIx, Memory, NameTaken, QueueIx, Refill, Retention, RunKey, TooManyQueues,
+    Arrival, Cancel, Ended, JobIx, Litter, Memory, NameTaken, QueueIx, Refill, Retention, RunKey,
+    TooManyQueues,
 };
 use crate::store::slab::Key;
 
@@ -210,6 +210,22 @@ impl Pool {
         self.call_workers(usize::MAX);
     }
 
+    /// Forgets the runs that are not to be kept any more, and says when others will not be: that, or an end from now on and
+    /// the time for which it is kept.
+    pub(crate) fn sweep(&self, now: Timestamp) -> (Option<Timestamp>, Duration) {
+        loop {
+            let mut litter = Litter::default();
+            let mut shared = self.lock();
+            let more = shared.memory.sweep(now, &mut litter);
+            let next = (shared.memory.next_sweep(), shared.memory.longest_kept());
+            drop(shared);
+            litter.drop();
+            if !more {
+                return next;
+            }
+        }
+    }
+
     /// How long runs are kept after their end.
     pub(crate) fn retain(&self, retention: Retention) {
         self.lock().memory.retain(retention);
@@ -226,8 +242,7 @@ impl Pool {
             return Ok(ix);
         }
         let func = info.is_func.then(|| info.name.clone());
-        let unique = info.limits.unique.is_some();
-        let plain = info.limits.queue == DEFAULT_QUEUE && info.limits.priority == 0;
+        let limits = info.limits.clone();
         let ix = shared.memory.bind_job(info)?;
         let directory = &mut self.inbox().directory;
         if let Some(type_id) = type_id {
@@ -236,12 +251,7 @@ impl Pool {
         if let Some(name) = func {
             directory.add_func(name, ix);
         }
-        if !plain {
-            directory.add_special(ix);
-        }
-        if unique {
-            directory.add_unique(ix);
-        }
+        directory.set_limits(ix, &limits);
         Ok(ix)
     }
 
@@ -255,7 +265,16 @@ impl Pool {
         f(&self.lock().memory)
     }
 
-    /// The same for who holds a lock of their own: listeners are woken by whoever comes next.
+    /// The same with the runs that workers execute.
+    pub(crate) fn read_executed<R>(
+        &self,
+        f: impl FnOnce(&Memory, &mut dyn Iterator<Item = RunKey>) -> R,
+    ) -> R {
+        let shared = self.lock();
+        f(&shared.memory, &mut shared.workers.executed().map(|(run, _)| run))
+    }
+
+    /// The same as [`read`](Self::read) for who holds a lock of their own: listeners are woken by whoever comes next.
     pub(crate) fn read_inside<R>(&self, f: impl FnOnce(&Memory) -> R) -> R {
         let mut shared = lock::take(&self.shared.0);
         self.take_in(&mut shared);
@@ -271,6 +290,9 @@ impl Pool {
         known.enabled = info.enabled;
         shared.memory.set_overlap(job, info.overlap, now);
         shared.memory.set_limits(job, &info.limits);
+        shared.memory.set_place(job, &info.limits);
+        // Before anything is submitted that its new place concerns.
+        self.inbox().directory.set_limits(job, &info.limits);
         drop(shared);
         self.call_workers(usize::MAX);
     }

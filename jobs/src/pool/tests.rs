@@ -203,14 +203,15 @@ async fn a_run_whose_last_attempt_timed_out_has_timed_out() {
 async fn a_plain_function_whose_time_is_up_keeps_its_place() {
     let pool = opened();
     let job = job(&pool, options(Some(SECOND * 5), 1), Some(&BLOCKING));
-    let let_go = Arc::new(AtomicBool::new(false));
-    let wait = Arc::clone(&let_go);
+    let (begun, let_go) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+    let (begins, wait) = (Arc::clone(&begun), Arc::clone(&let_go));
     let run = submit(
         &pool,
         job,
         body(move |cx| {
-            let wait = Arc::clone(&wait);
+            let (begins, wait) = (Arc::clone(&begins), Arc::clone(&wait));
             cx.__blocking(move |cx| {
+                begins.notify_one();
                 while cx.attempt() == 1 && !wait.load(Ordering::SeqCst) {
                     std::thread::yield_now();
                 }
@@ -219,9 +220,7 @@ async fn a_plain_function_whose_time_is_up_keeps_its_place() {
         }),
     );
     let next = submit(&pool, job, body(|_| async { Ok(()) }));
-    while pool.gauge().running == 0 {
-        tokio::task::yield_now().await;
-    }
+    begun.notified().await;
     // A blocking thread keeps virtual time still: let it pass by hand.
     for _ in 0..60 {
         tokio::time::advance(SECOND).await;
@@ -262,16 +261,23 @@ async fn what_fails_after_the_end_is_not_tried_again() {
 async fn what_was_cancelled_is_not_tried_again() {
     let pool = opened();
     let job = job(&pool, options(None, 5), Some(&BLOCKING));
+    let begun = Arc::new(Notify::new());
+    let begins = Arc::clone(&begun);
     let run = submit(
         &pool,
         job,
-        body(|_| async {
-            tokio::time::sleep(SECOND).await;
-            failure("after all")
+        body(move |cx| {
+            let begins = Arc::clone(&begins);
+            cx.__blocking(move |cx| {
+                begins.notify_one();
+                while !cx.is_cancelled() {
+                    std::thread::yield_now();
+                }
+                failure("after all")
+            })
         }),
     );
-    tokio::task::yield_now().await;
-    assert_eq!(pool.gauge().running, 1);
+    begun.notified().await;
     assert!(pool.cancel(run));
     assert_eq!(outcome(&pool, run).await, Outcome::Failed("after all".into()));
     assert_eq!(pool.attempts(run).len(), 1);

@@ -228,8 +228,8 @@ impl Shared {
         let Over { key, fault, mut body } = over;
         let failure = fault.and_then(|fault| fault.failure);
         let deaths = self.memory.worker_died(key);
-        let goes_on = deaths < MOST_DEATHS && !self.workers.is_cancelled(worker) && !self.drained;
-        // What was used up, as a submission without retries is, cannot be made again.
+        let cancelled = self.workers.is_cancelled(worker);
+        let goes_on = deaths < MOST_DEATHS && !cancelled && !self.drained;
         if goes_on && let Some(body) = body.take() {
             let wait = if deaths == 1 { Duration::ZERO } else { WAIT };
             self.memory.retry_uncounted(key, body, wait, now);
@@ -239,6 +239,7 @@ impl Shared {
             MOST_DEATHS.. => Outcome::Failed(format!(
                 "{deaths} workers have died over this run, which may be the cause; it is not tried again"
             )),
+            _ if cancelled => Outcome::Cancelled,
             _ => Outcome::Interrupted,
         };
         let ended = self.memory.finish(key, outcome, None, body, now);

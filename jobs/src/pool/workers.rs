@@ -274,9 +274,12 @@ impl Workers {
         self.places.get(index as usize)?.signals.laid(f)
     }
 
+    /// How many workers execute a run; with `but_blocking`, not counting plain functions that have begun.
     pub(super) fn executing(&self, but_blocking: bool) -> usize {
         let counts = |place: &&Place| match place.state {
-            WorkerState::Executing { blocking, .. } => !(blocking && but_blocking),
+            WorkerState::Executing { blocking, .. } => {
+                !(but_blocking && blocking && place.signals.has_begun())
+            }
             _ => false,
         };
         self.places.iter().filter(counts).count()

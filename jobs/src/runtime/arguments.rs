@@ -31,8 +31,12 @@ impl Jobs {
         let descriptor = self.inner.pool.read(|memory| memory.job(ix).info.descriptor);
         let descriptor = descriptor
             .ok_or_else(|| wrong("it is not made by `#[job]`, and only code can make its values".into()))?;
+        // Without the values of what is no object: they may be what nobody is to see.
         let given: Map<String, Value> =
-            serde_json::from_str(arguments).map_err(|error| wrong(format!("not a JSON object: {error}")))?;
+            serde_json::from_str(arguments).map_err(|error| match error.is_data() {
+                true => wrong("not a JSON object".into()),
+                false => wrong(format!("not a JSON object: {error}")),
+            })?;
         for name in given.keys() {
             check_name(name, descriptor.arguments).map_err(wrong)?;
         }

@@ -304,8 +304,8 @@ impl fmt::Display for SubmitError {
             }
             SubmitErrorKind::NoArguments(id) => write!(
                 f,
-                "the arguments of the run `{id}` are not kept: those of a closure, of a submission with `retries = 0` \
-                 and of what succeeded long ago are not; submit it anew"
+                "the arguments of the run `{id}` are not kept: those of a closure and of what succeeded long \
+                 ago are not; submit it anew"
             ),
             SubmitErrorKind::BadName { rendered } => f.write_str(rendered),
             SubmitErrorKind::BadOption { message } => f.write_str(message),

@@ -55,7 +55,7 @@ impl Jobs {
         });
         let pool = inner.pool.gauge();
         let settings = inner.settings();
-        let facts = inner.pool.read(|memory| {
+        let facts = inner.pool.read_executed(|memory, executed| {
             let job = memory.job(ix);
             let name = job.info.name.to_string();
             let said = settings.overrides.get(&name).and_then(|said| said.enabled.as_ref());
@@ -71,7 +71,7 @@ impl Jobs {
                 disabled_at: switched_off_at.filter(|_| !job.info.enabled),
                 paused_since: job.paused_since,
                 overlap: job.info.overlap.as_str(),
-                live: memory.live_of(ix),
+                live: memory.live_of(ix, executed),
                 held_back: memory.held_back(ix),
                 previous: job.previous.as_deref().cloned(),
                 pool,

@@ -26,6 +26,7 @@ mod signals;
 mod snapshot;
 mod start;
 mod submission;
+mod submit;
 mod supervisor;
 #[cfg(feature = "testing")]
 mod trial;
@@ -60,7 +61,8 @@ pub use snapshot::{
     JobSnapshot, JobStatus, PoolSnapshot, PreviousRun, ScheduleSnapshot, Snapshot, SourcePlace,
 };
 pub use start::start;
-pub use submission::{Submission, Submit, Submitting, after, at, now};
+pub use submission::{Submission, Submitting, after, at, now};
+pub use submit::Submit;
 #[cfg(feature = "testing")]
 pub(crate) use trial::Preset;
 

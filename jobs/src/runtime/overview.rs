@@ -53,10 +53,15 @@ pub(crate) struct JobBrief {
     pub(crate) next: Option<DateTime<Utc>>,
 }
 
-/// The runs that have ended within one minute.
+/// What has started and ended within one minute.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MinuteOfRuns {
     pub(crate) began: DateTime<Utc>,
+    /// How many attempts have started.
+    pub(crate) started: usize,
+    /// How long all of them could have started and found no room.
+    pub(crate) waited: Duration,
+    pub(crate) longest_wait: Duration,
     pub(crate) ended: usize,
     /// How many of them did not end well.
     pub(crate) failed: usize,
@@ -116,12 +121,15 @@ impl Jobs {
         self.inner.pool.read(queues)
     }
 
-    /// What has ended in each minute of the last hour, the oldest first.
+    /// What has started and ended in each minute of the last hour, the oldest first.
     pub(crate) fn last_hour(&self) -> Vec<MinuteOfRuns> {
         let now = self.inner.clock.now().wall;
         let minutes = self.inner.pool.read(|memory| memory.last_hour(now));
         let told = |minute: &Minute| MinuteOfRuns {
             began: minute.began().to_chrono(),
+            started: minute.started as usize,
+            waited: minute.waited,
+            longest_wait: minute.longest_wait,
             ended: minute.ended as usize,
             failed: minute.failed as usize,
             took: minute.took,
@@ -171,10 +179,10 @@ impl Jobs {
         Some(self.one_in_full(ix, keys))
     }
 
-    /// The states of the last runs of a job that have ended, the last first.
-    pub(crate) fn last_states(&self, name: &str, count: usize) -> Vec<RunState> {
+    /// What the last runs of a job that have ended came to, and how long each took if it has started; the last first.
+    pub(crate) fn last_ended(&self, name: &str, count: usize) -> Vec<(RunState, Option<Duration>)> {
         let Ok(ix) = self.find_job(name) else { return Vec::new() };
-        self.inner.pool.read(|memory| memory.last_states(ix, count))
+        self.inner.pool.read(|memory| memory.last_ended(ix, count))
     }
 
     fn one_in_full(&self, ix: JobIx, keys: impl Iterator<Item = ScheduleKey>) -> JobSnapshot {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Jobs, Phase};
+use super::{Jobs, Phase, RunHandle};
 use crate::clock::Elapsed;
 use crate::config::{NamedSchedule, Network, Page, Sourced};
 use crate::error::Place;
@@ -90,9 +90,22 @@ impl Jobs {
         fields.collect()
     }
 
+    /// Says of a run who asked for it on the page.
+    pub(crate) fn requested(&self, run: &RunHandle, who: &impl std::fmt::Display) {
+        // One that was there before was asked for by somebody else.
+        if !run.duplicate {
+            self.inner.pool.set_requested_by(run.key, &who.to_string());
+        }
+    }
+
     /// Whether a job can be run without saying anything.
     pub(crate) fn has_values(&self, job: &str) -> bool {
         self.find_job(job).is_ok_and(|ix| self.template_of(ix).is_some())
+    }
+
+    /// Whether other processes work on the same runs, and change what is seen here.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.inner.settings().store.value.is_shared()
     }
 
     /// The time that waits are counted by.

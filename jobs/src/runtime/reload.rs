@@ -134,10 +134,13 @@ impl Jobs {
     ///
     /// The size of the pool and of queues, `concurrency` and `rate` hold at once, for what waits as well; what runs goes on, also
     /// where it is more than that. A `rate` that is another begins with all of its attempts. What a shorter retention does not
-    /// keep is forgotten as runs end.
+    /// keep is forgotten.
     ///
-    /// Everything else takes effect at the next start, and is named in [`needs_restart`](Reloaded::needs_restart): the queue,
-    /// the priority and `unique` of a job, the store, the access to the status page. State, middleware and jobs that are implemented by
+    /// `queue`, `priority` and `unique` hold for runs that are made from now on; those that there are keep their places, and
+    /// those that stand for others go on doing so.
+    ///
+    /// Everything else takes effect at the next start, and is named in [`needs_restart`](Reloaded::needs_restart): the store and
+    /// the access to the status page. State, middleware and jobs that are implemented by
     /// hand are those of the config that the instance was started with; the new one need not have them.
     ///
     /// ```no_run

@@ -184,8 +184,15 @@ impl RunQuery {
         if let Some(name) = job {
             let Ok(ix) = jobs.find_job(&name) else { return (runs, None) };
             filter.job = Some(ix);
-            // Among the runs of all jobs those of one may be few and far between.
-            let mut keys = pool.runs_of(ix, before).into_iter().map(|(_, key)| key);
+        }
+        // Among all runs those of one job, or those that execute, may be few and far between.
+        let keys = match filter.job {
+            _ if filter.states == [RunState::Running] => Some(pool.runs_executed(before)),
+            Some(ix) => Some(pool.runs_of(ix, before)),
+            None => None,
+        };
+        if let Some(keys) = keys {
+            let mut keys = keys.into_iter().map(|(_, key)| key);
             while runs.len() < limit && keys.len() > 0 {
                 let found = pool.look_at(&filter, &mut keys, most(limit - runs.len()));
                 add(&mut runs, found);

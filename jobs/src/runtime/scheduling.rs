@@ -8,9 +8,10 @@ use jobs_syntax::{Missed, ScheduleText, SyntaxError};
 
 use super::Jobs;
 use super::error::SubmitError;
-use super::submission::Submit;
+use super::submit::{Submit, Who};
 use crate::config::{Settings, Sourced};
 use crate::error::{Place, Problem};
+use crate::job::body::Template;
 use crate::job::options::SlotOptions;
 use crate::registry::{self, Identity, Resolved, Timing};
 use crate::schedule::{Schedule, ScheduleError};
@@ -31,30 +32,14 @@ impl Jobs {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn schedule<J: Submit>(&self, schedule: &str, job: J) -> Scheduling<J> {
-        Scheduling {
-            jobs: self.clone(),
-            when: When::Text(schedule.to_owned()),
-            tz: None,
-            key: None,
-            jitter: None,
-            missed: None,
-            job,
-        }
+    pub fn schedule<J: Submit>(&self, schedule: &str, job: J) -> Scheduling {
+        Scheduling::new(self.clone(), When::Text(schedule.to_owned()), job)
     }
 
     /// Schedules a job whenever this much time has passed, start to start, the first time one interval from now.
     /// At least 10 ms. Nothing happens until it is awaited.
-    pub fn every<J: Submit>(&self, interval: Duration, job: J) -> Scheduling<J> {
-        Scheduling {
-            jobs: self.clone(),
-            when: When::Every(interval),
-            tz: None,
-            key: None,
-            jitter: None,
-            missed: None,
-            job,
-        }
+    pub fn every<J: Submit>(&self, interval: Duration, job: J) -> Scheduling {
+        Scheduling::new(self.clone(), When::Every(interval), job)
     }
 
     /// Schedules a job end to start: its first slot comes one delay from now, every other when so much time has passed
@@ -72,29 +57,22 @@ impl Jobs {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn fixed_delay<J: Submit>(&self, delay: Duration, job: J) -> Scheduling<J> {
-        Scheduling {
-            jobs: self.clone(),
-            when: When::Delay(delay),
-            tz: None,
-            key: None,
-            jitter: None,
-            missed: None,
-            job,
-        }
+    pub fn fixed_delay<J: Submit>(&self, delay: Duration, job: J) -> Scheduling {
+        Scheduling::new(self.clone(), When::Delay(delay), job)
     }
 }
 
 /// A schedule in the making: awaiting it adds the schedule.
 #[must_use = "nothing is scheduled until this is awaited, or `blocking` is called"]
-pub struct Scheduling<J> {
+pub struct Scheduling {
     jobs: Jobs,
     when: When,
     tz: Option<Sourced<String>>,
     key: Option<String>,
     jitter: Option<Duration>,
     missed: Option<Sourced<String>>,
-    job: J,
+    who: Who,
+    template: Template,
 }
 
 #[derive(Debug)]
@@ -104,7 +82,12 @@ enum When {
     Delay(Duration),
 }
 
-impl<J: Submit> Scheduling<J> {
+impl Scheduling {
+    fn new<J: Submit>(jobs: Jobs, when: When, job: J) -> Self {
+        let (who, template) = ((J::__KIND.who)(&job), (J::__KIND.template)(job));
+        Self { jobs, when, tz: None, key: None, jitter: None, missed: None, who, template }
+    }
+
     /// Reads the schedule on the wall clock of a zone, such as `Europe/Oslo`. Default: `jobs.timezone`.
     ///
     /// It is an error beside an interval, and beside a text that names its zone (`TZ=…`). Of a name in the config, what
@@ -149,7 +132,7 @@ impl<J: Submit> Scheduling<J> {
     /// A mistake in the schedule, its zone, its key or its policy for missed slots; a zone or a policy that has no effect; a name that the config does not have; a closure or a
     /// hand-written job whose name cannot be one or belongs to another job; an instance that has been shut down.
     pub fn blocking(self) -> Result<ScheduleHandle, SubmitError> {
-        let Self { jobs, when, tz, key, jitter, missed, job } = self;
+        let Self { jobs, when, tz, key, jitter, missed, who, template } = self;
         let settings = &jobs.inner.settings();
         if let Some(key) = &key {
             jobs_syntax::check_schedule_key(key).map_err(|error| SubmitError::bad_name(error.render(key)))?;
@@ -167,10 +150,10 @@ impl<J: Submit> Scheduling<J> {
         let missed = missed.map(parse).transpose()?;
         let (timing, name) = timing_of(&when, tz.as_ref(), settings)?;
         let is_named = name.is_some();
-        let ix = jobs.register(&job.__who())?;
+        let ix = jobs.register(&who)?;
         let identity = Identity { name, key: key.map(String::into_boxed_str), args: "", repeat: 1 };
         let options = SlotOptions { jitter, missed };
-        let resolved = Resolved { timing, template: job.__template(), identity, options };
+        let resolved = Resolved { timing, template, identity, options };
         let key = jobs.inner.scheduler.add(ix, resolved).ok_or_else(SubmitError::shut_down)?;
         if let (true, Some(tz)) = (is_named, tz) {
             jobs.inner.zones.lock().unwrap_or_else(PoisonError::into_inner).insert(key, tz.value);
@@ -251,7 +234,7 @@ fn refuse_unused_zone(schedule: &Schedule, tz: &Sourced<String>) -> Result<(), S
     Err(SubmitError::refused_schedule(problem.at(tz.place.clone()).help(help)))
 }
 
-impl<J: Submit> IntoFuture for Scheduling<J> {
+impl IntoFuture for Scheduling {
     type Output = Result<ScheduleHandle, SubmitError>;
     type IntoFuture = std::future::Ready<Self::Output>;
 
@@ -260,7 +243,7 @@ impl<J: Submit> IntoFuture for Scheduling<J> {
     }
 }
 
-impl<J> fmt::Debug for Scheduling<J> {
+impl fmt::Debug for Scheduling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scheduling").field("when", &self.when).field("key", &self.key).finish_non_exhaustive()
     }

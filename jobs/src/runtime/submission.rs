@@ -1,6 +1,5 @@
 //! One-off runs: at once, after a while, at an instant.
 
-use std::any::TypeId;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,12 +11,11 @@ use tokio::task::coop;
 
 use super::error::SubmitError;
 use super::handle::RunHandle;
+use super::submit::{Kind, Submit, Who};
 use super::{Jobs, instances};
 use crate::clock::Timestamp;
-use crate::job::Job;
-use crate::job::body::{Body, Cloned, Template};
+use crate::job::body::Body;
 use crate::job::descriptor::Descriptor;
-use crate::job::func::Func;
 use crate::job::name::JobName;
 use crate::job::options::{MAX_PRIORITY, Origin, Unique};
 use crate::pool::{Closed, Directory};
@@ -46,7 +44,7 @@ use crate::store::memory::{JobIx, Memory, RunOptions};
 /// # }
 /// ```
 pub fn now<J: Submit>(job: J) -> Submission<J> {
-    Submission { jobs: instances::current(), job, delay: None, options: SubmitOptions::default() }
+    Submission::new(instances::current(), job, None)
 }
 
 /// Runs a job once, when some time has passed; no setting of the clock changes it. Like [`now`] otherwise.
@@ -54,135 +52,29 @@ pub fn now<J: Submit>(job: J) -> Submission<J> {
 /// Runs become due with a resolution of a millisecond, never early. A delay past the end of the clock, in the year 2262,
 /// is refused.
 pub fn after<J: Submit>(delay: Duration, job: J) -> Submission<J> {
-    Submission {
-        jobs: instances::current(),
-        job,
-        delay: Some(Delay::For(delay)),
-        options: SubmitOptions::default(),
-    }
+    Submission::new(instances::current(), job, Some(Delay::For(delay)))
 }
 
 /// Runs a job once, at an instant by the wall clock, or at once where that has passed. Like [`now`] otherwise.
 pub fn at<J: Submit>(instant: DateTime<Utc>, job: J) -> Submission<J> {
-    Submission {
-        jobs: instances::current(),
-        job,
-        delay: Some(Delay::At(Timestamp::from_chrono(instant))),
-        options: SubmitOptions::default(),
-    }
+    Submission::new(instances::current(), job, Some(Delay::At(Timestamp::from_chrono(instant))))
 }
 
 impl Jobs {
     /// Runs a job once, as soon as the pool has room: [`jobs::now`](crate::now) on this instance.
     pub fn now<J: Submit>(&self, job: J) -> Submission<J> {
-        Submission { jobs: Ok(self.clone()), job, delay: None, options: SubmitOptions::default() }
+        Submission::new(Ok(self.clone()), job, None)
     }
 
     /// Runs a job once, when some time has passed: [`jobs::after`](crate::after) on this instance.
     pub fn after<J: Submit>(&self, delay: Duration, job: J) -> Submission<J> {
-        Submission {
-            jobs: Ok(self.clone()),
-            job,
-            delay: Some(Delay::For(delay)),
-            options: SubmitOptions::default(),
-        }
+        Submission::new(Ok(self.clone()), job, Some(Delay::For(delay)))
     }
 
     /// Runs a job once, at an instant by the wall clock: [`jobs::at`](crate::at) on this instance.
     pub fn at<J: Submit>(&self, instant: DateTime<Utc>, job: J) -> Submission<J> {
         let delay = Some(Delay::At(Timestamp::from_chrono(instant)));
-        Submission { jobs: Ok(self.clone()), job, delay, options: SubmitOptions::default() }
-    }
-}
-
-/// What can be submitted and scheduled: every [`Job`], and a closure by way of [`func`](crate::func()).
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a job",
-    label = "not a job",
-    note = "a function with `#[job]` is submitted as a value of the struct of its name: `send {{ to, order }}`, `sweep {{}}`",
-    note = "a closure is submitted by `jobs::func(\"name\", || async {{ … }})`"
-)]
-pub trait Submit: Send + 'static {
-    #[doc(hidden)]
-    fn __who(&self) -> Who;
-    #[doc(hidden)]
-    fn __body(self) -> Body;
-    #[doc(hidden)]
-    fn __template(self) -> Template;
-    #[doc(hidden)]
-    #[cfg(feature = "testing")]
-    fn __args(&self) -> serde_json::Value;
-}
-
-impl<J: Job> Submit for J {
-    fn __who(&self) -> Who {
-        Who::Typed { type_id: TypeId::of::<J>(), name: J::NAME, descriptor: J::__descriptor() }
-    }
-
-    fn __body(self) -> Body {
-        Body::Owned(Box::new(self))
-    }
-
-    fn __template(self) -> Template {
-        Cloned::template(self)
-    }
-
-    #[cfg(feature = "testing")]
-    fn __args(&self) -> serde_json::Value {
-        super::trial::args_of(self)
-    }
-}
-
-impl Submit for Func {
-    fn __who(&self) -> Who {
-        Who::Func(Arc::clone(self.name()))
-    }
-
-    fn __body(self) -> Body {
-        Body::Template(self.into_template())
-    }
-
-    fn __template(self) -> Template {
-        self.into_template()
-    }
-
-    #[cfg(feature = "testing")]
-    fn __args(&self) -> serde_json::Value {
-        serde_json::Value::Null
-    }
-}
-
-/// Which job a value is.
-#[derive(Debug)]
-pub enum Who {
-    /// A type that is a [`Job`].
-    Typed {
-        /// The type.
-        type_id: TypeId,
-        /// Its name.
-        name: &'static str,
-        /// What `#[job]` wrote down, if it was that.
-        descriptor: Option<&'static Descriptor>,
-    },
-    /// A closure, by its name.
-    Func(Arc<str>),
-}
-
-impl Who {
-    #[cfg(feature = "sqlite")]
-    fn name(&self) -> &str {
-        match self {
-            Self::Typed { name, .. } => name,
-            Self::Func(name) => name,
-        }
-    }
-
-    /// Finds the job where it is known already.
-    fn find(&self, directory: &Directory) -> Option<JobIx> {
-        match self {
-            Self::Typed { type_id, .. } => directory.of_type(*type_id),
-            Self::Func(name) => directory.of_func(name),
-        }
+        Submission::new(Ok(self.clone()), job, delay)
     }
 }
 
@@ -197,14 +89,28 @@ pub(super) struct SubmitOptions {
 
 /// A submission in the making: awaiting it submits.
 #[must_use = "nothing is submitted until this is awaited, or `submit` or `blocking` is called"]
-pub struct Submission<J> {
+pub struct Submission<J: 'static> {
     pub(super) jobs: Result<Jobs, SubmitError>,
-    pub(super) job: J,
+    job: J,
+    pub(super) kind: &'static Kind<J>,
     pub(super) delay: Option<Delay>,
     pub(super) options: SubmitOptions,
 }
 
 impl<J: Submit> Submission<J> {
+    fn new(jobs: Result<Jobs, SubmitError>, job: J, delay: Option<Delay>) -> Self {
+        Self { jobs, job, kind: J::__KIND, delay, options: SubmitOptions::default() }
+    }
+
+    /// One that is not to start before it is released.
+    #[cfg(feature = "testing")]
+    pub(super) fn held(jobs: Jobs, job: J) -> Self {
+        Self::new(Ok(jobs), job, Some(Delay::At(Timestamp::MAX)))
+    }
+}
+
+// Whatever `J` is: a value that is no job is told of where it is given, and not again at each call.
+impl<J: 'static> Submission<J> {
     /// Puts the run into a queue, whatever the job says: [`Snapshot::queues`](crate::Snapshot::queues) has those that there
     /// are. One that is new has no limit but the pool's.
     ///
@@ -269,17 +175,6 @@ impl<J: Submit> Submission<J> {
         self
     }
 
-    /// One that is not to start before it is released.
-    #[cfg(feature = "testing")]
-    pub(super) fn held(jobs: Jobs, job: J) -> Self {
-        Self {
-            jobs: Ok(jobs),
-            job,
-            delay: Some(Delay::At(Timestamp::MAX)),
-            options: SubmitOptions::default(),
-        }
-    }
-
     /// Submits without awaiting, which the store in memory can do. The run is queued when this returns.
     ///
     /// # Errors
@@ -307,12 +202,22 @@ impl<J: Submit> Submission<J> {
         self.submit_unseen()
     }
 
+    #[cfg(feature = "testing")]
+    pub(super) fn args(&self) -> serde_json::Value {
+        (self.kind.args)(&self.job)
+    }
+
+    #[cfg(feature = "testing")]
+    pub(super) fn who(&self) -> Who {
+        (self.kind.who)(&self.job)
+    }
+
     pub(super) fn submit_unseen(self) -> Result<RunHandle, SubmitError> {
         let jobs = self.jobs?;
         let unique = self.options.unique;
         let options = self.options.resolve(&jobs)?;
-        let who = self.job.__who();
-        let body = self.job.__body();
+        let who = (self.kind.who)(&self.job);
+        let body = (self.kind.body)(self.job);
         #[cfg(feature = "sqlite")]
         let body = jobs.written(who.name(), body)?;
         if let Some(unique) = unique {
@@ -374,7 +279,7 @@ impl SubmitOptions {
     }
 }
 
-impl<J: Submit> IntoFuture for Submission<J> {
+impl<J: 'static> IntoFuture for Submission<J> {
     type Output = Result<RunHandle, SubmitError>;
     type IntoFuture = Submitting<J>;
 
@@ -387,7 +292,7 @@ impl<J: Submit> IntoFuture for Submission<J> {
     }
 }
 
-impl<J> fmt::Debug for Submission<J> {
+impl<J: 'static> fmt::Debug for Submission<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Submission").field("delay", &self.delay).finish_non_exhaustive()
     }
@@ -400,7 +305,7 @@ impl<J> fmt::Debug for Submission<J> {
 /// Dropped before it is polled, it has submitted nothing. On a durable store, dropped after that and before it completes, it
 /// may have: the run goes on, and nobody is told.
 #[must_use = "futures do nothing unless awaited"]
-pub struct Submitting<J> {
+pub struct Submitting<J: 'static> {
     submission: Option<Submission<J>>,
     /// The run was handed over, and is not safe yet.
     #[cfg(feature = "sqlite")]
@@ -411,9 +316,9 @@ pub struct Submitting<J> {
 type Committing = Pin<Box<dyn Future<Output = Result<RunHandle, SubmitError>> + Send>>;
 
 // Nothing in it is ever pinned.
-impl<J> Unpin for Submitting<J> {}
+impl<J: 'static> Unpin for Submitting<J> {}
 
-impl<J: Submit> Future for Submitting<J> {
+impl<J: 'static> Future for Submitting<J> {
     type Output = Result<RunHandle, SubmitError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -437,7 +342,7 @@ impl<J: Submit> Future for Submitting<J> {
     }
 }
 
-impl<J> fmt::Debug for Submitting<J> {
+impl<J: 'static> fmt::Debug for Submitting<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Submitting").field("submission", &self.submission).finish_non_exhaustive()
     }

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::Jobs;
 use super::error::SubmitError;
 use super::handle::RunHandle;
-use super::submission::{Submission, Submit, Who};
+use super::submission::Submission;
+use super::submit::{Submit, Who};
 use crate::clock::Timestamp;
 use crate::job::ambient;
 use crate::job::probe::{Noted, Probe};
@@ -40,15 +41,15 @@ pub(super) fn args_of<J: Serialize>(job: &J) -> serde_json::Value {
     })
 }
 
-impl<J: Submit> Submission<J> {
+impl<J: 'static> Submission<J> {
     /// Submits, and lets the test know.
     pub(super) fn submit_noted(mut self, probe: &Probe) -> Result<RunHandle, SubmitError> {
         let jobs = self.jobs.clone()?;
-        let job = match self.job.__who() {
+        let job = match self.who() {
             Who::Typed { name, .. } => name.to_owned(),
             Who::Func(name) => name.to_string(),
         };
-        let args = self.job.__args();
+        let args = self.args();
         let now = jobs.inner.clock.now().wall;
         let due = match self.delay {
             None => now,

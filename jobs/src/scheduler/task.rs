@@ -13,7 +13,7 @@ use super::ledger::{Cause, Keep};
 use super::marks::{AllLeft, ScheduleChanges};
 use super::planned::{Planned, ScheduleKey};
 use super::timers::{Added, Come, Delay, Timers};
-use crate::clock::{Clock, Reading, Shift, Timestamp};
+use crate::clock::{Clock, Elapsed, Reading, Shift, Timestamp};
 use crate::hooks::{Event, Hooks, ScheduleChange, ScheduleEvent, SlotEvent};
 use crate::pool::{Pool, SlotFate};
 use crate::registry::Resolved;
@@ -31,6 +31,8 @@ pub(crate) struct Scheduler {
     hooks: Arc<Hooks>,
     /// What the task has in its hands: it may die, and the next goes on with it.
     hands: Mutex<Hands>,
+    /// When runs that are too old are to be looked for.
+    sweep_at: Mutex<Elapsed>,
     /// A test wants the task to panic.
     #[cfg(feature = "testing")]
     killed: AtomicBool,
@@ -55,6 +57,7 @@ impl Scheduler {
             pool,
             hooks,
             hands: Mutex::default(),
+            sweep_at: Mutex::new(Elapsed::ZERO),
             #[cfg(feature = "testing")]
             killed: AtomicBool::new(false),
         }
@@ -209,9 +212,35 @@ impl Scheduler {
         self.pool.read(|memory| memory.job(job).info.name.to_string())
     }
 
-    /// Sets how much of what became of slots is kept.
+    /// Sets how much of what became of slots is kept. What the pool is not to keep any more is swept out soon.
     pub(crate) fn keep(&self, keep: Keep) {
         self.lock().keep(keep);
+        self.sweep_soon();
+        self.earlier.notify_one();
+    }
+
+    fn sweep_soon(&self) {
+        *self.sweep_at.lock().unwrap_or_else(PoisonError::into_inner) = Elapsed::ZERO;
+    }
+
+    /// Lets the pool forget the runs that are too old, when it is time for that. Answers how long it is not.
+    fn sweep(&self) -> Duration {
+        /// Where many become too old one after another.
+        const BETWEEN: Duration = Duration::from_secs(1);
+        /// As long as there is none, on the clock of a test that goes through years.
+        const IDLE: Duration = Duration::from_secs(60);
+        let now = self.clock.now();
+        let mut sweep_at = self.sweep_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if *sweep_at > now.elapsed {
+            return sweep_at.since(now.elapsed);
+        }
+        let (next, kept_for) = self.pool.sweep(now.wall);
+        // What ends while this sleeps is looked at before it is too old.
+        let unknown = kept_for.max(IDLE);
+        let nap = next.map_or(unknown, |next| next.since(now.wall).clamp(BETWEEN, unknown));
+        let nap = nap.min(self.clock.longest_sleep());
+        *sweep_at = now.elapsed.saturating_add(nap);
+        nap
     }
 
     /// Fires nothing any more.
@@ -287,6 +316,7 @@ impl Scheduler {
         }
         if let Some(Shift { suspended, .. }) = shift {
             *cause = Some(if suspended { Cause::Suspended } else { Cause::ClockSet });
+            self.sweep_soon();
         }
         come.heard = cfg!(feature = "metrics") || self.hooks.bus.is_heard();
         self.lock().take_due(now, come);
@@ -336,7 +366,7 @@ impl Scheduler {
     }
 
     async fn sleep(&self) {
-        let longest = self.clock.longest_sleep();
+        let longest = self.clock.longest_sleep().min(self.sweep());
         let until = {
             let mut timers = self.lock();
             let now = self.clock.now();

@@ -21,8 +21,12 @@ fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-/// Whether a page of ours has made the form.
-fn check(page: &Page, fields: &Fields) -> Result<(), Refusal> {
+/// Whether a page of ours has made the form. Where the browser says so itself, the form may be of another process of
+/// the program, or of before it was started anew.
+fn check(page: &Page, screen: &Screen, fields: &Fields) -> Result<(), Refusal> {
+    if screen.visitor.by_page_of_ours {
+        return Ok(());
+    }
     let given = field(fields, "token").unwrap_or_default();
     if page.access.is_token(given) { Ok(()) } else { Err(Refusal::StaleForm) }
 }
@@ -34,13 +38,17 @@ pub(super) async fn steer_job(
     screen: Screen,
     Form(fields): Form<Fields>,
 ) -> Response {
-    if let Err(refusal) = check(&page, &fields) {
+    if let Err(refusal) = check(&page, &screen, &fields) {
         return refusal.into_response();
     }
     let jobs = &page.jobs;
     let (done, did) = match action.as_str() {
         "run" => match run(jobs, &job, &fields).await {
-            Ok(run) => (Ok(()), format!("?did=run&run={}", escaped(&run.id().to_string()))),
+            Ok(run) => {
+                jobs.requested(&run, &screen.visitor);
+                let did = if run.is_duplicate() { "same" } else { "run" };
+                (Ok(()), format!("?did={did}&run={}", escaped(&run.id().to_string())))
+            }
             Err(error) => (Err(error), String::new()),
         },
         "pause" => (jobs.pause(&job).await, "?did=pause".to_owned()),
@@ -73,7 +81,7 @@ pub(super) async fn steer_run(
     screen: Screen,
     Form(fields): Form<Fields>,
 ) -> Response {
-    if let Err(refusal) = check(&page, &fields) {
+    if let Err(refusal) = check(&page, &screen, &fields) {
         return refusal.into_response();
     }
     let Ok(id) = run.parse::<RunId>() else {
@@ -88,7 +96,10 @@ pub(super) async fn steer_run(
             format!("{}?did={did}", screen.base.to(&format!("runs/{id}")))
         }
         "retry" => match page.jobs.retry(id).await {
-            Ok(made) => format!("{}?did=retry", screen.base.to(&format!("runs/{}", made.id()))),
+            Ok(made) => {
+                page.jobs.requested(&made, &screen.visitor);
+                format!("{}?did=retry", screen.base.to(&format!("runs/{}", made.id())))
+            }
             Err(error) => return refused(&screen, &error),
         },
         _ => return pages::not_found(&screen, "There is no such action"),
@@ -103,7 +114,7 @@ pub(super) async fn steer_runs(
     screen: Screen,
     Form(fields): Form<Fields>,
 ) -> Response {
-    if let Err(refusal) = check(&page, &fields) {
+    if let Err(refusal) = check(&page, &screen, &fields) {
         return refusal.into_response();
     }
     let (action, all) = match field(&fields, "action") {
@@ -127,7 +138,13 @@ pub(super) async fn steer_runs(
     for id in ids {
         done += usize::from(match action {
             Bulk::Cancel => page.jobs.cancel(id).await,
-            Bulk::Retry => page.jobs.retry(id).await.is_ok(),
+            Bulk::Retry => match page.jobs.retry(id).await {
+                Ok(made) => {
+                    page.jobs.requested(&made, &screen.visitor);
+                    true
+                }
+                Err(_) => false,
+            },
         });
         // Ten thousand of them are not to keep a thread from everybody else.
         tokio::task::coop::consume_budget().await;
@@ -169,7 +186,7 @@ pub(super) async fn steer_queue(
     screen: Screen,
     Form(fields): Form<Fields>,
 ) -> Response {
-    if let Err(refusal) = check(&page, &fields) {
+    if let Err(refusal) = check(&page, &screen, &fields) {
         return refusal.into_response();
     }
     let done = match action.as_str() {

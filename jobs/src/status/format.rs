@@ -1,5 +1,6 @@
 //! Times, durations and numbers as a reader takes them in at a glance.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -66,6 +67,15 @@ pub(super) fn count(number: usize) -> String {
 /// `1 job`, `2 jobs`.
 pub(super) fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+/// The beginning of a text, where a list has no room for all of it.
+pub(super) fn brief(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 240;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
 }
 
 #[cfg(test)]

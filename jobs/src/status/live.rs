@@ -24,6 +24,8 @@ use crate::runtime::Jobs;
 const PAUSE: Duration = Duration::from_secs(1);
 /// A run is submitted, starts and often ends in one moment, which is one ring.
 const MOMENT: Duration = Duration::from_millis(40);
+/// Where other processes of a cluster change things too, of which nothing is heard here, it rings all the same.
+const UNHEARD: Duration = Duration::from_secs(5);
 /// A browser that has gone without a word is noticed by then.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -57,7 +59,15 @@ impl Bell {
         let jobs = self.jobs.clone();
         let change = async {
             // What comes after the first event is seen by whoever looks after the ring.
-            jobs.events().next().await?;
+            let mut events = jobs.events();
+            let event = events.next();
+            if jobs.is_shared() {
+                if let Ok(None) = tokio::time::timeout(UNHEARD, event).await {
+                    return None;
+                }
+            } else {
+                event.await?;
+            }
             let since = self.rung.map_or(PAUSE, |rung| jobs.elapsed().since(rung));
             tokio::time::sleep(PAUSE.saturating_sub(since).max(MOMENT)).await;
             Some(())

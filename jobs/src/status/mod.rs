@@ -8,6 +8,7 @@ mod actions;
 mod api;
 mod arguments;
 mod assets;
+mod figures;
 mod format;
 mod health;
 mod live;

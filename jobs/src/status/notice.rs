@@ -17,16 +17,8 @@ pub(super) struct Notice {
 pub(super) fn of(screen: &Screen) -> Option<Notice> {
     let count: Option<usize> = screen.query.get("n").and_then(|n| n.parse().ok());
     let (tone, text) = match screen.query.get("did")? {
-        "run" => {
-            let id = screen.query.get("run").and_then(|id| id.parse::<crate::job::RunId>().ok());
-            let text = html! {
-                "The run is queued. "
-                @if let Some(id) = id {
-                    a href=(screen.base.to(&format!("runs/{}", escaped(&id.to_string())))) { "Look at it" }
-                }
-            };
-            (Tone::Good, text)
-        }
+        "run" => (Tone::Good, html! { "The run is queued. " (look(screen)) }),
+        "same" => (Tone::Held, html! { "Nothing was made: there is such a run already. " (look(screen)) }),
         "pause" => (Tone::Good, html! { "The job is paused: its slots pass without a run." }),
         "resume" => (Tone::Good, html! { "The job fires again from its next slot on." }),
         "cancel" => (Tone::Good, html! { "The run is cancelled." }),
@@ -39,4 +31,14 @@ pub(super) fn of(screen: &Screen) -> Option<Notice> {
         _ => return None,
     };
     Some(Notice { tone, text })
+}
+
+/// A link to the run that the address names.
+fn look(screen: &Screen) -> Markup {
+    let id = screen.query.get("run").and_then(|id| id.parse::<crate::job::RunId>().ok());
+    html! {
+        @if let Some(id) = id {
+            a href=(screen.base.to(&format!("runs/{}", escaped(&id.to_string())))) { "Look at it" }
+        }
+    }
 }

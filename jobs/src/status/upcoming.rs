@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, FixedOffset, Utc};
 
-use crate::runtime::ScheduleSnapshot;
+use crate::runtime::{JobSnapshot, ScheduleSnapshot};
 use crate::schedule::Schedule;
 
 /// One fire time.
@@ -12,6 +12,15 @@ pub(super) struct Fire {
     pub(super) at: DateTime<FixedOffset>,
     /// How far the clock was set since the fire time before, in seconds.
     pub(super) clock_moved: i32,
+}
+
+/// The next fire times of all schedules of a job, in their order.
+pub(super) fn of_job(job: &JobSnapshot, count: usize) -> Vec<(Fire, &ScheduleSnapshot)> {
+    let of = |schedule| upcoming(schedule, count).into_iter().map(move |fire| (fire, schedule));
+    let mut all: Vec<(Fire, &ScheduleSnapshot)> = job.schedules.iter().flat_map(of).collect();
+    all.sort_by_key(|(fire, _)| fire.at);
+    all.truncate(count);
+    all
 }
 
 /// The next fire times; none of a schedule that is off.

@@ -31,9 +31,11 @@ mod pace;
 mod queues;
 mod records;
 mod run;
+mod sweep;
 mod unique;
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,7 +77,7 @@ use unique::Uniques;
 pub(crate) use unique::{Submitted, UniqueKey};
 
 /// The place of a job among those of its instance. Jobs are never removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct JobIx(u32);
 
 #[cfg(feature = "web")]
@@ -102,6 +104,8 @@ pub(crate) struct Memory {
     live: usize,
     by_id: ById,
     retention: Retention,
+    /// Jobs of which several runs are kept, by an end that is not after that of the first of them.
+    aging: BinaryHeap<Reverse<(Timestamp, JobIx)>>,
     /// Bytes of text in runs that are kept.
     text: usize,
     queues: Queues,
@@ -134,6 +138,7 @@ impl Memory {
             live: 0,
             by_id: ById::default(),
             retention: Retention::default(),
+            aging: BinaryHeap::new(),
             text: 0,
             queues: Queues::default(),
             lanes: Lanes::default(),
@@ -157,15 +162,16 @@ impl Memory {
         Arc::clone(&self.ids)
     }
 
-    /// What has ended in each minute of the last hour.
+    /// What has started and ended in each minute of the last hour.
     #[cfg(feature = "web")]
     pub(crate) fn last_hour(&self, now: Timestamp) -> [Minute; MINUTES] {
         self.pace.last(now)
     }
 
-    /// How long runs are kept from now on.
+    /// How long runs are kept from now on. What is not to be kept any more is to be [swept](Self::sweep) out.
     pub(crate) fn retain(&mut self, retention: Retention) {
         self.retention = retention;
+        self.look_at_all();
     }
 
     /// Tells what becomes of runs there.
@@ -185,7 +191,8 @@ impl Memory {
         self.by_name.insert(info.name.clone(), ix);
         let queue = self.queues.named(&info.limits.queue);
         let queue = queue.expect("invariant: no 65 000 jobs with a queue each are linked");
-        let lane = LaneId::new(queue, info.limits.priority);
+        let threaded = info.descriptor.is_some_and(|descriptor| descriptor.blocking);
+        let lane = LaneId::new(queue, info.limits.priority).threaded(threaded);
         let mut limits = Limits::new(&info.limits).map(Box::new);
         if let Some(limits) = &mut limits {
             self.limited += 1;
@@ -201,6 +208,7 @@ impl Memory {
             running: 0,
             available: 0,
             scheduled: 0,
+            delayed: None,
             retrying: 0,
             lane,
             limits,
@@ -300,9 +308,10 @@ impl Memory {
         due: Timestamp,
         now: Timestamp,
     ) -> (RunId, RunKey) {
-        self.job_mut(job).scheduled += 1;
         let (origin, state) = (Origin::Submission, State::Scheduled { due });
-        self.add_run(NewRun { job, occasion: None, origin, state, body, options }, now)
+        let (id, key) = self.add_run(NewRun { job, occasion: None, origin, state, body, options }, now);
+        self.job_mut(job).delayed(key);
+        (id, key)
     }
 
     /// When a delayed run is due; none when it is not delayed any more.
@@ -319,7 +328,7 @@ impl Memory {
         let State::Scheduled { due } = run.state else { return false };
         let (ix, retrying) = (run.job, run.is_retried());
         let job = self.job_mut(ix);
-        job.scheduled -= 1;
+        job.undelayed(key);
         job.retrying -= u32::from(retrying);
         self.make_available(key, due);
         true
@@ -394,7 +403,7 @@ impl Memory {
             follows: Follows::Retry { at: due.to_chrono() },
         });
         let job = self.job_mut(ix);
-        job.scheduled += 1;
+        job.delayed(key);
         job.retrying += 1;
         self.attempt_ended(ix, lane);
     }
@@ -525,7 +534,8 @@ impl Memory {
             RunOptions { queue, priority, .. } => LaneId::new(
                 queue.unwrap_or(account.lane.queue()),
                 priority.unwrap_or(account.lane.priority()),
-            ),
+            )
+            .threaded(account.lane.is_threaded()),
         };
         if slot.is_some() {
             account.slot_live += 1;

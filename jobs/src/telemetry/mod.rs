@@ -106,6 +106,12 @@ pub(crate) fn steered(who: &dyn Display, action: &str, what: &str) {
     tracing::info!(%who, action, what, "done from the status page");
 }
 
+/// Somebody has given so many wrong passwords that they have to wait.
+#[cfg(feature = "web")]
+pub(crate) fn guesses(address: std::net::IpAddr, wait: std::time::Duration) {
+    tracing::warn!(%address, wait = wait.as_secs(), "wrong passwords for the status page");
+}
+
 /// A server of ours gave up.
 #[cfg(feature = "web")]
 pub(crate) fn server_ended(server: &str, error: &std::io::Error) {

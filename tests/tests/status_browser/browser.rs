@@ -232,13 +232,35 @@ impl Tab<'_> {
     }
 
     pub(crate) fn key(&mut self, key: &str, code: &str) {
+        let number = match code {
+            "Tab" => 9,
+            "Escape" => 27,
+            "Space" => 32,
+            "Slash" => 191,
+            _ => 0,
+        };
         for kind in ["keyDown", "keyUp"] {
             let text = if key.len() == 1 && kind == "keyDown" { key } else { "" };
-            self.call(
-                "Input.dispatchKeyEvent",
-                json!({ "type": kind, "key": key, "code": code, "text": text }),
-            );
+            let event = json!({
+                "type": kind, "key": key, "code": code, "text": text, "windowsVirtualKeyCode": number,
+            });
+            self.call("Input.dispatchKeyEvent", event);
         }
+    }
+
+    pub(crate) fn enter(&mut self) {
+        for kind in ["keyDown", "keyUp"] {
+            let text = if kind == "keyDown" { "\r" } else { "" };
+            let event = json!({ "type": kind, "key": "Enter", "code": "Enter", "text": text, "windowsVirtualKeyCode": 13 });
+            self.call("Input.dispatchKeyEvent", event);
+        }
+    }
+
+    /// Presses Enter, and returns when the page that it leads to is loaded.
+    pub(crate) fn enter_to_follow(&mut self) {
+        self.browser.events.retain(|event| event["method"] != "Page.loadEventFired");
+        self.enter();
+        self.loaded();
     }
 
     pub(crate) fn write(&mut self, text: &str) {

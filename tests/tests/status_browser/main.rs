@@ -2,10 +2,10 @@
 //!
 //! With `JOBS_SCREENSHOTS=FOLDER` a picture of every screen is left there; `scripts/screenshots` does that.
 
+mod accessible;
 mod browser;
+mod pictures;
 mod program;
-
-use std::path::PathBuf;
 
 use browser::{Browser, Tab};
 use jobs::{RunId, RunState};
@@ -13,11 +13,6 @@ use program::{Program, send_confirmation};
 
 const OFF: &str = "off";
 const EVERY_SECOND: &str = "* * * * * *";
-
-/// Where pictures are wanted.
-fn pictures() -> Option<PathBuf> {
-    std::env::var_os("JOBS_SCREENSHOTS").map(PathBuf::from)
-}
 
 fn no_complaints(tab: &mut Tab<'_>) {
     assert_eq!(tab.complaints(), [""; 0]);
@@ -94,7 +89,7 @@ fn run_pause_and_resume_do_what_they_say() {
     assert!(program.jobs.snapshot().job("reminder_emails").unwrap().paused);
     tab.follow("#steer button[aria-label='Resume this job']");
     assert!(!program.jobs.snapshot().job("reminder_emails").unwrap().paused);
-    tab.follow("#steer button[aria-label='Run this job now']");
+    tab.follow("#steer button[aria-label='Run now']");
     assert!(tab.text("main").contains("The run is queued"));
     tab.until("document.querySelector('#previous').innerText.includes('succeeded')");
     no_complaints(&mut tab);
@@ -126,7 +121,7 @@ fn without_scripts_the_page_shows_and_steers() {
     assert!(!program.jobs.snapshot().job("close_the_books").unwrap().paused);
     tab.open(&program.url(""));
     tab.follow("#job-reminder_emails a.name");
-    tab.follow("#steer button[aria-label='Run this job now']");
+    tab.follow("#steer button[aria-label='Run now']");
     no_complaints(&mut tab);
 }
 
@@ -135,7 +130,8 @@ fn no_screen_is_wider_than_a_phone_or_a_tablet() {
     let program = busy();
     let mut browser = Browser::start();
     let mut tab = browser.tab();
-    for width in [360, 800, 1000] {
+    // The narrowest is a desk at 400 %.
+    for width in [320, 360, 800, 1000] {
         tab.size(width, 812);
         for (_, path) in screens(&program) {
             tab.open(&program.url(&path));
@@ -230,7 +226,7 @@ fn cancelling_asks_first_and_running_again_makes_another() {
     tab.follow("#steer button[aria-label='Cancel this run']");
     tab.until("document.querySelector('#state').innerText.includes('cancelled')");
     tab.open(&program.url(&format!("/runs/{}", last_run(&program, "send_confirmation"))));
-    tab.follow("#steer button[aria-label='Run this once more']");
+    tab.follow("#steer button[aria-label='Run again']");
     tab.until("document.querySelector('#output').innerText.includes('mail 5')");
     assert!(tab.text("#facts").contains("again, after"));
     no_complaints(&mut tab);
@@ -287,55 +283,4 @@ fn a_queue_is_paused_and_resumed() {
     tab.follow("button[aria-label='Resume the queue payments']");
     assert!(!paused(&program));
     no_complaints(&mut tab);
-}
-
-/// The ratio of contrast of WCAG between the colours of a text and of what is behind it, at its worst on the page.
-const WORST_CONTRAST: &str = r"(() => {
-    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-    const rgb = (colour, under) => {
-        canvas.fillStyle = under; canvas.fillRect(0, 0, 1, 1);
-        canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-        return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-    };
-    const light = ([r, g, b]) => {
-        const [x, y, z] = [r, g, b].map(c => (c /= 255) <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
-        return .2126 * x + .7152 * y + .0722 * z;
-    };
-    const behind = (node) => {
-        const chain = [];
-        for (; node; node = node.parentElement) chain.unshift(getComputedStyle(node).backgroundColor);
-        let colour = getComputedStyle(document.documentElement).colorScheme.includes('dark') && matchMedia('(prefers-color-scheme: dark)').matches ? '#000' : '#fff';
-        for (const layer of chain) { const [r, g, b] = rgb(layer, colour); colour = `rgb(${r},${g},${b})`; }
-        return colour;
-    };
-    let worst = [99, ''];
-    for (const node of document.querySelectorAll('body *')) {
-        const own = [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim());
-        const box = node.getBoundingClientRect();
-        if (!own || box.width < 2 || getComputedStyle(node).visibility === 'hidden') continue;
-        const under = behind(node);
-        const [a, b] = [light(rgb(getComputedStyle(node).color, under)), light(rgb(under, '#fff'))].sort((a, b) => b - a);
-        const ratio = (a + .05) / (b + .05);
-        if (ratio < worst[0]) worst = [ratio, node.className + ' ' + node.innerText.slice(0, 40)];
-    }
-    return worst;
-})()";
-
-#[test]
-fn every_screen_is_readable_in_light_and_dark() {
-    let program = busy();
-    let mut browser = Browser::start();
-    let mut tab = browser.tab();
-    for (name, path) in screens(&program) {
-        for (scheme, dark, width) in [("light", false, 1280), ("dark", true, 1280), ("phone", false, 390)] {
-            tab.size(width, 900);
-            tab.dark(dark);
-            tab.open(&program.url(&path));
-            let worst = tab.eval(WORST_CONTRAST);
-            if let Some(folder) = pictures() {
-                tab.picture(&folder.join(format!("{name}-{scheme}.png")));
-            }
-            assert!(worst[0].as_f64().unwrap() >= 4.5, "{name} {scheme}: {worst}");
-        }
-    }
 }

@@ -50,6 +50,7 @@ pub(crate) async fn send_confirmation(
     #[default = "ada@example.org".to_owned()] to: String,
     #[default = 1] order: u64,
 ) -> Result<String, std::io::Error> {
+    tokio::time::sleep(Duration::from_millis(20 + order * 37 % 90)).await;
     Ok(format!("mail {order} to {to}"))
 }
 
@@ -85,6 +86,18 @@ impl std::error::Error for Declined {
 #[job(schedule = "cron.often")]
 async fn heartbeat() {}
 
+/// Makes pictures smaller.
+#[job(every = "40s", queue = "images", retries = 0)]
+async fn shrink_images(cx: &JobContext) -> Result<String, std::io::Error> {
+    // Somewhat longer each time, until it begins anew.
+    let minute = cx.slot().map_or(0, |slot| slot.timestamp() / 40);
+    tokio::time::sleep(Duration::from_millis(300 + 170 * u64::try_from(minute * 7 % 23).unwrap_or(0))).await;
+    if minute % 11 == 3 {
+        return Err(std::io::Error::other("the picture 4711.jpeg is cut off"));
+    }
+    Ok(format!("{} pictures", 20 + minute % 9))
+}
+
 pub(crate) struct Program {
     pub runtime: Runtime,
     pub jobs: Jobs,
@@ -116,6 +129,58 @@ impl Program {
             let address = jobs.serve_status("127.0.0.1:0").await.unwrap();
             (jobs, address)
         });
+        Self { runtime, jobs, gate, address }
+    }
+
+    /// A program that has been at work for some hours, a few days before clocks are set back. Those hours took a moment.
+    pub(crate) fn with_history() -> Self {
+        let (send, receive) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .start_paused(true)
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let clock = TestClock::at(Utc.with_ymd_and_hms(2026, 10, 28, 8, 11, 7).unwrap());
+                let gate = Gate(Arc::new(Semaphore::new(0)));
+                let config = Config::default()
+                    .without_environment()
+                    .clock(&clock)
+                    .named("cron.workhours_15m", "0 */15 9-17 ? * MON-FRI")
+                    .named("cron.audit", "off")
+                    .named("cron.often", "*/20 * * * * *")
+                    .queue("images", 2)
+                    .shutdown_timeout(Duration::ZERO)
+                    .state(gate.clone());
+                let jobs = jobs::start(config).await.unwrap();
+                clock.advance(Duration::from_secs(3600)).await;
+                jobs.pause("heartbeat").await.unwrap();
+                clock.advance(Duration::from_secs(600)).await;
+                jobs.resume("heartbeat").await.unwrap();
+                for order in 1..=40 {
+                    let to = format!("buyer{order}@example.org");
+                    jobs.now(send_confirmation { to, order }).await.unwrap();
+                    clock.advance(Duration::from_secs(17 * (order % 5))).await;
+                }
+                jobs.run_now("charge_card").await.unwrap().wait().await;
+                jobs.pause("close_the_books").await.unwrap();
+                jobs.run_now("exchange_rates").await.unwrap();
+                jobs.run_now("reindex").await.unwrap();
+                clock.advance(Duration::from_secs(30)).await;
+                for _ in 0..4 {
+                    jobs.run_now("shrink_images").await.unwrap();
+                }
+                tokio::time::resume();
+                let address = jobs.serve_status("127.0.0.1:0").await.unwrap();
+                let leaving = jobs.clone();
+                send.send((jobs, gate, address)).unwrap();
+                let mut events = leaving.events();
+                while events.next().await.is_some() {}
+            });
+        });
+        let (jobs, gate, address) = receive.recv().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { runtime, jobs, gate, address }
     }
 

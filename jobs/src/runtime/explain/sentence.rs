@@ -71,6 +71,9 @@ fn limited(limit: &HeldBack) -> String {
             format!("`concurrency = {limit}` lets no more run at the same time")
         }
         HeldBack::Rate(rate) => format!("`rate = \"{rate}\"` lets no other start yet"),
+        HeldBack::Threads(threads) => {
+            format!("{threads} plain functions run, which is as many as there are threads for")
+        }
     }
 }
 

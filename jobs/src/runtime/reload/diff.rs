@@ -10,7 +10,7 @@ use jobs_syntax::format_duration;
 use super::{Reloaded, ReloadedSetting};
 use crate::config::Settings;
 use crate::job::info::JobInfo;
-use crate::job::options::Limits;
+use crate::job::options::{Limits, Unique};
 use crate::registry::Resolved;
 
 /// What becomes of a schedule. The numbers are places among those of the job before.
@@ -66,14 +66,19 @@ pub(super) fn settings(was: &JobInfo, is: &JobInfo, reloaded: &mut Reloaded) {
     let rate = |limits: &Limits| limit(limits.rate.map(|rate| rate.to_string()));
     applied("concurrency", concurrency(was), concurrency(is));
     applied("rate", rate(was), rate(is));
-    let mut later = |key: &str, differs: bool| {
-        if differs {
-            reloaded.needs_restart.push(format!("job.{job}.{key}"));
-        }
-    };
-    later("queue", was.queue != is.queue);
-    later("priority", was.priority != is.priority);
-    later("unique", was.unique != is.unique);
+    applied("queue", was.queue.to_string(), is.queue.to_string());
+    applied("priority", was.priority.to_string(), is.priority.to_string());
+    applied("unique", unique(was.unique), unique(is.unique));
+}
+
+/// As an attribute and the config say it.
+fn unique(unique: Option<Unique>) -> String {
+    match unique {
+        None => "false".to_owned(),
+        Some(Unique::Args) => "true".to_owned(),
+        Some(Unique::Fields(fields)) => format!("unique({})", fields.join(", ")),
+        Some(Unique::Per(window)) => format_duration(window),
+    }
 }
 
 /// What differs about the instance and takes effect at once.
@@ -91,6 +96,8 @@ pub(super) fn instance(was: &Settings, is: &Settings, reloaded: &mut Reloaded) {
             |settings: &Settings| size(settings.queues.get(queue).map(|size| size.value), "the pool's");
         applied(format!("jobs.queues.{queue}"), limit(was), limit(is));
     }
+    let patience = |settings: &Settings| format_duration(settings.shutdown_timeout.value);
+    applied("jobs.shutdown_timeout".to_owned(), patience(was), patience(is));
     let age = |settings: &Settings| format_duration(settings.retention.value);
     applied("jobs.retention".to_owned(), age(was), age(is));
     let count = |settings: &Settings| settings.retention_count.value.to_string();

@@ -9,25 +9,19 @@ use axum::http::{HeaderMap, HeaderName};
 use super::Refusal;
 use crate::config::Network;
 
-/// What proxies say about themselves and those they speak for. Behind a proxy on the same machine everybody is
-/// loopback, so that any of them shows that the peer is not who asks.
-const FORWARDING: [&str; 15] = [
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-forwarded-server",
-    "x-forwarded",
-    "forwarded-for",
-    "x-real-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "cf-connecting-ip",
-    "true-client-ip",
-    "fastly-client-ip",
-    "via",
-];
+/// What is in the names of headers that proxies add, to say something about themselves or those they speak for.
+/// Behind a proxy on the same machine everybody is loopback, so that any of them shows that the peer is not who asks.
+const OF_PROXIES: [&str; 6] =
+    ["forwarded", "real-ip", "client-ip", "clientip", "connecting-ip", "x-original-"];
+
+/// Those that are named otherwise.
+const OTHERS: [&str; 5] =
+    ["via", "x-envoy-external-address", "x-appengine-user-ip", "x-proxyuser-ip", "x-host"];
+
+fn is_of_proxy(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    OTHERS.contains(&name) || OF_PROXIES.iter().any(|part| name.contains(part))
+}
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -50,12 +44,12 @@ impl Client {
         };
         let peer = peer.ip().to_canonical();
         let headers = &request.headers;
-        let Some(header) = FORWARDING.into_iter().find(|name| headers.contains_key(*name)) else {
+        let Some(header) = headers.keys().find(|name| is_of_proxy(name)) else {
             return Ok(Self { address: peer, proxy: None });
         };
         let trusted = |address: IpAddr| proxies.iter().any(|network| network.contains(address));
         if proxies.is_empty() {
-            return Err(Refusal::Forwarded { header });
+            return Err(Refusal::Forwarded { header: header.clone() });
         }
         if !trusted(peer) {
             return Err(Refusal::UntrustedProxy { peer });

@@ -10,7 +10,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::config::{Auth, Password};
 
@@ -21,9 +21,6 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Longer ones are nobody's.
 const LONGEST: usize = 4096;
-
-/// How many slow hashes are computed at the same time: each takes tens of milliseconds and megabytes.
-const AT_ONCE: usize = 2;
 
 type Hash = [u8; 32];
 
@@ -83,6 +80,8 @@ impl Credentials {
 #[derive(Debug)]
 pub(super) struct Lock {
     auth: Auth,
+    /// One slow hash is computed at a time: it takes tens of milliseconds and megabytes, and whoever guesses is judged
+    /// before the next guess is.
     slow: Semaphore,
     /// The credentials that were right the last time, so that a slow hash is not computed for every request.
     known: Mutex<Option<Hash>>,
@@ -90,40 +89,45 @@ pub(super) struct Lock {
 
 impl Lock {
     pub(super) fn new(auth: Auth) -> Self {
-        Self { auth, slow: Semaphore::new(AT_ONCE), known: Mutex::new(None) }
+        Self { auth, slow: Semaphore::new(1), known: Mutex::new(None) }
     }
 
-    /// Whether they are right, in a time that does not depend on how wrong they are.
-    pub(super) async fn is_opened_by(&self, given: &Credentials) -> bool {
+    /// Whether they are right, in a time that does not depend on how wrong they are; none where that takes a slow
+    /// hash.
+    pub(super) fn is_opened_at_once_by(&self, given: &Credentials) -> Option<bool> {
         // Hashes are of one length, whatever the texts are.
         let user = hash(&given.user).ct_eq(&hash(&self.auth.user));
         let pass = match &self.auth.pass {
             Password::Plain(pass) => hash(&given.pass).ct_eq(&hash(pass)),
             Password::Sha256(known) => hash(&given.pass).ct_eq(known),
-            Password::Phc(phc) => self.slow(phc, given).await,
+            Password::Phc(_) => {
+                let known = *self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                return known.is_some_and(|known| known.ct_eq(&given.hash()).into()).then_some(true);
+            }
         };
-        (user & pass).into()
+        Some((user & pass).into())
     }
 
-    async fn slow(&self, phc: &str, given: &Credentials) -> Choice {
-        let all = given.hash();
-        let known = *self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if known.is_some_and(|known| known.ct_eq(&all).into()) {
-            return Choice::from(1);
-        }
-        let Ok(_turn) = self.slow.acquire().await else { return Choice::from(0) };
+    /// The turn of who needs a slow hash.
+    pub(super) async fn turn(&self) -> SemaphorePermit<'_> {
+        self.slow.acquire().await.expect("invariant: nobody closes the semaphore")
+    }
+
+    /// Whether they are right, by the slow hash, for whom it is the [`turn`](Self::turn). It takes its time for another user's name too.
+    pub(super) async fn is_opened_slowly_by(&self, given: &Credentials) -> bool {
+        let Password::Phc(phc) = &self.auth.pass else { return false };
         let (phc, pass) = (phc.to_owned(), given.pass.clone());
         let verified = tokio::task::spawn_blocking(move || {
             let hash = argon2::PasswordHash::new(&phc).ok()?;
             Argon2::default().verify_password(pass.as_bytes(), &hash).ok()
         });
-        if verified.await.ok().flatten().is_none() {
-            return Choice::from(0);
+        let pass = Choice::from(u8::from(verified.await.ok().flatten().is_some()));
+        let user = hash(&given.user).ct_eq(&hash(&self.auth.user));
+        let right = (user & pass).into();
+        if right {
+            *self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(given.hash());
         }
-        if hash(&given.user).ct_eq(&hash(&self.auth.user)).into() {
-            *self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(all);
-        }
-        Choice::from(1)
+        right
     }
 
     pub(super) fn user(&self) -> &str {

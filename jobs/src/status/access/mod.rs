@@ -23,15 +23,18 @@ use axum::http::Method;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::SemaphorePermit;
 
 use client::Client;
 use credentials::{Given, Lock};
+use cross_site::MadeBy;
 pub(super) use refusal::Refusal;
 use throttle::Throttle;
 
 use super::paths;
 use crate::config::Network;
 use crate::runtime::Jobs;
+use crate::telemetry;
 
 /// The rules, and what they have to remember.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ pub(super) struct Access {
 pub(super) struct Visitor {
     pub(super) address: IpAddr,
     pub(super) user: Option<Arc<str>>,
+    /// Whether the browser says that a page of ours has made the request.
+    pub(super) by_page_of_ours: bool,
 }
 
 /// `ada (10.0.0.7)`, for the log.
@@ -116,15 +121,16 @@ impl Access {
                 None
             }
         };
+        let made_by = cross_site::made_by(request, client);
         if !matches!(request.method, Method::GET | Method::HEAD) {
-            if !cross_site::is_ours(request, client) {
+            if made_by == MadeBy::Another {
                 return Err(Refusal::CrossSite);
             }
             if self.readonly {
                 return Err(Refusal::ReadOnly);
             }
         }
-        Ok(Visitor { address: client.address, user })
+        Ok(Visitor { address: client.address, user, by_page_of_ours: made_by == MadeBy::Ours })
     }
 
     async fn unlock(&self, lock: &Lock, request: &Parts, address: IpAddr) -> Result<(), Refusal> {
@@ -132,14 +138,41 @@ impl Access {
         if given == Given::Nothing {
             return Err(Refusal::Unauthorised);
         }
-        let attempt = self.throttle.attempt(address, self.jobs.elapsed());
-        attempt.map_err(|wait| Refusal::TooManyGuesses { wait })?;
-        match given {
-            Given::Credentials(given) if lock.is_opened_by(&given).await => {
-                self.throttle.right(address);
-                Ok(())
-            }
-            _ => Err(Refusal::Unauthorised),
+        // Kept until a wrong one is counted, so that no other comes between.
+        let mut turn = None;
+        if self.is_opened(lock, &given, address, &mut turn).await? {
+            self.throttle.right(address);
+            return Ok(());
+        }
+        if let Some(wait) = self.throttle.wrong(address, self.jobs.elapsed()) {
+            telemetry::guesses(address, wait);
+        }
+        Err(Refusal::Unauthorised)
+    }
+
+    /// Whether what was given is right. Who has to wait is not told.
+    async fn is_opened<'a>(
+        &self,
+        lock: &'a Lock,
+        given: &Given,
+        address: IpAddr,
+        turn: &mut Option<SemaphorePermit<'a>>,
+    ) -> Result<bool, Refusal> {
+        let may_try = || match self.throttle.waits(address, self.jobs.elapsed()) {
+            Some(wait) => Err(Refusal::TooManyGuesses { wait }),
+            None => Ok(()),
+        };
+        may_try()?;
+        let Given::Credentials(given) = given else { return Ok(false) };
+        if let Some(right) = lock.is_opened_at_once_by(given) {
+            return Ok(right);
+        }
+        *turn = Some(lock.turn().await);
+        // Others may have been wrong, or right, before it was this one's turn.
+        may_try()?;
+        match lock.is_opened_at_once_by(given) {
+            Some(right) => Ok(right),
+            None => Ok(lock.is_opened_slowly_by(given).await),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 /// Why a request is not served.
@@ -15,7 +15,7 @@ pub(in crate::status) enum Refusal {
     NoConnectInfo,
     /// It came through a proxy, and proxies are not believed.
     Forwarded {
-        header: &'static str,
+        header: HeaderName,
     },
     UntrustedProxy {
         peer: IpAddr,

@@ -31,18 +31,20 @@ struct Wrong {
 }
 
 impl Throttle {
-    /// Lets an address try, which counts as wrong until [`right`](Self::right) says otherwise: many tries at once
-    /// count all. The error is how long to wait.
-    pub(super) fn attempt(&self, address: IpAddr, now: Elapsed) -> Result<(), Duration> {
+    /// How long an address has to wait before it may try again.
+    pub(super) fn waits(&self, address: IpAddr, now: Elapsed) -> Option<Duration> {
+        let wrong = self.lock();
+        let before = wrong.get(&group(address))?;
+        (before.until > now).then(|| before.until.since(now))
+    }
+
+    /// A try was wrong. Answers how long the address has to wait for the next, where it has to.
+    pub(super) fn wrong(&self, address: IpAddr, now: Elapsed) -> Option<Duration> {
         let mut wrong = self.lock();
         let address = group(address);
         let before = wrong.get(&address).filter(|before| now.since(before.last) < FORGOTTEN_AFTER);
-        let times = match before {
-            Some(before) if before.until > now => return Err(before.until.since(now)),
-            Some(before) => before.times.saturating_add(1),
-            None => 1,
-        };
-        let until = now.saturating_add(wait(times));
+        let times = before.map_or(1, |before| before.times.saturating_add(1));
+        let wait = wait(times);
         if wrong.len() >= REMEMBERED && !wrong.contains_key(&address) {
             wrong.retain(|_, known| now.since(known.last) < FORGOTTEN_AFTER);
             let oldest = wrong.iter().min_by_key(|(_, known)| known.last).map(|(address, _)| *address);
@@ -50,8 +52,8 @@ impl Throttle {
                 wrong.remove(&oldest);
             }
         }
-        wrong.insert(address, Wrong { times, last: now, until });
-        Ok(())
+        wrong.insert(address, Wrong { times, last: now, until: now.saturating_add(wait) });
+        (wait > Duration::ZERO).then_some(wait)
     }
 
     /// The last try was right.
@@ -94,13 +96,16 @@ mod tests {
     #[test]
     fn the_fifth_mistake_costs_a_second_and_the_next_twice_that() {
         let throttle = Throttle::default();
-        for _ in 0..5 {
-            assert_eq!(throttle.attempt(ip("10.0.0.1"), at(0)), Ok(()));
+        let guesser = ip("10.0.0.1");
+        for _ in 0..4 {
+            assert_eq!(throttle.wrong(guesser, at(0)), None);
         }
-        assert_eq!(throttle.attempt(ip("10.0.0.1"), at(0)), Err(Duration::from_secs(1)));
-        assert_eq!(throttle.attempt(ip("10.0.0.2"), at(0)), Ok(()), "others are not kept waiting");
-        assert_eq!(throttle.attempt(ip("10.0.0.1"), at(1)), Ok(()));
-        assert_eq!(throttle.attempt(ip("10.0.0.1"), at(1)), Err(Duration::from_secs(2)));
+        assert_eq!(throttle.waits(guesser, at(0)), None);
+        assert_eq!(throttle.wrong(guesser, at(0)), Some(Duration::from_secs(1)));
+        assert_eq!(throttle.waits(guesser, at(0)), Some(Duration::from_secs(1)));
+        assert_eq!(throttle.waits(ip("10.0.0.2"), at(0)), None, "others are not kept waiting");
+        assert_eq!(throttle.waits(guesser, at(1)), None);
+        assert_eq!(throttle.wrong(guesser, at(1)), Some(Duration::from_secs(2)));
     }
 
     #[test]
@@ -108,19 +113,19 @@ mod tests {
         assert_eq!(wait(u32::MAX), LONGEST_WAIT);
         let throttle = Throttle::default();
         for _ in 0..5 {
-            throttle.attempt(ip("::1"), at(0)).unwrap();
+            throttle.wrong(ip("::1"), at(0));
         }
-        assert!(throttle.attempt(ip("::2"), at(0)).is_err(), "a network of IPv6 is one guesser");
+        assert!(throttle.waits(ip("::2"), at(0)).is_some(), "a network of IPv6 is one guesser");
+        assert_eq!(throttle.wrong(ip("::1"), at(1000)), None, "a quarter of an hour later it is the first");
         throttle.right(ip("::1"));
-        assert_eq!(throttle.attempt(ip("::1"), at(0)), Ok(()));
-        assert_eq!(throttle.lock().len(), 1);
+        assert_eq!(throttle.lock().len(), 0);
     }
 
     #[test]
     fn it_remembers_a_bounded_number_of_addresses() {
         let throttle = Throttle::default();
         for i in 0..2 * REMEMBERED as u32 {
-            throttle.attempt(IpAddr::V4(i.into()), at(1)).unwrap();
+            throttle.wrong(IpAddr::V4(i.into()), at(1));
         }
         assert_eq!(throttle.lock().len(), REMEMBERED);
     }

@@ -2,6 +2,8 @@
 
 mod answer;
 mod openapi;
+mod pace;
+mod particulars;
 mod records;
 mod runs;
 mod schema;
@@ -18,8 +20,10 @@ use self::answer::{Answer, Failure, answered, json};
 use self::openapi::{Endpoint, Kind, Parameter};
 use self::schema::Schema;
 use super::Page;
+use super::figures::{self, Figures};
 use super::pages::jobs::narrowed;
 use super::screen::Screen;
+use crate::runtime::JobSnapshot;
 use crate::runtime::overview::JobBrief;
 
 /// Of more jobs, there is a next page.
@@ -58,6 +62,27 @@ const ENDPOINTS: &[Endpoint] = &[
         does: "What became of the slots of a job, the oldest first.",
         query: &[FROM, TO],
         gives: Vec::<records::Entry>::schema,
+    },
+    Endpoint {
+        method: "get",
+        path: "/jobs/{job}/upcoming",
+        does: "The next ten fire times of a job.",
+        query: &[],
+        gives: Vec::<particulars::Fire>::schema,
+    },
+    Endpoint {
+        method: "get",
+        path: "/jobs/{job}/settings",
+        does: "What holds for a job, and who says so.",
+        query: &[],
+        gives: Vec::<particulars::Setting>::schema,
+    },
+    Endpoint {
+        method: "get",
+        path: "/jobs/{job}/arguments",
+        does: "The arguments of a job.",
+        query: &[],
+        gives: Vec::<particulars::Argument>::schema,
     },
     Endpoint {
         method: "post",
@@ -177,6 +202,13 @@ const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         method: "get",
+        path: "/pool/minutes",
+        does: "What has started and ended in each minute of the last hour, the oldest first.",
+        query: &[],
+        gives: Vec::<pace::Minute>::schema,
+    },
+    Endpoint {
+        method: "get",
         path: "/health",
         does: "Whether the program does its work, and what is wrong if not.",
         query: &[],
@@ -193,6 +225,9 @@ pub(super) fn routes() -> Router<Page> {
         .route("/@jobs/api/jobs/{job}/ledger", get(ledger))
         .route("/@jobs/api/jobs/{job}/{action}", post(steer::job))
         .route("/@jobs/api/jobs/{job}/why", get(why))
+        .route("/@jobs/api/jobs/{job}/upcoming", get(particulars::upcoming))
+        .route("/@jobs/api/jobs/{job}/settings", get(particulars::settings))
+        .route("/@jobs/api/jobs/{job}/arguments", get(particulars::arguments))
         .route("/@jobs/api/runs", get(runs::list))
         .route("/@jobs/api/runs/{run}", get(runs::one))
         .route("/@jobs/api/runs/{run}/{action}", post(steer::run))
@@ -200,6 +235,7 @@ pub(super) fn routes() -> Router<Page> {
         .route("/@jobs/api/queues/{queue}/{action}", post(steer::queue))
         .route("/@jobs/api/schedules", get(schedules))
         .route("/@jobs/api/pool", get(pool))
+        .route("/@jobs/api/pool/minutes", get(pace::minutes))
         .route("/@jobs/api/health", get(health))
         .route("/@jobs/api/{*rest}", axum::routing::any(nowhere))
 }
@@ -228,16 +264,20 @@ fn list(screen: &Screen) -> Answer<records::Jobs> {
     let pages = found.len().div_ceil(ON_A_PAGE).max(1);
     let shown = found.iter().skip(ON_A_PAGE.saturating_mul(page - 1)).take(ON_A_PAGE);
     Ok(records::Jobs {
-        jobs: screen.page.jobs.in_full(shown.copied()).iter().map(records::Job::from).collect(),
+        jobs: screen.page.jobs.in_full(shown.copied()).iter().map(|job| told(job, screen)).collect(),
         total: found.len() as u64,
         page: page as u64,
         pages: pages as u64,
     })
 }
 
+fn told(job: &JobSnapshot, screen: &Screen) -> records::Job {
+    records::Job::of(job, &Figures::of(screen.page.jobs.last_ended(&job.name, figures::RUNS)))
+}
+
 async fn job(Path(name): Path<String>, screen: Screen) -> Response {
     let found = screen.page.jobs.job_in_full(&name);
-    let found = found.as_ref().map(records::Job::from);
+    let found = found.as_ref().map(|job| told(job, &screen));
     answered(found.ok_or_else(|| Failure::not_found("no job has this name")))
 }
 

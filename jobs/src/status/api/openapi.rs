@@ -49,9 +49,12 @@ pub(super) fn document() -> Value {
             "401": { "description": "A password is asked for." },
             "403": { "description": "Not from here, or not by this page." },
             "404": failure("There is no such thing."),
+            "414": { "description": "The query is longer than 4096 bytes." },
+            "429": { "description": "Too many wrong passwords; `Retry-After` says for how long." },
         });
         if posts {
             responses["409"] = failure("It cannot be done now, and why.");
+            responses["413"] = json!({ "description": "The body is longer than 256 KiB." });
             responses["415"] = failure("The body is not `application/json`.");
         }
         let mut operation = json!({

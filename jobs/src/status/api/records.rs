@@ -9,6 +9,7 @@ use crate::runtime::{
     Health, JobSnapshot, LedgerEntry, PoolSnapshot, PreviousRun, QueueSnapshot, ScheduleSnapshot,
 };
 use crate::status::api::schema::{Time, record};
+use crate::status::figures::Figures;
 
 record! {
     /// A page of the list of jobs.
@@ -55,8 +56,24 @@ record! {
         schedules: Vec<Schedule>,
         /// The run that ended last.
         previous: Option<Previous>,
+        /// The last runs that have ended and are kept, a hundred at most.
+        recent: Recent,
         /// When it fires next.
         next: Option<Time>,
+    }
+}
+
+record! {
+    /// What the last runs of a job have in common.
+    Recent {
+        /// How many they are.
+        runs: u64,
+        /// How many of them failed.
+        failed: u64,
+        /// The seconds that half of those that have started did not exceed.
+        seconds_p50: Option<f64>,
+        /// The seconds that 95 % did not exceed.
+        seconds_p95: Option<f64>,
     }
 }
 
@@ -197,6 +214,8 @@ record! {
         state: String,
         /// What made it, in words.
         made_by: String,
+        /// Who asked for it on the status page or by the API.
+        requested_by: Option<String>,
         /// When it was made.
         submitted_at: Time,
         /// When it is to start.
@@ -314,8 +333,19 @@ fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-impl From<&JobSnapshot> for Job {
-    fn from(job: &JobSnapshot) -> Self {
+impl From<&Figures> for Recent {
+    fn from(figures: &Figures) -> Self {
+        Self {
+            runs: number(figures.runs),
+            failed: number(figures.failed),
+            seconds_p50: figures.took(50).map(seconds),
+            seconds_p95: figures.took(95).map(seconds),
+        }
+    }
+}
+
+impl Job {
+    pub(super) fn of(job: &JobSnapshot, recent: &Figures) -> Self {
         Self {
             name: job.name.clone(),
             aliases: job.aliases.clone(),
@@ -331,6 +361,7 @@ impl From<&JobSnapshot> for Job {
             delayed: number(job.delayed),
             schedules: job.schedules.iter().map(Schedule::from).collect(),
             previous: job.previous.as_ref().map(Previous::from),
+            recent: Recent::from(recent),
             next: job.next.map(Time),
         }
     }
@@ -427,6 +458,7 @@ impl From<&RunSnapshot> for Run {
             job: run.job.clone(),
             state: run.state.as_str().to_owned(),
             made_by: run.made_by.to_string(),
+            requested_by: run.requested_by.clone(),
             submitted_at: Time(run.submitted_at),
             due_at: run.due_at.map(Time),
             started_at: run.started_at.map(Time),

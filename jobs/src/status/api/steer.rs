@@ -47,7 +47,10 @@ pub(super) async fn job(
         None => jobs.run_now(&job).await,
     };
     let done = match action.as_str() {
-        "run" => run().await.map(|run| json(StatusCode::OK, &Made { run: run.id().to_string() })),
+        "run" => run().await.map(|run| {
+            jobs.requested(&run, &screen.visitor);
+            json(StatusCode::OK, &Made { run: run.id().to_string() })
+        }),
         "pause" => jobs.pause(&job).await.map(|()| done("paused")),
         "resume" => jobs.resume(&job).await.map(|()| done("resumed")),
         _ => return Failure::not_found("the actions are `run`, `pause` and `resume`").into_response(),
@@ -95,6 +98,7 @@ async fn steer_run(run: &str, action: &str, screen: &Screen) -> Answer<Response>
         }
         "retry" => {
             let made = jobs.retry(super::runs::id(run)?).await?;
+            jobs.requested(&made, &screen.visitor);
             Ok(json(StatusCode::OK, &Made { run: made.id().to_string() }))
         }
         _ => Err(Failure::not_found("the actions are `cancel` and `retry`")),

@@ -19,22 +19,33 @@
     return away > 0 ? `in ${coarse(away)}` : `${coarse(-away)} ago`;
   };
   const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
-  const tick = () => {
+  const tick = (page = document) => {
     const now = Date.now() + ahead;
-    for (const time of document.querySelectorAll("time.rel")) {
+    for (const time of page.querySelectorAll("time.rel")) {
       const text = relative(Date.parse(time.dateTime), now);
       if (time.textContent !== text) time.textContent = text;
     }
   };
-  const titles = () => {
-    for (const time of document.querySelectorAll("time")) {
-      time.title = `${time.dateTime.replace("T", " ").slice(0, 19)} UTC\n${local.format(new Date(time.dateTime))}`;
+  // What only the reader's machine knows: the time by the clock of its own zone.
+  const day = new Intl.DateTimeFormat("en-GB", { weekday: "short" });
+  // Sweden writes it as the program does.
+  const own = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const zone = own.resolvedOptions().timeZone;
+  const dress = (page) => {
+    for (const time of page.querySelectorAll("time")) {
+      const at = new Date(time.dateTime);
+      time.title = `${time.dateTime.replace("T", " ").slice(0, 19)} UTC\n${local.format(at)}`;
+      if (time.className === "own") time.textContent = `${day.format(at)} ${own.format(at)}`;
     }
+    for (const name of page.querySelectorAll(".own-zone")) name.textContent = zone;
+    for (const part of page.querySelectorAll("[data-script]")) part.hidden = false;
+    tick(page);
   };
 
   // Replaces what has changed inside of every part that is marked as live, row by row, and leaves alone what the
   // reader is about to use.
   const inUse = (node) => node.contains(document.activeElement) && node.matches("tr,form,details") || node.querySelector("details[open], :checked");
+  const named = (node) => node.tagName + (node.getAttribute("href") ?? node.getAttribute("aria-label") ?? node.textContent);
   const source = new WeakMap();
   const morph = (old, fresh) => {
     const byId = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
@@ -46,9 +57,13 @@
         source.set(child, child.outerHTML);
         return child;
       });
-      if (kept.length !== old.children.length || kept.some((child, i) => child !== old.children[i])) old.replaceChildren(...kept);
+      // What stays is not moved for what comes: it would lose the focus.
+      for (const child of [...old.children]) if (!kept.includes(child)) child.remove();
+      kept.forEach((child, i) => { if (old.children[i] !== child) old.insertBefore(child, old.children[i] ?? null); });
     } else if (old.innerHTML !== fresh.innerHTML && !inUse(old)) {
+      const held = old.contains(document.activeElement) && named(document.activeElement);
       old.innerHTML = fresh.innerHTML;
+      if (held) [...old.querySelectorAll("a,button,summary,pre")].find((one) => named(one) === held)?.focus({ preventScroll: true });
     }
   };
   let loading = false, again = false;
@@ -60,12 +75,13 @@
       if (answer.ok) {
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
         ahead = Date.parse(fresh.documentElement.dataset.now) - Date.now();
+        // Both alike, so that what has not changed is left alone.
+        dress(fresh);
+        tick();
         for (const part of document.querySelectorAll("[data-live]")) {
           const next = fresh.getElementById(part.id);
           if (next) morph(part, next);
         }
-        titles();
-        tick();
       }
     } catch { /* The events tell when the program is back. */ }
     setTimeout(() => { loading = false; if (again) { again = false; refresh(); } }, 900);
@@ -78,7 +94,13 @@
     events = new EventSource(root.dataset.events);
     events.onopen = () => { if (opened) refresh(); opened = true; live.hidden = false; live.className = "live"; live.querySelector(".word").textContent = "Live"; };
     events.onmessage = refresh;
-    events.onerror = () => { live.className = "live off"; live.querySelector(".word").textContent = "Reconnecting"; };
+    events.onerror = () => {
+      live.className = "live off";
+      live.hidden = false;
+      live.querySelector(".word").textContent = "Reconnecting";
+      // Refused, and not only gone: the browser does not ask again by itself.
+      if (events?.readyState === EventSource.CLOSED) { events = undefined; setTimeout(() => { listen(); refresh(); }, 10000); }
+    };
   };
   // A page that nobody sees asks for nothing.
   document.addEventListener("visibilitychange", () => {
@@ -86,7 +108,10 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") for (const open of document.querySelectorAll("details.confirm[open]")) open.open = false;
+    if (event.key === "Escape") for (const open of document.querySelectorAll("details.confirm[open]")) {
+      if (open.contains(document.activeElement)) open.querySelector("summary").focus();
+      open.open = false;
+    }
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input,textarea,select")) return;
     const field = document.querySelector("[data-focus='/']");
     if (field) { event.preventDefault(); field.focus(); field.select(); }
@@ -95,12 +120,9 @@
     if (event.target.matches("[data-all]")) {
       for (const box of document.querySelectorAll(`input[name="${event.target.dataset.all}"]`)) box.checked = event.target.checked;
     }
-    if (event.target.matches("select[data-submit]")) event.target.form.requestSubmit();
   });
 
-  for (const part of document.querySelectorAll("[data-script]")) part.hidden = false;
-  titles();
-  tick();
-  setInterval(tick, 1000);
+  dress(document);
+  setInterval(() => tick(), 1000);
   listen();
 })();

@@ -12,10 +12,11 @@ use crate::runtime::in_force::SaidBy;
 use crate::runtime::page::ArgumentField;
 use crate::runtime::{JobSnapshot, ScheduleSnapshot};
 use crate::status::arguments::{Kind, name_of};
+use crate::status::figures;
 use crate::status::format;
 use crate::status::paths::escaped;
 use crate::status::screen::Screen;
-use crate::status::upcoming::{Fire, upcoming};
+use crate::status::upcoming::of_job;
 
 /// How many fire times are shown.
 const FIRES: usize = 10;
@@ -27,7 +28,7 @@ pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> 
     };
     let job = &job;
     let ledger = screen.page.jobs.ledger(&job.name).map(|ledger| ledger.entries()).unwrap_or_default();
-    let runs = screen.page.jobs.runs().job(&job.name).limit(chart::RUNS).list().await;
+    let runs = screen.page.jobs.runs().job(&job.name).limit(figures::RUNS).list().await;
     let body = html! {
         (head(&screen, job))
         @if let Ok(why) = screen.page.jobs.explain(&job.name) {
@@ -49,9 +50,12 @@ pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> 
                 (run_form(&screen, job))
                 section.card id="previous" data-live="" aria-labelledby="previous-title" {
                     div.title { h2 id="previous-title" { "Previous run" } }
-                    div.body { (super::jobs::previous(job.previous.as_ref(), now)) }
+                    div.body {
+                        @if job.previous.is_none() { span.dim { "It has not run yet." } }
+                        @else { (super::jobs::previous(job.previous.as_ref(), now)) }
+                    }
                     @if let Some(message) = job.previous.as_ref().and_then(|run| run.outcome.message()) {
-                        pre.message { (message) }
+                        pre.message tabindex="0" { (message) }
                     }
                 }
                 (in_force(&screen, job))
@@ -68,7 +72,7 @@ fn head(screen: &Screen, job: &JobSnapshot) -> Markup {
         div.crumb { a href=(screen.base.root()) { "Jobs" } }
         div.head {
             div {
-                h1 { (job.name) " " span.state id="state" data-live="" { (parts::state(job)) } }
+                h1 { (job.name) " " span.state id="state" data-live="" aria-live="polite" { (parts::state(job)) } }
                 @if !job.description.is_empty() { p.lead { (job.description) } }
                 @if let Some(place) = job.place { div.place { (place) " · " (place.module) } }
             }
@@ -80,7 +84,7 @@ fn head(screen: &Screen, job: &JobSnapshot) -> Markup {
                         (parts::action(screen, &format!("{to}/pause"), "button", html! { "Pause" }, "Pause this job"))
                     }
                     @if screen.page.jobs.has_values(&job.name) {
-                        (parts::action(screen, &format!("{to}/run"), "button primary", html! { "Run now" }, "Run this job now"))
+                        (parts::action(screen, &format!("{to}/run"), "button primary", html! { "Run now" }, "Run now"))
                     }
                 }
             }
@@ -100,7 +104,7 @@ fn recent(screen: &Screen, job: &JobSnapshot, runs: &[RunSnapshot], now: DateTim
         @if runs.is_empty() {
             (parts::nothing("It has not run yet", "Every run shows up here."))
         } @else {
-            (chart::chart(runs))
+            (chart::chart(runs, now))
             table.list.runs {
                 thead { (super::runs::headings(false, false)) }
                 tbody { @for run in runs.iter().take(LISTED) { (super::runs::row(screen, run, now, false, false)) } }
@@ -119,8 +123,8 @@ fn in_force(screen: &Screen, job: &JobSnapshot) -> Markup {
                     @for setting in screen.page.jobs.in_force(&job.name) {
                         dt { code { (setting.key) } }
                         dd {
-                            (setting.value)
-                            div.sub {
+                            span { (setting.value) }
+                            span.sub {
                                 @match setting.said_by {
                                     SaidBy::Default => "the default",
                                     SaidBy::Attribute => "the attribute",
@@ -195,14 +199,13 @@ fn short_type(name: &str) -> String {
 }
 
 fn fires(job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
-    let mut all: Vec<(Fire, &ScheduleSnapshot)> = job
-        .schedules
-        .iter()
-        .flat_map(|schedule| upcoming(schedule, FIRES).into_iter().map(move |fire| (fire, schedule)))
-        .collect();
-    all.sort_by_key(|(fire, _)| fire.at);
-    all.truncate(FIRES);
+    let all = of_job(job, FIRES);
     let several = job.schedules.len() > 1;
+    let zone = |schedule: &ScheduleSnapshot| schedule.zone.clone().unwrap_or_else(|| "UTC".to_owned());
+    let first = job.schedules.first().map(zone).unwrap_or_default();
+    // One zone is named once, and UTC is not shown twice.
+    let one_zone = job.schedules.iter().all(|schedule| zone(schedule) == first);
+    let beside_utc = !one_zone || first != "UTC";
     html! {
         div.title {
             h2 id="fires-title" { "Next fire times" }
@@ -215,8 +218,11 @@ fn fires(job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
                 thead {
                     tr {
                         th scope="col" { "In" }
-                        th scope="col" { "On the clock of its zone" }
-                        th scope="col" { "UTC" }
+                        th scope="col" {
+                            @if one_zone { "On the clock of " (first) } @else { "On the clock of its zone" }
+                        }
+                        @if beside_utc { th scope="col" { "On that of UTC" } }
+                        th scope="col" data-script="" hidden { "On yours, " span.own-zone {} }
                         @if several { th scope="col" { "Schedule" } }
                     }
                 }
@@ -226,11 +232,12 @@ fn fires(job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
                         tr {
                             td.num data-label="In" { (parts::when(utc, now)) }
                             td data-label="Its zone" {
-                                (fire.at.format("%a %Y-%m-%d %H:%M:%S")) " "
-                                span.dim { (schedule.zone.as_deref().unwrap_or("UTC")) }
+                                span.num { (fire.at.format("%a %Y-%m-%d %H:%M:%S")) }
+                                @if !one_zone { " " span.dim { (zone(schedule)) } }
                                 @if fire.clock_moved != 0 { div { (moved(fire.clock_moved)) } }
                             }
-                            td.num data-label="UTC" { (parts::at(utc)) }
+                            @if beside_utc { td.num data-label="UTC" { (utc.format("%Y-%m-%d %H:%M:%S")) } }
+                            td.num data-label="Yours" data-script="" hidden { (parts::own(utc)) }
                             @if several { td data-label="Schedule" { (schedule.words) } }
                         }
                     }
@@ -264,8 +271,8 @@ fn about(schedule: &ScheduleSnapshot, index: usize, now: DateTime<Utc>) -> Marku
         ("paused", schedule.paused, "passed while the job was paused"),
     ];
     html! {
-        section.card id=(format!("schedule-{index}")) data-live="" {
-            div.title { h2 { "Schedule" } span.sub { "slots since the start" } }
+        section.card id=(format!("schedule-{index}")) data-live="" aria-labelledby=(format!("schedule-{index}-title")) {
+            div.title { h2 id=(format!("schedule-{index}-title")) { "Schedule" } span.sub { "slots since the start" } }
             div.body {
                 div.words { (schedule.words) }
                 div.spec {
@@ -280,6 +287,7 @@ fn about(schedule: &ScheduleSnapshot, index: usize, now: DateTime<Utc>) -> Marku
                         }
                     }
                 }
+                p.sub { "Missed slots: " code { (schedule.missed_policy) } }
                 @if let Some(previous) = schedule.previous {
                     p.sub { "Last slot " (parts::when(previous, now)) }
                 }

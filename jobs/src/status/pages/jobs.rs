@@ -1,5 +1,7 @@
 //! All jobs: what is wrong stands first.
 
+use std::time::Duration;
+
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
@@ -10,6 +12,7 @@ use super::shell::page;
 use crate::job::RunState;
 use crate::runtime::overview::{JobBrief, Overview};
 use crate::runtime::{JobSnapshot, JobStatus, PreviousRun, ScheduleSnapshot};
+use crate::status::figures;
 use crate::status::format;
 use crate::status::paths::escaped;
 use crate::status::query::Query;
@@ -65,7 +68,7 @@ pub(in crate::status) async fn jobs(screen: Screen) -> Response {
                         }
                     }
                     tbody id="jobs" data-live="" {
-                        @for job in &rows { (row(&screen, job, &jobs.last_states(&job.name, chart::SPARK), now)) }
+                        @for job in &rows { (row(&screen, job, &jobs.last_ended(&job.name, figures::RUNS), now)) }
                     }
                 }
             }
@@ -157,7 +160,12 @@ fn filters(screen: &Screen, overview: &Overview, filter: &str) -> Markup {
     }
 }
 
-fn row(screen: &Screen, job: &JobSnapshot, ended: &[RunState], now: DateTime<Utc>) -> Markup {
+fn row(
+    screen: &Screen,
+    job: &JobSnapshot,
+    ended: &[(RunState, Option<Duration>)],
+    now: DateTime<Utc>,
+) -> Markup {
     let to = screen.base.to(&format!("jobs/{}", escaped(&job.name)));
     html! {
         tr id=(format!("job-{}", job.name)) class=[parts::is_problem(job).then_some("problem")] {
@@ -172,7 +180,7 @@ fn row(screen: &Screen, job: &JobSnapshot, ended: &[RunState], now: DateTime<Utc
             td data-label="State" { (parts::state(job)) }
             td data-label="Previous" {
                 (previous(job.previous.as_ref(), now))
-                (chart::spark(ended))
+                (chart::recent(ended))
             }
             td.num data-label="Next" { (next(job, now)) }
             @if screen.may_steer() {
@@ -216,7 +224,7 @@ pub(super) fn previous(previous: Option<&PreviousRun>, now: DateTime<Utc>) -> Ma
                     @if let Some(late) = lateness(run) { " · " (late) " late" }
                 }
                 @if let Some(message) = run.outcome.message() {
-                    div.error title=(message) { (message) }
+                    div.error title=(format::brief(message)) { (format::brief(message)) }
                 }
             }
         }

@@ -6,6 +6,7 @@ pub(super) mod jobs;
 mod ledger;
 mod pace;
 mod parts;
+mod plot;
 pub(super) mod pool;
 pub(super) mod run;
 pub(super) mod runs;

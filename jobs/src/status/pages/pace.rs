@@ -1,4 +1,4 @@
-//! Throughput and durations over the last hour, a bar for each minute, drawn on the server.
+//! Throughput, waits and durations over the last hour, a bar for each minute, drawn on the server.
 
 use std::time::Duration;
 
@@ -6,25 +6,28 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use super::parts;
+use super::plot::{self, HEIGHT, Scale};
 use crate::runtime::overview::MinuteOfRuns;
 use crate::status::format;
 
-const HEIGHT: u64 = 80;
-/// The height of what there is little of, so that it is seen.
-const LEAST: u64 = 2;
 const STEP: usize = 8;
+const BROAD: usize = 6;
 
-/// Both charts.
+/// All three charts.
 pub(super) fn charts(minutes: &[MinuteOfRuns]) -> Markup {
     let ended: usize = minutes.iter().map(|minute| minute.ended).sum();
+    let started: usize = minutes.iter().map(|minute| minute.started).sum();
     html! {
         section.card id="pace" data-live="" aria-labelledby="pace-title" {
             div.title { h2 id="pace-title" { "The last hour" } span.sub { "a bar for each minute" } }
-            @if ended == 0 {
-                (parts::nothing("No run has ended in the last hour", "How many end, and how long they take, shows up here."))
+            @if ended + started == 0 {
+                (parts::nothing("Nothing has run in the last hour", "How many runs end, how long they wait and how long they take shows up here."))
             } @else {
-                (throughput(minutes, ended))
-                (durations(minutes, ended))
+                div.plots {
+                    div { (throughput(minutes, ended)) }
+                    div { (times("How long runs waited for room", minutes, |minute| (minute.started, minute.waited, minute.longest_wait))) }
+                    div { (times("How long runs took", minutes, |minute| (minute.ended, minute.took, minute.longest))) }
+                }
             }
         }
     }
@@ -34,66 +37,93 @@ fn throughput(minutes: &[MinuteOfRuns], ended: usize) -> Markup {
     let most = minutes.iter().map(|minute| minute.ended).max().unwrap_or(0);
     let failed: usize = minutes.iter().map(|minute| minute.failed).sum();
     let says = format!(
-        "In the last hour {} ended, at most {most} in a minute; {failed} failed",
-        format::counted(ended, "run", "runs")
+        "In the last hour {} ended, at most {} in a minute; {} failed",
+        format::counted(ended, "run", "runs"),
+        format::count(most),
+        format::count(failed)
     );
-    html! {
-        svg.chart viewBox=(view(minutes)) preserveAspectRatio="none" role="img" aria-label=(says) {
-            @for (index, minute) in minutes.iter().enumerate().filter(|(_, minute)| minute.ended > 0) {
-                @let tall = share(minute.ended as u128, most as u128);
-                @let bad = if minute.failed == 0 { 0 } else { share(minute.failed as u128, most as u128).min(tall) };
-                g {
-                    title {
-                        (clock(minute.began)) ": " (format::counted(minute.ended, "run", "runs"))
-                        @if minute.failed > 0 { ", " (format::count(minute.failed)) " failed" }
-                    }
-                    g.mark.good { rect x=(index * STEP) y=(HEIGHT - tall) width="6" height=(tall - bad) {} }
-                    g.mark.bad { rect x=(index * STEP) y=(HEIGHT - bad) width="6" height=(bad) {} }
+    let scale = Scale::of_counts(most);
+    let bars = html! {
+        @for (index, minute) in minutes.iter().enumerate().filter(|(_, minute)| minute.ended > 0) {
+            @let tall = scale.height(minute.ended as u128);
+            @let bad = if minute.failed == 0 { 0 } else { scale.height(minute.failed as u128).min(tall) };
+            g {
+                title {
+                    (clock(minute.began)) ": " (format::counted(minute.ended, "run", "runs"))
+                    @if minute.failed > 0 { ", " (format::count(minute.failed)) " failed" }
                 }
+                (bar(index, tall, bad, "good"))
+                (bar(index, bad, 0, "bad"))
             }
         }
+    };
+    html! {
+        (framed("Runs that ended, each minute", &says, &scale, minutes, &bars))
         p.figures {
-            span { b { (format::counted(ended, "run", "runs")) } " ended" }
-            span { b { (format::count(failed)) } " failed" }
+            span { b { (format::count(ended)) } " ended" }
+            span.key.bad { b { (format::count(failed)) } " failed" }
             span { b { (format::count(most)) } " in the busiest minute" }
         }
     }
 }
 
-fn durations(minutes: &[MinuteOfRuns], ended: usize) -> Markup {
-    let longest = minutes.iter().map(|minute| minute.longest).max().unwrap_or_default();
-    let all: Duration = minutes.iter().map(|minute| minute.took).sum();
-    let mean = mean(all, ended);
-    let says = format!(
-        "How long runs took: {} on average, {} at most",
-        format::duration(mean),
-        format::duration(longest)
-    );
-    html! {
-        svg.chart viewBox=(view(minutes)) preserveAspectRatio="none" role="img" aria-label=(says) {
-            @for (index, minute) in minutes.iter().enumerate().filter(|(_, minute)| minute.ended > 0) {
-                @let mean = self::mean(minute.took, minute.ended);
-                @let tall = share(minute.longest.as_nanos(), longest.as_nanos());
-                @let inner = share(mean.as_nanos(), longest.as_nanos()).min(tall);
+/// Of a minute: how many runs, how long all of them, and how long the longest.
+type Times = fn(&MinuteOfRuns) -> (usize, Duration, Duration);
+
+/// How long something took or lasted: the longest, and in front of it the average.
+fn times(caption: &str, minutes: &[MinuteOfRuns], of: Times) -> Markup {
+    let (mut count, mut all, mut longest) = (0, Duration::ZERO, Duration::ZERO);
+    for (runs, took, most) in minutes.iter().map(of) {
+        count += runs;
+        all += took;
+        longest = longest.max(most);
+    }
+    let on_average = format::duration(mean(all, count));
+    let at_most = format::duration(longest);
+    let says = format!("{caption}: {on_average} on average, {at_most} at most");
+    let scale = Scale::of_durations(longest);
+    let bars = html! {
+        @for (index, minute) in minutes.iter().enumerate() {
+            @let (runs, all, longest) = of(minute);
+            @if runs > 0 {
+                @let mean = mean(all, runs);
+                @let tall = scale.height(longest.as_nanos());
+                @let inner = scale.height(mean.as_nanos()).min(tall);
                 g {
                     title {
                         (clock(minute.began)) ": " (format::duration(mean)) " on average, "
-                        (format::duration(minute.longest)) " at most"
+                        (format::duration(longest)) " at most"
                     }
-                    g.mark { rect x=(index * STEP) y=(HEIGHT - tall) width="6" height=(tall) {} }
-                    g.mark.busy { rect x=(index * STEP) y=(HEIGHT - inner) width="6" height=(inner) {} }
+                    (bar(index, tall, inner, ""))
+                    (bar(index, inner, 0, "busy"))
                 }
             }
         }
+    };
+    html! {
+        (framed(caption, &says, &scale, minutes, &bars))
         p.figures {
-            span { b { (format::duration(mean)) } " on average" }
-            span { b { (format::duration(longest)) } " at most" }
+            span.key.busy { b { (on_average) } " on average" }
+            span.key { b { (at_most) } " at most" }
         }
     }
 }
 
-fn view(minutes: &[MinuteOfRuns]) -> String {
-    format!("0 0 {} {HEIGHT}", minutes.len() * STEP)
+/// A bar from one height up to another.
+fn bar(index: usize, to: u64, from: u64, tone: &str) -> Markup {
+    html! {
+        @if to > from {
+            g class=(format!("mark {tone}")) {
+                rect x=(index * STEP) y=(HEIGHT - to) width=(BROAD) height=(to - from) {}
+            }
+        }
+    }
+}
+
+fn framed(caption: &str, says: &str, scale: &Scale, minutes: &[MinuteOfRuns], bars: &Markup) -> Markup {
+    let ago = |minutes: usize| html! { (minutes) " min ago" };
+    let below = [ago(minutes.len()), ago(minutes.len() / 2), html! { "now" }];
+    plot::framed(caption, says, scale, minutes.len() * STEP, bars, &below)
 }
 
 fn clock(at: DateTime<Utc>) -> String {
@@ -103,9 +133,4 @@ fn clock(at: DateTime<Utc>) -> String {
 fn mean(all: Duration, count: usize) -> Duration {
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     all.checked_div(count).unwrap_or_default()
-}
-
-fn share(part: u128, whole: u128) -> u64 {
-    let height = part.saturating_mul(u128::from(HEIGHT)).checked_div(whole).unwrap_or(0);
-    u64::try_from(height).unwrap_or(HEIGHT).clamp(LEAST, HEIGHT)
 }

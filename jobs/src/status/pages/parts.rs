@@ -91,6 +91,11 @@ pub(super) fn at(at: DateTime<Utc>) -> Markup {
     html! { time.abs datetime=(format::iso(at)) { (format::date_time(at)) " UTC" } }
 }
 
+/// A time by the reader's clock, which the script alone knows.
+pub(super) fn own(at: DateTime<Utc>) -> Markup {
+    html! { time.own datetime=(format::iso(at)) {} }
+}
+
 /// A button that does something: a form of its own, so that it works without a script.
 pub(super) fn action(screen: &Screen, to: &str, class: &str, label: Markup, name: &str) -> Markup {
     html! {
@@ -129,7 +134,7 @@ pub(super) fn pager(screen: &Screen, kept: &[&str], page: usize, pages: usize) -
     let link = |to: usize| screen.query.with(kept, "page", &to.to_string());
     html! {
         @if pages > 1 {
-            nav.pager aria-label="Pages" {
+            nav.pager aria-label="More of the list" {
                 @if page > 1 { a.button rel="prev" href=(link(page - 1)) { "Previous" } }
                 span { "Page " (format::count(page)) " of " (format::count(pages)) }
                 @if page < pages { a.button rel="next" href=(link(page + 1)) { "Next" } }

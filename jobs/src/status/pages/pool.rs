@@ -20,18 +20,11 @@ pub(in crate::status) async fn pool(screen: Screen) -> Response {
     let (pool, queues) = (screen.page.jobs.pool_gauge(), screen.page.jobs.queue_gauges());
     let now = screen.page.jobs.wall_time();
     let running = screen.page.jobs.runs().state(RunState::Running).limit(SHOWN).list().await;
-    let health = screen.page.jobs.health();
+    let oldest = queues.iter().filter_map(|queue| queue.queued_since).min();
     let body = html! {
         div.head {
             h1 { "Pool and queues" }
-            (tiles(pool))
-        }
-        @if !health.is_ok() {
-            div.flash.bad role="alert" {
-                @for condition in &health.conditions {
-                    div { "Since " (parts::at(condition.since)) ": " (condition.what) }
-                }
-            }
+            (tiles(pool, oldest, now))
         }
         div.cards {
             (pace::charts(&screen.page.jobs.last_hour()))
@@ -43,7 +36,7 @@ pub(in crate::status) async fn pool(screen: Screen) -> Response {
                             th scope="col" { "Queue" }
                             th scope="col" { "Running" }
                             th scope="col" { "Queued" }
-                            th scope="col" { "Longest in it" }
+                            th scope="col" { "Oldest waiting" }
                             @if screen.may_steer() { th scope="col" { span.unseen { "Actions" } } }
                         }
                     }
@@ -68,7 +61,7 @@ pub(in crate::status) async fn pool(screen: Screen) -> Response {
     page(&screen, "pool", "Pool and queues", body)
 }
 
-fn tiles(pool: PoolSnapshot) -> Markup {
+fn tiles(pool: PoolSnapshot, oldest: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Markup {
     html! {
         dl.tiles id="tiles" data-live="" {
             div {
@@ -80,6 +73,7 @@ fn tiles(pool: PoolSnapshot) -> Markup {
                 }
             }
             div { dt { "Queued" } dd { (format::count(pool.queued)) } }
+            @if let Some(oldest) = oldest { div { dt { "Oldest waiting" } dd { (parts::when(oldest, now)) } } }
             @if let Some(size) = pool.size { div { dt { "Full" } dd { (gauge(pool.running, size.get())) } } }
         }
     }
@@ -106,7 +100,7 @@ fn row(screen: &Screen, queue: &QueueSnapshot, now: DateTime<Utc>) -> Markup {
                 @if let Some(size) = queue.size { " of " (format::count(size.get())) " " (gauge(queue.running, size.get())) }
             }
             td.num data-label="Queued" { (format::count(queue.queued)) }
-            td.num data-label="Longest" {
+            td.num data-label="Oldest" {
                 @match queue.queued_since { Some(since) => (parts::when(since, now)), None => span.dim { "–" } }
             }
             @if screen.may_steer() {

@@ -31,14 +31,14 @@ pub(in crate::status) async fn run(Path(id): Path<String>, screen: Screen) -> Re
                 section.card aria-labelledby="arguments-title" {
                     div.title { h2 id="arguments-title" { "Arguments" } }
                     @match &run.arguments {
-                        Some(arguments) => pre.json { (pretty(arguments)) },
+                        Some(arguments) => pre.json tabindex="0" { (pretty(arguments)) },
                         None => div.body { span.dim { "They are not kept." } },
                     }
                 }
                 section.card id="output" data-live="" aria-labelledby="output-title" {
                     div.title { h2 id="output-title" { "Output" } }
                     @match &run.output {
-                        Some(output) => pre.json { (pretty(output)) },
+                        Some(output) => pre.json tabindex="0" { (pretty(output)) },
                         None => div.body { span.dim { "None is kept." } },
                     }
                 }
@@ -55,13 +55,18 @@ fn head(screen: &Screen, run: &RunSnapshot) -> Markup {
         div.crumb { a href=(screen.base.to("runs")) { "Runs" } " / " a href=(job) { (run.job) } }
         div.head {
             div {
-                h1 { "Run of " (run.job) " " span.state id="state" data-live="" { (runs::state(run)) } }
+                h1 {
+                    "Run of " (run.job) " "
+                    // What is read aloud when it changes, and no more.
+                    span.state id="state" data-live="" aria-live="polite" { (parts::badge(runs::tone(run.state), run.state.as_str())) }
+                }
+                div id="far" data-live="" { (runs::beside_state(run)) }
                 div.place { (run.id) }
             }
             @if screen.may_steer() {
                 div.buttons id="steer" data-live="" {
                     @if run.state.is_final() {
-                        (parts::action(screen, &format!("{to}/retry"), "button primary", html! { "Run again" }, "Run this once more"))
+                        (parts::action(screen, &format!("{to}/retry"), "button primary", html! { "Run again" }, "Run again"))
                     } @else {
                         (parts::careful_action(
                             screen,
@@ -95,7 +100,12 @@ fn facts(screen: &Screen, run: &RunSnapshot, now: DateTime<Utc>) -> Markup {
         div.title { h2 id="facts-title" { "Facts" } }
         div.body {
             dl.facts {
-                dt { "Made" } dd { (runs::made_by(screen, &run.made_by)) div { (time(run.submitted_at)) } }
+                dt { "Made" }
+                dd {
+                    (runs::made_by(screen, &run.made_by))
+                    @if let Some(who) = &run.requested_by { " · " (who) }
+                    div { (time(run.submitted_at)) }
+                }
                 @if let Some(due) = run.due_at { dt { "Due" } dd { (time(due)) } }
                 @if let Some(started) = run.started_at { dt { "Started" } dd { (time(started)) } }
                 @if let Some(waited) = runs::waited(run) { dt { "Waited" } dd { (format::duration(waited)) } }
@@ -140,9 +150,9 @@ fn one(attempt: &Attempt) -> Markup {
         @if let Some(discarded) = &attempt.discarded { p.sub { "It gave the run up: " (discarded) } }
         @if let Some(wait) = attempt.retry_in { p.sub { "It asked to be tried again in " (format::duration(wait)) } }
         @match attempt.chain.as_slice() {
-            [] => @if let Some(message) = attempt.outcome.message() { pre.message { (message) } },
+            [] => @if let Some(message) = attempt.outcome.message() { pre.message tabindex="0" { (message) } },
             [first, causes @ ..] => {
-                pre.message { (first) }
+                pre.message tabindex="0" { (first) }
                 @if !causes.is_empty() {
                     ul.causes { @for cause in causes { li { "caused by: " (cause) } } }
                 }
@@ -150,7 +160,7 @@ fn one(attempt: &Attempt) -> Markup {
         }
         @if let Some(location) = &attempt.location { p.sub { "at " code { (location) } } }
         @if let Some(backtrace) = &attempt.backtrace {
-            details { summary { "Backtrace" } pre.backtrace { (backtrace) } }
+            details { summary { "Backtrace" } pre.backtrace tabindex="0" { (backtrace) } }
         }
     }
 }

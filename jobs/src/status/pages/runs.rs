@@ -43,7 +43,7 @@ pub(in crate::status) async fn runs(screen: Screen) -> Response {
         @if shown.is_empty() && go_on.is_some() {
             (parts::nothing("None among those so far", "There are more runs than one look takes in. Search further, or narrow it down by job or time."))
         } @else if shown.is_empty() && is_narrowed {
-            (parts::nothing("No run is like that", "Runs are kept for a week, the last 10 000 of every job."))
+            (parts::nothing("No run is like that", "Runs that have ended are forgotten in time, as jobs.retention and jobs.retention_count say."))
         } @else if shown.is_empty() {
             (parts::nothing("Nothing has run yet", "Every run shows up here, by a slot of a schedule or by a submission."))
         } @else {
@@ -59,7 +59,7 @@ pub(in crate::status) async fn runs(screen: Screen) -> Response {
                 }
                 @if screen.may_steer() { (bulk(is_filtered(&screen.query))) }
             }
-            nav.pager aria-label="Pages" {
+            nav.pager aria-label="More of the list" {
                 @if screen.query.get("before").is_some() {
                     a.button href=(format!("{}{}", screen.base.to("runs"), screen.query.with(&KEPT, "before", ""))) { "Youngest" }
                 }
@@ -69,7 +69,7 @@ pub(in crate::status) async fn runs(screen: Screen) -> Response {
             }
         }
         @if let Some(go_on) = go_on {
-            nav.pager aria-label="Search" {
+            nav.pager aria-label="More of the search" {
                 a.button rel="next" href=(screen.query.with(&KEPT, "before", &go_on.to_string())) { "Search further" }
             }
         }
@@ -143,9 +143,9 @@ fn form(screen: &Screen) -> Markup {
     html! {
         form.filters method="get" action=(screen.base.to("runs")) role="search" {
             @if !value("state").is_empty() { input type="hidden" name="state" value=(value("state")); }
-            label { span { "Job" }
+            label.half { span { "Job" }
                 @match &names {
-                    Some(names) => select name="job" data-submit="" {
+                    Some(names) => select name="job" {
                         option value="" { "Any" }
                         @for name in names { option value=(**name) selected[**name == *value("job")] { (**name) } }
                     },
@@ -153,8 +153,8 @@ fn form(screen: &Screen) -> Markup {
                 }
             }
             @if queues.len() > 1 {
-                label { span { "Queue" }
-                    select name="queue" data-submit="" {
+                label.half { span { "Queue" }
+                    select name="queue" {
                         option value="" { "Any" }
                         @for queue in &queues {
                             option value=(queue.name) selected[queue.name == value("queue")] { (queue.name) }
@@ -239,7 +239,8 @@ pub(super) fn row(screen: &Screen, run: &RunSnapshot, now: DateTime<Utc>, job: b
             td data-label="Run" {
                 a.name.mono href=(to(screen, run.id)) title=(id) { (short(run.id)) }
                 @if let Some(arguments) = run.arguments.as_deref().filter(|text| *text != "{}") {
-                    div.args title=(arguments) { (arguments) }
+                    @let brief = format::brief(arguments);
+                    div.args title=(brief) { (brief) }
                 }
             }
             @if job {
@@ -248,7 +249,7 @@ pub(super) fn row(screen: &Screen, run: &RunSnapshot, now: DateTime<Utc>, job: b
             td data-label="State" { (state(run)) }
             td data-label="Made" {
                 (parts::when(run.submitted_at, now))
-                div.sub { (made_by(screen, &run.made_by)) }
+                div.sub { (made_by_in_brief(screen, &run.made_by)) }
             }
             td.num data-label="Took" { (took(run, now)) }
             td data-label="Result" { (result(run, now)) }
@@ -280,6 +281,13 @@ pub(super) fn tone(state: RunState) -> Tone {
 pub(super) fn state(run: &RunSnapshot) -> Markup {
     html! {
         (parts::badge(tone(run.state), run.state.as_str()))
+        (beside_state(run))
+    }
+}
+
+/// Which attempt it is, and how far.
+pub(super) fn beside_state(run: &RunSnapshot) -> Markup {
+    html! {
         @if run.attempt > 1 || (run.attempt > 0 && run.retries > 0 && !run.state.is_final()) {
             div.sub { "attempt " (run.attempt) " of " (run.retries.saturating_add(1)) }
         }
@@ -289,11 +297,21 @@ pub(super) fn state(run: &RunSnapshot) -> Markup {
     }
 }
 
+/// For a list: of a slot its time alone.
+fn made_by_in_brief(screen: &Screen, made: &MadeBy) -> Markup {
+    html! {
+        @match made {
+            MadeBy::Slot { at, .. } => span.num title=(made) { "slot " (format::date_time(*at)) },
+            other => (made_by(screen, other)),
+        }
+    }
+}
+
 pub(super) fn made_by(screen: &Screen, made_by: &MadeBy) -> Markup {
     html! {
         @match made_by {
             MadeBy::Slot { at, schedule, .. } => {
-                "by the slot of " (format::date_time(*at))
+                "by the slot of " span.num { (format::date_time(*at)) }
                 @if let Some(schedule) = schedule { " of " code { (schedule) } }
             }
             MadeBy::Submission => "by a submission",
@@ -329,14 +347,18 @@ fn result(run: &RunSnapshot, now: DateTime<Utc>) -> Markup {
         @match (&run.outcome, run.due_at) {
             (Some(outcome), _) => {
                 @match outcome.message() {
-                    Some(message) => div.error title=(message) { (message) },
-                    None => span.dim { (outcome.to_string()) },
+                    Some(message) => div.error title=(format::brief(message)) { (format::brief(message)) },
+                    None => @match &run.output {
+                        Some(output) => div.args title=(format::brief(output)) { (format::brief(output)) },
+                        None if outcome.as_str() == run.state.as_str() => span.dim { "–" },
+                        None => span.dim { (outcome.to_string()) },
+                    },
                 }
             }
             (None, Some(due)) => {
                 "due " (parts::when(due, now))
                 @if let Some(message) = run.attempts.last().and_then(|attempt| attempt.outcome.message()) {
-                    div.error title=(message) { (message) }
+                    div.error title=(format::brief(message)) { (format::brief(message)) }
                 }
             }
             _ => span.dim { "–" },

@@ -56,7 +56,12 @@ pub(in crate::status) async fn schedules(screen: Screen) -> Response {
                                         Some((_, used)) => div.words { (used.words) },
                                         None => @if let Some(words) = &schedule.words { div.words { (words) } },
                                     }
-                                    div.spec { code { (schedule.spec.as_deref().unwrap_or("off")) } }
+                                    @match (&schedule.spec, users.is_empty()) {
+                                        (Some(spec), _) => div.spec { code { (spec) } },
+                                        (None, true) => span.dim { "off" },
+                                        // The words of who uses it say that.
+                                        (None, false) => {},
+                                    }
                                 }
                                 td data-label="Used by" {
                                     @if users.is_empty() { span.dim { "nobody" } }
@@ -70,6 +75,7 @@ pub(in crate::status) async fn schedules(screen: Screen) -> Response {
                                             @for fire in upcoming(used, FIRES) {
                                                 div { (parts::when(fire.at.to_utc(), now)) }
                                             }
+                                            @if used.next.is_none() { span.dim { "–" } }
                                         }
                                         None => span.dim { "–" },
                                     }

@@ -39,19 +39,21 @@ pub(super) fn page(screen: &Screen, tab: &str, title: &str, body: Markup) -> Res
                             img src=(asset("icon.svg")) alt="" width="22" height="22";
                             span { "jobs" }
                         }
-                        nav aria-label="Pages" {
+                        nav aria-label="Main" {
                             @for (path, name) in TABS {
                                 @let to = if path.is_empty() { base.root().to_owned() } else { base.to(path) };
                                 a href=(to) aria-current=[(path == tab).then_some("page")] { (name) }
                             }
                         }
-                        span.live id="live" hidden { span.dot {} span.word { "Live" } }
+                        span.live id="live" role="status" hidden { span.dot {} span.word { "Live" } }
                     }
                 }
                 main id="main" {
                     @if let Some(notice) = notice::of(screen) {
-                        div class=(format!("flash {}", notice.tone.class())) role="status" { (notice.text) }
+                        // Whoever comes from a button begins to read here.
+                        div class=(format!("flash {}", notice.tone.class())) role="status" tabindex="-1" autofocus { (notice.text) }
                     }
+                    div id="health" data-live="" role="alert" { (trouble(screen)) }
                     (body)
                 }
                 footer {
@@ -64,6 +66,20 @@ pub(super) fn page(screen: &Screen, tab: &str, title: &str, body: Markup) -> Res
         }
     };
     Html(page.into_string()).into_response()
+}
+
+/// What is wrong with the program itself, whatever page is looked at.
+fn trouble(screen: &Screen) -> Markup {
+    let health = screen.page.jobs.health();
+    html! {
+        @if !health.is_ok() {
+            div.flash.bad {
+                @for condition in &health.conditions {
+                    p { "Since " (parts::at(condition.since)) ": " (condition.what) }
+                }
+            }
+        }
+    }
 }
 
 /// A page that says why something was not done.

@@ -57,6 +57,9 @@ pub(crate) struct Details {
     pub(crate) notes: Notes,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_of: Option<RunId>,
+    /// Who asked for it on the status page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) requested_by: Option<Box<str>>,
     /// What it stands for others by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unique: Option<Unique>,

@@ -30,6 +30,8 @@ struct Inner {
     notes: Notes,
     /// The run that this one was made again from.
     retry_of: Option<RunId>,
+    /// Who asked for it on the status page.
+    requested_by: Option<Box<str>>,
     /// What it stands for others by.
     unique: Option<Arc<UniqueKey>>,
     /// The arguments as JSON, until they are written down elsewhere.
@@ -101,11 +103,12 @@ impl Details {
     pub(super) fn record(&mut self) -> (Option<journal::Details>, Option<Box<str>>) {
         let Some(inner) = self.0.as_deref_mut() else { return (None, None) };
         let arguments = inner.arguments.take();
-        let Inner { failures, outcome, notes, retry_of, unique, rescued, .. } = inner;
+        let Inner { failures, outcome, notes, retry_of, requested_by, unique, rescued, .. } = inner;
         let told = !failures.is_empty()
             || outcome.is_some()
             || !notes.is_empty()
             || retry_of.is_some()
+            || requested_by.is_some()
             || unique.is_some()
             || *rescued > 0;
         let details = told.then(|| journal::Details {
@@ -113,6 +116,7 @@ impl Details {
             outcome: outcome.clone(),
             notes: notes.clone(),
             retry_of: *retry_of,
+            requested_by: requested_by.clone(),
             unique: unique.as_deref().map(UniqueKey::record),
             rescued: *rescued,
         });
@@ -124,7 +128,8 @@ impl Details {
 
     /// As it was written down, but for what it stands for others by.
     pub(super) fn restored(record: journal::Details) -> Self {
-        let journal::Details { failures, outcome, notes, retry_of, unique: _, rescued } = record;
+        let journal::Details { failures, outcome, notes, retry_of, requested_by, unique: _, rescued } =
+            record;
         let inner = Inner {
             failures,
             outcome,
@@ -132,11 +137,22 @@ impl Details {
             deaths: 0,
             notes,
             retry_of,
+            requested_by,
             unique: None,
             arguments: None,
             rescued,
         };
         Self(Some(Box::new(inner)))
+    }
+
+    /// It is short, and not counted as text of the run.
+    #[cfg(feature = "web")]
+    pub(super) fn set_requested_by(&mut self, who: Box<str>) {
+        self.0.get_or_insert_default().requested_by = Some(who);
+    }
+
+    pub(super) fn requested_by(&self) -> Option<&str> {
+        self.get()?.requested_by.as_deref()
     }
 
     pub(super) fn set_retry_of(&mut self, run: RunId) {

@@ -151,6 +151,7 @@ impl Memory {
             litter.add(run.body.take());
         }
         self.forget(ix, now, &mut litter);
+        self.watch_age(ix);
         litter
     }
 
@@ -190,7 +191,7 @@ impl Memory {
         }
         match state {
             State::Scheduled { .. } => {
-                job.scheduled -= 1;
+                job.undelayed(key);
                 job.retrying -= u32::from(last.is_some());
             }
             State::Available { .. } => self.withdraw(key),

@@ -41,6 +41,8 @@ pub(super) struct Ring {
     /// With their ends, so that asking for its age does not touch a run.
     runs: VecDeque<(RunKey, Timestamp)>,
     text: usize,
+    /// Its job is among those whose first run is looked at when it is old.
+    pub(super) watched: bool,
 }
 
 impl Ring {
@@ -48,6 +50,16 @@ impl Ring {
     pub(super) fn push(&mut self, key: RunKey, finished: Timestamp, text: usize) {
         self.runs.push_back((key, finished));
         self.text += text;
+    }
+
+    /// The end of its first run, where that is to be looked at and is not yet.
+    #[inline]
+    pub(super) fn watch_first(&mut self) -> Option<Timestamp> {
+        if self.watched || self.runs.len() < 2 {
+            return None;
+        }
+        self.watched = true;
+        self.runs.front().map(|(_, finished)| *finished)
     }
 
     pub(super) fn keys(&self) -> impl DoubleEndedIterator<Item = RunKey> {

@@ -1,6 +1,6 @@
 //! A job and the account of its runs.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use super::RunKey;
 use super::history::Ring;
@@ -19,6 +19,9 @@ pub(crate) struct JobState {
     pub(crate) running: u32,
     pub(crate) available: u32,
     pub(crate) scheduled: u32,
+    /// Which those are.
+    #[expect(clippy::box_collection, reason = "a job of which no run is ever delayed pays 8 bytes")]
+    pub(super) delayed: Option<Box<HashSet<RunKey>>>,
     /// Those of them that wait to be tried again.
     pub(crate) retrying: u32,
     /// Where its runs wait, unless their submission says otherwise.
@@ -39,6 +42,24 @@ pub(crate) struct JobState {
 impl JobState {
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| waiting.len())
+    }
+
+    /// A run of it waits for its time.
+    pub(super) fn delayed(&mut self, key: RunKey) {
+        self.scheduled += 1;
+        self.delayed.get_or_insert_default().insert(key);
+    }
+
+    /// One that did does not any more.
+    pub(super) fn undelayed(&mut self, key: RunKey) {
+        self.scheduled -= 1;
+        if let Some(delayed) = &mut self.delayed {
+            delayed.remove(&key);
+            // A crowd that has gone leaves no room behind.
+            if delayed.is_empty() {
+                self.delayed = None;
+            }
+        }
     }
 
     #[inline]

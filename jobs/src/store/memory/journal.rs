@@ -154,7 +154,8 @@ impl Memory {
     ) -> (RunKey, Restored) {
         let RunRecord { id, state, origin, mut attempt, retries, priority, slot, schedule, .. } = record;
         let queue = self.queues.named(&record.queue);
-        let lane = queue.map_or(self.job(job).lane, |queue| LaneId::new(queue, priority));
+        let lane = self.job(job).lane;
+        let lane = queue.map_or(lane, |queue| LaneId::new(queue, priority).threaded(lane.is_threaded()));
         let mut written = record.details;
         let unique = written.as_mut().and_then(|details| details.unique.take());
         let mut rescued = written.as_ref().map_or(0, |details| details.rescued);
@@ -262,6 +263,7 @@ impl Memory {
             litter.add(run.body.take());
         }
         self.forget(job, now, &mut litter);
+        self.watch_age(job);
         litter.drop();
     }
 
@@ -294,7 +296,7 @@ impl Memory {
         }
         match state {
             State::Scheduled { due } => {
-                account.scheduled += 1;
+                account.delayed(key);
                 let retrying = self.runs.get(key).is_some_and(Run::is_retried);
                 self.job_mut(job).retrying += u32::from(retrying);
                 Restored::Scheduled { due }

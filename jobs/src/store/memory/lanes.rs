@@ -19,20 +19,33 @@ const OLDEST_EVERY: u32 = 8;
 /// The order in which runs have become available.
 pub(super) type Seq = u64;
 
-/// The runs of one queue and one priority. The highest priority is first.
+/// The runs of one queue and one priority, those of plain functions apart. The highest priority is first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LaneId {
     /// The priority, turned over.
     rank: i8,
     queue: QueueIx,
+    /// They are of plain functions, each of which takes a thread.
+    threaded: bool,
 }
 
 impl LaneId {
-    /// Where runs are of whose job nothing is said.
-    pub(super) const DEFAULT: Self = Self { rank: 0, queue: QueueIx::DEFAULT };
-
     pub(super) fn new(queue: QueueIx, priority: i8) -> Self {
-        Self { rank: priority.saturating_neg(), queue }
+        Self { rank: priority.saturating_neg(), queue, threaded: false }
+    }
+
+    /// The same of plain functions, or of others.
+    pub(super) fn threaded(self, threaded: bool) -> Self {
+        Self { threaded, ..self }
+    }
+
+    pub(super) fn is_threaded(self) -> bool {
+        self.threaded
+    }
+
+    /// Whether nothing is said of the runs in it.
+    fn is_plain(self) -> bool {
+        self.rank == 0 && self.queue == QueueIx::DEFAULT
     }
 
     pub(super) fn queue(self) -> QueueIx {
@@ -110,7 +123,7 @@ impl Lanes {
     /// Whether runs are in no other lane than that where nothing is said, so that a run that comes to it later cannot be
     /// before them.
     pub(super) fn is_plain(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.id == LaneId::DEFAULT)
+        self.lanes.iter().all(|lane| lane.id.is_plain())
     }
 
     /// Puts a run at the end of its lane.
@@ -127,6 +140,11 @@ impl Lanes {
             lane.line.retain(|(_, key)| is_available(*key));
             lane.cancelled = 0;
         }
+    }
+
+    /// The runs in the lines, each with its place in the order; some may have been cancelled.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (Seq, RunKey)> {
+        self.lanes.iter().flat_map(|lane| lane.line.iter().copied())
     }
 
     /// Takes the runs out of the lines that are to have limits from now on. It looks at all of them.
@@ -154,18 +172,18 @@ impl Lanes {
         self.lane(lane).shown.remove(&seq)
     }
 
-    /// Takes out the run whose turn it is, among those of queues that are open. Where there is one lane only, it may be
+    /// Takes out the run whose turn it is, among those of lanes that are open. Where there is one lane only, it may be
     /// one that is not available any more.
     #[inline]
     pub(super) fn take(
         &mut self,
-        is_open: impl Fn(QueueIx) -> bool,
+        is_open: impl Fn(LaneId) -> bool,
         is_available: impl Fn(RunKey) -> bool,
     ) -> Option<Claimable> {
         if let [lane] = &mut *self.lanes
             && lane.shown.is_empty()
         {
-            if lane.line.is_empty() || !is_open(lane.id.queue) {
+            if lane.line.is_empty() || !is_open(lane.id) {
                 return None;
             }
             let (seq, key) = lane.line.pop_front()?;
@@ -194,7 +212,7 @@ impl Lanes {
 
     fn choose(
         &mut self,
-        is_open: impl Fn(QueueIx) -> bool,
+        is_open: impl Fn(LaneId) -> bool,
         is_available: impl Fn(RunKey) -> bool,
     ) -> Option<(usize, Seq)> {
         // The last that becomes empty stays, for the next run.
@@ -208,7 +226,7 @@ impl Lanes {
             {
                 break;
             }
-            if !is_open(self.lanes[at].id.queue) {
+            if !is_open(self.lanes[at].id) {
                 continue;
             }
             let Some(head) = self.lanes[at].head(&is_available) else { continue };

@@ -70,7 +70,7 @@ impl Litter {
     }
 
     /// Drops the values. Not under a lock.
-    pub(super) fn drop(self) {
+    pub(crate) fn drop(self) {
         let Some((one, more)) = self.0 else { return };
         // It may panic, and that is nobody's business here.
         for body in std::iter::once(one).chain(more) {

@@ -164,6 +164,11 @@ impl Limits {
         }
     }
 
+    /// All available runs of the job, each with its place in the order.
+    pub(super) fn runs(&self) -> impl Iterator<Item = (Seq, RunKey)> {
+        self.held.iter().map(|((_, seq), key)| (*seq, *key)).chain(self.shown.values().copied())
+    }
+
     /// The first of the runs of each lane that are not shown.
     pub(super) fn heads(&self) -> impl Iterator<Item = (LaneId, RunKey)> {
         let mut from = Bound::Unbounded;

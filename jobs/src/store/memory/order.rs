@@ -120,7 +120,7 @@ impl Memory {
         let (claimable, run, since) = loop {
             let is_available =
                 |key| runs.get(key).is_some_and(|run| matches!(run.state, State::Available { .. }));
-            let claimable = lanes.take(|queue| queues.is_open(queue), is_available)?;
+            let claimable = lanes.take(|lane| queues.is_open(lane), is_available)?;
             let key = claimable.key;
             // Others were cancelled.
             if let Some(State::Available { since }) = runs.get(key).map(|run| run.state) {
@@ -129,7 +129,7 @@ impl Memory {
         };
         lanes.claimed();
         let Claimable { key, lane, limited, .. } = claimable;
-        self.queues.claimed(lane.queue());
+        self.queues.claimed(lane);
         self.queued -= 1;
         self.running += 1;
         run.state = State::Running { worker, started: now.wall };
@@ -141,6 +141,8 @@ impl Memory {
         if limited {
             self.limited_started(job, lane, now.elapsed);
         }
+        #[cfg(feature = "web")]
+        self.pace.started(now.wall, now.wall.since(since));
         self.tell(key, now.wall, |_| RunChange::Started { of: retries.saturating_add(1) });
         Some((key, since))
     }
@@ -180,7 +182,7 @@ impl Memory {
             self.show(ix);
         } else {
             self.lanes.push(lane, seq, key);
-            self.queues.shown(lane.queue());
+            self.queues.shown(lane);
         }
     }
 
@@ -194,7 +196,7 @@ impl Memory {
         job.available -= 1;
         match &mut job.limits {
             None => {
-                self.queues.hidden(lane.queue());
+                self.queues.hidden(lane);
                 let runs = &self.runs;
                 self.lanes.cancel(lane, |other| {
                     other != key
@@ -204,7 +206,7 @@ impl Memory {
             Some(limits) => {
                 if limits.remove(lane, seq) {
                     self.lanes.hide(lane, seq);
-                    self.queues.hidden(lane.queue());
+                    self.queues.hidden(lane);
                     self.show(ix);
                 }
             }
@@ -214,7 +216,7 @@ impl Memory {
     /// An attempt of a run of that job and lane is over.
     pub(super) fn attempt_ended(&mut self, ix: JobIx, lane: LaneId) {
         self.running -= 1;
-        self.queues.stopped(lane.queue());
+        self.queues.stopped(lane);
         let job = &mut self.jobs[ix.0 as usize];
         job.running -= 1;
         if job.limits.is_some() {
@@ -249,9 +251,20 @@ impl Memory {
         let (lanes, queues) = (&mut self.lanes, &mut self.queues);
         limits.hide(job.running as usize, |lane, seq| {
             lanes.hide(lane, seq);
-            queues.hidden(lane.queue());
+            queues.hidden(lane);
         });
         self.show(ix);
+    }
+
+    /// Lets the runs that are made from now on wait in another queue or with another priority, and compares what is submitted
+    /// in another way. Runs that there are keep their places.
+    pub(crate) fn set_place(&mut self, ix: JobIx, options: &Options) {
+        // A queue that is one too many is refused by whoever reads the config; it stays where it was.
+        let Ok(queue) = self.queues.named(&options.queue) else { return };
+        let job = &mut self.jobs[ix.0 as usize];
+        job.lane = LaneId::new(queue, options.priority).threaded(job.lane.is_threaded());
+        job.info.limits.queue = options.queue.clone();
+        (job.info.limits.priority, job.info.limits.unique) = (options.priority, options.unique);
     }
 
     /// Lines up with their job, which has limits now, those of its runs that are available.
@@ -263,7 +276,7 @@ impl Memory {
         let held = self.lanes.take_out(is_one);
         let Some(limits) = &mut self.jobs[ix.0 as usize].limits else { return };
         for (lane, seq, key) in held {
-            self.queues.hidden(lane.queue());
+            self.queues.hidden(lane);
             limits.add(lane, seq, key);
         }
     }
@@ -277,7 +290,7 @@ impl Memory {
         let (lanes, queues) = (&mut self.lanes, &mut self.queues);
         limits.hide(job.running as usize, |lane, seq| {
             lanes.hide(lane, seq);
-            queues.hidden(lane.queue());
+            queues.hidden(lane);
         });
         self.show(ix);
     }
@@ -289,7 +302,7 @@ impl Memory {
         let (lanes, queues) = (&mut self.lanes, &mut self.queues);
         limits.show(job.running as usize, |lane, seq, key| {
             lanes.show(lane, seq, key);
-            queues.shown(lane.queue());
+            queues.shown(lane);
         });
     }
 

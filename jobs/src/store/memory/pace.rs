@@ -1,7 +1,8 @@
-//! How many runs have ended in each of the last minutes, and how long they took: for the charts of the status page.
+//! How many runs have started and ended in each of the last minutes, how long they waited and how long they took: for
+//! the charts of the status page.
 //!
-//! A ring of an hour. An end adds to one place of it, and nothing happens while nothing ends: a place that was used an
-//! hour ago is begun anew by the first that needs it, and passed over by whoever reads.
+//! A ring of an hour. A start and an end add to one place of it, and nothing happens while nothing does: a place that
+//! was used an hour ago is begun anew by the first that needs it, and passed over by whoever reads.
 
 use std::time::Duration;
 
@@ -12,11 +13,15 @@ pub(crate) const MINUTES: usize = 60;
 
 const MINUTE: i64 = 60_000_000_000;
 
-/// What has ended within one minute.
+/// What has started and ended within one minute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Minute {
     /// The number of the minute since 1970.
     number: i64,
+    pub(crate) started: u32,
+    /// How long all of these could have started and found no room.
+    pub(crate) waited: Duration,
+    pub(crate) longest_wait: Duration,
     pub(crate) ended: u32,
     /// How many of them did not end well.
     pub(crate) failed: u32,
@@ -42,13 +47,26 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// A run has ended, and took so long.
-    pub(super) fn ended(&mut self, at: Timestamp, took: Duration, failed: bool) {
+    fn minute(&mut self, at: Timestamp) -> &mut Minute {
         let number = at.as_nanos().div_euclid(MINUTE);
         let minute = &mut self.0[place(number)];
         if minute.number != number {
             *minute = Minute { number, ..Minute::default() };
         }
+        minute
+    }
+
+    /// An attempt has started, and waited so long for room.
+    pub(super) fn started(&mut self, at: Timestamp, waited: Duration) {
+        let minute = self.minute(at);
+        minute.started = minute.started.saturating_add(1);
+        minute.waited = minute.waited.saturating_add(waited);
+        minute.longest_wait = minute.longest_wait.max(waited);
+    }
+
+    /// A run has ended, and took so long.
+    pub(super) fn ended(&mut self, at: Timestamp, took: Duration, failed: bool) {
+        let minute = self.minute(at);
         minute.ended = minute.ended.saturating_add(1);
         minute.failed = minute.failed.saturating_add(u32::from(failed));
         minute.took = minute.took.saturating_add(took);
@@ -85,9 +103,12 @@ mod tests {
         pace.ended(at(100), took(1), false);
         pace.ended(at(100), took(3), true);
         pace.ended(at(101), took(2), false);
+        pace.started(at(100), took(5));
+        pace.started(at(100), took(7));
         let last = pace.last(at(101));
         let first = last[MINUTES - 2];
         assert_eq!((first.ended, first.failed, first.took, first.longest), (2, 1, took(4), took(3)));
+        assert_eq!((first.started, first.waited, first.longest_wait), (2, took(12), took(7)));
         assert_eq!((last[MINUTES - 1].ended, last[0].ended), (1, 0));
         assert_eq!(last[0].began(), Timestamp::from_nanos(42 * MINUTE));
         // An hour later the place of minute 100 is that of minute 160.

@@ -1,11 +1,17 @@
-//! Queues: how many runs of each execute at the same time, and which of them are paused.
+//! Queues: how many runs of each execute at the same time, and which of them are paused; and how many plain functions do,
+//! over all queues, each of which takes a thread of the runtime.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
 use jobs_syntax::DEFAULT_QUEUE;
 
+use super::lanes::LaneId;
 use crate::job::name::JobName;
+
+/// How many plain functions execute at the same time. A runtime has 512 threads for such things where nothing else is said,
+/// and not all of them are ours. One that is claimed beyond them would count as running while it waits for a thread.
+pub(crate) const THREADS: usize = 480;
 
 /// The place of a queue among those of its instance. Queues are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +42,8 @@ pub(crate) struct Queue {
     pub(crate) waiting: usize,
     /// Those of them that no limit of their job holds back.
     pub(super) shown: usize,
+    /// Those of these that are of plain functions.
+    shown_threaded: usize,
 }
 
 impl Queue {
@@ -57,11 +65,24 @@ pub(super) struct Queues {
     restricted: bool,
     /// Runs that are available and held back by no limit of their job.
     shown: usize,
+    /// Those of them that are of plain functions.
+    shown_threaded: usize,
+    /// How many plain functions may execute at the same time, and how many more of them.
+    threads: usize,
+    free_threads: usize,
 }
 
 impl Default for Queues {
     fn default() -> Self {
-        let mut queues = Self { queues: Vec::new(), by_name: HashMap::new(), restricted: false, shown: 0 };
+        let mut queues = Self {
+            queues: Vec::new(),
+            by_name: HashMap::new(),
+            restricted: false,
+            shown: 0,
+            shown_threaded: 0,
+            threads: THREADS,
+            free_threads: THREADS,
+        };
         let default = queues.named(DEFAULT_QUEUE);
         debug_assert!(default.is_ok_and(|ix| ix == QueueIx::DEFAULT), "the first");
         queues
@@ -80,7 +101,15 @@ impl Queues {
             name => JobName::Shared(name.into()),
         };
         self.by_name.insert(name.clone(), ix);
-        self.queues.push(Queue { name, limit: None, paused: false, running: 0, waiting: 0, shown: 0 });
+        self.queues.push(Queue {
+            name,
+            limit: None,
+            paused: false,
+            running: 0,
+            waiting: 0,
+            shown: 0,
+            shown_threaded: 0,
+        });
         Ok(ix)
     }
 
@@ -117,9 +146,21 @@ impl Queues {
         self.restricted = self.queues.iter().any(|queue| queue.paused || queue.limit.is_some());
     }
 
-    /// Whether a run of the queue may be claimed.
-    pub(super) fn is_open(&self, ix: QueueIx) -> bool {
-        !self.restricted || self.queues[ix.index()].room() > 0
+    /// Lets so many plain functions execute at the same time.
+    #[cfg(test)]
+    pub(super) fn limit_threads(&mut self, threads: usize) {
+        (self.threads, self.free_threads) = (threads, threads);
+    }
+
+    /// How many plain functions may execute at the same time, where no other may now.
+    pub(super) fn used_up_threads(&self) -> Option<usize> {
+        (self.free_threads == 0).then_some(self.threads)
+    }
+
+    /// Whether a run of the lane may be claimed.
+    pub(super) fn is_open(&self, lane: LaneId) -> bool {
+        (!self.restricted || self.queues[lane.queue().index()].room() > 0)
+            && (!lane.is_threaded() || self.free_threads > 0)
     }
 
     pub(super) fn is_paused(&self, ix: QueueIx) -> bool {
@@ -127,15 +168,25 @@ impl Queues {
     }
 
     pub(super) fn is_restricted(&self) -> bool {
-        self.restricted
+        /// With more threads than that, the end of a plain function makes room for none that waits.
+        const FEW: usize = 64;
+        self.restricted || self.free_threads < FEW.min(self.threads)
     }
 
     /// How many runs may be claimed, of those that no limit of their job holds back.
     pub(super) fn claimable(&self) -> usize {
         if !self.restricted {
-            return self.shown;
+            let threaded = self.shown_threaded;
+            return self.shown - threaded + threaded.min(self.free_threads);
         }
-        self.queues.iter().map(|queue| queue.shown.min(queue.room())).sum()
+        let (mut others, mut threaded) = (0, 0);
+        for queue in &self.queues {
+            let room = queue.room();
+            let of_others = (queue.shown - queue.shown_threaded).min(room);
+            others += of_others;
+            threaded += queue.shown.min(room) - of_others;
+        }
+        others + threaded.min(self.free_threads)
     }
 
     // What happens to runs.
@@ -149,26 +200,35 @@ impl Queues {
     }
 
     /// A run may be claimed as far as its job goes.
-    pub(super) fn shown(&mut self, ix: QueueIx) {
-        self.get_mut(ix).shown += 1;
+    pub(super) fn shown(&mut self, lane: LaneId) {
+        let threaded = usize::from(lane.is_threaded());
         self.shown += 1;
+        self.shown_threaded += threaded;
+        let queue = self.get_mut(lane.queue());
+        queue.shown += 1;
+        queue.shown_threaded += threaded;
     }
 
-    pub(super) fn hidden(&mut self, ix: QueueIx) {
-        self.get_mut(ix).shown -= 1;
+    pub(super) fn hidden(&mut self, lane: LaneId) {
+        let threaded = usize::from(lane.is_threaded());
         self.shown -= 1;
+        self.shown_threaded -= threaded;
+        let queue = self.get_mut(lane.queue());
+        queue.shown -= 1;
+        queue.shown_threaded -= threaded;
     }
 
     /// One of those that are shown has been claimed.
-    pub(super) fn claimed(&mut self, ix: QueueIx) {
-        self.shown -= 1;
-        let queue = self.get_mut(ix);
-        queue.shown -= 1;
+    pub(super) fn claimed(&mut self, lane: LaneId) {
+        self.hidden(lane);
+        self.free_threads -= usize::from(lane.is_threaded());
+        let queue = self.get_mut(lane.queue());
         queue.waiting -= 1;
         queue.running += 1;
     }
 
-    pub(super) fn stopped(&mut self, ix: QueueIx) {
-        self.get_mut(ix).running -= 1;
+    pub(super) fn stopped(&mut self, lane: LaneId) {
+        self.free_threads += usize::from(lane.is_threaded());
+        self.get_mut(lane.queue()).running -= 1;
     }
 }

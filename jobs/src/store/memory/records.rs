@@ -1,5 +1,8 @@
 //! What is told of runs to those who look at them.
 
+#[cfg(feature = "web")]
+use std::time::Duration;
+
 use super::{JobIx, Memory, Run, RunKey, State};
 use crate::clock::Timestamp;
 use crate::job::attempt::Attempt;
@@ -95,12 +98,28 @@ impl Memory {
         (keys, next)
     }
 
-    /// The states of the last runs of a job that have ended and are kept, the last first.
+    /// Says of a run who asked for it on the status page.
     #[cfg(feature = "web")]
-    pub(crate) fn last_states(&self, job: JobIx, count: usize) -> Vec<RunState> {
+    pub(crate) fn set_requested_by(&mut self, key: RunKey, who: &str) {
+        if let Some(run) = self.runs.get_mut(key) {
+            run.details.set_requested_by(who.into());
+            self.mark(key);
+        }
+    }
+
+    /// What the last runs of a job that have ended and are kept came to, and how long each took if it has started; the
+    /// last first.
+    #[cfg(feature = "web")]
+    pub(crate) fn last_ended(&self, job: JobIx, count: usize) -> Vec<(RunState, Option<Duration>)> {
         let ring = self.job(job).ended.as_ref();
         let keys = ring.into_iter().flat_map(|ring| ring.keys().rev()).take(count);
-        keys.filter_map(|key| self.runs.get(key).map(Run::run_state)).collect()
+        let told = |run: &Run| match run.state {
+            State::Ended { started, finished } if run.attempt > 0 => {
+                (run.run_state(), Some(finished.since(started)))
+            }
+            _ => (run.run_state(), None),
+        };
+        keys.filter_map(|key| self.runs.get(key).map(told)).collect()
     }
 
     pub(crate) fn id_of(&self, key: RunKey) -> Option<RunId> {
@@ -170,6 +189,7 @@ impl Memory {
             job: info.name.to_string(),
             state: run.run_state(),
             made_by,
+            requested_by: run.details.requested_by().map(str::to_owned),
             submitted_at: run.id.made_at().to_chrono(),
             due_at: due.map(Timestamp::to_chrono),
             started_at: started.map(Timestamp::to_chrono),

@@ -114,6 +114,20 @@ impl Model {
         }
     }
 
+    fn lives(&self, job: usize) -> Vec<&'static str> {
+        let life = |run: &&ModelRun| match run.is {
+            Where::Running { .. } => "running",
+            Where::Available(_) => "available",
+            Where::Waiting => "waiting",
+            Where::Scheduled => "scheduled",
+            Where::Ended(_) => "ended",
+        };
+        let live = self.runs.iter().filter(|run| run.job == job && run.is_live());
+        let mut lives: Vec<_> = live.map(|run| life(&run)).collect();
+        lives.sort_unstable();
+        lives
+    }
+
     fn at_all(&self, is: impl Fn(&Where) -> bool) -> Vec<usize> {
         (0..self.runs.len()).filter(|at| is(&self.runs[*at].is)).collect()
     }
@@ -168,6 +182,7 @@ fn check(memory: &Memory, jobs: &[JobIx], model: &mut Model, at: &str) {
         assert_eq!(state.available as usize, count(&is_available), "{at}: available of job {job}");
         assert_eq!(state.scheduled as usize, count(&|is| *is == Where::Scheduled), "{at}: of job {job}");
         assert_eq!(state.waiting(), count(&|is| *is == Where::Waiting), "{at}: waiting of job {job}");
+        assert_eq!(lives(memory, *ix, model), model.lives(job), "{at}: live of job {job}");
         let slots = model.live_slots(job);
         let (active, waits) = slots.iter().map(|at| &model.runs[*at]).fold((0, 0), |(active, waits), run| {
             (active + usize::from(run.is_active()), waits + usize::from(run.is == Where::Waiting))
@@ -210,6 +225,21 @@ fn check(memory: &Memory, jobs: &[JobIx], model: &mut Model, at: &str) {
             }
         }
     }
+}
+
+/// What the live runs of a job do, where workers execute what the model says.
+fn lives(memory: &Memory, job: JobIx, model: &Model) -> Vec<&'static str> {
+    let executed = model.at_all(|is| matches!(is, Where::Running { .. }));
+    let executed = executed.into_iter().map(|at| model.runs[at].key);
+    let life = |run: LiveRun| match run.life {
+        Life::Running { .. } => "running",
+        Life::Available { .. } => "available",
+        Life::Waiting => "waiting",
+        Life::Scheduled { .. } => "scheduled",
+    };
+    let mut lives: Vec<_> = memory.live_of(job, executed).into_iter().map(life).collect();
+    lives.sort_unstable();
+    lives
 }
 
 /// Whether the run is found, by its identity and by its key.
@@ -509,6 +539,50 @@ fn old_runs_are_forgotten_but_for_the_last_of_a_job() {
     let last = run_once(&mut memory, rare, Outcome::Succeeded, minute(0));
     memory.forget(rare, minute(1_000_000), &mut Litter::default());
     assert_eq!(outcome(&mut memory, last), Some(Outcome::Succeeded));
+}
+
+#[test]
+fn old_runs_are_forgotten_where_nothing_ends_any_more() {
+    let mut memory = Memory::new(0);
+    let age = Duration::from_secs(3600);
+    memory.retain(Retention { age, ..Retention::default() });
+    let minute = |minute: u64| now().saturating_add(Duration::from_secs(60 * minute));
+    let mut keys: Vec<Vec<RunKey>> = Vec::new();
+    for job in ["a", "b", "c"] {
+        let job = memory.bind_job(info(job, Overlap::Skip)).unwrap();
+        keys.push((0..30).map(|at| run_once(&mut memory, job, Outcome::Succeeded, minute(at))).collect());
+    }
+    let sweep = |memory: &mut Memory, at| while memory.sweep(at, &mut Litter::default()) {};
+    let kept = |memory: &mut Memory, keys: &[Vec<RunKey>]| -> Vec<usize> {
+        let mut kept = |key: &RunKey| outcome(memory, *key).is_some();
+        keys.iter().map(|keys| keys.iter().filter(|key| kept(key)).count()).collect()
+    };
+    let due = memory.next_sweep().unwrap();
+    assert!(minute(60) < due && due < minute(61), "{due:?}");
+    sweep(&mut memory, minute(60));
+    assert_eq!(kept(&mut memory, &keys), [30, 30, 30]);
+    sweep(&mut memory, due);
+    assert_eq!(kept(&mut memory, &keys), [29, 29, 29]);
+    sweep(&mut memory, minute(75).saturating_add(Duration::from_secs(1)));
+    assert_eq!(kept(&mut memory, &keys), [14, 14, 14]);
+    // In between, one of them is busy.
+    let b = memory.job_named("b").unwrap();
+    run_once(&mut memory, b, Outcome::Succeeded, minute(80));
+    sweep(&mut memory, minute(10_000));
+    assert_eq!(kept(&mut memory, &keys), [1, 0, 1], "the last of each");
+    assert_eq!(memory.next_sweep(), None);
+    assert_eq!(memory.runs.len(), 3);
+}
+
+#[test]
+fn a_shorter_retention_holds_for_what_is_there() {
+    let mut memory = Memory::new(0);
+    let job = memory.bind_job(info("a", Overlap::Skip)).unwrap();
+    let keys: Vec<_> = (0..30).map(|_| run_once(&mut memory, job, Outcome::Succeeded, now())).collect();
+    memory.retain(Retention { count: 5, ..Retention::default() });
+    while memory.sweep(now(), &mut Litter::default()) {}
+    assert_eq!(keys.iter().filter(|key| outcome(&mut memory, **key).is_some()).count(), 5);
+    assert!(memory.next_sweep().is_some_and(|next| next > now()), "those become old as well");
 }
 
 #[test]

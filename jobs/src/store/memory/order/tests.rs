@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use jobs_syntax::{Overlap, Rate};
 
 use super::super::tests::{Random, body, info, now, settle};
-use super::super::{Arrival, Cancel, Memory, RunOptions};
+use super::super::{Arrival, Cancel, HeldBack, Memory, RunOptions};
 use super::*;
 use crate::job::info::JobInfo;
 use crate::job::options::{Limits, Origin};
@@ -57,6 +57,9 @@ struct Walk {
     jobs: Vec<JobIx>,
     concurrency: Vec<Option<usize>>,
     buckets: Vec<Option<ModelBucket>>,
+    /// Which jobs are plain functions, and how many of these may run.
+    threaded: Vec<bool>,
+    threads: usize,
     priorities: Vec<i8>,
     queues: Vec<QueueIx>,
     sizes: Vec<Option<usize>>,
@@ -88,7 +91,11 @@ impl Walk {
         for (queue, size) in queues.iter().zip(&sizes) {
             memory.limit_queue(*queue, size.and_then(NonZeroUsize::new));
         }
+        let threads = random.of(&[1000, 3, 1]).unwrap();
+        memory.queues.limit_threads(threads);
         let mut walk = Self {
+            threaded: Vec::new(),
+            threads,
             random,
             memory,
             jobs: Vec::new(),
@@ -120,6 +127,10 @@ impl Walk {
                 unique: None,
             };
             walk.jobs.push(walk.memory.bind_job(limited(name, limits)).unwrap());
+            let threaded = walk.random.below(3) == 0;
+            let account = walk.memory.job_mut(walk.jobs[walk.threaded.len()]);
+            account.lane = account.lane.threaded(threaded);
+            walk.threaded.push(threaded);
             walk.concurrency.push(concurrency.map(|limit| limit as usize));
             walk.priorities.push(priority);
             walk.buckets.push(rate.map(|rate| ModelBucket {
@@ -176,14 +187,21 @@ impl Walk {
         let free: Vec<_> = (0..self.jobs.len())
             .map(|at| self.concurrency[at].is_none_or(|most| running(&|run| run.job == at) < most))
             .collect();
+        let has_thread = running(&|run| self.threaded[run.job]) < self.threads;
         let elapsed = self.elapsed;
         let has_token: Vec<_> = self
             .buckets
             .iter_mut()
             .map(|bucket| bucket.as_mut().is_none_or(|bucket| bucket.look(elapsed)))
             .collect();
+        let threaded = &self.threaded;
         let candidates = self.runs.iter().enumerate().filter_map(|(at, run)| match run.is {
-            Is::Available(order) if queues[run.queue] && free[run.job] && has_token[run.job] => {
+            Is::Available(order)
+                if queues[run.queue]
+                    && free[run.job]
+                    && has_token[run.job]
+                    && (has_thread || !threaded[run.job]) =>
+            {
                 Some((at, run.priority, order))
             }
             _ => None,
@@ -204,6 +222,8 @@ impl Walk {
         for Refill { ticket, after } in self.memory.take_refills() {
             self.timers.push((self.elapsed + after.as_nanos(), ticket));
         }
+        // Else those who find nothing would call each other without end.
+        assert_eq!(wanted.is_some(), claimable > 0, "{at}");
         let Some(run) = wanted else { return };
         assert!(claimable > 0, "{at}: nobody would have been called");
         self.claims += 1;
@@ -288,6 +308,8 @@ impl Walk {
             assert!(self.sizes[ix].is_none_or(|size| queue.running <= size), "{at}");
             assert!(queue.shown <= queue.waiting, "{at}");
         }
+        let on_threads = self.count(|run| run.is == Is::Running && self.threaded[run.job]);
+        assert!(on_threads <= self.threads, "{at}");
         for (job, ix) in self.jobs.iter().enumerate() {
             let state = self.memory.job(*ix);
             let running = state.running as usize;
@@ -332,6 +354,29 @@ fn what_is_held_back_is_not_looked_at() {
     assert_eq!((memory.claimable(), memory.queued()), (1, 10_001));
     assert_eq!(memory.claim(1, reading(0)).map(|claim| claim.key), Some(other));
     assert!(memory.claim(2, reading(0)).is_none());
+}
+
+/// Plain functions for which there is no thread hold up no others, and are called when there is one.
+#[test]
+fn plain_functions_without_a_thread_wait_in_the_queue() {
+    let mut memory = Memory::new(0);
+    memory.queues.limit_threads(2);
+    let plain = memory.bind_job(info("plain", Overlap::Allow)).unwrap();
+    memory.job_mut(plain).lane = memory.job(plain).lane.threaded(true);
+    let other = memory.bind_job(info("other", Overlap::Allow)).unwrap();
+    let submit = |memory: &mut Memory, job| memory.submit(job, body(), Origin::Submission, now()).1;
+    let plains: Vec<_> = (0..5).map(|_| submit(&mut memory, plain)).collect();
+    assert_eq!(memory.claimable(), 2);
+    let claim = |memory: &mut Memory, worker| memory.claim(worker, reading(0)).map(|claim| claim.key);
+    assert_eq!((claim(&mut memory, 0), claim(&mut memory, 1)), (Some(plains[0]), Some(plains[1])));
+    assert_eq!((claim(&mut memory, 2), memory.claimable()), (None, 0));
+    assert_eq!(memory.held_back(plain), Some(HeldBack::Threads(2)));
+    let last = submit(&mut memory, other);
+    assert_eq!((memory.held_back(other), memory.claimable()), (None, 1));
+    assert_eq!(claim(&mut memory, 2), Some(last));
+    assert!(memory.is_restricted(), "an end makes room for one that another worker is called for");
+    memory.finish(plains[0], Outcome::Succeeded, None, None, now());
+    assert_eq!((memory.claimable(), claim(&mut memory, 0)), (1, Some(plains[2])));
 }
 
 #[test]

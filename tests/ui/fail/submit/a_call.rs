@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job]
+async fn send(_to: String) {}
+
+fn main() {
+    let _ = jobs::now(send("ada@example.org".into())).blocking();
+}
