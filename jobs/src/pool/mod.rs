@@ -19,6 +19,7 @@ mod backoff;
 mod closing;
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a durable store asks"))]
 mod durable;
+mod failure;
 mod inbox;
 mod lock;
 mod look;

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::task::coop;
 
-use super::attempt::{self, Failure, Fault, Follows, Over};
+use super::attempt::{self, Fault, Over};
+use super::failure::{Failure, Follows};
 use super::{Pool, Shared, backoff};
 use crate::clock::{Reading, Timestamp};
 use crate::job::ambient;
