@@ -14,6 +14,8 @@
 //! user and must happen outside the lock.
 
 mod by_id;
+#[cfg(feature = "postgres")]
+mod claimed;
 mod details;
 mod ending;
 mod history;
@@ -54,6 +56,8 @@ use crate::job::options::Origin;
 use crate::job::run::{Outcome, RunId, RunIds};
 use crate::telemetry::panics;
 use by_id::ById;
+#[cfg(feature = "postgres")]
+pub(crate) use claimed::{Became, ClaimResult, ClaimedRun};
 use details::Details;
 pub(crate) use history::Retention;
 pub(crate) use job::{JobState, Previous};
@@ -123,6 +127,8 @@ pub(crate) struct Memory {
     bus: Bus,
     /// What is to outlive the process is marked here.
     journal: Option<Journal>,
+    /// Whoever decides about claims heeds the limits of jobs.
+    limits_elsewhere: bool,
 }
 
 impl Memory {
@@ -149,6 +155,7 @@ impl Memory {
             ids: Arc::new(RunIds::new(entropy)),
             bus: Bus::default(),
             journal: None,
+            limits_elsewhere: false,
         }
     }
 
@@ -186,7 +193,7 @@ impl Memory {
         let queue = self.queues.named(&info.limits.queue);
         let queue = queue.expect("invariant: no 65 000 jobs with a queue each are linked");
         let lane = LaneId::new(queue, info.limits.priority);
-        let mut limits = Limits::new(&info.limits).map(Box::new);
+        let mut limits = Limits::new(&info.limits).filter(|_| !self.limits_elsewhere).map(Box::new);
         if let Some(limits) = &mut limits {
             self.limited += 1;
             if limits.has_rate() {
