@@ -23,7 +23,7 @@ pub use virtual_clock::TestClock;
 pub(crate) use virtual_clock::VirtualClock;
 
 /// An instant of the wall clock in nanoseconds since 1970, good for the years 1678 to 2261.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Timestamp(i64);
 
@@ -128,6 +128,14 @@ pub(crate) struct Shift {
 /// A shift that is worth a word in the log; less is the daily work of a time daemon.
 const NOTEWORTHY: Duration = Duration::from_secs(1);
 
+/// The wall clock is that of this machine.
+#[cfg(feature = "postgres")]
+const OWN: i64 = i64::MIN;
+
+/// An answer that took longer says too little about when the other looked at its clock.
+#[cfg(feature = "postgres")]
+const PROMPT: Duration = Duration::from_secs(1);
+
 /// Where the time comes from.
 pub(crate) struct Clock {
     origin: Instant,
@@ -136,6 +144,9 @@ pub(crate) struct Clock {
     /// Time spent suspended since the origin, in nanoseconds.
     suspended: AtomicU64,
     source: Source,
+    /// The wall clock at the origin by another machine's, which this one follows; none on [`OWN`].
+    #[cfg(feature = "postgres")]
+    followed: AtomicI64,
     /// How often a test's clock had been moved by hand when it was last looked at.
     #[cfg(feature = "testing")]
     seen: AtomicU64,
@@ -161,6 +172,8 @@ impl Clock {
             origin,
             wall_at_origin: AtomicI64::new(system_wall_nanos()),
             suspended: AtomicU64::new(0),
+            #[cfg(feature = "postgres")]
+            followed: AtomicI64::new(OWN),
             source: Source::System {
                 uptime_at_origin: uptime(),
                 #[cfg(feature = "testing")]
@@ -179,6 +192,8 @@ impl Clock {
             wall_at_origin: AtomicI64::new(clock.now().as_nanos()),
             suspended: AtomicU64::new(clock.suspended()),
             seen: AtomicU64::new(clock.moves()),
+            #[cfg(feature = "postgres")]
+            followed: AtomicI64::new(OWN),
             source: Source::Virtual(clock),
         }
     }
@@ -219,6 +234,11 @@ impl Clock {
             }
         };
         let wall_at_origin = wall.saturating_sub(since);
+        #[cfg(feature = "postgres")]
+        let wall_at_origin = match self.followed.load(Ordering::Relaxed) {
+            OWN => wall_at_origin,
+            followed => followed,
+        };
         let before = self.wall_at_origin.swap(wall_at_origin, Ordering::Relaxed);
         let nanos = wall_at_origin.saturating_sub(before);
         if nanos.unsigned_abs() < NOTEWORTHY.as_nanos() as u64 {
@@ -229,6 +249,29 @@ impl Clock {
         self.suspended.store(suspended, Ordering::Relaxed);
         let slept = Duration::from_nanos(suspended - suspended_before) >= NOTEWORTHY;
         (self.reading(monotonic), Some(Shift { nanos, suspended: slept }))
+    }
+
+    /// Follows the clock of another machine from now on, which showed `wall` between two readings of this one. In between it
+    /// goes on by the monotonic clock, whatever becomes of the wall clock here. What is heard for the first time holds at once,
+    /// and later at the next [`look`](Self::look).
+    #[cfg(feature = "postgres")]
+    pub(crate) fn follow(&self, before: Reading, wall: Timestamp, after: Reading) {
+        let took = after.elapsed.since(before.elapsed);
+        if took >= PROMPT {
+            return;
+        }
+        let suspended = self.suspended.load(Ordering::Relaxed);
+        let middle = before.elapsed.saturating_add(took / 2).0.saturating_sub(HEAD_START + suspended);
+        let heard = wall.as_nanos().saturating_sub_unsigned(middle);
+        let known = self.followed.load(Ordering::Relaxed);
+        // As exact as it can be known: a wall that jumps to and fro by less serves nobody.
+        let exact = u64::try_from(took.as_nanos() / 2).unwrap_or(u64::MAX);
+        if known == OWN {
+            self.followed.store(heard, Ordering::Relaxed);
+            self.wall_at_origin.store(heard, Ordering::Relaxed);
+        } else if known.abs_diff(heard) > exact {
+            self.followed.store(heard, Ordering::Relaxed);
+        }
     }
 
     /// Nanoseconds that the machine has been suspended since the origin, as far as the system tells.
@@ -261,7 +304,7 @@ impl Clock {
     }
 
     /// Whether it is that of a test.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn is_virtual(&self) -> bool {
         match &self.source {
             Source::System { .. } => false,
@@ -322,4 +365,37 @@ fn uptime() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/uptime").ok()?;
     let seconds: f64 = text.split_ascii_whitespace().next()?.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
+}
+
+#[cfg(all(test, feature = "postgres"))]
+mod tests {
+    use super::*;
+
+    fn later(reading: Reading, millis: u64) -> Reading {
+        let elapsed = reading.elapsed.saturating_add(Duration::from_millis(millis));
+        Reading { elapsed, ..reading }
+    }
+
+    #[test]
+    fn a_clock_that_follows_goes_on_from_what_the_other_showed() {
+        let clock = Clock::system();
+        let ahead = Duration::from_secs(300);
+        let start = clock.now();
+        clock.follow(start, start.wall.saturating_add(ahead), later(start, 10));
+        let apart = |clock: &Clock, start: Reading| {
+            let now = clock.look().0;
+            now.wall.since(start.wall).saturating_sub(now.elapsed.since(start.elapsed))
+        };
+        let led = apart(&clock, start);
+        assert!(led < ahead && ahead - led < Duration::from_millis(6), "{led:?}");
+        // What is within what can be known, or has taken long, changes nothing.
+        clock.follow(start, start.wall.saturating_add(ahead), later(start, 20));
+        clock.follow(start, start.wall, later(start, 1_000));
+        assert_eq!(apart(&clock, start), led);
+        // The other was set.
+        clock.follow(start, start.wall.saturating_add(2 * ahead), start);
+        let (now, shift) = clock.look();
+        assert!(shift.is_some_and(|shift| !shift.suspended), "{shift:?}");
+        assert!(now.wall.since(start.wall) >= 2 * ahead);
+    }
 }

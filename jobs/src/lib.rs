@@ -62,6 +62,8 @@ pub use job::{
     RunIdError, RunSnapshot, RunState, Steered, discard, func, log, progress, retry_in,
 };
 pub use jobs_macros::job;
+#[cfg(feature = "postgres")]
+pub use runtime::{ClusterSnapshot, NodeSnapshot, postgres_schema};
 pub use runtime::{
     Condition, Explanation, Fate, Health, JobSnapshot, JobStatus, Jobs, LedgerEntry, LedgerQuery,
     PoolSnapshot, PreviousRun, QueueSnapshot, Reloaded, ReloadedSchedule, ReloadedSetting, RunHandle,

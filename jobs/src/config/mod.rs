@@ -48,7 +48,7 @@ use load::{File, Format};
 pub(crate) use overrides::{Collision, JobOverrides};
 #[cfg(feature = "web")]
 pub(crate) use proxies::Network;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use settings::Store;
 pub(crate) use settings::{NamedSchedule, Settings, Sourced, did_you_mean, folded};
 use source::Source;

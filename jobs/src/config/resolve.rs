@@ -115,10 +115,13 @@ fn available(store: Sourced<StoreUrl>) -> Result<Sourced<Store>, Problem> {
         )
         .at(place)
         .help("switch it on: `cargo add jobs --features sqlite`")),
-        StoreUrl::Postgres => {
-            Err(Problem::new("`jobs.store` names a PostgreSQL server, and no program runs on one yet")
-                .at(place)
-                .help("this version has `memory` and, with the feature `sqlite`, `sqlite:PATH`"))
-        }
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(address) => Ok(Sourced { value: Store::Postgres(address), place }),
+        #[cfg(not(feature = "postgres"))]
+        StoreUrl::Postgres(_) => Err(Problem::new(
+            "`jobs.store` names a PostgreSQL server, and the cargo feature `postgres` of jobs is off",
+        )
+        .at(place)
+        .help("switch it on: `cargo add jobs --features postgres`")),
     }
 }

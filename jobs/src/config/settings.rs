@@ -41,7 +41,28 @@ pub(crate) enum StoreUrl {
         /// Whether the last commits may be lost with the power.
         relaxed: bool,
     },
-    Postgres,
+    Postgres(PostgresUrl),
+}
+
+/// The address of a server. It is not shown, since there may be a password in it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct PostgresUrl(String);
+
+impl PostgresUrl {
+    pub(super) fn new(address: &str) -> Self {
+        Self(address.to_owned())
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("postgres://…")
+    }
 }
 
 /// The store of this process.
@@ -56,6 +77,9 @@ pub(crate) enum Store {
         /// Whether the last commits may be lost with the power.
         relaxed: bool,
     },
+    /// Any number of processes share what is on a server.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresUrl),
 }
 
 #[cfg(feature = "web")]
@@ -129,6 +153,12 @@ impl Settings {
     }
 
     /// The clock to run on.
+    /// Whether a test moves the clock.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn is_virtual(&self) -> bool {
+        self.clock().is_virtual()
+    }
+
     pub(crate) fn clock(&self) -> Clock {
         #[cfg(feature = "testing")]
         if let Some(clock) = &self.clock {

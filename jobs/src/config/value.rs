@@ -5,7 +5,7 @@ use std::time::Duration;
 use jobs_syntax::{Overlap, ScheduleText, Spec, SyntaxError, SyntaxErrorKind};
 
 use super::proxies::Network;
-use super::settings::{NamedSchedule, StoreUrl};
+use super::settings::{NamedSchedule, PostgresUrl, StoreUrl};
 use super::shown::{hide_secrets, shown};
 use crate::error::Problem;
 
@@ -347,7 +347,9 @@ pub(super) fn store(raw: &Raw) -> Result<StoreUrl, Mistake> {
         "memory" => Err(Mistake::new("has something behind `memory`", "write `memory` alone")),
         "sqlite" if text.len() > "sqlite:".len() => sqlite(&text["sqlite:".len()..]),
         "sqlite" => Err(Mistake::new("lacks the path of the database", "write `sqlite:jobs.db`")),
-        "postgres" | "postgresql" if text.starts_with(&format!("{scheme}://")) => Ok(StoreUrl::Postgres),
+        "postgres" | "postgresql" if text.starts_with(&format!("{scheme}://")) => {
+            Ok(StoreUrl::Postgres(PostgresUrl::new(text)))
+        }
         "postgres" | "postgresql" => {
             Err(Mistake::new("lacks the address of the server", "write `postgres://user@host/database`"))
         }

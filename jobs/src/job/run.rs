@@ -59,6 +59,13 @@ impl RunId {
         u64::try_from(millis << RunIds::COUNT_BITS | high << 8 | low).unwrap_or(u64::MAX)
     }
 
+    /// No identity that is made from then on is smaller.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn first_at(at: Timestamp) -> Self {
+        let millis = u128::try_from(at.as_nanos().div_euclid(1_000_000)).unwrap_or(0);
+        Self(millis << 80)
+    }
+
     /// When it was made, to the millisecond.
     pub(crate) fn made_at(self) -> Timestamp {
         let millis = i64::try_from(self.0 >> 80).unwrap_or(i64::MAX);

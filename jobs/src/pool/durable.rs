@@ -62,6 +62,11 @@ impl Pool {
         self.durable.load(Ordering::Relaxed)
     }
 
+    /// Whether the next attempt of a run is for a store to give out that other processes share.
+    pub(super) fn goes_back(&self, run: RunKey) -> bool {
+        self.is_durable() && self.lock().memory.is_claimed(run)
+    }
+
     /// Everything that was marked.
     pub(crate) fn take_changes(&self) -> Changes {
         let mut changes = Changes::default();

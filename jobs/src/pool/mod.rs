@@ -17,12 +17,14 @@
 mod attempt;
 mod backoff;
 mod closing;
-#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a durable store asks"))]
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a store on this machine asks"))]
 mod durable;
 mod failure;
 mod inbox;
 mod lock;
 mod look;
+#[cfg(feature = "postgres")]
+mod shared;
 mod slots;
 mod submit;
 mod trouble;
@@ -50,8 +52,10 @@ use crate::store::memory::{
 use crate::store::slab::Key;
 
 use backoff::Jitter;
+#[cfg(feature = "postgres")]
+pub(crate) use durable::MOST_ARGUMENTS;
 pub(crate) use durable::Recovery;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use durable::Unwritten;
 pub(crate) use inbox::Directory;
 use inbox::Inbox;

@@ -336,6 +336,7 @@ impl After {
         }
         if let Follows::Retry(wait) = self.follows
             && let Some(release_after) = pool.release_after.get()
+            && !pool.goes_back(self.key)
         {
             release_after(self.key, wait);
         }

@@ -44,10 +44,7 @@ impl Jobs {
         let read = panics::catch(|| (descriptor.read)(arguments));
         let value = read.map_err(|panic| wrong(format!("reading them panicked: {}", panic.message)))?;
         let value = value.map_err(|error| wrong(error.to_string()))?;
-        let handle = self.clone().submit_known(ix, value.into_body(), Origin::RunNow)?;
-        #[cfg(feature = "sqlite")]
-        let handle = handle.committed().await?;
-        Ok(handle)
+        self.clone().submit_known(ix, value.into_body(), Origin::RunNow)?.safe().await
     }
 }
 

@@ -10,7 +10,7 @@ use crate::job::body::{Body, Template};
 use crate::job::descriptor::Descriptor;
 use crate::job::options::Origin;
 use crate::scheduler::planned::ScheduleKey;
-use crate::store::memory::{JobIx, JobState, Memory, RunOptions};
+use crate::store::memory::{JobIx, JobState, Memory};
 
 impl Jobs {
     /// Runs a job once, now, by its name or an alias: with the arguments of its first schedule, or else with the defaults of
@@ -25,17 +25,7 @@ impl Jobs {
         let ix = self.job_named(job)?;
         let Some(template) = self.template_of(ix) else { return Err(SubmitError::no_default(job)) };
         let (body, origin) = (Body::Template(template), Origin::RunNow);
-        let handle = match self.unique_of(ix) {
-            Some(unique) => {
-                #[cfg(feature = "sqlite")]
-                let body = self.written(job, body)?;
-                self.clone().submit_one(ix, unique, body, origin, RunOptions::default(), None)?
-            }
-            None => self.clone().submit_known(ix, body, origin)?,
-        };
-        #[cfg(feature = "sqlite")]
-        let handle = handle.committed().await?;
-        Ok(handle)
+        self.clone().submit_known(ix, body, origin)?.safe().await
     }
 
     /// Pauses a job: its slots pass without a run until [`resume`](Self::resume), and are counted as paused.
@@ -46,6 +36,7 @@ impl Jobs {
     /// A name that no job has, with the nearest one or the list of all; an instance that has been shut down.
     pub async fn pause(&self, job: &str) -> Result<(), SubmitError> {
         let ix = self.job_named(job)?;
+        self.share_pause(ix, true).await?;
         self.set_paused(ix, true);
         Ok(())
     }
@@ -57,6 +48,7 @@ impl Jobs {
     /// A name that no job has, with the nearest one or the list of all; an instance that has been shut down.
     pub async fn resume(&self, job: &str) -> Result<(), SubmitError> {
         let ix = self.job_named(job)?;
+        self.share_pause(ix, false).await?;
         self.set_paused(ix, false);
         Ok(())
     }
@@ -64,6 +56,17 @@ impl Jobs {
     #[cfg(feature = "testing")]
     pub(crate) fn kill_scheduler(&self) {
         self.inner.scheduler.kill();
+    }
+
+    /// Lets the other processes of a cluster know.
+    async fn share_pause(&self, ix: JobIx, paused: bool) -> Result<(), SubmitError> {
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = self.inner.cluster.get() {
+            let job = self.inner.pool.read(|memory| memory.job(ix).info.name.to_string());
+            return cluster.pause_job(job, paused).await;
+        }
+        let _ = (ix, paused);
+        Ok(())
     }
 
     fn set_paused(&self, ix: JobIx, paused: bool) {
@@ -86,13 +89,16 @@ impl Jobs {
         let keys: Vec<_> = self.inner.scheduler.read(|timers| {
             timers.schedules().filter(|(_, planned)| planned.job == ix).map(|(key, _)| key).collect()
         });
-        Ok(self.take_out(&keys))
+        Ok(self.take_out(&keys).await)
     }
 
     /// Takes schedules out, with what is known of them elsewhere, and says how many there were.
-    pub(super) fn take_out(&self, keys: &[ScheduleKey]) -> usize {
+    pub(super) async fn take_out(&self, keys: &[ScheduleKey]) -> usize {
         self.inner.zones.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, _| !keys.contains(key));
-        self.inner.scheduler.remove(keys)
+        let count = self.inner.scheduler.remove(keys);
+        #[cfg(feature = "postgres")]
+        self.unshare_schedules(keys).await;
+        count
     }
 
     pub(super) fn is_shut_down(&self) -> bool {

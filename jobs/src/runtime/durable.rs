@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::Jobs;
 use super::error::{StartError, SubmitError};
-use super::{Jobs, RunHandle};
+use super::known::{Known, KnownJob, body};
 use crate::config::{Settings, Store};
 use crate::error::{Place, Problem};
-use crate::job::body::Body;
-use crate::job::descriptor::Read;
-use crate::pool::{Recovery, Unwritten};
+use crate::pool::Recovery;
 use crate::registry::Registered;
 use crate::scheduler::marks::AllLeft;
 use crate::scheduler::saved::Left;
@@ -61,49 +60,6 @@ fn refused(error: &OpenError, place: &Place) -> StartError {
     StartError::new(vec![problem.help(help)])
 }
 
-/// The jobs that runs of the process before may be of, by their names and aliases.
-struct Known(HashMap<String, KnownJob>);
-
-#[derive(Clone, Copy)]
-struct KnownJob {
-    ix: JobIx,
-    read: Read,
-    /// As it is called now.
-    name: &'static str,
-}
-
-impl Known {
-    fn new(jobs: &Jobs, registered: &[(JobIx, Registered)]) -> Self {
-        let mut known = HashMap::new();
-        for (ix, job) in registered {
-            let descriptor = job.descriptor;
-            for name in std::iter::once(&descriptor.name).chain(descriptor.aliases) {
-                let job = KnownJob { ix: *ix, read: descriptor.read, name: descriptor.name };
-                known.insert((*name).to_owned(), job);
-            }
-        }
-        for by_hand in &jobs.inner.settings().registered {
-            let by_hand = by_hand.value;
-            if let Some(ix) = jobs.inner.pool.read(|memory| memory.job_named(by_hand.name)) {
-                let name = by_hand.name;
-                known.insert(name.to_owned(), KnownJob { ix, read: by_hand.read, name });
-            }
-        }
-        Self(known)
-    }
-}
-
-/// The work of a run that was written down.
-fn body(read: Read, arguments: Option<&str>) -> Result<Body, String> {
-    let arguments = arguments.ok_or("its arguments could not be written as JSON when it was made")?;
-    // It reads by code of the user.
-    match panics::catch(|| read(arguments)) {
-        Ok(Ok(value)) => Ok(value.into_body()),
-        Ok(Err(error)) => Err(format!("its arguments are not those of the job as it is now: {error}")),
-        Err(panic) => Err(format!("reading its arguments panicked: {}", panic.message)),
-    }
-}
-
 impl Durable {
     pub(super) fn new(blocks: bool) -> Self {
         Self { commits: Arc::default(), writer: Mutex::default(), blocks }
@@ -140,7 +96,7 @@ impl Jobs {
             pool.recover(Recovery { commits: Arc::clone(&durable.commits), last, blocks: durable.blocks });
         }
         let known = Known::new(self, registered);
-        let paused = pauses.jobs.iter().filter_map(|(job, since)| Some((known.0.get(job)?.ix, *since)));
+        let paused = pauses.jobs.iter().filter_map(|(job, since)| Some((known.get(job)?.ix, *since)));
         pool.restore_pauses(paused, &pauses.queues);
         let mut runs = Restoring { jobs: self, known: &known, clean, left: HashMap::new(), unknown: 0 };
         let restored = ended.into_iter().chain(live).map(|run| runs.restore(run)).collect::<Vec<_>>();
@@ -194,24 +150,6 @@ impl Jobs {
         Ok(())
     }
 
-    /// The work of a run with its arguments written down, where runs outlive the process. `job` is its name.
-    pub(super) fn written(&self, job: &str, body: Body) -> Result<Body, SubmitError> {
-        self.inner.pool.written(body).map_err(|unwritten| match unwritten {
-            Unwritten::TooLarge => SubmitError::bad_arguments(
-                job,
-                "they take more than the 1 MiB that is kept; store them elsewhere, and submit where"
-                    .to_owned(),
-            ),
-            Unwritten::Unwritable(why) => {
-                SubmitError::bad_arguments(job, format!("they cannot be written as JSON: {why}"))
-            }
-        })
-    }
-
-    pub(super) fn is_durable(&self) -> bool {
-        self.inner.durable.is_some()
-    }
-
     /// Waits until everything is written that has been submitted, where it outlives the process.
     pub(super) fn commit_blocking(&self) -> Result<(), SubmitError> {
         let Some(durable) = &self.inner.durable else { return Ok(()) };
@@ -230,30 +168,6 @@ impl Jobs {
     }
 }
 
-impl RunHandle {
-    /// The handle, once the run is safe; a run that could not be made so is taken back where it has not started.
-    pub(super) fn committed_blocking(self) -> Result<Self, SubmitError> {
-        match self.jobs.commit_blocking() {
-            Ok(()) => Ok(self),
-            Err(error) => Err(self.take_back(error)),
-        }
-    }
-
-    pub(super) async fn committed(self) -> Result<Self, SubmitError> {
-        match self.jobs.commit().await {
-            Ok(()) => Ok(self),
-            Err(error) => Err(self.take_back(error)),
-        }
-    }
-
-    fn take_back(self, error: SubmitError) -> SubmitError {
-        if !self.duplicate {
-            self.jobs.inner.pool.cancel_unstarted(self.key);
-        }
-        error
-    }
-}
-
 /// What was left of schedules, under the names that their jobs have now, and what is to be written of those whose job had
 /// another.
 fn left_of(
@@ -262,11 +176,11 @@ fn left_of(
     known: &Known,
 ) -> (AllLeft, Batch) {
     let (mut all, mut renamed) = (AllLeft::new(), Batch::default());
-    let is_alias = |row: &ScheduleRow| known.0.get(&row.job).is_some_and(|job| job.name != row.job);
+    let is_alias = |row: &ScheduleRow| known.get(&row.job).is_some_and(|job| job.name != row.job);
     // What a job has under its own name is newer than what it has under another.
     let (aliases, own): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_alias);
     for ScheduleRow { job: written, key, saved } in own.into_iter().chain(aliases) {
-        let job = known.0.get(&written);
+        let job = known.get(&written);
         let name = job.map_or(written.as_str(), |job| job.name);
         if name != written {
             renamed.removed.push((written.clone(), key.clone()));
@@ -310,7 +224,7 @@ impl Restoring<'_> {
         let LoadedRun { record, schedule } = run;
         let pool = &self.jobs.inner.pool;
         pool.resume_after(record.id);
-        let Some(KnownJob { ix, read, .. }) = self.known.0.get(&*record.job).copied() else {
+        let Some(KnownJob { ix, read, .. }) = self.known.get(&record.job) else {
             self.unknown += 1;
             return None;
         };

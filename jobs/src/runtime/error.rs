@@ -179,7 +179,7 @@ impl SubmitError {
     }
 
     /// The run was accepted, and could not be made safe.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn not_written(why: &str) -> Self {
         Self(Box::new(SubmitErrorKind::NotWritten { why: why.to_owned() }))
     }

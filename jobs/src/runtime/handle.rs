@@ -15,7 +15,8 @@ use crate::store::memory::{RunKey, Watch};
 #[derive(Clone)]
 pub struct RunHandle {
     pub(super) id: RunId,
-    pub(super) key: RunKey,
+    /// Where it is in this process; none of a run that any process of a cluster may execute.
+    pub(super) key: Option<RunKey>,
     pub(super) jobs: Jobs,
     pub(super) duplicate: bool,
 }
@@ -27,9 +28,9 @@ impl RunHandle {
         self.id
     }
 
-    #[cfg(feature = "testing")]
-    pub(super) fn key(&self) -> RunKey {
-        self.key
+    /// Where it is in this process, if it is.
+    pub(super) fn here(&self) -> Option<RunKey> {
+        self.key.or_else(|| self.jobs.inner.pool.key_of(self.id))
     }
 
     /// Whether the submission was one with an earlier one, as `unique` says: this is the run of that.
@@ -49,7 +50,12 @@ impl RunHandle {
     ///
     /// Dropping the future stops the waiting and nothing else.
     pub async fn wait(&self) -> Outcome {
-        match self.jobs.inner.pool.watch(self.key) {
+        #[cfg(feature = "postgres")]
+        if let (None, Some(cluster)) = (self.key, self.jobs.inner.cluster.get()) {
+            return self.wait_in_cluster(cluster).await;
+        }
+        let Some(key) = self.key else { return Outcome::Unknown };
+        match self.jobs.inner.pool.watch(key) {
             Watch::Ended(outcome) => outcome,
             Watch::Pending(outcome) => outcome.await.unwrap_or(Outcome::Unknown),
             Watch::Gone => Outcome::Unknown,
@@ -60,7 +66,8 @@ impl RunHandle {
     /// [`wait`](Self::wait) says. Of one that was tried more often than a hundred times, the last hundred.
     #[must_use]
     pub fn attempts(&self) -> Vec<Attempt> {
-        self.jobs.inner.pool.attempts(self.key).iter().map(Attempt::from).collect()
+        let attempts = self.here().map(|key| self.jobs.inner.pool.attempts(key)).unwrap_or_default();
+        attempts.iter().map(Attempt::from).collect()
     }
 
     /// Waits until the run has ended, and gives the value that its job returned in `Ok`, as a `T` that reads its JSON: the type
@@ -92,7 +99,7 @@ impl RunHandle {
     /// Dropping the future stops the waiting and nothing else.
     pub async fn output<T: DeserializeOwned>(&self) -> Result<T, OutputError> {
         match self.wait().await {
-            Outcome::Succeeded => Output::read(self.jobs.inner.pool.output(self.key).as_ref()),
+            Outcome::Succeeded => Output::read(self.kept_output().await.as_ref()),
             outcome => Err(OutputError::unsuccessful(outcome)),
         }
     }
@@ -100,13 +107,13 @@ impl RunHandle {
     /// How far the run is, as it said last by [`progress`](crate::progress()); none when it has not.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
-        self.jobs.inner.pool.progress(self.key)
+        self.jobs.inner.pool.progress(self.here()?)
     }
 
     /// The lines that the run has written by [`log`](crate::log()), the oldest first.
     #[must_use]
     pub fn log(&self) -> Vec<LogLine> {
-        self.jobs.inner.pool.notes(self.key).lines().collect()
+        self.here().map(|key| self.jobs.inner.pool.notes(key).lines().collect()).unwrap_or_default()
     }
 
     /// Cancels the run. One that has not started never will, and one that waits to be tried again is not; a running
@@ -115,7 +122,16 @@ impl RunHandle {
     ///
     /// `false` when the run has ended already.
     pub async fn cancel(&self) -> bool {
-        self.jobs.inner.pool.cancel(self.key)
+        self.jobs.cancel(self.id).await
+    }
+
+    /// The value that the run gave, as it is kept.
+    async fn kept_output(&self) -> Option<Output> {
+        #[cfg(feature = "postgres")]
+        if let (None, Some(cluster)) = (self.key, self.jobs.inner.cluster.get()) {
+            return cluster.output_of(self.id).await;
+        }
+        self.jobs.inner.pool.output(self.key?)
     }
 }
 

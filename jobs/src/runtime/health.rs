@@ -165,6 +165,10 @@ impl Jobs {
         if let Some(failing) = inner.durable.as_ref().and_then(|durable| durable.failing()) {
             add(failing.since, Trouble::StoreNotWritten { why: failing.why.to_string() });
         }
+        #[cfg(feature = "postgres")]
+        if let Some((since, why)) = inner.cluster.get().and_then(|cluster| cluster.troubled()) {
+            add(since, Trouble::StoreNotWritten { why });
+        }
         Health { checked_at: now.wall.to_chrono(), conditions }
     }
 }

@@ -1,6 +1,9 @@
 //! Puts the parts together: an instance of `jobs`, the handle to it, and what can be asked of it.
 
+mod accepted;
 mod arguments;
+#[cfg(feature = "postgres")]
+mod cluster;
 mod control;
 #[cfg(feature = "sqlite")]
 mod durable;
@@ -12,6 +15,8 @@ mod health;
 #[cfg(feature = "web")]
 pub(crate) mod in_force;
 mod instances;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod known;
 mod ledger;
 #[cfg(feature = "web")]
 pub(crate) mod overview;
@@ -47,6 +52,8 @@ use crate::scheduler::planned::ScheduleKey;
 use crate::scheduler::task::Scheduler;
 
 pub use crate::scheduler::ledger::{Fate, Tally};
+#[cfg(feature = "postgres")]
+pub use cluster::{ClusterSnapshot, NodeSnapshot, postgres_schema};
 pub use error::{StartError, SubmitError};
 pub use explain::{Explanation, Why};
 pub use handle::RunHandle;
@@ -100,6 +107,9 @@ struct Inner {
     /// What outlives the process; none on memory.
     #[cfg(feature = "sqlite")]
     durable: Option<Arc<durable::Durable>>,
+    /// What it has as one of a cluster; none elsewhere.
+    #[cfg(feature = "postgres")]
+    cluster: OnceLock<Arc<cluster::Cluster>>,
     runtime: Handle,
     phase: watch::Sender<Phase>,
     /// Whether a signal to end has come that somebody waited for.

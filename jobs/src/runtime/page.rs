@@ -93,8 +93,10 @@ impl Jobs {
     /// Says of a run who asked for it on the page.
     pub(crate) fn requested(&self, run: &RunHandle, who: &impl std::fmt::Display) {
         // One that was there before was asked for by somebody else.
-        if !run.duplicate {
-            self.inner.pool.set_requested_by(run.key, &who.to_string());
+        if !run.duplicate
+            && let Some(key) = run.key
+        {
+            self.inner.pool.set_requested_by(key, &who.to_string());
         }
     }
 

@@ -66,7 +66,7 @@ impl Jobs {
     ///
     /// A name that no queue has, with the nearest one or the list of all; an instance that has been shut down.
     pub async fn pause_queue(&self, queue: &str) -> Result<(), SubmitError> {
-        self.set_queue_paused(queue, true)
+        self.set_queue_paused(queue, true).await
     }
 
     /// Lets the runs of a paused queue start again. Resuming a queue that is not paused changes nothing.
@@ -75,11 +75,15 @@ impl Jobs {
     ///
     /// A name that no queue has, with the nearest one or the list of all; an instance that has been shut down.
     pub async fn resume_queue(&self, queue: &str) -> Result<(), SubmitError> {
-        self.set_queue_paused(queue, false)
+        self.set_queue_paused(queue, false).await
     }
 
-    fn set_queue_paused(&self, name: &str, paused: bool) -> Result<(), SubmitError> {
+    async fn set_queue_paused(&self, name: &str, paused: bool) -> Result<(), SubmitError> {
         let queue = self.queue_named(name)?;
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = self.inner.cluster.get() {
+            cluster.pause_queue(name.to_owned(), paused).await?;
+        }
         let Inner { pool, hooks, clock, .. } = &*self.inner;
         if pool.pause_queue(queue, paused) != paused {
             let what = if paused { QueueChange::Paused } else { QueueChange::Resumed };

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError};
 use chrono::{DateTime, Utc};
 
 use super::error::StartError;
-use super::start::{prepare, retention};
+use super::start::{Prepared, prepare, retention};
 use super::{Inner, Jobs, Phase};
 use crate::clock::Reading;
 use crate::config::{Config, Settings};
@@ -182,7 +182,8 @@ impl Jobs {
             return Err(StartError::reload(vec![Problem::new("this instance of jobs has been shut down")]));
         }
         let old = inner.settings();
-        let (settings, registered) = prepare(config.for_reload(&old)).map_err(StartError::into_reload)?;
+        let Prepared { settings, registered, .. } =
+            prepare(config.for_reload(&old)).map_err(StartError::into_reload)?;
         let added = self.added_by_name(&old, &settings, &declared)?;
         let before = registry::resolve(&registry::linked(), &mut (*old).clone(), &mut Vec::new());
 
@@ -238,7 +239,7 @@ impl Jobs {
                 reloaded.push(self.name_of(job), schedule, Some(was), None);
             }
         }
-        inner.scheduler.remove(&gone);
+        self.take_out(&gone).await;
         inner.scheduler.redefine(redefined).await;
         for (ix, at, schedule) in fresh {
             let is_delay = schedule.timing.delay().is_some();
@@ -255,6 +256,8 @@ impl Jobs {
             }
             changes.push((key, None));
         }
+        #[cfg(feature = "postgres")]
+        self.share_schedules(&changes.iter().map(|(key, _)| *key).collect::<Vec<_>>()).await;
         for (key, was) in changes {
             // One that the program has taken out stays out.
             let Some((job, schedule, is)) = meaning(key) else { continue };

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use tokio::task::coop;
 
+use super::accepted::Accepted;
 use super::error::SubmitError;
 use super::{Jobs, RunHandle};
 use crate::clock::Timestamp;
@@ -14,7 +15,7 @@ use crate::pool::Closed;
 use crate::store::memory::{Filter, Found};
 
 /// Bytes of arguments that are shown.
-const ARGUMENTS: usize = 2 * MESSAGE;
+pub(super) const ARGUMENTS: usize = 2 * MESSAGE;
 
 /// How many are put together under one lock.
 const AT_A_TIME: usize = 64;
@@ -48,20 +49,39 @@ impl Jobs {
 
     /// One run; none when it is not known here, or not kept any more.
     pub async fn run(&self, id: RunId) -> Option<RunSnapshot> {
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = self.inner.cluster.get()
+            && let Some(run) = cluster.run(self, id).await
+        {
+            return Some(run);
+        }
         let key = self.inner.pool.key_of(id)?;
         self.inner.pool.found(key).map(|found| self.complete(found))
     }
 
     /// The handle of a run, as its submission gave it; none when it is not known here, or not kept any more.
     pub async fn handle(&self, id: RunId) -> Option<RunHandle> {
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = self.inner.cluster.get()
+            && cluster.row(id).await.is_some()
+        {
+            return Some(RunHandle { id, key: None, jobs: self.clone(), duplicate: false });
+        }
         let key = self.inner.pool.key_of(id)?;
-        Some(RunHandle { id, key, jobs: self.clone(), duplicate: false })
+        Some(RunHandle { id, key: Some(key), jobs: self.clone(), duplicate: false })
     }
 
     /// Cancels a run: [`RunHandle::cancel`], which says what becomes of it. `false` when it has ended already, or is not
     /// known here.
     pub async fn cancel(&self, id: RunId) -> bool {
-        self.inner.pool.key_of(id).is_some_and(|key| self.inner.pool.cancel(key))
+        let key = self.inner.pool.key_of(id);
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = self.inner.cluster.get()
+            && key.is_none_or(|key| self.inner.pool.read(|memory| memory.is_claimed(key)))
+        {
+            return cluster.cancel(id).await;
+        }
+        key.is_some_and(|key| self.inner.pool.cancel(key))
     }
 }
 
@@ -75,6 +95,10 @@ impl Jobs {
     /// A run that is not known here, or not kept any more; one that has not ended; one whose arguments are not kept, as
     /// [`RunSnapshot::arguments`] says; an instance that has been shut down.
     pub async fn retry(&self, id: RunId) -> Result<RunHandle, SubmitError> {
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = self.inner.cluster.get() {
+            return cluster.retry(self, id).await;
+        }
         let pool = &self.inner.pool;
         let found = pool.key_of(id).and_then(|key| pool.found(key));
         let Some(Found { job, run, reader, .. }) = found else { return Err(SubmitError::unknown_run(id)) };
@@ -82,13 +106,11 @@ impl Jobs {
             return Err(SubmitError::live_run(id, run.state));
         }
         let body = reader.and_then(|reader| reader.body()).ok_or_else(|| SubmitError::no_arguments(id))?;
-        #[cfg(feature = "sqlite")]
+        #[cfg(any(feature = "sqlite", feature = "postgres"))]
         let body = self.written(&run.job, body)?;
         let (id, key) = pool.submit_again(job, body, id).map_err(|Closed| SubmitError::shut_down())?;
-        let handle = RunHandle { id, key, jobs: self.clone(), duplicate: false };
-        #[cfg(feature = "sqlite")]
-        let handle = handle.committed().await?;
-        Ok(handle)
+        let handle = RunHandle { id, key: Some(key), jobs: self.clone(), duplicate: false };
+        Accepted::here(handle).safe().await
     }
 }
 
@@ -96,7 +118,7 @@ impl RunHandle {
     /// What is known of the run; none when it is not kept any more, as [`wait`](Self::wait) says.
     #[must_use]
     pub fn snapshot(&self) -> Option<RunSnapshot> {
-        self.jobs.inner.pool.found(self.key).map(|found| self.jobs.complete(found))
+        self.jobs.inner.pool.found(self.here()?).map(|found| self.jobs.complete(found))
     }
 }
 
@@ -172,6 +194,10 @@ impl RunQuery {
 
     /// The same, after so many looks at a few runs each; and the run to go on before, where more looks may find more.
     pub(crate) async fn part(self, looks: usize) -> (Vec<RunSnapshot>, Option<RunId>) {
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = self.jobs.inner.cluster.get().cloned() {
+            return self.part_in_cluster(&cluster, looks).await;
+        }
         let Self { jobs, job, mut filter, text, mut before, limit } = self;
         let pool = &jobs.inner.pool;
         let mut runs = Vec::new();
@@ -219,9 +245,37 @@ impl RunQuery {
     }
 }
 
+#[cfg(feature = "postgres")]
+impl RunQuery {
+    /// The same of a cluster, whose server finds the runs; a text is looked for in what is shown of them.
+    async fn part_in_cluster(
+        self,
+        cluster: &super::cluster::Cluster,
+        looks: usize,
+    ) -> (Vec<RunSnapshot>, Option<RunId>) {
+        let Self { jobs, job, filter, text, mut before, limit } = self;
+        let mut runs = Vec::new();
+        for _ in 0..looks {
+            let room = limit - runs.len();
+            if room == 0 {
+                return (runs, None);
+            }
+            let most = if text.is_some() { AT_A_TIME } else { room.min(1000) };
+            let found = cluster.runs(&jobs, job.as_deref(), &filter, before, most).await;
+            before = found.last().map(|run| run.id).filter(|_| found.len() == most);
+            runs.extend(found.into_iter().filter(|run| contains(run, text.as_deref())).take(room));
+            if before.is_none() {
+                return (runs, None);
+            }
+        }
+        let is_full = runs.len() >= limit;
+        (runs, before.filter(|_| !is_full))
+    }
+}
+
 impl Jobs {
     /// Adds what is known elsewhere: the key of the schedule, and the arguments, which are written by code of the user.
-    fn complete(&self, found: Found) -> RunSnapshot {
+    pub(super) fn complete(&self, found: Found) -> RunSnapshot {
         let Found { mut run, reader, schedule: of, .. } = found;
         let arguments = reader.and_then(|reader| reader.arguments());
         run.arguments = arguments.map(|arguments| cut(arguments.shown().to_string(), ARGUMENTS));

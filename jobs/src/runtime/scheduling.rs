@@ -1,7 +1,9 @@
 //! Schedules that are added while the program runs.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::PoisonError;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use jobs_syntax::{Missed, ScheduleText, SyntaxError};
@@ -132,6 +134,13 @@ impl Scheduling {
     /// A mistake in the schedule, its zone, its key or its policy for missed slots; a zone or a policy that has no effect; a name that the config does not have; a closure or a
     /// hand-written job whose name cannot be one or belongs to another job; an instance that has been shut down.
     pub fn blocking(self) -> Result<ScheduleHandle, SubmitError> {
+        let handle = self.add()?;
+        #[cfg(feature = "postgres")]
+        super::cluster::block_on(handle.jobs.share_schedules(&[handle.key]));
+        Ok(handle)
+    }
+
+    fn add(self) -> Result<ScheduleHandle, SubmitError> {
         let Self { jobs, when, tz, key, jitter, missed, who, template } = self;
         let settings = &jobs.inner.settings();
         if let Some(key) = &key {
@@ -236,10 +245,35 @@ fn refuse_unused_zone(schedule: &Schedule, tz: &Sourced<String>) -> Result<(), S
 
 impl IntoFuture for Scheduling {
     type Output = Result<ScheduleHandle, SubmitError>;
-    type IntoFuture = std::future::Ready<Self::Output>;
+    type IntoFuture = Adding;
 
-    fn into_future(self) -> Self::IntoFuture {
-        std::future::ready(self.blocking())
+    fn into_future(self) -> Adding {
+        let added = self.add();
+        Adding(Box::pin(async move {
+            let handle = added?;
+            #[cfg(feature = "postgres")]
+            handle.jobs.share_schedules(&[handle.key]).await;
+            Ok(handle)
+        }))
+    }
+}
+
+/// The future of a [`Scheduling`]. The schedule is added when it is made; it completes when the other processes of
+/// a cluster can know of it.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Adding(Pin<Box<dyn Future<Output = Result<ScheduleHandle, SubmitError>> + Send>>);
+
+impl Future for Adding {
+    type Output = Result<ScheduleHandle, SubmitError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Adding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Adding").finish_non_exhaustive()
     }
 }
 
@@ -260,7 +294,7 @@ impl ScheduleHandle {
     /// Takes the schedule out: it does not fire any more. Runs that it has made go on. `false` when it was
     /// taken out before.
     pub async fn remove(&self) -> bool {
-        self.jobs.take_out(&[self.key]) > 0
+        self.jobs.take_out(&[self.key]).await > 0
     }
 
     fn warn_of_repeat(&self) {

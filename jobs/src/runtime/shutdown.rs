@@ -195,6 +195,10 @@ impl Jobs {
         report.still_running = inner.pool.executing(false);
         self.close_store().await;
         (report.lost, report.kept) = inner.pool.drain();
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = inner.cluster.get() {
+            cluster.close(report.still_running == 0).await;
+        }
         self.end(report);
     }
 
@@ -264,6 +268,10 @@ impl Drop for Keeper {
             durable.close();
         }
         let (lost, kept) = pool.drain();
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = jobs.inner.cluster.get() {
+            cluster.close_blocking(still_running == 0);
+        }
         jobs.end(ShutdownReport { interrupted, still_running, lost, kept });
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
+use super::accepted::Accepted;
 use super::error::{StartError, SubmitError};
 use super::supervisor::{Tasks, supervise};
-use super::{Inner, Jobs, Phase, RunHandle, instances};
+use super::{Inner, Jobs, Phase, instances};
 #[cfg(feature = "sqlite")]
 use crate::config::Store;
 use crate::config::{ByHand, Config, Settings};
@@ -72,17 +73,34 @@ pub async fn start(config: Config) -> Result<Jobs, StartError> {
             ),
         ]));
     }
-    let (settings, registered) = prepare(config)?;
+    let Prepared {
+        settings,
+        registered,
+        #[cfg(feature = "postgres")]
+        address,
+    } = prepare(config)?;
     #[cfg(not(feature = "web"))]
     if settings.accept_proxy_address.value {
         crate::telemetry::no_page(&settings.accept_proxy_address.place);
     }
     #[cfg(feature = "sqlite")]
     let opened = super::durable::open(&settings).await?;
-    let (jobs, registered) = assemble(settings, registered, runtime);
+    #[cfg(feature = "postgres")]
+    let (commits, journal) = address.as_ref().map(|_| super::cluster::journal()).unzip();
+    let (jobs, registered) = assemble(
+        settings,
+        registered,
+        runtime,
+        #[cfg(feature = "postgres")]
+        journal,
+    );
     #[cfg(feature = "sqlite")]
     if let Some(opened) = opened {
         jobs.restore(opened, &registered)?;
+    }
+    #[cfg(feature = "postgres")]
+    if let Some((address, commits)) = address.zip(commits) {
+        jobs.join(address, commits, &registered).await?;
     }
     instances::register(&jobs);
     jobs.end_with_runtime();
@@ -111,17 +129,36 @@ pub(super) fn retention(settings: &Settings) -> Retention {
     Retention { age: settings.retention.value, count: settings.retention_count.value }
 }
 
+/// What a start begins with.
+pub(super) struct Prepared {
+    pub(super) settings: Settings,
+    pub(super) registered: Vec<Registered>,
+    #[cfg(feature = "postgres")]
+    address: Option<crate::store::postgres::Address>,
+}
+
 /// Everything that can be wrong with a start, found without starting.
-pub(super) fn prepare(config: Config) -> Result<(Settings, Vec<Registered>), StartError> {
+pub(super) fn prepare(config: Config) -> Result<Prepared, StartError> {
     let (mut settings, mut problems) = config.resolve();
     let registered = registry::resolve(&registry::linked(), &mut settings, &mut problems);
-    if problems.is_empty() { Ok((settings, registered)) } else { Err(StartError::new(problems)) }
+    #[cfg(feature = "postgres")]
+    let address = super::cluster::address(&settings, &mut problems);
+    if !problems.is_empty() {
+        return Err(StartError::new(problems));
+    }
+    Ok(Prepared {
+        settings,
+        registered,
+        #[cfg(feature = "postgres")]
+        address,
+    })
 }
 
 fn assemble(
     settings: Settings,
     registered: Vec<Registered>,
     runtime: Handle,
+    #[cfg(feature = "postgres")] shared: Option<crate::store::journal::Journal>,
 ) -> (Jobs, Vec<(JobIx, Registered)>) {
     #[cfg(feature = "metrics")]
     crate::hooks::metrics::describe();
@@ -129,11 +166,15 @@ fn assemble(
     let hooks = Arc::new(Hooks::new(settings.hooks.clone()));
     #[cfg(feature = "sqlite")]
     let durable = match &settings.store.value {
-        Store::Memory => None,
         Store::Sqlite { .. } => Some(Arc::new(super::durable::Durable::new(clock.is_virtual()))),
+        _ => None,
     };
     let pool = Arc::new(Pool::new(settings.pool.value, Arc::clone(&clock), Arc::clone(&hooks)));
     pool.retain(retention(&settings));
+    #[cfg(feature = "postgres")]
+    if let Some(journal) = shared {
+        pool.share(journal);
+    }
     for (queue, size) in &settings.queues {
         let queue =
             pool.queue(queue).expect("invariant: a config with 65 000 queues is longer than a config can be");
@@ -169,6 +210,8 @@ fn assemble(
         scheduler,
         #[cfg(feature = "sqlite")]
         durable,
+        #[cfg(feature = "postgres")]
+        cluster: OnceLock::new(),
         runtime,
         phase: watch::Sender::new(Phase::Starting),
         #[cfg(feature = "web")]
@@ -221,6 +264,10 @@ impl Jobs {
             }
         };
         inner.pool.open(surroundings, Box::new(release_after), Box::new(run_ended), Box::new(spawn));
+        #[cfg(feature = "postgres")]
+        if let Some(node) = inner.cluster.get().and_then(|cluster| cluster.node()) {
+            node.wake();
+        }
         let scheduler = Arc::clone(&inner.scheduler);
         let task = supervise(&inner.runtime, &inner.tasks, "scheduler", move || {
             let scheduler = Arc::clone(&scheduler);
@@ -237,7 +284,7 @@ impl Jobs {
         for (ix, job) in jobs {
             let descriptor = job.descriptor;
             let what = match self.submit_startup(*ix, job, Origin::BlockingStart) {
-                Ok(handle) => match handle.wait().await {
+                Ok(accepted) => match accepted.handle.wait().await {
                     outcome if outcome.is_success() => continue,
                     Outcome::Lost => "was lost: jobs was shut down before it was done".to_owned(),
                     outcome => outcome.to_string(),
@@ -251,7 +298,7 @@ impl Jobs {
         Ok(())
     }
 
-    fn submit_startup(&self, ix: JobIx, job: &Registered, origin: Origin) -> Result<RunHandle, SubmitError> {
+    fn submit_startup(&self, ix: JobIx, job: &Registered, origin: Origin) -> Result<Accepted, SubmitError> {
         let make = job.descriptor.default.ok_or_else(|| SubmitError::no_default(job.descriptor.name))?;
         self.clone().submit_known(ix, Body::Template(Template::Make(make)), origin)
     }
@@ -270,6 +317,8 @@ impl Jobs {
                 begun.push((order, job.descriptor.name, ix, job));
             }
         }
+        #[cfg(feature = "postgres")]
+        self.share_schedules(&declared.values().flatten().copied().flatten().collect::<Vec<_>>()).await;
         drop(declared);
         self.inner.scheduler.begun();
         self.inner.phase.send_if_modified(|phase| {

@@ -9,6 +9,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::task::coop;
 
+use super::accepted::Accepted;
+#[cfg(feature = "postgres")]
+use super::cluster::Order;
 use super::error::SubmitError;
 use super::handle::RunHandle;
 use super::submit::{Kind, Submit, Who};
@@ -182,14 +185,11 @@ impl<J: 'static> Submission<J> {
     /// No instance, or several, and the call does not say which; an instance that has been shut down; a closure or
     /// a hand-written job whose name cannot be one or belongs to another job.
     pub fn submit(self) -> Result<RunHandle, SubmitError> {
-        let handle = self.accept()?;
-        #[cfg(feature = "sqlite")]
-        let handle = handle.committed_blocking()?;
-        Ok(handle)
+        self.accept()?.safe_blocking()
     }
 
     /// Hands the run over, and does not wait until it is safe.
-    fn accept(self) -> Result<RunHandle, SubmitError> {
+    fn accept(self) -> Result<Accepted, SubmitError> {
         if let (Ok(jobs), Some(delay)) = (&self.jobs, self.delay) {
             jobs.refuse_never(delay)?;
         }
@@ -197,7 +197,7 @@ impl<J: 'static> Submission<J> {
         if let Ok(jobs) = &self.jobs
             && let Some(probe) = jobs.probe()
         {
-            return self.submit_noted(&probe);
+            return self.submit_noted(&probe).map(Accepted::here);
         }
         self.submit_unseen()
     }
@@ -212,22 +212,32 @@ impl<J: 'static> Submission<J> {
         (self.kind.who)(&self.job)
     }
 
-    pub(super) fn submit_unseen(self) -> Result<RunHandle, SubmitError> {
+    pub(super) fn submit_unseen(self) -> Result<Accepted, SubmitError> {
         let jobs = self.jobs?;
         let unique = self.options.unique;
         let options = self.options.resolve(&jobs)?;
         let who = (self.kind.who)(&self.job);
         let body = (self.kind.body)(self.job);
-        #[cfg(feature = "sqlite")]
+        #[cfg(any(feature = "sqlite", feature = "postgres"))]
         let body = jobs.written(who.name(), body)?;
-        if let Some(unique) = unique {
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = jobs.inner.cluster.get() {
             let job = jobs.register(&who)?;
-            return jobs.submit_one(job, unique, body, Origin::Submission, options, self.delay);
+            if cluster.executes(&jobs, job)? {
+                let order =
+                    Order { job, body, origin: Origin::Submission, options, unique, delay: self.delay };
+                return cluster.submit(&jobs, order);
+            }
         }
-        match self.delay {
-            None => jobs.submit_now(&who, body, options),
-            Some(delay) => jobs.submit_later(&who, body, options, delay),
-        }
+        let handle = if let Some(unique) = unique {
+            let job = jobs.register(&who)?;
+            jobs.submit_one(job, unique, body, Origin::Submission, options, self.delay)
+        } else if let Some(delay) = self.delay {
+            jobs.submit_later(&who, body, options, delay)
+        } else {
+            jobs.submit_now(&who, body, options)
+        };
+        handle.map(Accepted::here)
     }
 
     /// Submits from code that is not async; it returns when the run is safely in the store.
@@ -286,7 +296,7 @@ impl<J: 'static> IntoFuture for Submission<J> {
     fn into_future(self) -> Submitting<J> {
         Submitting {
             submission: Some(self),
-            #[cfg(feature = "sqlite")]
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
             committing: None,
         }
     }
@@ -308,11 +318,11 @@ impl<J: 'static> fmt::Debug for Submission<J> {
 pub struct Submitting<J: 'static> {
     submission: Option<Submission<J>>,
     /// The run was handed over, and is not safe yet.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     committing: Option<Committing>,
 }
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 type Committing = Pin<Box<dyn Future<Output = Result<RunHandle, SubmitError>> + Send>>;
 
 // Nothing in it is ever pinned.
@@ -322,7 +332,7 @@ impl<J: 'static> Future for Submitting<J> {
     type Output = Result<RunHandle, SubmitError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        #[cfg(feature = "sqlite")]
+        #[cfg(any(feature = "sqlite", feature = "postgres"))]
         if let Some(committing) = &mut self.committing {
             return committing.as_mut().poll(cx);
         }
@@ -330,15 +340,15 @@ impl<J: 'static> Future for Submitting<J> {
         let coop = ready!(coop::poll_proceed(cx));
         coop.made_progress();
         let submission = self.submission.take().expect("invariant: a future is not polled after its end");
-        let accepted = submission.accept();
-        #[cfg(feature = "sqlite")]
-        if let Ok(handle) = &accepted
-            && handle.jobs.is_durable()
-        {
-            let handle = handle.clone();
-            return self.committing.insert(Box::pin(handle.committed())).as_mut().poll(cx);
+        let accepted = match submission.accept() {
+            Ok(accepted) => accepted,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        #[cfg(any(feature = "sqlite", feature = "postgres"))]
+        if !accepted.is_safe() {
+            return self.committing.insert(Box::pin(accepted.safe())).as_mut().poll(cx);
         }
-        Poll::Ready(accepted)
+        Poll::Ready(Ok(accepted.handle))
     }
 }
 
@@ -365,7 +375,7 @@ impl Jobs {
             }
             Err(Closed) => return Err(SubmitError::shut_down()),
         };
-        Ok(RunHandle { id, key, jobs: self, duplicate: false })
+        Ok(RunHandle { id, key: Some(key), jobs: self, duplicate: false })
     }
 
     /// Queues a run of a job that is known.
@@ -374,13 +384,25 @@ impl Jobs {
         job: JobIx,
         body: Body,
         origin: Origin,
-    ) -> Result<RunHandle, SubmitError> {
-        #[cfg(feature = "sqlite")]
+    ) -> Result<Accepted, SubmitError> {
+        #[cfg(any(feature = "sqlite", feature = "postgres"))]
         let body = {
             let name = self.inner.pool.read(|memory| memory.job(job).info.name.clone());
             self.written(&name, body)?
         };
-        self.submit_as(job, body, origin, RunOptions::default())
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = self.inner.cluster.get()
+            && !matches!(origin, Origin::Startup | Origin::BlockingStart)
+            && cluster.executes(&self, job)?
+        {
+            let options = RunOptions::default();
+            return cluster.submit(&self, Order { job, body, origin, options, unique: None, delay: None });
+        }
+        let handle = match self.unique_of(job).filter(|_| origin == Origin::RunNow) {
+            Some(unique) => self.submit_one(job, unique, body, origin, RunOptions::default(), None),
+            None => self.submit_as(job, body, origin, RunOptions::default()),
+        };
+        handle.map(Accepted::here)
     }
 
     fn submit_as(
@@ -393,7 +415,7 @@ impl Jobs {
         match self.inner.pool.submit(|_| Some(job), body, origin, options) {
             Ok(submitted) => {
                 let (id, key) = submitted.expect("invariant: the job is known");
-                Ok(RunHandle { id, key, jobs: self, duplicate: false })
+                Ok(RunHandle { id, key: Some(key), jobs: self, duplicate: false })
             }
             Err(Closed) => Err(SubmitError::shut_down()),
         }
@@ -434,7 +456,7 @@ impl Jobs {
         let delayed = self.inner.pool.delay(job, body, options, due);
         let (id, key) = delayed.map_err(|Closed| SubmitError::shut_down())?;
         self.inner.scheduler.delay(key, delay);
-        Ok(RunHandle { id, key, jobs: self, duplicate: false })
+        Ok(RunHandle { id, key: Some(key), jobs: self, duplicate: false })
     }
 
     /// The job of a value, made known where it is not yet: a closure, a hand-written job, or a linked job that

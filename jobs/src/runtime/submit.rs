@@ -80,7 +80,7 @@ pub(super) enum Who {
 }
 
 impl Who {
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Typed { name, .. } => name,

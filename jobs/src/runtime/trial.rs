@@ -60,9 +60,9 @@ impl<J: 'static> Submission<J> {
         if holds {
             self.delay = Some(Delay::At(Timestamp::MAX));
         }
-        let handle = self.submit_unseen()?;
+        let handle = self.submit_unseen()?.handle;
         if holds && !handle.is_duplicate() {
-            jobs.held(|held| held.push(Held { key: handle.key(), due }));
+            jobs.held(|held| held.extend(handle.key.map(|key| Held { key, due })));
         }
         probe.note(Noted {
             job,
@@ -101,9 +101,11 @@ impl Jobs {
 
     /// Submits a run that pretends to be something else than a first attempt of a submission.
     pub(crate) fn submit_preset<J: Submit>(&self, job: J, preset: Preset) -> Result<RunHandle, SubmitError> {
-        let held = Submission::held(self.clone(), job).submit_unseen()?;
-        self.inner.pool.preset(held.key(), preset.attempt, preset.slot);
-        self.inner.pool.release(&mut vec![held.key()]);
+        let held = Submission::held(self.clone(), job).submit_unseen()?.handle;
+        if let Some(key) = held.key {
+            self.inner.pool.preset(key, preset.attempt, preset.slot);
+            self.inner.pool.release(&mut vec![key]);
+        }
         Ok(held)
     }
 
@@ -131,7 +133,7 @@ impl Jobs {
 
     /// How long a run waits from the end of its last attempt until it is tried again; none where it does not.
     pub(crate) fn waits_for(&self, run: &RunHandle) -> Option<Duration> {
-        let due = self.inner.pool.read(|memory| memory.due(run.key()))?.0;
+        let due = self.inner.pool.read(|memory| memory.due(run.key?))?.0;
         let ended = run.attempts().last()?.finished_at;
         Some(due.since(Timestamp::from_chrono(ended)))
     }

@@ -1,5 +1,7 @@
 //! Submissions that are one with an earlier one.
 
+use std::time::Duration;
+
 use super::Jobs;
 use super::error::SubmitError;
 use super::handle::RunHandle;
@@ -35,6 +37,33 @@ impl Jobs {
             Delay::At(at) => at,
             Delay::For(by) => now.saturating_add(by),
         });
+        let (arguments, window) = self.compared(job, unique, &body, due, now)?;
+        let key = UniqueKey::new(job, arguments, window);
+        let submitted = self.inner.pool.submit_unique(key, body, origin, options, due);
+        match submitted.map_err(|Closed| SubmitError::shut_down())? {
+            Submitted::New(id, key) => {
+                if let Some(delay) = delay {
+                    self.inner.scheduler.delay(key, delay);
+                }
+                Ok(RunHandle { id, key: Some(key), jobs: self, duplicate: false })
+            }
+            Submitted::Duplicate(id, key, body) => {
+                // Code of the user, which may panic.
+                let _ = panics::catch(|| drop(body));
+                Ok(RunHandle { id, key: Some(key), jobs: self, duplicate: true })
+            }
+        }
+    }
+
+    /// What of a submission is compared, as canonical JSON, and the instant that decides about its window of time.
+    pub(super) fn compared(
+        &self,
+        job: JobIx,
+        unique: Unique,
+        body: &Body,
+        due: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(String, Option<(Duration, Timestamp)>), SubmitError> {
         let (fields, window) = match unique {
             Unique::Args => (None, None),
             Unique::Fields(fields) => (Some(fields), None),
@@ -52,20 +81,6 @@ impl Jobs {
             })?,
             false => WrittenArguments::none(),
         };
-        let key = UniqueKey::new(job, arguments.canonical(fields), window);
-        let submitted = self.inner.pool.submit_unique(key, body, origin, options, due);
-        match submitted.map_err(|Closed| SubmitError::shut_down())? {
-            Submitted::New(id, key) => {
-                if let Some(delay) = delay {
-                    self.inner.scheduler.delay(key, delay);
-                }
-                Ok(RunHandle { id, key, jobs: self, duplicate: false })
-            }
-            Submitted::Duplicate(id, key, body) => {
-                // Code of the user, which may panic.
-                let _ = panics::catch(|| drop(body));
-                Ok(RunHandle { id, key, jobs: self, duplicate: true })
-            }
-        }
+        Ok((arguments.canonical(fields), window))
     }
 }

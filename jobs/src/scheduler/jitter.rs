@@ -17,6 +17,11 @@ pub(super) fn mix(number: u64) -> u64 {
     number ^ number >> 31
 }
 
+/// A seed that every process has of a schedule.
+pub(super) fn seed_of(key: &str) -> u64 {
+    key.bytes().fold(0, |seed, byte| mix(seed ^ u64::from(byte)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

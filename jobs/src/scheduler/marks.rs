@@ -110,7 +110,7 @@ impl Timers {
 
     /// Where nothing is said, a store that outlives the process makes up for the last slot that was missed.
     pub(super) fn settle_missed(&self, schedule: &mut Resolved) {
-        if self.marks.is_some() && schedule.timing.schedule().is_some() {
+        if (self.marks.is_some() || self.is_shared) && schedule.timing.schedule().is_some() {
             schedule.options.missed.get_or_insert(Missed::ONCE);
         }
     }

@@ -12,6 +12,8 @@ mod missed;
 pub(crate) mod planned;
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a durable store asks"))]
 pub(crate) mod saved;
+#[cfg(feature = "postgres")]
+pub(crate) mod shared;
 pub(crate) mod task;
 mod ticks;
 pub(crate) mod timers;

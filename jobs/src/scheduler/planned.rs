@@ -1,6 +1,8 @@
 //! A schedule in the plan: its next slot, the slots that have come, and what became of them.
 
 mod passed;
+#[cfg(feature = "postgres")]
+mod shared;
 
 use std::time::Duration;
 
@@ -230,6 +232,12 @@ impl Planned {
             Due::Elapsed(at) if at <= now.elapsed => Some(now.elapsed.since(at)),
             _ => None,
         }
+    }
+
+    /// Whether the next slot has come.
+    #[cfg(feature = "postgres")]
+    pub(super) fn has_come(&self, now: Reading) -> bool {
+        self.lateness(now).is_some()
     }
 
     /// The next slot has come too late to fire. A fixed delay has one slot at a time, which is as good late.

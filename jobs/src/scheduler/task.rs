@@ -1,6 +1,8 @@
 //! The task that sleeps until the plan wants to be looked at.
 
 use std::collections::HashSet;
+#[cfg(feature = "postgres")]
+use std::sync::OnceLock;
 #[cfg(feature = "testing")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,14 +27,17 @@ use crate::telemetry::{self, panics};
 pub(crate) struct Scheduler {
     timers: Mutex<Timers>,
     /// Something was armed for earlier than the task sleeps.
-    earlier: Notify,
-    clock: Arc<Clock>,
-    pool: Arc<Pool>,
-    hooks: Arc<Hooks>,
+    pub(super) earlier: Notify,
+    pub(super) clock: Arc<Clock>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) hooks: Arc<Hooks>,
     /// What the task has in its hands: it may die, and the next goes on with it.
     hands: Mutex<Hands>,
     /// When runs that are too old are to be looked for.
     sweep_at: Mutex<Elapsed>,
+    /// What it shares with those of other processes, where it does.
+    #[cfg(feature = "postgres")]
+    pub(super) sharing: OnceLock<super::shared::Sharing>,
     /// A test wants the task to panic.
     #[cfg(feature = "testing")]
     killed: AtomicBool,
@@ -58,12 +63,14 @@ impl Scheduler {
             hooks,
             hands: Mutex::default(),
             sweep_at: Mutex::new(Elapsed::ZERO),
+            #[cfg(feature = "postgres")]
+            sharing: OnceLock::new(),
             #[cfg(feature = "testing")]
             killed: AtomicBool::new(false),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Timers> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Timers> {
         // Nothing under the lock calls code of the user.
         self.timers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -256,7 +263,7 @@ impl Scheduler {
     }
 
     #[cfg(feature = "testing")]
-    fn die_if_killed(&self, works: bool) {
+    pub(super) fn die_if_killed(&self, works: bool) {
         if works && self.killed.swap(false, Ordering::SeqCst) {
             panic!("a test has killed the scheduler");
         }
@@ -269,6 +276,10 @@ impl Scheduler {
 
     /// Fires what comes, until the task is dropped.
     pub(crate) async fn run(&self) {
+        #[cfg(feature = "postgres")]
+        if let Some(sharing) = self.sharing.get() {
+            return self.run_shared(sharing).await;
+        }
         self.take_over();
         loop {
             self.look();
@@ -300,10 +311,8 @@ impl Scheduler {
         self.lock().rearm(now);
     }
 
-    /// Fires what has come.
-    fn look(&self) {
-        let mut hands = self.hands();
-        let Hands { come, fates, cause } = &mut *hands;
+    /// The time, and why slots may have passed unseen where the clock has moved.
+    pub(super) fn look_at_clock(&self) -> (Reading, Option<Cause>) {
         let (now, shift) = self.clock.look();
         if let Some(shift) = shift {
             // The log is code of the program's.
@@ -314,10 +323,19 @@ impl Scheduler {
                 suspended: shift.suspended,
             });
         }
-        if let Some(Shift { suspended, .. }) = shift {
-            *cause = Some(if suspended { Cause::Suspended } else { Cause::ClockSet });
+        let cause = |shift: Shift| if shift.suspended { Cause::Suspended } else { Cause::ClockSet };
+        if shift.is_some() {
             self.sweep_soon();
         }
+        (now, shift.map(cause))
+    }
+
+    /// Fires what has come.
+    fn look(&self) {
+        let mut hands = self.hands();
+        let Hands { come, fates, cause } = &mut *hands;
+        let (now, moved) = self.look_at_clock();
+        *cause = moved.or(*cause);
         come.heard = cfg!(feature = "metrics") || self.hooks.bus.is_heard();
         self.lock().take_due(now, come);
         #[cfg(feature = "testing")]
@@ -348,7 +366,7 @@ impl Scheduler {
         }
     }
 
-    fn tell_slots(&self, come: &mut Come) {
+    pub(super) fn tell_slots(&self, come: &mut Come) {
         for (job, schedule, entry) in come.told.drain(..) {
             let event = SlotEvent {
                 at: entry.noted.to_chrono(),
@@ -365,7 +383,7 @@ impl Scheduler {
         }
     }
 
-    async fn sleep(&self) {
+    pub(super) async fn sleep(&self) {
         let longest = self.clock.longest_sleep().min(self.sweep());
         let until = {
             let mut timers = self.lock();

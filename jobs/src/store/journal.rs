@@ -40,12 +40,20 @@ pub(crate) struct Journal {
     pub(super) gone: Vec<RunId>,
     /// What is paused has changed.
     pub(super) pauses: bool,
+    /// The store is one that several processes share: what is to be tried again goes back there.
+    pub(super) is_shared: bool,
     commits: Arc<Commits>,
 }
 
 impl Journal {
     pub(crate) fn new(commits: Arc<Commits>) -> Self {
-        Self { marked: Vec::new(), gone: Vec::new(), pauses: false, commits }
+        Self { marked: Vec::new(), gone: Vec::new(), pauses: false, is_shared: false, commits }
+    }
+
+    /// The journal of a process that shares the store with others.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn shared(commits: Arc<Commits>) -> Self {
+        Self { is_shared: true, ..Self::new(commits) }
     }
 
     pub(super) fn mark(&mut self, run: RunKey) {

@@ -14,6 +14,8 @@
 //! user and must happen outside the lock.
 
 mod by_id;
+#[cfg(feature = "postgres")]
+mod claimed;
 mod details;
 mod ending;
 mod history;
@@ -56,6 +58,8 @@ use crate::job::options::Origin;
 use crate::job::run::{Outcome, RunId, RunIds};
 use crate::telemetry::panics;
 use by_id::ById;
+#[cfg(feature = "postgres")]
+pub(crate) use claimed::{Became, ClaimResult, ClaimedRun};
 use details::Details;
 pub(crate) use history::Retention;
 pub(crate) use job::{JobState, Previous};
@@ -127,6 +131,8 @@ pub(crate) struct Memory {
     bus: Bus,
     /// What is to outlive the process is marked here.
     journal: Option<Journal>,
+    /// Whoever decides about claims heeds the limits of jobs.
+    limits_elsewhere: bool,
 }
 
 impl Memory {
@@ -154,6 +160,7 @@ impl Memory {
             ids: Arc::new(RunIds::new(entropy)),
             bus: Bus::default(),
             journal: None,
+            limits_elsewhere: false,
         }
     }
 
@@ -193,7 +200,7 @@ impl Memory {
         let queue = queue.expect("invariant: no 65 000 jobs with a queue each are linked");
         let threaded = info.descriptor.is_some_and(|descriptor| descriptor.blocking);
         let lane = LaneId::new(queue, info.limits.priority).threaded(threaded);
-        let mut limits = Limits::new(&info.limits).map(Box::new);
+        let mut limits = Limits::new(&info.limits).filter(|_| !self.limits_elsewhere).map(Box::new);
         if let Some(limits) = &mut limits {
             self.limited += 1;
             if limits.has_rate() {

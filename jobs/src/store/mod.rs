@@ -6,8 +6,7 @@
 )]
 pub(crate) mod journal;
 pub(crate) mod memory;
-// Until a node runs on it, its tests do.
-#[cfg(all(test, feature = "postgres"))]
+#[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod slab;
 #[cfg(feature = "sqlite")]

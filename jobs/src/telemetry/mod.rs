@@ -143,6 +143,12 @@ pub(crate) fn resumed(path: &std::path::Path, live: usize, unknown: usize, clean
     }
 }
 
+/// The server of a cluster was asked something, and did not answer.
+#[cfg(feature = "postgres")]
+pub(crate) fn not_answered(error: &str) {
+    tracing::warn!(%error, "the store on PostgreSQL does not answer");
+}
+
 /// What a durable store has of a schedule makes no sense.
 #[cfg(feature = "sqlite")]
 pub(crate) fn unreadable_schedule(job: &str, schedule: &str, error: &serde_json::Error) {

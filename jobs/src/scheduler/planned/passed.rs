@@ -37,9 +37,9 @@ impl Planned {
             self.leave_gap();
         }
         let history = std::mem::take(&mut self.history);
-        let slots: &dyn Slots = match (next, schedule.interval()) {
-            (Due::Elapsed(_), Some(interval)) => &Beat { first: self.named(next, now), interval },
-            _ => &New { schedule: &schedule, history: &history },
+        let slots: &dyn Slots = match schedule.interval() {
+            Some(interval) => &Beat { first: self.named(next, now), interval },
+            None => &New { schedule: &schedule, history: &history },
         };
         let due = |slot: Timestamp| match next {
             Due::Wall(_) => Due::Wall(slot),

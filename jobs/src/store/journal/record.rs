@@ -68,6 +68,20 @@ pub(crate) struct Details {
     pub(crate) rescued: u32,
 }
 
+impl Details {
+    #[cfg(feature = "postgres")]
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { failures, outcome, notes, retry_of, requested_by, unique, rescued } = self;
+        failures.is_empty()
+            && outcome.is_none()
+            && notes.is_empty()
+            && retry_of.is_none()
+            && requested_by.is_none()
+            && unique.is_none()
+            && *rescued == 0
+    }
+}
+
 fn is_zero(count: &u32) -> bool {
     *count == 0
 }

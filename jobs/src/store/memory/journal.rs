@@ -47,7 +47,19 @@ impl Memory {
 
     /// Whether a run outlives the process.
     pub(super) fn outlives(&self, run: &Run) -> bool {
-        !self.job(run.job).info.is_func && !matches!(run.origin, Origin::Startup | Origin::BlockingStart)
+        let is_shared = self.journal.as_ref().is_some_and(|journal| journal.is_shared);
+        match run.origin {
+            Origin::Startup | Origin::BlockingStart => false,
+            // In a cluster every slot is for whoever claims it.
+            Origin::Slot if is_shared => true,
+            _ => !self.job(run.job).info.is_func,
+        }
+    }
+
+    /// Whether a run is one that was claimed from a shared store.
+    pub(crate) fn is_claimed(&self, key: RunKey) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.is_shared)
+            && self.runs.get(key).is_some_and(|run| self.outlives(run))
     }
 
     /// A run changes, and is to be written down as it then is.
@@ -268,7 +280,7 @@ impl Memory {
     }
 
     /// A run that is not to be tried has ended.
-    fn give_up(&mut self, job: JobIx, key: RunKey, why: String, now: Timestamp) {
+    pub(super) fn give_up(&mut self, job: JobIx, key: RunKey, why: String, now: Timestamp) {
         let outcome = Outcome::Failed(why);
         let Some(run) = self.runs.get(key) else { return };
         let (id, slot) = (run.id, run.slot.map(|slot| slot.at));

@@ -63,6 +63,18 @@ impl Memory {
         self.queues.iter().zip(oldest).map(|((_, queue), oldest)| QueueState { queue, oldest })
     }
 
+    /// The name of a queue.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn queue_name(&self, queue: QueueIx) -> &crate::job::name::JobName {
+        self.queues.name(queue)
+    }
+
+    /// The queues that have limits of their own.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn limited_queues(&self) -> impl Iterator<Item = &super::queues::Queue> {
+        self.queues.iter().map(|(_, queue)| queue).filter(|queue| queue.limit.is_some())
+    }
+
     // Claims.
 
     /// How many runs a worker would be given now, so that more need not be called. It may be too many by some that hold
@@ -236,7 +248,7 @@ impl Memory {
         (job.info.limits.concurrency, job.info.limits.rate) = (options.concurrency, options.rate);
         if let Some(limits) = &mut job.limits {
             limits.set(options, &before);
-        } else if let Some(limits) = Limits::new(options) {
+        } else if let Some(limits) = Limits::new(options).filter(|_| !self.limits_elsewhere) {
             job.limits = Some(Box::new(limits));
             self.limited += 1;
             self.hold_back(ix);

@@ -1,7 +1,7 @@
 //! Nodes take runs: many in one statement, and none twice.
 //!
 //! A *lane* is a queue, a job and a priority. The index of available runs is ordered by lanes, so a claim jumps from lane to
-//! lane and looks only into those that it may take from: runs that are paused, unknown to this node or held back by a
+//! lane and looks only into those that it may take from: runs of a paused queue, unknown to this node or held back by a
 //! limit cost it one step for each lane, however many they are. Which lanes the next runs are in is found without a
 //! lock, and then so many are locked in each; a run that another node has locked is passed over.
 //!
@@ -28,8 +28,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) count: usize,
     /// Jobs that it knows and that have no limits of their own.
     pub(crate) jobs: &'a [String],
-    /// Queues that are full here.
-    pub(crate) without: &'a [String],
+    /// Queues that have room for no more than so many here.
+    pub(crate) queues: &'a [(String, usize)],
     /// The oldest first whatever its priority, so that nothing starves.
     pub(crate) oldest: bool,
 }
@@ -59,7 +59,8 @@ pub(crate) struct Claimed {
     pub(crate) slot: Option<DateTime<Utc>>,
     pub(crate) args: String,
     pub(crate) record: Option<String>,
-    pub(crate) submitted: DateTime<Utc>,
+    /// Since when it might have started.
+    pub(crate) due: DateTime<Utc>,
 }
 
 /// From the beginning: the lanes that have runs in them.
@@ -85,7 +86,7 @@ macro_rules! known_lanes {
     () => {
         "\
 with lane as (
-    select * from unnest($7::text[], $8::text[], $9::smallint[], $10::uuid[]) as w (queue, job, priority, after)
+    select * from unnest($8::text[], $9::text[], $10::smallint[], $11::uuid[]) as w (queue, job, priority, after)
 )"
     };
 }
@@ -97,25 +98,27 @@ macro_rules! claim_in {
             $lanes,
             "\
 , open as (
-    select l.*, k.room from lane l join unnest($2::text[], $3::bigint[]) as k (job, room) on k.job = l.job
-    where not l.queue = any ($4::text[])
-        and not exists (select from jobs.job j where j.name = l.job and j.paused_since is not null)
+    select l.*, k.room, coalesce(f.room, $1) as queue_room
+    from lane l join unnest($2::text[], $3::bigint[]) as k (job, room) on k.job = l.job
+    left join unnest($4::text[], $5::bigint[]) as f (queue, room) on f.queue = l.queue
+    where coalesce(f.room, 1) > 0
         and not exists (select from jobs.queue q where q.name = l.queue and q.paused_since is not null)
 ), head as (
-    select l.queue, l.job, l.priority, l.after, l.room, h.id from open l cross join lateral (
+    select l.queue, l.job, l.priority, l.after, l.room, l.queue_room, h.id from open l cross join lateral (
         select id from jobs.run r
         where state = 'available' and r.queue = l.queue and r.job = l.job and r.priority = l.priority
             and r.id > l.after
-        order by r.id limit least($1, l.room)
+        order by r.id limit least($1, l.room, l.queue_room)
     ) h
 ), fitting as (
-    select *, row_number() over (
-        partition by job order by case when $5 then 0 else -priority end, id
-    ) as place from head
+    select *,
+        row_number() over (partition by job order by case when $6 then 0 else -priority end, id) as place,
+        row_number() over (partition by queue order by case when $6 then 0 else -priority end, id) as queue_place
+    from head
 ), quota as (
     select queue, job, priority, after, count(*) as count from (
-        select * from fitting where place <= room
-        order by case when $5 then 0 else -priority end, id limit $1
+        select * from fitting where place <= room and queue_place <= queue_room
+        order by case when $6 then 0 else -priority end, id limit $1
     ) first group by queue, job, priority, after
 ), picked as materialized (
     select p.id from quota q cross join lateral (
@@ -126,12 +129,12 @@ macro_rules! claim_in {
     ) p
 ), claimed as (
     update jobs.run r
-    set state = 'running', node = $6, claim_no = claim_no + 1, attempt = attempt + 1, started = now()
+    set state = 'running', node = $7, claim_no = claim_no + 1, attempt = attempt + 1, started = now()
     from picked p where r.id = p.id
     returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.origin, r.schedule, r.slot,
-        r.args, r.record, r.submitted
+        r.args, r.record, r.due
 )
-select * from claimed order by case when $5 then 0 else -priority end, id"
+select * from claimed order by case when $6 then 0 else -priority end, id"
         )
     };
 }
@@ -143,7 +146,7 @@ const LANES: &str =
 
 /// What this node has and does not know of: the answer to a claim was lost on its way.
 const ADRIFT: &str = "\
-select id, job, queue, priority, attempt, retries, claim_no, origin, schedule, slot, args, record, submitted
+select id, job, queue, priority, attempt, retries, claim_no, origin, schedule, slot, args, record, due
 from jobs.run where node = $1 and state = 'running' and not id = any ($2::uuid[])
 order by priority desc, id";
 
@@ -269,7 +272,12 @@ impl Db {
         rooms: &'q [i64],
     ) -> Query<'q, Postgres, PgArguments> {
         let count = i64::try_from(wanted.count).unwrap_or(i64::MAX);
-        let query = query.bind(count).bind(jobs).bind(rooms).bind(wanted.without);
+        let (queues, queue_rooms): (Vec<_>, Vec<_>) = wanted
+            .queues
+            .iter()
+            .map(|(queue, room)| (queue.as_str(), i64::try_from(*room).unwrap_or(i64::MAX)))
+            .unzip();
+        let query = query.bind(count).bind(jobs).bind(rooms).bind(queues).bind(queue_rooms);
         query.bind(wanted.oldest).bind(wanted.node)
     }
 }
@@ -288,7 +296,7 @@ fn claimed_run(row: PgRow) -> sqlx::Result<Claimed> {
         slot: row.try_get(9)?,
         args: row.try_get(10)?,
         record: row.try_get(11)?,
-        submitted: row.try_get(12)?,
+        due: row.try_get(12)?,
     })
 }
 

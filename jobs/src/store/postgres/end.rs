@@ -34,7 +34,6 @@ pub(crate) struct End {
     pub(crate) finished: DateTime<Utc>,
     pub(crate) outcome: &'static str,
     pub(crate) message: Option<String>,
-    pub(crate) output: Option<String>,
     pub(crate) record: Option<String>,
 }
 
@@ -47,15 +46,15 @@ update jobs.run r set
     due = coalesce(e.due, r.due),
     started = e.started,
     finished = case when e.state <> 'scheduled' or r.cancel then e.finished end,
-    outcome = e.outcome, message = e.message, output = e.output, record = e.record,
+    outcome = e.outcome, message = e.message, record = e.record,
     node = null,
     unique_key = case
         when e.state = 'scheduled' and not r.cancel or e.state = 'succeeded' and r.unique_until > now()
         then r.unique_key end
 from unnest($1::uuid[], $2::integer[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],
-    $8::text[], $9::text[], $10::text[])
-    as e (id, claim_no, state, due, started, finished, outcome, message, output, record)
-where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $11
+    $8::text[], $9::text[])
+    as e (id, claim_no, state, due, started, finished, outcome, message, record)
+where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $10
 returning r.id";
 
 /// Gives back runs that were claimed. One that was never begun has not used an attempt.
@@ -103,7 +102,6 @@ impl Db {
                     .map(|end| end.message.as_ref().map(|message| message.replace('\0', "\u{fffd}")))
                     .collect::<Vec<_>>(),
             )
-            .bind(ends.iter().map(|end| end.output.as_deref()).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.record.as_deref()).collect::<Vec<_>>())
             .bind(node)
             .fetch_all(connection)

@@ -9,6 +9,10 @@ use sqlx::{Postgres, Row, Transaction};
 
 use super::db::Db;
 use super::id::Id;
+use super::schedules::Registration;
+
+/// What made a run whose slot was missed; that of any other slot is `slot`.
+pub(crate) const CAUGHT_UP: &str = "caught_up";
 
 /// A slot that has come.
 #[derive(Debug, Clone)]
@@ -30,14 +34,21 @@ pub(crate) struct Slot {
     pub(crate) overlap: Overlap,
 }
 
-/// What became of a slot that this node fired.
+/// What became of a slot that this node wanted to fire, and how things stand with its schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fired {
     pub(crate) job: String,
     pub(crate) key: String,
+    /// The run that it was to become.
     pub(crate) run: Id,
-    /// `available`, `waiting`, or why there is no run.
-    pub(crate) became: String,
+    /// `available`, `waiting`, or why there is no run; none where it was not this node's to fire.
+    pub(crate) became: Option<String>,
+    /// The slot that fires next.
+    pub(crate) next_slot: Option<DateTime<Utc>>,
+    /// The definition in force is the one that the slot is of.
+    pub(crate) is_ours: bool,
+    /// What had become of the slot before.
+    pub(crate) before: Option<String>,
 }
 
 /// A job's row is the lock of its overlap policy. In order, so that nodes do not wait for each other in a circle.
@@ -49,7 +60,8 @@ const CANCEL_OTHERS: &str = concat!(
     "
 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as w (job, key, definition, slot)
 join jobs.schedule s on s.job = w.job and s.key = w.key and s.definition = w.definition and s.next_slot = w.slot
-    and s.closed_since is null and s.paused_since is null
+    and s.closed_since is null
+join jobs.job j on j.name = w.job and j.paused_since is null
 where run.job = w.job and run.slot is not null and run.state in ('scheduled', 'available', 'waiting', 'running')"
 );
 
@@ -64,38 +76,43 @@ with wanted as (
         as w (job, key, definition, slot, next, reason, run, queue, priority, retries, args, overlap)
 ), decided as (
     select w.*, case
-        when s.paused_since is not null then 'paused'
+        when j.paused_since is not null then 'paused'
         when not w.busy or w.overlap = 'allow' then 'available'
         when w.overlap = 'skip' or w.overlap = 'buffer_one' and w.crowded then 'overlap'
         else 'waiting' end as became,
         s.entry_first, s.entry_reason
-    from wanted w join jobs.schedule s on s.job = w.job and s.key = w.key
+    from wanted w join jobs.schedule s on s.job = w.job and s.key = w.key join jobs.job j on j.name = w.job
 ), told as (
     select d.*, case when became in ('available', 'waiting') then reason else became end as entry from decided d
 ), won as (
     update jobs.schedule s set
-        next_slot = t.next,
+        -- A fixed delay counts from the end of the run, and from here where there is none.
+        next_slot = case
+            when s.delay is null or t.became in ('available', 'waiting') then t.next else now() + s.delay end,
         entry_first = case when s.entry_reason = t.entry then s.entry_first else t.slot end,
         entry_reason = t.entry
     from told t
     where s.job = t.job and s.key = t.key and s.next_slot = t.slot and s.definition = t.definition
-        and s.closed_since is null and (s.paused_since is not null) = (t.became = 'paused')
-    returning t.*, s.entry_first as joined
+        and s.closed_since is null
+    returning t.*, s.entry_first as joined, s.next_slot as armed
 ), entries as (
     insert into jobs.ledger as l (job, key, first, last, count, reason)
     select job, key, joined, slot, 1, entry from won
     on conflict (job, key, first) do update set last = excluded.last, count = l.count + 1
 ), made as (
     insert into jobs.run (id, job, queue, priority, state, due, retries, origin, schedule, slot, args)
-    select run, job, queue, priority, became, now(), retries, 'slot', key, slot, args
+    select run, job, queue, priority, became, now(), retries,
+        case when reason = 'caught up' then 'caught_up' else 'slot' end, key, slot, args
     from won where became in ('available', 'waiting')
     on conflict (job, schedule, slot) where slot is not null do nothing
 )
-select job, key, run, became from won";
+select w.job, w.key, w.run, t.became, case when t.run is null then s.next_slot else t.armed end,
+    s.definition = w.definition and s.closed_since is null, s.entry_reason
+from wanted w join jobs.schedule s on s.job = w.job and s.key = w.key left join won t on t.run = w.run";
 
 impl Db {
     /// Fires slots, and answers what became of those that were this node's: the others another has fired, or they are not to
-    /// be fired any more.
+    /// be fired any more. Nothing of a schedule that there is not.
     pub(crate) async fn fire(&self, slots: &[Slot]) -> sqlx::Result<Vec<Fired>> {
         let mut fired = Vec::new();
         let mut rest: Vec<&Slot> = slots.iter().collect();
@@ -137,6 +154,9 @@ impl Db {
                     key: row.try_get(1)?,
                     run: row.try_get(2)?,
                     became: row.try_get(3)?,
+                    next_slot: row.try_get(4)?,
+                    is_ours: row.try_get(5)?,
+                    before: row.try_get(6)?,
                 })
             })
             .fetch_all(&mut *tx)
@@ -166,44 +186,56 @@ pub(crate) struct Entry {
     pub(crate) reason: String,
 }
 
-const NOTE: &str = "\
-with joined as (
+const PASS: &str = "\
+with passed as (
     update jobs.schedule set
-        entry_first = case when entry_reason = $6 then entry_first else $3 end,
-        entry_reason = $6
-    where job = $1 and key = $2
+        next_slot = $5,
+        entry_first = case when entry_reason = $9 then entry_first else $6 end,
+        entry_reason = $9
+    where job = $1 and key = $2 and definition = $3 and next_slot = $4 and closed_since is null
     returning entry_first
+), entry as (
+    insert into jobs.ledger as l (job, key, first, last, count, reason)
+    select $1, $2, entry_first, $7, $8, $9 from passed
+    on conflict (job, key, first) do update set last = excluded.last, count = l.count + excluded.count
 )
-insert into jobs.ledger as l (job, key, first, last, count, reason)
-select $1, $2, entry_first, $4, $5, $6 from joined
-on conflict (job, key, first) do update set last = excluded.last, count = l.count + excluded.count";
+select exists (select from passed)";
 
-const LEDGER: &str = "\
-select first, last, count, reason from jobs.ledger where job = $1 and key = $2 order by first desc limit $3";
+const LEDGERS: &str = "\
+select w.job, w.key, l.first, l.last, l.count, l.reason
+from unnest($1::text[], $2::text[]) as w (job, key) cross join lateral (
+    select * from jobs.ledger l where l.job = w.job and l.key = w.key order by l.first desc limit $3
+) l
+order by w.job collate \"C\", w.key collate \"C\", l.first";
 
 impl Db {
-    /// Writes down what became of slots that did not fire.
-    pub(crate) async fn note(&self, job: &str, key: &str, entry: &Entry) -> sqlx::Result<()> {
-        let query = sqlx::query(self.sql(NOTE)).bind(job).bind(key).bind(entry.first).bind(entry.last);
-        query.bind(entry.count).bind(&entry.reason).execute(&self.pool).await?;
-        Ok(())
+    /// Passes over slots that do not fire, up to `next`, unless another node has gone on meanwhile. Answers whether this one
+    /// has.
+    pub(crate) async fn pass(
+        &self,
+        of: &Registration,
+        from: DateTime<Utc>,
+        next: Option<DateTime<Utc>>,
+        entry: &Entry,
+    ) -> sqlx::Result<bool> {
+        let query = sqlx::query_scalar(self.sql(PASS)).bind(&of.job).bind(&of.key).bind(&of.definition);
+        let query = query.bind(from).bind(next).bind(entry.first).bind(entry.last).bind(entry.count);
+        query.bind(&entry.reason).fetch_one(&self.pool).await
     }
 
-    /// What became of the slots of a schedule, the last first.
-    pub(crate) async fn ledger(&self, job: &str, key: &str, most: i64) -> sqlx::Result<Vec<Entry>> {
-        sqlx::query(self.sql(LEDGER))
-            .bind(job)
-            .bind(key)
-            .bind(most)
-            .try_map(|row: PgRow| {
-                Ok(Entry {
-                    first: row.try_get(0)?,
-                    last: row.try_get(1)?,
-                    count: row.try_get(2)?,
-                    reason: row.try_get(3)?,
-                })
-            })
-            .fetch_all(&self.pool)
-            .await
+    /// What became of the slots of schedules, of each the last entries, the earliest first.
+    pub(crate) async fn ledgers(
+        &self,
+        schedules: &[(&str, &str)],
+        most: usize,
+    ) -> sqlx::Result<Vec<(String, String, Entry)>> {
+        let (jobs, keys): (Vec<_>, Vec<_>) = schedules.iter().copied().unzip();
+        let entry = |row: PgRow| {
+            let (first, last) = (row.try_get(2)?, row.try_get(3)?);
+            let entry = Entry { first, last, count: row.try_get(4)?, reason: row.try_get(5)? };
+            Ok((row.try_get(0)?, row.try_get(1)?, entry))
+        };
+        let query = sqlx::query(self.sql(LEDGERS)).bind(jobs).bind(keys);
+        query.bind(i64::try_from(most).unwrap_or(i64::MAX)).try_map(entry).fetch_all(&self.pool).await
     }
 }

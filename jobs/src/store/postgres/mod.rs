@@ -35,5 +35,20 @@ mod submit;
 mod succession;
 mod trouble;
 
+pub(crate) use address::{Address, AddressError};
+pub(crate) use claim::{Claimed, Limited};
+pub(crate) use db::Db;
+pub(crate) use end::{End, Fence, Follows};
+pub(crate) use fire::{CAUGHT_UP, Entry, Slot};
+pub(crate) use id::Id;
+pub(crate) use migrations::as_sql;
+pub(crate) use node::{ClusterView, Ends, Host, Identity, Node, Registered, Room, Standing};
+pub(crate) use read::{NodeRow, RunFilter, RunRow};
+pub(crate) use schedules::{InForce, Registration};
+pub(crate) use schema::Schema;
+pub(crate) use steer::Cancelled;
+pub(crate) use submit::{NewRun, Submitted, Unique};
+pub(crate) use trouble::Trouble;
+
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ update jobs.node set
     good_since = case when heartbeat < now() - $2 then now() else good_since end,
     heartbeat = now()
 where id = $1
-returning clock_timestamp()";
+returning clock_timestamp(), (select count(*) from jobs.node)";
 
 const LEAVE: &str = "delete from jobs.node where id = $1";
 
@@ -85,10 +85,10 @@ impl Db {
         Ok(())
     }
 
-    /// Says that this node is there, and answers with the server's time. None when it was taken for lost: its claims are not
-    /// its own any more.
-    pub(crate) async fn beat(&self, node: Id) -> sqlx::Result<Option<DateTime<Utc>>> {
-        let query = sqlx::query_scalar(self.sql(BEAT)).bind(node).bind(interval(LOST));
+    /// Says that this node is there, and answers with the server's time and the number of nodes. None when it was taken for
+    /// lost: its claims are not its own any more.
+    pub(crate) async fn beat(&self, node: Id) -> sqlx::Result<Option<(DateTime<Utc>, i64)>> {
+        let query = sqlx::query_as(self.sql(BEAT)).bind(node).bind(interval(LOST));
         query.fetch_optional(&self.pool).await
     }
 

@@ -28,7 +28,6 @@ pub(crate) struct RunRow {
     pub(crate) slot: Option<DateTime<Utc>>,
     pub(crate) retry_of: Option<Id>,
     pub(crate) args: String,
-    pub(crate) output: Option<String>,
     pub(crate) record: Option<String>,
     pub(crate) submitted: DateTime<Utc>,
     pub(crate) started: Option<DateTime<Utc>>,
@@ -38,26 +37,33 @@ pub(crate) struct RunRow {
 }
 
 /// Which runs are wanted, the last submitted first.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct RunFilter<'a> {
-    pub(crate) job: Option<&'a str>,
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RunFilter {
+    /// By any of its names.
+    pub(crate) jobs: Option<Vec<String>>,
     /// In one of these states.
-    pub(crate) states: Option<&'a [String]>,
+    pub(crate) states: Option<Vec<String>>,
+    pub(crate) queue: Option<String>,
+    /// Whether it has ended.
+    pub(crate) is_final: Option<bool>,
+    /// From this identity on.
+    pub(crate) from: Option<Id>,
     /// Those that were submitted before this one: the next page.
     pub(crate) before: Option<Id>,
 }
 
 const ONE: &str = "\
 select id, job, queue, priority, state, due, attempt, retries, rescues, node, origin, schedule, slot, retry_of, args,
-    output, record, submitted, started, finished, outcome, message
+    record, submitted, started, finished, outcome, message
 from jobs.run where id = $1";
 
 const RUNS: &str = "\
 select id, job, queue, priority, state, due, attempt, retries, rescues, node, origin, schedule, slot, retry_of, args,
-    output, record, submitted, started, finished, outcome, message
+    record, submitted, started, finished, outcome, message
 from jobs.run
-where ($1::text is null or job = $1) and ($2::text[] is null or state = any ($2)) and ($3::uuid is null or id < $3)
-order by id desc limit $4";
+where id < $1 and id >= $2 and ($3::text[] is null or job = any ($3)) and ($4::text[] is null or state = any ($4))
+    and ($5::text is null or queue = $5) and ($6::boolean is null or (finished is not null) = $6)
+order by id desc limit $7";
 
 /// Of what is live: each part is read from an index that has nothing else in it.
 const COUNTS: &str = "\
@@ -93,8 +99,10 @@ impl Db {
     }
 
     /// Some runs, at most so many.
-    pub(crate) async fn runs(&self, filter: RunFilter<'_>, most: i64) -> sqlx::Result<Vec<RunRow>> {
-        let query = sqlx::query(self.sql(RUNS)).bind(filter.job).bind(filter.states).bind(filter.before);
+    pub(crate) async fn runs(&self, filter: RunFilter, most: i64) -> sqlx::Result<Vec<RunRow>> {
+        let RunFilter { jobs, states, queue, is_final, from, before } = filter;
+        let query = sqlx::query(self.sql(RUNS)).bind(before.unwrap_or(Id(u128::MAX)));
+        let query = query.bind(from.unwrap_or(Id(0))).bind(jobs).bind(states).bind(queue).bind(is_final);
         query.bind(most).try_map(run_row).fetch_all(&self.pool).await
     }
 
@@ -135,12 +143,11 @@ fn run_row(row: PgRow) -> sqlx::Result<RunRow> {
         slot: row.try_get(12)?,
         retry_of: row.try_get(13)?,
         args: row.try_get(14)?,
-        output: row.try_get(15)?,
-        record: row.try_get(16)?,
-        submitted: row.try_get(17)?,
-        started: row.try_get(18)?,
-        finished: row.try_get(19)?,
-        outcome: row.try_get(20)?,
-        message: row.try_get(21)?,
+        record: row.try_get(15)?,
+        submitted: row.try_get(16)?,
+        started: row.try_get(17)?,
+        finished: row.try_get(18)?,
+        outcome: row.try_get(19)?,
+        message: row.try_get(20)?,
     })
 }

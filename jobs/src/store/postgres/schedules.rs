@@ -44,7 +44,6 @@ pub(crate) struct InForce {
     pub(crate) is_ours: bool,
     pub(crate) anchor: DateTime<Utc>,
     pub(crate) next_slot: Option<DateTime<Utc>>,
-    pub(crate) is_paused: bool,
 }
 
 const REGISTER: &str = "\
@@ -92,8 +91,7 @@ where b.definition <> m.definition
 on conflict do nothing";
 
 const IN_FORCE: &str = "\
-select s.job, s.key, s.definition = w.definition and s.closed_since is null, s.anchor, s.next_slot,
-    s.paused_since is not null
+select s.job, s.key, s.definition = w.definition and s.closed_since is null, s.anchor, s.next_slot
 from unnest($1::text[], $2::text[], $3::text[]) as w (job, key, definition)
 join jobs.schedule s on s.job = w.job and s.key = w.key";
 
@@ -156,7 +154,6 @@ impl Db {
                     is_ours: row.try_get(2)?,
                     anchor: row.try_get(3)?,
                     next_slot: row.try_get(4)?,
-                    is_paused: row.try_get(5)?,
                 })
             })
             .fetch_all(&self.pool)

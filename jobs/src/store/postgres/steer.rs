@@ -11,10 +11,6 @@ const PAUSE_QUEUE: &str = "\
 insert into jobs.queue (name, paused_since) values ($1, case when $2 then now() end)
 on conflict (name) do update set paused_since = case when $2 then coalesce(queue.paused_since, now()) end";
 
-const PAUSE_SCHEDULE: &str = "\
-update jobs.schedule set paused_since = case when $3 then coalesce(paused_since, now()) end
-where job = $1 and key = $2";
-
 const CANCEL: &str = concat!(
     "update jobs.run set ",
     cancelled!(),
@@ -42,7 +38,7 @@ impl Db {
         Ok(())
     }
 
-    /// Claims no run of a job, or does so again.
+    /// Lets the slots of a job pass without a run, or fires them again. What is queued goes on.
     pub(crate) async fn pause_job(&self, job: &str, paused: bool) -> sqlx::Result<()> {
         sqlx::query(self.sql(PAUSE_JOB)).bind(job).bind(paused).execute(&self.pool).await?;
         Ok(())
@@ -51,12 +47,6 @@ impl Db {
     /// Claims no run of a queue, or does so again.
     pub(crate) async fn pause_queue(&self, queue: &str, paused: bool) -> sqlx::Result<()> {
         sqlx::query(self.sql(PAUSE_QUEUE)).bind(queue).bind(paused).execute(&self.pool).await?;
-        Ok(())
-    }
-
-    /// Lets the slots of a schedule pass, or fires them again.
-    pub(crate) async fn pause_schedule(&self, job: &str, key: &str, paused: bool) -> sqlx::Result<()> {
-        sqlx::query(self.sql(PAUSE_SCHEDULE)).bind(job).bind(key).bind(paused).execute(&self.pool).await?;
         Ok(())
     }
 

@@ -31,8 +31,7 @@ create table jobs.run (
     retry_of uuid,
     -- JSON as text: `jsonb` refuses a NUL.
     args text not null,
-    output text,
-    -- What earlier attempts left, as JSON.
+    -- What its attempts left, as JSON: errors, log, progress, and the value that it gave.
     record text,
     submitted timestamptz not null default now(),
     started timestamptz,
@@ -73,6 +72,7 @@ create table jobs.job (
     -- When the token bucket would be full again.
     full_at timestamptz
 ) with (fillfactor = 50);
+create index job_paused on jobs.job (name) where paused_since is not null;
 
 -- Queues that are paused.
 create table jobs.queue (
@@ -105,7 +105,6 @@ create table jobs.schedule (
     next_slot timestamptz,
     -- The next slot is so long after the end of the run of the last; until then there is none.
     delay interval,
-    paused_since timestamptz,
     -- Since when no live node registers it.
     closed_since timestamptz,
     -- The entry of the ledger that the next slot may join.
@@ -113,6 +112,8 @@ create table jobs.schedule (
     entry_reason text,
     primary key (job, key)
 ) with (fillfactor = 50);
+-- Nodes hear by it of a slot that the end of a run has armed.
+create index schedule_delay on jobs.schedule (job, key) where delay is not null;
 
 -- Which live node registers which schedule, and as what.
 create table jobs.registration (

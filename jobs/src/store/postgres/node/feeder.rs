@@ -3,8 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Shared;
+use tokio::time::Instant;
+
+use super::{ClusterView, Shared};
+use crate::clock::monotonic_now;
 use crate::store::postgres::claim::{Claimed, Lanes, Wanted};
+use crate::store::postgres::look::Look;
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 
 /// How long a node that has nothing to do waits for somebody to wake it.
@@ -24,7 +28,7 @@ impl Shared {
     /// Claims whenever it is woken, and looks once a second whether there is something that it was not woken for.
     pub(super) async fn feed(&self) {
         let mut pause = Pause::new(self.identity.id.0 >> 64);
-        let (mut place, mut locked) = (Place::default(), 0);
+        let (mut place, mut locked) = (Place::new(), 0);
         let mut woken = true;
         while !self.is_closing() {
             let answer = self.claim_all(&mut place, woken).await;
@@ -50,10 +54,21 @@ impl Shared {
     async fn claim_all(&self, place: &mut Place, woken: bool) -> Result<Left, Trouble> {
         if woken {
             while self.claim(place).await? {}
+            // As long as it is full there is nothing to look for but what somebody wants ended, which can wait a little.
+            if self.host.room().count == 0 && place.looked.elapsed() < POLL / 2 {
+                return Ok(Left { available: false, next: Some(POLL / 2) });
+            }
         }
         let look = ask(self.db.look(self.identity.id)).await?;
+        place.looked = monotonic_now();
         if !look.cancelled.is_empty() {
             self.host.cancel(look.cancelled);
+        }
+        let Look { paused_jobs, paused_queues, delays, .. } = look;
+        let view = ClusterView { paused_jobs, paused_queues, delays };
+        if view != place.view {
+            self.host.see(view.clone());
+            place.view = view;
         }
         // A claim whose answer was lost on its way is a claim: nobody else takes these.
         if look.claimed > self.claims.len() {
@@ -83,12 +98,13 @@ impl Shared {
         if room.count == 0 || self.is_closing() {
             return Ok(false);
         }
+        let jobs = self.host.jobs();
         place.claims = place.claims.wrapping_add(1);
         let wanted = Wanted {
             node: self.identity.id,
             count: room.count.min(MOST),
-            jobs: &self.identity.jobs,
-            without: &room.full_queues,
+            jobs: &jobs,
+            queues: &room.queues,
             oldest: place.claims.is_multiple_of(OLDEST_EVERY),
         };
         let mut taken = 0;
@@ -121,10 +137,18 @@ impl Shared {
 }
 
 /// Where the feeder is.
-#[derive(Default)]
 struct Place {
     claims: u32,
     lanes: Lanes,
+    /// When it last looked how things stand, and how they stood.
+    looked: Instant,
+    view: ClusterView,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { claims: 0, lanes: Lanes::default(), looked: monotonic_now(), view: ClusterView::default() }
+    }
 }
 
 /// What a claim has left.

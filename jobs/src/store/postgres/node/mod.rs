@@ -18,9 +18,11 @@ mod finisher;
 mod listener;
 mod pulse;
 mod questions;
+mod schedules;
 mod submitter;
-mod time;
 mod waiting;
+
+pub(crate) use schedules::Registered;
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::postgres::PgPoolOptions;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -37,7 +40,7 @@ use super::db::Db;
 use super::end::{End, Ended, Fence};
 use super::id::Id;
 use super::migrations::{MigrationError, migrate};
-use super::schedules::Registration;
+use super::schedules::{InForce, Registration};
 use super::submit::{NewRun, Submitted};
 use super::trouble::{Pause, Trouble, ask};
 use crate::clock::{Clock, Timestamp};
@@ -45,26 +48,43 @@ use claims::Claims;
 use finisher::Finish;
 use questions::Question;
 use submitter::Submission;
-use time::ServerTime;
 use waiting::Waiting;
 
 /// What a node is asked by, and tells: the pool of the program.
 pub(crate) trait Host: Send + Sync + 'static {
     /// How many runs it has places for at this moment, and the queues that are full.
     fn room(&self) -> Room;
+    /// Jobs that it executes and that have no limits of their own.
+    fn jobs(&self) -> Arc<[String]>;
     /// Runs that are its to try, in the order in which they are to start.
     fn take(&self, runs: Vec<Claimed>);
     /// Somebody wants these ended.
     fn cancel(&self, runs: Vec<Id>);
     /// Its claims are not its own any more: the node was taken for lost. What it ends from now on does not count.
     fn lost_claims(&self);
+    /// How things stand that concern every node.
+    fn see(&self, cluster: ClusterView);
+    /// Its schedules, each with the slot that would be its next by the time now.
+    fn schedules(&self) -> Vec<Registration>;
+    /// Which of its schedules are its to fire may have changed.
+    fn in_force(&self, schedules: Vec<InForce>);
 }
 
 /// What a host has places for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Room {
     pub(crate) count: usize,
-    pub(crate) full_queues: Vec<String>,
+    /// Queues with a limit of their own, and how many of their runs fit.
+    pub(crate) queues: Vec<(String, usize)>,
+}
+
+/// How things stand that concern every node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ClusterView {
+    pub(crate) paused_jobs: Vec<String>,
+    pub(crate) paused_queues: Vec<String>,
+    /// The next slots of schedules that count from the end of their runs.
+    pub(crate) delays: Vec<(String, String, DateTime<Utc>)>,
 }
 
 /// What a node is.
@@ -73,10 +93,7 @@ pub(crate) struct Identity {
     pub(crate) id: Id,
     /// The host and the process, for people.
     pub(crate) name: String,
-    /// Jobs that it knows and that have no limits of their own.
-    pub(crate) jobs: Vec<String>,
     pub(crate) limited: Vec<Limited>,
-    pub(crate) schedules: Vec<Registration>,
     /// How long runs that have ended are kept, and how many of each job.
     pub(crate) retention: (Duration, usize),
 }
@@ -88,8 +105,8 @@ const CONNECTIONS: u32 = 7;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
     Well,
-    /// What it said last.
-    Troubled(String),
+    /// Since when, and what it said last.
+    Troubled(Timestamp, String),
 }
 
 /// A node of the cluster. It leaves when it is dropped, or at [`leave`](Self::leave).
@@ -110,8 +127,10 @@ struct Shared {
     host: Arc<dyn Host>,
     claims: Claims,
     waiting: Waiting,
+    /// It goes by the server's time.
     clock: Arc<Clock>,
-    time: ServerTime,
+    /// The server may not know of all schedules of the host's.
+    unregistered: AtomicBool,
     /// There may be something to claim.
     wake: Notify,
     /// There is something new to claim, perhaps before where the feeder is.
@@ -187,16 +206,17 @@ impl Node {
         Ok(Self { shared, submissions, finishes, questions, ended })
     }
 
-    /// Submits a run, and returns when it is committed. A server that cannot be reached is waited for.
+    /// Submits a run, and answers when it is committed; with nothing when the node has left before. A server that cannot be
+    /// reached is waited for.
     ///
     /// # Cancel safety
     ///
-    /// What is dropped may have been submitted, or may yet be.
-    pub(crate) async fn submit(&self, run: NewRun) -> Result<Submitted, Trouble> {
+    /// The run is on its way when this returns: when the answer is dropped, it may have been submitted, or may yet be.
+    pub(crate) fn submit(&self, run: NewRun) -> oneshot::Receiver<Result<Submitted, Trouble>> {
         let (told, answer) = oneshot::channel();
-        let gone = || Trouble::Lasting("the store is closed".to_owned());
-        self.submissions.send(Submission { run, told }).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        // Where it cannot be sent, the sender of the answer is gone with it.
+        let _ = self.submissions.send(Submission { run, told });
+        answer
     }
 
     /// Waits for the end of a run, whoever executes it.
@@ -205,6 +225,65 @@ impl Node {
         answer.map_err(|_| Trouble::Lasting("the store is closed".to_owned()))
     }
 
+    /// Where what becomes of claims is said.
+    pub(crate) fn ends(&self) -> Ends {
+        Ends { finishes: self.finishes.clone(), shared: Arc::clone(&self.shared) }
+    }
+
+    /// Does something on the thread of the node, until it leaves.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let _ = self.questions.send(Box::new(|_| Box::pin(work)));
+    }
+
+    /// The host has more room, or there is something new to claim.
+    pub(crate) fn wake(&self) {
+        self.shared.has_arrived();
+    }
+
+    /// Something new was made that others may claim as well.
+    pub(crate) fn tell(&self) {
+        self.shared.has_arrived();
+        self.shared.news.notify_one();
+    }
+
+    /// Which node it is.
+    pub(crate) fn id(&self) -> Id {
+        self.shared.identity.id
+    }
+
+    /// How things stand with the server.
+    pub(crate) fn standing(&self) -> Standing {
+        self.shared.standing.borrow().clone()
+    }
+
+    /// Returns when things stand with the server as wanted.
+    #[cfg(test)]
+    pub(crate) async fn until(&self, wanted: impl FnMut(&Standing) -> bool) {
+        // The sender is as old as the node.
+        let _ = self.shared.standing.subscribe().wait_for(wanted).await;
+    }
+
+    /// Writes what has ended, and leaves the cluster.
+    pub(crate) async fn leave(&self) {
+        self.close();
+        // An error is the end too.
+        let _ = self.ended.clone().wait_for(|ended| *ended).await;
+    }
+
+    fn close(&self) {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        self.shared.wake.notify_one();
+        let _ = self.finishes.send(Finish::Close);
+    }
+}
+
+/// Where what becomes of claims is said.
+pub(crate) struct Ends {
+    finishes: mpsc::UnboundedSender<Finish>,
+    shared: Arc<Shared>,
+}
+
+impl Ends {
     /// An attempt has ended. It is written with others, and as often as it takes.
     pub(crate) fn end(&self, end: End) {
         // After the node has left, what was not written is rescued by others.
@@ -219,36 +298,6 @@ impl Node {
     /// The host has more room.
     pub(crate) fn wake(&self) {
         self.shared.wake.notify_one();
-    }
-
-    /// How things stand with the server.
-    pub(crate) fn standing(&self) -> Standing {
-        self.shared.standing.borrow().clone()
-    }
-
-    /// The server's time, by this machine's monotonic clock.
-    pub(crate) fn now(&self) -> Timestamp {
-        self.shared.time.at(self.shared.clock.now())
-    }
-
-    /// Returns when things stand with the server as wanted.
-    #[cfg(test)]
-    pub(crate) async fn until(&self, wanted: impl FnMut(&Standing) -> bool) {
-        // The sender is as old as the node.
-        let _ = self.shared.standing.subscribe().wait_for(wanted).await;
-    }
-
-    /// Writes what has ended, and leaves the cluster.
-    pub(crate) async fn leave(mut self) {
-        self.close();
-        // An error is the end too.
-        let _ = self.ended.wait_for(|ended| *ended).await;
-    }
-
-    fn close(&self) {
-        self.shared.closing.store(true, Ordering::SeqCst);
-        self.shared.wake.notify_one();
-        let _ = self.finishes.send(Finish::Close);
     }
 }
 
@@ -291,8 +340,8 @@ impl Shared {
             host,
             claims: Claims::default(),
             waiting: Waiting::default(),
-            time: ServerTime::new(clock.now()),
             clock,
+            unregistered: AtomicBool::new(false),
             wake: Notify::new(),
             arrived: AtomicBool::new(true),
             news: Notify::new(),
@@ -305,12 +354,14 @@ impl Shared {
 
     /// Says who it is, the first time and after it was taken for lost.
     pub(super) async fn enter(&self) -> Result<(), Trouble> {
-        let Identity { id, name, jobs, limited, schedules, .. } = &self.identity;
+        let Identity { id, name, limited, .. } = &self.identity;
+        let jobs = self.host.jobs();
         let names: Vec<String> =
             jobs.iter().cloned().chain(limited.iter().map(|limited| limited.job.clone())).collect();
         ask(self.vital.join(*id, name)).await?;
         ask(self.vital.know_jobs(&names)).await?;
-        ask(self.vital.register(*id, schedules)).await
+        self.beat().await?;
+        self.register_all().await
     }
 
     async fn run(
@@ -351,17 +402,32 @@ impl Shared {
 
     /// Keeps what the server said, for whoever asks how things stand.
     pub(super) fn stands<T>(&self, answer: &Result<T, Trouble>) {
-        let standing = match answer {
-            Ok(_) => Standing::Well,
-            Err(trouble) => Standing::Troubled(trouble.message().to_owned()),
-        };
-        self.standing.send_if_modified(|before| {
-            let changed = *before != standing;
-            if changed && let Standing::Troubled(message) = &standing {
-                tracing::warn!(target: "jobs::store", error = %message, "the store on PostgreSQL has trouble");
+        self.standing.send_if_modified(|standing| {
+            let (is_well, is_told) = match standing {
+                Standing::Well => (true, false),
+                Standing::Troubled(_, said) => {
+                    (false, answer.as_ref().is_err_and(|trouble| trouble.message() == said))
+                }
+            };
+            match answer {
+                Ok(_) if is_well => false,
+                Ok(_) => {
+                    tracing::info!(target: "jobs::store", "the store on PostgreSQL works again");
+                    *standing = Standing::Well;
+                    true
+                }
+                Err(_) if is_told => false,
+                Err(trouble) => {
+                    let message = trouble.message();
+                    tracing::warn!(target: "jobs::store", error = %message, "the store on PostgreSQL has trouble");
+                    let since = match standing {
+                        Standing::Troubled(since, _) => *since,
+                        Standing::Well => self.clock.now().wall,
+                    };
+                    *standing = Standing::Troubled(since, message.to_owned());
+                    true
+                }
             }
-            *before = standing;
-            changed
         });
     }
 

@@ -1,5 +1,6 @@
 //! The heartbeat, and what goes with it: the rescue of runs, whose definition holds, and what is forgotten.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
@@ -22,39 +23,58 @@ impl Shared {
     pub(super) async fn pulse(&self) {
         let mut interval = tokio::time::interval(HEARTBEAT);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut beats = 0_u32;
+        let (mut beats, mut nodes) = (0_u32, 0);
         loop {
             interval.tick().await;
-            let answer = self.beat_once(beats).await;
+            let answer = self.beat_once(beats, &mut nodes).await;
             self.stands(&answer);
             beats = beats.wrapping_add(1);
         }
     }
 
-    async fn beat_once(&self, beats: u32) -> Result<(), Trouble> {
-        let node = self.identity.id;
+    /// Says that the node is there, and answers how many are; none when it was taken for lost.
+    pub(super) async fn beat(&self) -> Result<Option<i64>, Trouble> {
         let before = self.clock.now();
-        if let Some(server) = ask(self.vital.beat(node)).await? {
-            self.time.heard(before, Timestamp::from_chrono(server), self.clock.now());
-        } else {
+        let Some((server, nodes)) = ask(self.vital.beat(self.identity.id)).await? else { return Ok(None) };
+        self.clock.follow(before, Timestamp::from_chrono(server), self.clock.now());
+        Ok(Some(nodes))
+    }
+
+    async fn beat_once(&self, beats: u32, nodes: &mut i64) -> Result<(), Trouble> {
+        let node = self.identity.id;
+        let there = self.beat().await?;
+        if there.is_none() {
             tracing::warn!(target: "jobs::store", "this node was taken for lost, and others have its runs");
             self.claims.clear();
             self.host.lost_claims();
             self.enter().await?;
         }
-        let rescued = ask(self.vital.rescue(node)).await?;
+        let there = there.unwrap_or_default();
+        let housekeeping = beats.is_multiple_of(HOUSEKEEPING_EVERY);
+        // Who is alone finds what others have left when it comes, and now and then.
+        let rescued = match there > 1 || housekeeping {
+            true => ask(self.vital.rescue(node)).await?,
+            false => Vec::new(),
+        };
         if !rescued.is_empty() {
             tracing::warn!(target: "jobs::store", runs = rescued.len(), "took over the runs of a node that is lost");
             self.has_arrived();
             self.news.notify_one();
         }
-        let housekeeping = beats.is_multiple_of(HOUSEKEEPING_EVERY);
         // Whoever is lost may have left it undone.
         if (housekeeping || !rescued.is_empty()) && ask(self.vital.succeed_undone()).await? > 0 {
             self.has_arrived();
         }
+        let changed = std::mem::replace(nodes, there) != there;
+        if self.unregistered.swap(false, Ordering::SeqCst) {
+            self.register_all().await.inspect_err(|_| self.unregistered.store(true, Ordering::SeqCst))?;
+        } else if housekeeping || changed {
+            self.adopt_all().await?;
+        }
+        if changed {
+            self.tell_in_force(&self.host.schedules()).await?;
+        }
         if housekeeping {
-            ask(self.vital.adopt(node, &self.identity.schedules)).await?;
             ask(self.vital.close_schedules()).await?;
             let (age, count) = self.identity.retention;
             while ask(self.vital.prune(age, count, PRUNED)).await? == PRUNED as u64 {}

@@ -20,7 +20,7 @@ async fn the_oldest_comes_first_where_that_is_wanted() {
     let runs = [0, 9, 0, 9].map(|priority| NewRun { priority, ..mail() });
     db.submit(&runs).await.unwrap();
     let jobs = ["mail".to_owned()];
-    let wanted = Wanted { node: Id(1), count: 2, jobs: &jobs, without: &[], oldest: true };
+    let wanted = Wanted { node: Id(1), count: 2, jobs: &jobs, queues: &[], oldest: true };
     assert_eq!(ids(&db.claim(wanted).await.unwrap()), [runs[0].id, runs[1].id]);
 }
 
@@ -28,21 +28,23 @@ async fn the_oldest_comes_first_where_that_is_wanted() {
 async fn what_is_unknown_paused_or_of_a_full_queue_holds_nobody_up() {
     let db = db().await;
     let unknown: Vec<_> = (0..50).map(|_| run_of("of_a_newer_version")).collect();
-    let paused: Vec<_> = (0..50).map(|_| run_of("sweep")).collect();
     let queue = |queue: &str| NewRun { queue: queue.to_owned(), ..mail() };
+    let paused: Vec<_> = (0..50).map(|_| queue("paused")).collect();
     let wanted = mail();
     db.submit(&unknown).await.unwrap();
     db.submit(&paused).await.unwrap();
-    db.submit(&[queue("full"), queue("paused"), wanted.clone()]).await.unwrap();
-    db.pause_job("sweep", true).await.unwrap();
+    db.submit(&[queue("full"), queue("narrow"), queue("narrow"), queue("narrow"), wanted.clone()])
+        .await
+        .unwrap();
     db.pause_queue("paused", true).await.unwrap();
     let jobs = ["mail".to_owned(), "sweep".to_owned()];
-    let full = ["full".to_owned()];
-    let claim = Wanted { node: Id(1), count: 10, jobs: &jobs, without: &full, oldest: false };
-    assert_eq!(ids(&db.claim(claim).await.unwrap()), [wanted.id]);
-    db.pause_job("sweep", false).await.unwrap();
+    let full = [("full".to_owned(), 0), ("narrow".to_owned(), 2)];
+    let claim = Wanted { node: Id(1), count: 10, jobs: &jobs, queues: &full, oldest: false };
+    let claimed = db.claim(claim).await.unwrap();
+    let queues: Vec<_> = claimed.iter().map(|claimed| claimed.queue.as_str()).collect();
+    assert_eq!((queues, claimed[0].id), (vec!["default", "narrow", "narrow"], wanted.id));
     db.pause_queue("paused", false).await.unwrap();
-    assert_eq!(db.claim(Wanted { without: &[], count: 100, ..claim }).await.unwrap().len(), 52);
+    assert_eq!(db.claim(Wanted { queues: &[], count: 100, ..claim }).await.unwrap().len(), 52);
 }
 
 /// Nodes on connections of their own drain a backlog: all of it, nothing twice.
@@ -117,7 +119,7 @@ async fn a_retry_waits_for_its_time() {
     let node = db.joined(1).await;
     db.submit(&[mail()]).await.unwrap();
     let claimed = db.take(node, 1).await;
-    let later = claimed[0].submitted + chrono::TimeDelta::minutes(5);
+    let later = claimed[0].due + chrono::TimeDelta::minutes(5);
     let mut end = end_of(&claimed[0], Follows::Retry(later));
     end.record = Some("[\"what the first attempt left\"]".into());
     db.end(node, &[end]).await.unwrap();
@@ -174,7 +176,7 @@ async fn an_old_transaction_does_not_slow_claims() {
         one.text(read).await.parse().unwrap()
     };
     let jobs = ["mail".to_owned()];
-    let wanted = Wanted { node, count: 50, jobs: &jobs, without: &[], oldest: false };
+    let wanted = Wanted { node, count: 50, jobs: &jobs, queues: &[], oldest: false };
     let before = read().await;
     let first = one.claim(wanted).await.unwrap();
     let mut lanes = one.lanes(&jobs, &first).await.unwrap();
@@ -198,7 +200,7 @@ async fn lanes_that_were_not_looked_into_are_gone_on_with_too() {
     let runs: Vec<_> = (0..30).map(|n| run_of(["mail", "sweep", "report"][n / 10])).collect();
     db.submit(&runs).await.unwrap();
     let jobs = ["mail".to_owned(), "sweep".to_owned(), "report".to_owned()];
-    let wanted = Wanted { node: Id(1), count: 5, jobs: &jobs, without: &[], oldest: false };
+    let wanted = Wanted { node: Id(1), count: 5, jobs: &jobs, queues: &[], oldest: false };
     let first = db.claim(wanted).await.unwrap();
     let mut lanes = db.lanes(&jobs, &first).await.unwrap();
     let mut order = ids(&first);

@@ -48,7 +48,7 @@ async fn a_connection_that_ends_in_the_middle_loses_and_doubles_nothing() {
             let runs: Vec<_> = (0..20).map(|_| mail()).collect();
             let mut callers: Vec<_> = runs.iter().map(|run| Box::pin(node.submit(run.clone()))).collect();
             for caller in &mut callers {
-                caller.await.unwrap();
+                caller.await.unwrap().unwrap();
             }
         }
     };
@@ -68,7 +68,7 @@ async fn a_claim_whose_answer_was_lost_is_found() {
     let program = Program::with_room(0);
     let node = joined(&address, 1, &program).await;
     let run = mail();
-    node.submit(run.clone()).await.unwrap();
+    node.submit(run.clone()).await.unwrap().unwrap();
     // As if the node had asked, and not heard.
     assert_eq!(watching(&address).take(Id(1), 1).await.len(), 1);
     *program.room.lock().unwrap() = 1;

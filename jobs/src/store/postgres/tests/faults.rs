@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use super::nodes::{Program, bounded, joined, watching};
 use super::*;
 use crate::store::postgres::fire::Slot;
-use crate::store::postgres::node::{Host, Identity, Node, Room};
-use crate::store::postgres::schedules::Registration;
+use crate::store::postgres::node::{ClusterView, Host, Identity, Node, Room};
+use crate::store::postgres::schedules::{InForce, Registration};
 
 const ADDRESS: &str = "JOBS_TEST_NODE_ADDRESS";
 const ID: &str = "JOBS_TEST_NODE_ID";
@@ -27,11 +27,16 @@ const ROOM: usize = 20;
 struct Executor {
     executing: AtomicUsize,
     taken: mpsc::UnboundedSender<Claimed>,
+    first: DateTime<Utc>,
 }
 
 impl Host for Executor {
     fn room(&self) -> Room {
-        Room { count: ROOM.saturating_sub(self.executing.load(Ordering::SeqCst)), full_queues: Vec::new() }
+        Room { count: ROOM.saturating_sub(self.executing.load(Ordering::SeqCst)), queues: Vec::new() }
+    }
+
+    fn jobs(&self) -> Arc<[String]> {
+        jobs().into_iter().chain(["mail".into()]).collect()
     }
 
     fn take(&self, runs: Vec<Claimed>) {
@@ -42,6 +47,14 @@ impl Host for Executor {
     fn cancel(&self, _: Vec<Id>) {}
 
     fn lost_claims(&self) {}
+
+    fn see(&self, _: ClusterView) {}
+
+    fn schedules(&self) -> Vec<Registration> {
+        schedules(self.first)
+    }
+
+    fn in_force(&self, _: Vec<InForce>) {}
 }
 
 fn jobs() -> Vec<String> {
@@ -83,13 +96,12 @@ async fn the_process_of_a_node() {
     let db = watching(&address);
     let now: DateTime<Utc> = insist(|| sqlx::query_scalar("select now()").fetch_one(&db.pool)).await;
     let (sender, mut taken) = mpsc::unbounded_channel();
-    let host = Arc::new(Executor { executing: AtomicUsize::new(0), taken: sender });
+    let first = now + TimeDelta::seconds(1);
+    let host = Arc::new(Executor { executing: AtomicUsize::new(0), taken: sender, first });
     let identity = || Identity {
         id: Id(id),
         name: format!("node {id}"),
-        jobs: jobs().into_iter().chain(["mail".into()]).collect(),
         limited: Vec::new(),
-        schedules: schedules(now + TimeDelta::seconds(1)),
         retention: (Duration::from_secs(86_400), 1_000_000),
     };
     // A server that dies at this moment is an error of the start, after which a program is started again.
@@ -113,7 +125,7 @@ async fn the_process_of_a_node() {
             })
             .await;
             host.executing.fetch_sub(1, Ordering::SeqCst);
-            node.end(success_of(&claimed));
+            node.ends().end(success_of(&claimed));
             node.wake();
         });
     }
@@ -253,7 +265,7 @@ async fn nothing_is_lost_and_nothing_doubled() {
             while !*stopped.borrow() {
                 let run = mail();
                 accepted.push(run.id);
-                submitter.submit(run).await.unwrap();
+                submitter.submit(run).await.unwrap().unwrap();
                 // Not faster than they can be executed; while the server is down, the next waits for it.
                 let _ = sqlx::query("select pg_sleep(0.02)").execute(&pacemaker).await;
             }

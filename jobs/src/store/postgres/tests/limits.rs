@@ -2,7 +2,7 @@ use super::*;
 use crate::store::postgres::claim::Limited;
 
 fn wanted(node: Id) -> Wanted<'static> {
-    Wanted { node, count: 100, jobs: &[], without: &[], oldest: false }
+    Wanted { node, count: 100, jobs: &[], queues: &[], oldest: false }
 }
 
 fn limited(concurrency: Option<u32>, rate: Option<(u64, Duration)>) -> [Limited; 1] {

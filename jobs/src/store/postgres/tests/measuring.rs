@@ -22,7 +22,7 @@ async fn fifty_callers_submit() {
         let node = Arc::clone(&node);
         callers.spawn(async move {
             for _ in 0..2000 {
-                node.submit(mail()).await.unwrap();
+                node.submit(mail()).await.unwrap().unwrap();
             }
         });
     }
@@ -110,10 +110,10 @@ async fn from_submission_to_start() {
     for (node, waits) in [(&executor, &mut own), (&submitter, &mut other)] {
         for _ in 0..1000 {
             let start = now();
-            node.submit(mail()).await.unwrap();
+            node.submit(mail()).await.unwrap().unwrap();
             bounded(idle.news.notified()).await;
             waits.push(start.elapsed());
-            idle.drain().iter().for_each(|claimed| executor.end(success_of(claimed)));
+            idle.drain().iter().for_each(|claimed| executor.ends().end(success_of(claimed)));
         }
         waits.sort();
     }

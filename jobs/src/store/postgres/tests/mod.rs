@@ -76,7 +76,7 @@ impl Db {
     /// Claims of the jobs that the tests know.
     async fn take(&self, node: Id, count: usize) -> Vec<Claimed> {
         let jobs = ["mail".to_owned(), "sweep".to_owned(), "report".to_owned()];
-        self.claim(Wanted { node, count, jobs: &jobs, without: &[], oldest: false }).await.unwrap()
+        self.claim(Wanted { node, count, jobs: &jobs, queues: &[], oldest: false }).await.unwrap()
     }
 
     async fn joined(&self, id: u128) -> Id {
@@ -120,11 +120,10 @@ fn end_of(claimed: &Claimed, follows: Follows) -> End {
         fence: fence_of(claimed),
         slot_of: claimed.slot.map(|_| claimed.job.clone()),
         follows,
-        started: claimed.submitted,
-        finished: claimed.submitted,
+        started: claimed.due,
+        finished: claimed.due,
         outcome,
         message: None,
-        output: None,
         record: None,
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::*;
-use crate::store::postgres::node::{Host, Identity, JoinError, Node, Room, Standing};
+use crate::store::postgres::node::{ClusterView, Host, Identity, JoinError, Node, Room, Standing};
+use crate::store::postgres::schedules::{InForce, Registration};
 use crate::store::postgres::submit::Submitted;
 use crate::store::postgres::trouble::Trouble;
 
@@ -21,7 +22,11 @@ pub(super) struct Program {
 impl Host for Program {
     fn room(&self) -> Room {
         let room = self.room.lock().unwrap().saturating_sub(self.taken.lock().unwrap().len());
-        Room { count: room, full_queues: Vec::new() }
+        Room { count: room, queues: Vec::new() }
+    }
+
+    fn jobs(&self) -> Arc<[String]> {
+        ["mail".to_owned()].into()
     }
 
     fn take(&self, runs: Vec<Claimed>) {
@@ -37,6 +42,14 @@ impl Host for Program {
     fn lost_claims(&self) {
         self.lost.send_modify(|lost| *lost += 1);
     }
+
+    fn see(&self, _: ClusterView) {}
+
+    fn schedules(&self) -> Vec<Registration> {
+        Vec::new()
+    }
+
+    fn in_force(&self, _: Vec<InForce>) {}
 }
 
 impl Program {
@@ -57,7 +70,7 @@ impl Program {
                 bounded(self.news.notified()).await;
             }
             for claimed in taken {
-                node.end(success_of(&claimed));
+                node.ends().end(success_of(&claimed));
                 ended.push(claimed.id);
             }
             node.wake();
@@ -71,16 +84,18 @@ pub(super) async fn bounded<T>(event: impl Future<Output = T>) -> T {
 }
 
 pub(super) async fn joined(address: &str, id: u128, program: &Arc<Program>) -> Node {
+    joined_with(address, id, program, &clock()).await
+}
+
+async fn joined_with(address: &str, id: u128, program: &Arc<Program>, clock: &Arc<Clock>) -> Node {
     let identity = Identity {
         id: Id(id),
         name: format!("node {id}"),
-        jobs: vec!["mail".into()],
         limited: Vec::new(),
-        schedules: Vec::new(),
         retention: (Duration::from_secs(86_400), 1_000_000),
     };
     let host = Arc::clone(program) as Arc<dyn Host>;
-    Node::join(Address::parse(address).unwrap(), identity, clock(), host).await.unwrap()
+    Node::join(Address::parse(address).unwrap(), identity, Arc::clone(clock), host).await.unwrap()
 }
 
 pub(super) fn watching(address: &str) -> Db {
@@ -96,7 +111,7 @@ async fn what_one_submits_another_executes() {
     let runs: Vec<_> = (0..50).map(|_| mail()).collect();
     let submitted = runs.iter().map(|run| submitter.submit(run.clone()));
     for submitted in submitted {
-        submitted.await.unwrap();
+        submitted.await.unwrap().unwrap();
     }
     let mut ended = idle.execute(&executor, 50).await;
     ended.sort();
@@ -114,7 +129,7 @@ async fn nobody_hoards_more_than_there_is_room_for() {
     let slow = Program::with_room(3);
     let node = joined(&address, 1, &slow).await;
     for _ in 0..20 {
-        node.submit(mail()).await.unwrap();
+        node.submit(mail()).await.unwrap().unwrap();
     }
     let idle = Program::with_room(100);
     let other = joined(&address, 2, &idle).await;
@@ -127,11 +142,11 @@ async fn what_is_given_back_is_executed_by_another() {
     let address = Server::shared().database();
     let leaving = Program::with_room(1);
     let node = joined(&address, 1, &leaving).await;
-    node.submit(mail()).await.unwrap();
+    node.submit(mail()).await.unwrap().unwrap();
     bounded(leaving.news.notified()).await;
     *leaving.room.lock().unwrap() = 0;
     let [claimed] = leaving.drain().try_into().unwrap();
-    node.give_back(fence_of(&claimed), true);
+    node.ends().give_back(fence_of(&claimed), true);
     node.leave().await;
     let program = Program::with_room(1);
     let other = joined(&address, 2, &program).await;
@@ -144,8 +159,8 @@ async fn one_that_the_server_refuses_is_refused_alone() {
     let node = joined(&address, 1, &Program::with_room(0)).await;
     let poison = NewRun { args: "\0".into(), ..mail() };
     let (one, refused, other) = tokio::join!(node.submit(mail()), node.submit(poison), node.submit(mail()));
-    assert!(one.is_ok() && other.is_ok());
-    assert!(matches!(refused, Err(Trouble::Lasting(_))), "{refused:?}");
+    assert!(one.unwrap().is_ok() && other.unwrap().is_ok());
+    assert!(matches!(refused, Ok(Err(Trouble::Lasting(_)))), "{refused:?}");
 }
 
 /// Somebody submits in a transaction of his own, and goes for lunch.
@@ -165,7 +180,8 @@ async fn one_that_is_held_up_holds_nobody_up() {
     tokio::pin!(same);
     let others = async {
         for _ in 0..20 {
-            tokio::try_join!(node.submit(mail()), node.submit(unique(&id().0.to_string()))).unwrap();
+            let (plain, unique) = tokio::join!(node.submit(mail()), node.submit(unique(&id().0.to_string())));
+            plain.unwrap().and(unique.unwrap()).unwrap();
         }
     };
     tokio::select! {
@@ -173,18 +189,23 @@ async fn one_that_is_held_up_holds_nobody_up() {
         () = bounded(others) => {}
     }
     tx.commit().await.unwrap();
-    assert_eq!(bounded(same).await.unwrap(), Submitted::Existing(first.id));
+    assert_eq!(bounded(same).await.unwrap().unwrap(), Submitted::Existing(first.id));
 }
 
 #[tokio::test]
-async fn a_node_has_the_time_of_the_server() {
+async fn a_node_goes_by_the_time_of_the_server() {
     let address = Server::shared().database();
-    let node = joined(&address, 1, &Program::with_room(0)).await;
-    node.submit(mail()).await.unwrap();
+    let time = Arc::new(Clock::system());
+    // The clock of this machine is wrong.
+    let now = time.now();
+    time.follow(now, now.wall.saturating_add(Duration::from_secs(3600)), now);
+    let program = Program::with_room(0);
+    let node = joined_with(&address, 1, &program, &time).await;
     let server = watching(&address).text("select clock_timestamp()").await;
     let server = chrono::DateTime::parse_from_str(&format!("{server}00"), "%F %T%.f%z").unwrap();
-    let apart = (node.now().to_chrono() - server.to_utc()).abs();
+    let apart = (time.look().0.wall.to_chrono() - server.to_utc()).abs();
     assert!(apart < chrono::TimeDelta::seconds(5), "{apart}");
+    node.leave().await;
 }
 
 #[tokio::test]
@@ -193,7 +214,7 @@ async fn a_cancelled_run_is_told_to_who_executes_it() {
     let program = Program::with_room(1);
     let node = joined(&address, 1, &program).await;
     let run = mail();
-    node.submit(run.clone()).await.unwrap();
+    node.submit(run.clone()).await.unwrap().unwrap();
     bounded(program.news.notified()).await;
     watching(&address).cancel(run.id).await.unwrap();
     bounded(program.news.notified()).await;
@@ -222,7 +243,7 @@ async fn a_node_outlives_its_server() {
         for _ in 0..200 {
             let (node, run) = (Arc::clone(&going), mail());
             all.push(run.id);
-            submitters.spawn(async move { node.submit(run).await.unwrap() });
+            submitters.spawn(async move { node.submit(run).await.unwrap().unwrap() });
         }
         program.execute(&node, 200).await;
         bounded(submitters.join_all()).await;
@@ -246,7 +267,7 @@ async fn a_node_that_was_taken_for_lost_learns_it_and_comes_back() {
     db.leave(Id(1)).await.unwrap();
     let mut lost = program.lost.subscribe();
     bounded(lost.wait_for(|lost| *lost > 0)).await.unwrap();
-    node.submit(mail()).await.unwrap();
+    node.submit(mail()).await.unwrap().unwrap();
     program.execute(&node, 1).await;
     node.leave().await;
     assert_eq!(db.text("select state from jobs.run").await, "succeeded");
@@ -255,14 +276,8 @@ async fn a_node_that_was_taken_for_lost_learns_it_and_comes_back() {
 #[tokio::test]
 async fn who_cannot_join_is_told_why_without_the_password() {
     let missing = Server::shared().database().replace("test_", "no_such_").replace("jobs@", "jobs:hunter2@");
-    let identity = Identity {
-        id: Id(1),
-        name: "test".into(),
-        jobs: Vec::new(),
-        limited: Vec::new(),
-        schedules: Vec::new(),
-        retention: (Duration::ZERO, 0),
-    };
+    let identity =
+        Identity { id: Id(1), name: "test".into(), limited: Vec::new(), retention: (Duration::ZERO, 0) };
     let refused =
         Node::join(Address::parse(&missing).unwrap(), identity, clock(), Program::with_room(0)).await;
     let Err(JoinError::Trouble(trouble)) = refused else { panic!("it has joined") };
@@ -280,7 +295,7 @@ async fn trouble_is_told_and_so_is_its_end() {
         bounded(node.until(|standing| *standing != Standing::Well)).await;
         server.start_again();
     });
-    submitted.unwrap();
+    submitted.unwrap().unwrap();
     bounded(node.until(|standing| *standing == Standing::Well)).await;
 }
 
@@ -291,7 +306,7 @@ async fn who_waits_is_told_what_another_node_made_of_it() {
     let executor = joined(&address, 1, &program).await;
     let submitter = joined(&address, 2, &Program::with_room(0)).await;
     let run = mail();
-    submitter.submit(run.clone()).await.unwrap();
+    submitter.submit(run.clone()).await.unwrap().unwrap();
     let (ended, _) = tokio::join!(bounded(submitter.ended(run.id)), program.execute(&executor, 1));
     let ended = ended.unwrap();
     assert_eq!((ended.outcome.as_deref(), ended.is_unknown), (Some("succeeded"), false));
@@ -303,15 +318,13 @@ async fn who_waits_is_told_what_another_node_made_of_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn questions_are_asked_on_the_thread_of_the_node() {
     let address = Server::shared().database();
-    let node = Arc::new(joined(&address, 1, &Program::with_room(0)).await);
+    let node = joined(&address, 1, &Program::with_room(0)).await;
     let run = mail();
-    node.submit(run.clone()).await.unwrap();
+    node.submit(run.clone()).await.unwrap().unwrap();
     let id = run.id;
     let found = node.ask(move |db| async move { db.run(id).await }).await.unwrap();
     assert_eq!(found.unwrap().job, "mail");
-    let blocking = Arc::clone(&node);
-    let count =
-        tokio::task::spawn_blocking(move || blocking.ask_blocking(|db| async move { db.counts().await }));
-    assert_eq!(count.await.unwrap().unwrap(), [("mail".to_owned(), "available".to_owned(), 1)]);
-    Arc::into_inner(node).unwrap().leave().await;
+    let counts = node.ask(|db| async move { db.counts().await }).await.unwrap();
+    assert_eq!(counts, [("mail".to_owned(), "available".to_owned(), 1)]);
+    node.leave().await;
 }

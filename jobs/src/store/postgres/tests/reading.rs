@@ -10,15 +10,15 @@ async fn runs_are_found_by_what_they_are() {
     let claimed = db.take(node, 3).await;
     let mut end = end_of(&claimed[0], Follows::End("dead"));
     end.message = Some("no route to host".into());
-    end.output = Some("7".into());
+    end.record = Some("7".into());
     db.end(node, &[end]).await.unwrap();
 
     let run = db.run(runs[0].id).await.unwrap().unwrap();
     assert_eq!((run.state.as_str(), run.outcome.as_deref(), run.node), ("dead", Some("failed"), None));
-    assert_eq!((run.message.as_deref(), run.output.as_deref()), (Some("no route to host"), Some("7")));
+    assert_eq!((run.message.as_deref(), run.record.as_deref()), (Some("no route to host"), Some("7")));
     assert!(db.run(Id(77)).await.unwrap().is_none());
 
-    let found = async |filter: RunFilter<'_>| {
+    let found = async |filter: RunFilter| {
         let found = db.runs(filter, 2).await.unwrap();
         found
             .into_iter()
@@ -27,9 +27,9 @@ async fn runs_are_found_by_what_they_are() {
     };
     assert_eq!(found(RunFilter::default()).await, [5, 4]);
     assert_eq!(found(RunFilter { before: Some(runs[4].id), ..RunFilter::default() }).await, [3, 2]);
-    assert_eq!(found(RunFilter { job: Some("mail"), ..RunFilter::default() }).await, [4, 2]);
-    let states = ["running".to_owned()];
-    assert_eq!(found(RunFilter { states: Some(&states), ..RunFilter::default() }).await, [2, 1]);
+    assert_eq!(found(RunFilter { jobs: Some(vec!["mail".into()]), ..RunFilter::default() }).await, [4, 2]);
+    let states = Some(vec!["running".to_owned()]);
+    assert_eq!(found(RunFilter { states, ..RunFilter::default() }).await, [2, 1]);
 
     let mut counts = db.counts().await.unwrap();
     counts.sort();

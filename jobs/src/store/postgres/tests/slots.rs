@@ -45,7 +45,7 @@ async fn with_schedule() -> (Db, Id) {
 
 impl Db {
     async fn fire_one(&self, slot: Slot) -> Option<String> {
-        self.fire(&[slot]).await.unwrap().pop().map(|fired| fired.became)
+        self.fire(&[slot]).await.unwrap().pop().and_then(|fired| fired.became)
     }
 }
 
@@ -67,7 +67,9 @@ async fn nodes_at_once_fire_each_slot_once() {
             for minute in 0..25 {
                 let slots: Vec<_> =
                     names.iter().map(|job| slot(job, "hourly", minute, Overlap::Allow)).collect();
-                fired += db.fire(&slots).await.unwrap().len();
+                let answers = db.fire(&slots).await.unwrap();
+                assert_eq!(answers.len(), slots.len());
+                fired += answers.iter().filter(|fired| fired.became.is_some()).count();
             }
             fired
         });
@@ -167,24 +169,28 @@ async fn cancel_other_ends_what_waits_and_tells_what_runs() {
 #[tokio::test]
 async fn consecutive_slots_with_one_reason_are_one_entry() {
     let (db, node) = with_schedule().await;
+    let hourly = registration("sweep", "hourly");
     for minute in 0..6 {
         db.fire_one(slot("sweep", "hourly", minute, Overlap::Skip)).await;
         if minute == 0 {
             db.take(node, 1).await;
         }
     }
-    db.pause_schedule("sweep", "hourly", true).await.unwrap();
+    db.pause_job("sweep", true).await.unwrap();
     assert_eq!(db.fire_one(slot("sweep", "hourly", 6, Overlap::Skip)).await.unwrap(), "paused");
     let missed = Entry { first: at(7), last: at(9), count: 3, reason: "missed".into() };
-    db.note("sweep", "hourly", &missed).await.unwrap();
+    assert!(db.pass(&hourly, at(7), Some(at(10)), &missed).await.unwrap());
+    // Another node had the same to say.
+    assert!(!db.pass(&hourly, at(7), Some(at(10)), &missed).await.unwrap());
     let entry = |first, last, count, reason: &str| Entry {
         first: at(first),
         last: at(last),
         count,
         reason: reason.into(),
     };
-    let expected = [missed, entry(6, 6, 1, "paused"), entry(1, 5, 5, "overlap"), entry(0, 0, 1, "ran")];
-    assert_eq!(db.ledger("sweep", "hourly", 10).await.unwrap(), expected);
+    let expected = [entry(0, 0, 1, "ran"), entry(1, 5, 5, "overlap"), entry(6, 6, 1, "paused"), missed];
+    let ledger = db.ledgers(&[("sweep", "hourly")], 10).await.unwrap();
+    assert_eq!(ledger.into_iter().map(|(.., entry)| entry).collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]
@@ -201,7 +207,7 @@ async fn what_counts_from_the_end_of_a_run_has_no_slot_before() {
     db.end(node, &[success_of(&claimed[0])]).await.unwrap();
     // Its node is lost before it says what follows: another does.
     db.succeed_undone().await.unwrap();
-    let wait = next().await.unwrap() - claimed[0].submitted;
+    let wait = next().await.unwrap() - claimed[0].due;
     assert!(wait >= TimeDelta::hours(1) && wait < TimeDelta::hours(2), "{wait}");
 }
 

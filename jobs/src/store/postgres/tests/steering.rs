@@ -12,7 +12,7 @@ async fn a_run_is_cancelled_in_every_state() {
     assert_eq!(db.cancel(runs[0].id).await.unwrap(), Cancelled::Running);
     assert_eq!(db.look(node).await.unwrap().cancelled, [runs[0].id]);
     // Its attempt fails before it is told: it is not tried again.
-    let end = end_of(&claimed[0], Follows::Retry(claimed[0].submitted));
+    let end = end_of(&claimed[0], Follows::Retry(claimed[0].due));
     db.end(node, &[end]).await.unwrap();
     assert_eq!(db.state(runs[0].id).await, "cancelled");
     assert_eq!(db.cancel(runs[0].id).await.unwrap(), Cancelled::Gone);

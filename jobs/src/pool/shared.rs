@@ -1,0 +1,141 @@
+//! The side of the pool that a store sees which several processes share: it claims runs for the pool, and is told what has
+//! become of them.
+
+use std::collections::HashSet;
+
+use super::Pool;
+use super::workers::Told;
+use crate::job::body::Body;
+use crate::job::run::RunId;
+use crate::job::signals::Cancellation;
+use crate::store::journal::Journal;
+use crate::store::memory::{Cancel, ClaimResult, ClaimedRun, JobIx};
+use crate::telemetry::panics;
+
+/// So many results are taken at a time under the lock that claims take.
+const AT_A_TIME: usize = 128;
+
+/// What the pool has places for at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Places {
+    pub(crate) count: usize,
+    /// Queues with a limit of their own, and how many of their runs fit.
+    pub(crate) queues: Vec<(String, usize)>,
+}
+
+/// An unlimited pool takes so many runs at a time.
+const UNLIMITED: usize = 1000;
+
+impl Pool {
+    /// Makes it the pool of one process among several, which share a store: that heeds the limits of jobs. To be said before
+    /// there are jobs.
+    pub(crate) fn share(&self, journal: Journal) {
+        self.durable.store(true, std::sync::atomic::Ordering::Relaxed);
+        let mut shared = self.lock();
+        shared.memory.leave_limits();
+        shared.memory.record_to(journal);
+    }
+
+    /// The identity of a run that is made now.
+    pub(crate) fn next_id(&self) -> RunId {
+        self.ids.next(self.clock.now().wall)
+    }
+
+    /// How many runs more it has places for, beside those that wait here already.
+    pub(crate) fn places(&self) -> Places {
+        let shared = self.lock();
+        if shared.closed || self.spawn.get().is_none() {
+            return Places::default();
+        }
+        let memory = &shared.memory;
+        let (running, queued) = (memory.running(), memory.queued());
+        let size = shared.workers.limit().map_or(running + UNLIMITED, std::num::NonZeroUsize::get);
+        let queues = memory.limited_queues().map(|queue| {
+            let limit = queue.limit.map_or(usize::MAX, std::num::NonZeroUsize::get);
+            (queue.name.to_string(), limit.saturating_sub(queue.running + queue.waiting))
+        });
+        Places { count: size.saturating_sub(running + queued), queues: queues.collect() }
+    }
+
+    /// Takes runs that were claimed for it, in the order in which they are to start.
+    pub(crate) fn take_claimed(&self, runs: Vec<ClaimedRun>) {
+        let now = self.clock.now().wall;
+        let count = runs.len();
+        {
+            let mut shared = self.lock();
+            for run in runs {
+                shared.memory.take_claimed(run, now);
+            }
+        }
+        self.call_workers(count);
+        #[cfg(feature = "metrics")]
+        self.measure();
+    }
+
+    /// What has become of the runs that were claimed, in the order in which it did.
+    pub(crate) fn take_results(&self) -> Vec<ClaimResult> {
+        let (mut results, mut left) = (Vec::new(), Vec::new());
+        while self.lock().memory.take_results(AT_A_TIME, &mut results, &mut left) {}
+        drop_all(left);
+        results
+    }
+
+    /// Somebody else has the claims of these runs: those that wait are given up, and those that execute are stopped. What they
+    /// come to is nobody's business any more.
+    pub(crate) fn lose_claims(&self, runs: impl Iterator<Item = RunId>) {
+        let now = self.clock.now().wall;
+        let (mut ended, mut told) = (Vec::new(), Vec::new());
+        {
+            let mut shared = self.lock();
+            for run in runs {
+                let Some(key) = shared.memory.key_of(run) else { continue };
+                match shared.memory.lose_claim(key, now) {
+                    Cancel::Ended(end) => ended.push(end),
+                    Cancel::Running(worker) => {
+                        told.push(shared.workers.stop(worker, Cancellation::Interrupted, now));
+                    }
+                    Cancel::Gone => {}
+                }
+            }
+        }
+        told.into_iter().for_each(Told::wake);
+        ended.into_iter().for_each(|ended| self.settle(ended));
+    }
+
+    /// What is paused in the cluster, by the names of jobs and queues. Answers the jobs for which that is new.
+    pub(crate) fn see_pauses(&self, jobs: &[String], queues: &[String]) -> Vec<(JobIx, bool)> {
+        let now = self.clock.now().wall;
+        let (jobs, queues): (HashSet<_>, HashSet<_>) = (jobs.iter().collect(), queues.iter().collect());
+        let mut changed = Vec::new();
+        {
+            let mut shared = self.lock();
+            let paused = |name: &str| jobs.iter().any(|job| *job == name);
+            let news: Vec<_> = shared
+                .memory
+                .jobs()
+                .filter(|(_, job)| job.paused_since.is_some() != paused(&job.info.name))
+                .map(|(ix, job)| (ix, job.paused_since.is_none()))
+                .collect();
+            for (ix, paused) in news {
+                shared.memory.job_mut(ix).paused_since = paused.then_some(now);
+                changed.push((ix, paused));
+            }
+            let names: Vec<_> = shared.memory.queues().map(|state| state.queue.name.to_string()).collect();
+            for name in names.iter().chain(queues.iter().copied()) {
+                // It may be one of another version of the program, and one too many here.
+                if let Ok(ix) = shared.memory.queue_named(name) {
+                    shared.memory.pause_queue(ix, queues.contains(name));
+                }
+            }
+        }
+        self.call_workers(usize::MAX);
+        changed
+    }
+}
+
+/// Drops values of the user's, which may panic.
+fn drop_all(bodies: Vec<Body>) {
+    for body in bodies {
+        let _ = panics::catch(|| drop(body));
+    }
+}

@@ -1,0 +1,105 @@
+//! A run that was handed over, and what is still to come before it is safe.
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use super::Jobs;
+use super::RunHandle;
+use super::error::SubmitError;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::job::body::Body;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::pool::Unwritten;
+
+/// A run that was handed over.
+pub(super) struct Accepted {
+    pub(super) handle: RunHandle,
+    until: Until,
+}
+
+/// What is still to come.
+enum Until {
+    /// It is as safe as the store makes it.
+    Safe,
+    /// The store on this machine writes it down.
+    #[cfg(feature = "sqlite")]
+    Written,
+    /// The server answers.
+    #[cfg(feature = "postgres")]
+    Answered(super::cluster::Answer),
+}
+
+impl Accepted {
+    /// A run that the pool of this process has taken.
+    pub(super) fn here(handle: RunHandle) -> Self {
+        #[cfg(feature = "sqlite")]
+        if handle.jobs.inner.durable.is_some() {
+            return Self { handle, until: Until::Written };
+        }
+        Self { handle, until: Until::Safe }
+    }
+
+    /// A run that is on its way to the server.
+    #[cfg(feature = "postgres")]
+    pub(super) fn sent(handle: RunHandle, answer: super::cluster::Answer) -> Self {
+        Self { handle, until: Until::Answered(answer) }
+    }
+
+    /// Whether nothing is to be waited for.
+    pub(super) fn is_safe(&self) -> bool {
+        matches!(self.until, Until::Safe)
+    }
+
+    /// The handle, once the run is safe; a run that could not be made so is taken back where it has not started.
+    pub(super) async fn safe(self) -> Result<RunHandle, SubmitError> {
+        match self.until {
+            Until::Safe => Ok(self.handle),
+            #[cfg(feature = "sqlite")]
+            Until::Written => match self.handle.jobs.commit().await {
+                Ok(()) => Ok(self.handle),
+                Err(error) => Err(take_back(&self.handle, error)),
+            },
+            #[cfg(feature = "postgres")]
+            Until::Answered(answer) => answer.apply(self.handle).await,
+        }
+    }
+
+    /// The same for code that is not async. It blocks its thread.
+    pub(super) fn safe_blocking(self) -> Result<RunHandle, SubmitError> {
+        match self.until {
+            Until::Safe => Ok(self.handle),
+            #[cfg(feature = "sqlite")]
+            Until::Written => match self.handle.jobs.commit_blocking() {
+                Ok(()) => Ok(self.handle),
+                Err(error) => Err(take_back(&self.handle, error)),
+            },
+            #[cfg(feature = "postgres")]
+            Until::Answered(answer) => super::cluster::block_on(answer.apply(self.handle)),
+        }
+    }
+}
+
+#[cfg(feature = "sqlite")]
+fn take_back(handle: &RunHandle, error: SubmitError) -> SubmitError {
+    if let Some(key) = handle.key
+        && !handle.duplicate
+    {
+        handle.jobs.inner.pool.cancel_unstarted(key);
+    }
+    error
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl Jobs {
+    /// The work of a run with its arguments written down, where runs outlive the process. `job` is its name.
+    pub(super) fn written(&self, job: &str, body: Body) -> Result<Body, SubmitError> {
+        self.inner.pool.written(body).map_err(|unwritten| match unwritten {
+            Unwritten::TooLarge => SubmitError::bad_arguments(
+                job,
+                "they take more than the 1 MiB that is kept; store them elsewhere, and submit where"
+                    .to_owned(),
+            ),
+            Unwritten::Unwritable(why) => {
+                SubmitError::bad_arguments(job, format!("they cannot be written as JSON: {why}"))
+            }
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! The pool of this process, as the node sees it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::clock::{Clock, Timestamp};
+use crate::hooks::{Event, Hooks, JobChange, JobEvent};
+use crate::job::body::{Body, Template};
+use crate::job::options::Origin;
+use crate::job::run::RunId;
+use crate::job::slot::Slot;
+use crate::pool::Pool;
+use crate::runtime::Jobs;
+use crate::runtime::known::{Known, KnownJob, body};
+use crate::scheduler::task::Scheduler;
+use crate::store::journal::Details;
+use crate::store::memory::{ClaimedRun, JobIx};
+use crate::store::postgres::{self, Claimed, ClusterView, Fence, Id, InForce, Registration, Room};
+
+/// The pool and the schedules of this process, as the node sees them.
+pub(super) struct Host {
+    pub(super) pool: Arc<Pool>,
+    scheduler: Arc<Scheduler>,
+    clock: Arc<Clock>,
+    hooks: Arc<Hooks>,
+    known: Arc<Known>,
+    /// The jobs without limits of their own, closures with schedules among them.
+    jobs: Mutex<Arc<[String]>>,
+    /// Closures with schedules, by their names.
+    closures: Mutex<HashMap<String, (JobIx, Template)>>,
+    /// Runs that were claimed and have not ended.
+    claims: Mutex<HashMap<RunId, Claim>>,
+}
+
+/// A claim that stands.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub(super) fence: Fence,
+    /// The name of its job there, where the run is one of a slot.
+    pub(super) slot_of: Option<String>,
+}
+
+impl Host {
+    pub(super) fn new(jobs: &Jobs, known: Arc<Known>) -> Self {
+        let inner = &jobs.inner;
+        let unlimited = inner.pool.read(|memory| {
+            let is_claimed = |job: KnownJob| {
+                let info = &memory.job(job.ix).info;
+                info.enabled && info.limits.concurrency.is_none() && info.limits.rate.is_none()
+            };
+            known.iter().filter(|(_, job)| is_claimed(*job)).map(|(name, _)| name.to_owned()).collect()
+        });
+        Self {
+            pool: Arc::clone(&inner.pool),
+            scheduler: Arc::clone(&inner.scheduler),
+            clock: Arc::clone(&inner.clock),
+            hooks: Arc::clone(&inner.hooks),
+            known,
+            jobs: Mutex::new(unlimited),
+            closures: Mutex::default(),
+            claims: Mutex::default(),
+        }
+    }
+
+    fn claims(&self) -> MutexGuard<'_, HashMap<RunId, Claim>> {
+        // Each step leaves it whole.
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The claim of a run that has ended here; none where that was lost.
+    pub(super) fn settle(&self, run: RunId) -> Option<Claim> {
+        self.claims().remove(&run)
+    }
+
+    /// A run as the pool takes it. Its arguments are read by code of the user.
+    fn read(&self, claimed: Claimed) -> Option<ClaimedRun> {
+        let (job, body) = match self.known.get(&claimed.job) {
+            Some(job) => (job.ix, body(job.read, Some(&claimed.args))),
+            None => {
+                let closures = self.closures.lock().unwrap_or_else(PoisonError::into_inner);
+                let (job, template) = closures.get(&claimed.job)?;
+                (*job, Ok(Body::Template(template.clone())))
+            }
+        };
+        let slot = claimed.slot.map(|at| {
+            let at = Timestamp::from_chrono(at);
+            let caught_up = claimed.origin == postgres::CAUGHT_UP;
+            Slot { caught_up, ..Slot::at(at) }
+        });
+        let key = claimed.schedule.as_deref();
+        Some(ClaimedRun {
+            id: RunId::from_u128(claimed.id.0),
+            job,
+            origin: origin_of(&claimed.origin),
+            slot,
+            schedule: key.and_then(|key| self.scheduler.read(|timers| timers.key_of(job, key))),
+            attempt: u32::try_from(claimed.attempt - 1).unwrap_or(0),
+            retries: u32::try_from(claimed.retries).unwrap_or(0),
+            queue: claimed.queue,
+            priority: i8::try_from(claimed.priority).unwrap_or(0),
+            body,
+            // What another version has written and this one cannot read is not worth the run.
+            details: claimed.record.and_then(|record| serde_json::from_str::<Details>(&record).ok()),
+            since: Timestamp::from_chrono(claimed.due),
+        })
+    }
+}
+
+fn origin_of(word: &str) -> Origin {
+    match word {
+        "slot" | postgres::CAUGHT_UP => Origin::Slot,
+        "run_now" => Origin::RunNow,
+        _ => Origin::Submission,
+    }
+}
+
+impl Host {
+    /// Executes the slots of a closure, also those that others fire.
+    pub(super) fn add_closure(&self, name: String, job: JobIx, template: Template) {
+        let mut closures = self.closures.lock().unwrap_or_else(PoisonError::into_inner);
+        closures.insert(name.clone(), (job, template));
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if !jobs.contains(&name) {
+            *jobs = jobs.iter().cloned().chain([name]).collect();
+        }
+    }
+
+    /// A closure has no schedules any more.
+    pub(super) fn remove_closure(&self, name: &str) {
+        let mut closures = self.closures.lock().unwrap_or_else(PoisonError::into_inner);
+        if closures.remove(name).is_some() {
+            let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+            *jobs = jobs.iter().filter(|job| *job != name).cloned().collect();
+        }
+    }
+}
+
+impl postgres::Host for Host {
+    fn jobs(&self) -> Arc<[String]> {
+        Arc::clone(&self.jobs.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn room(&self) -> Room {
+        let places = self.pool.places();
+        Room { count: places.count, queues: places.queues }
+    }
+
+    fn take(&self, runs: Vec<Claimed>) {
+        {
+            let mut claims = self.claims();
+            for run in &runs {
+                let fence = Fence { id: run.id, claim_no: run.claim_no };
+                let slot_of = run.slot.map(|_| run.job.clone());
+                claims.insert(RunId::from_u128(run.id.0), Claim { fence, slot_of });
+            }
+        }
+        self.pool.take_claimed(runs.into_iter().filter_map(|run| self.read(run)).collect());
+    }
+
+    fn cancel(&self, runs: Vec<Id>) {
+        for run in runs {
+            if let Some(key) = self.pool.key_of(RunId::from_u128(run.0)) {
+                self.pool.cancel(key);
+            }
+        }
+    }
+
+    fn lost_claims(&self) {
+        let lost = std::mem::take(&mut *self.claims());
+        self.pool.lose_claims(lost.into_keys());
+    }
+
+    fn see(&self, view: ClusterView) {
+        let changed = self.pool.see_pauses(&view.paused_jobs, &view.paused_queues);
+        for (ix, paused) in changed {
+            let what = if paused { JobChange::Paused } else { JobChange::Resumed };
+            let job = || self.pool.read(|memory| memory.job(ix).info.name.to_string());
+            let at = || self.clock.now().wall.to_chrono();
+            self.hooks.bus.tell(|| Event::Job(JobEvent { at: at(), job: job(), what }));
+        }
+        let delays = view
+            .delays
+            .into_iter()
+            .filter_map(|(job, key, next)| Some((self.job_named(&job)?, key, Timestamp::from_chrono(next))));
+        self.scheduler.count_delays(delays.collect());
+    }
+
+    fn schedules(&self) -> Vec<Registration> {
+        self.scheduler.registrations()
+    }
+
+    fn in_force(&self, schedules: Vec<InForce>) {
+        let rows = schedules.into_iter().filter_map(|row| Some((self.job_named(&row.job)?, row)));
+        self.scheduler.put_in_force(rows.collect());
+    }
+}
+
+impl Host {
+    fn job_named(&self, name: &str) -> Option<JobIx> {
+        self.pool.read(|memory| memory.job_named(name))
+    }
+}

@@ -1,0 +1,233 @@
+//! One process among several that share a store on PostgreSQL.
+//!
+//! The server decides which process tries which run, and this one executes what it has claimed in a pool like any other:
+//!
+//! ```text
+//!  submit ─────────▶ the node ◀──── slots that have come
+//!                    │      ▲
+//!              take  ▼      │ ends, retries, what is given back
+//!                   Host ─▶ pool ─▶ Recorder
+//! ```
+//!
+//! Closures and start-up jobs belong to their process: they are submitted to its pool as on memory, and the server knows
+//! nothing of them.
+
+mod host;
+mod look;
+mod outcome;
+mod recorder;
+mod submit;
+mod view;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use super::Jobs;
+use super::error::{StartError, SubmitError};
+use super::known::Known;
+use crate::config::{Settings, Store};
+use crate::error::{Place, Problem};
+use crate::registry::Registered;
+use crate::scheduler::shared::Sharing;
+use crate::store::journal::{Commits, Journal};
+use crate::store::memory::{JobIx, Memory};
+use crate::store::postgres::{Address, AddressError, Id, Identity, Limited, Node, Standing};
+use host::Host;
+use recorder::Recorder;
+pub(super) use submit::{Answer, Order};
+pub use view::{ClusterSnapshot, NodeSnapshot, postgres_schema};
+
+/// What a process has that is one of a cluster.
+pub(super) struct Cluster {
+    /// None when it has left.
+    node: Mutex<Option<Arc<Node>>>,
+    recorder: Arc<Recorder>,
+    known: Arc<Known>,
+}
+
+/// Reads the address of the config, where that is one of PostgreSQL.
+pub(super) fn address(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Address> {
+    let Store::Postgres(address) = &settings.store.value else { return None };
+    let wrong =
+        |message: String, help: String| Problem::new(message).at(settings.store.place.clone()).help(help);
+    match Address::parse(address.as_str()) {
+        Ok(_) if settings.is_virtual() => {
+            problems.push(wrong(
+                "`jobs.store` names a PostgreSQL server, whose clock no test can move".to_owned(),
+                "tests with a virtual clock run on `memory` or on `sqlite:PATH`".to_owned(),
+            ));
+            None
+        }
+        Ok(address) => Some(address),
+        Err(AddressError::Schema(name)) => {
+            problems.push(wrong(
+                format!("`jobs.store` names the schema `{}`, which cannot be one", name.escape_debug()),
+                "a schema has 1 to 63 of a-z, 0-9 and `_`, does not begin with a digit, nor with `pg_`"
+                    .to_owned(),
+            ));
+            None
+        }
+        Err(AddressError::Driver(why)) => {
+            problems.push(wrong(
+                format!("`jobs.store` has an address of PostgreSQL that cannot be used: {why}"),
+                "write `postgres://user:password@host:5432/database?sslmode=require&schema=jobs`; what has a special \
+                 meaning in an address is written in its place: `%40` for `@` in a password"
+                    .to_owned(),
+            ));
+            None
+        }
+    }
+}
+
+/// The journal of a pool that is to be part of a cluster. To be given to it before it knows jobs.
+pub(super) fn journal() -> (Arc<Commits>, Journal) {
+    let commits = Arc::<Commits>::default();
+    (Arc::clone(&commits), Journal::shared(commits))
+}
+
+impl Jobs {
+    /// Becomes one of the cluster.
+    pub(super) async fn join(
+        &self,
+        address: Address,
+        commits: Arc<Commits>,
+        registered: &[(JobIx, Registered)],
+    ) -> Result<(), StartError> {
+        let inner = &self.inner;
+        let known = Arc::new(Known::new(self, registered));
+        let host = Arc::new(Host::new(self, Arc::clone(&known)));
+        let identity = self.identity(&known);
+        let clock = Arc::clone(&inner.clock);
+        let joining = Node::join(address, identity, clock, Arc::clone(&host) as Arc<_>);
+        let node =
+            joining.await.map_err(|error| refused(&error.to_string(), &inner.settings().store.place))?;
+        let recorder = Arc::new(Recorder::new(host, node.ends()));
+        node.spawn({
+            let recorder = Arc::clone(&recorder);
+            async move { recorder.run(&commits).await }
+        });
+        let node = Arc::new(node);
+        inner.scheduler.share(Sharing::new(Arc::downgrade(&node)));
+        let node = Mutex::new(Some(node));
+        let first = inner.cluster.set(Arc::new(Cluster { node, recorder, known })).is_ok();
+        debug_assert!(first, "an instance joins once");
+        Ok(())
+    }
+
+    fn identity(&self, known: &Known) -> Identity {
+        let inner = &self.inner;
+        let mut limited = Vec::new();
+        inner.pool.read(|memory| {
+            for (name, job) in known.iter() {
+                let info = &memory.job(job.ix).info;
+                if !info.enabled {
+                    continue;
+                }
+                let limits = &info.limits;
+                if limits.concurrency.is_some() || limits.rate.is_some() {
+                    limited.push(Limited {
+                        job: name.to_owned(),
+                        concurrency: limits.concurrency.map(std::num::NonZeroU32::get),
+                        rate: limits.rate.map(|rate| (rate.count().get().into(), rate.per())),
+                    });
+                }
+            }
+        });
+        let settings = inner.settings();
+        Identity {
+            id: Id::from(inner.pool.next_id()),
+            name: name_of_process(),
+            limited,
+            retention: (settings.retention.value, settings.retention_count.value),
+        }
+    }
+}
+
+/// `web-7:4711`.
+fn name_of_process() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = host.map(|host| host.trim().to_owned()).filter(|host| !host.is_empty());
+    let host = host.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_else(|| "localhost".to_owned());
+    format!("{host}:{}", std::process::id())
+}
+
+fn refused(why: &str, place: &Place) -> StartError {
+    let problem =
+        Problem::new(format!("the cluster on PostgreSQL cannot be joined: {why}")).at(place.clone());
+    StartError::new(vec![problem.help(
+        "the server must be reachable by the address in `jobs.store`, and its user may make a schema there, or one who may has \
+         made it before",
+    )])
+}
+
+impl Cluster {
+    /// None when the process has left the cluster.
+    pub(super) fn node(&self) -> Option<Arc<Node>> {
+        self.node.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether runs of a job are for the cluster. Those of a closure are not; a job that only this process could tell from its
+    /// type is refused.
+    pub(super) fn executes(&self, jobs: &Jobs, job: JobIx) -> Result<bool, SubmitError> {
+        let of_job = |memory: &Memory| {
+            let info = &memory.job(job).info;
+            (!info.is_func && self.known.get(&info.name).is_none()).then(|| info.name.to_string())
+        };
+        let (is_func, unknown) =
+            jobs.inner.pool.read(|memory| (memory.job(job).info.is_func, of_job(memory)));
+        match unknown {
+            Some(name) => Err(SubmitError::bad_option(format!(
+                "`{name}` is a job by hand that the other processes cannot know\n\
+                 help: register it in every process that is to execute it: `Config::register::<…>()`"
+            ))),
+            None => Ok(!is_func),
+        }
+    }
+
+    /// Since when and why the server does not do what it is asked.
+    pub(super) fn troubled(&self) -> Option<(crate::clock::Timestamp, String)> {
+        match self.node()?.standing() {
+            Standing::Well => None,
+            Standing::Troubled(since, why) => Some((since, why)),
+        }
+    }
+
+    /// Writes what has become of runs. Where everything has ended the process leaves the cluster; as long as plain functions
+    /// still run it stays, so that nobody else tries them.
+    pub(super) async fn close(&self, leaves: bool) {
+        self.recorder.flush();
+        if !leaves {
+            return;
+        }
+        let node = self.node.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(node) = node {
+            node.leave().await;
+        }
+    }
+
+    /// The same for code that is not async. It blocks its thread.
+    pub(super) fn close_blocking(&self, leaves: bool) {
+        block_on(self.close(leaves));
+    }
+}
+
+/// Waits for a future on a thread that may belong to a runtime: what it waits for goes on on the node's own.
+pub(super) fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    // A task of the caller's may have used up its turn.
+    let mut future = std::pin::pin!(tokio::task::coop::unconstrained(future));
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}

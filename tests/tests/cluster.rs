@@ -1,0 +1,238 @@
+//! Programs on one PostgreSQL: any number of processes that share their runs, slots and limits. Each instance here plays one
+//! process.
+
+#[path = "../support/postgres.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod server;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jobs::{BoxError, Config, JobContext, Jobs, Outcome, RunState, func, job};
+use server::Server;
+use tokio::sync::Notify;
+
+/// What the jobs of the processes of a test have done, and where.
+#[derive(Debug, Clone, Default)]
+struct Diary(Arc<Pages>);
+
+#[derive(Debug, Default)]
+struct Pages {
+    notes: Mutex<Vec<(String, String)>>,
+    news: Notify,
+}
+
+impl Diary {
+    fn note(&self, node: &Node, what: impl Into<String>) {
+        self.0.notes.lock().unwrap().push((node.0.to_owned(), what.into()));
+        self.0.news.notify_waiters();
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.0.notes.lock().unwrap().iter().map(|(_, what)| what.clone()).collect()
+    }
+
+    fn of(&self, node: &str) -> Vec<String> {
+        let notes = self.0.notes.lock().unwrap();
+        notes.iter().filter(|(by, _)| by == node).map(|(_, what)| what.clone()).collect()
+    }
+
+    /// Waits until the notes are as wanted.
+    async fn until(&self, wanted: impl Fn(&[String]) -> bool) {
+        bounded(async {
+            loop {
+                let news = self.0.news.notified();
+                let mut news = std::pin::pin!(news);
+                news.as_mut().enable();
+                if wanted(&self.notes()) {
+                    return;
+                }
+                news.await;
+            }
+        })
+        .await;
+    }
+}
+
+/// Which process it is.
+#[derive(Debug, Clone)]
+struct Node(&'static str);
+
+async fn bounded<T>(event: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), event).await.expect("it happens within a minute")
+}
+
+#[job]
+async fn note(#[state] diary: &Diary, #[state] node: &Node, text: String) -> Result<usize, BoxError> {
+    diary.note(node, &text);
+    Ok(text.len())
+}
+
+/// Fails twice.
+#[job(backoff = "10ms..20ms")]
+async fn flaky(
+    #[state] diary: &Diary,
+    #[state] node: &Node,
+    cx: &JobContext,
+) -> Result<&'static str, BoxError> {
+    diary.note(node, format!("attempt {}", cx.attempt()));
+    jobs::log(format!("attempt {}", cx.attempt()));
+    if cx.attempt() < 3 { Err("no route to host".into()) } else { Ok("delivered") }
+}
+
+#[job(retries = 0)]
+async fn broken() -> Result<(), BoxError> {
+    Err("it is broken".into())
+}
+
+/// Goes on until it is told to stop.
+#[job]
+async fn long(#[state] diary: &Diary, #[state] node: &Node, tag: String) {
+    diary.note(node, format!("{tag} begins"));
+    std::future::pending::<()>().await;
+}
+
+#[job(unique)]
+async fn index(#[state] diary: &Diary, #[state] node: &Node, page: u64) {
+    diary.note(node, format!("page {page}"));
+}
+
+#[job]
+async fn tick(#[state] diary: &Diary, #[state] node: &Node, cx: &JobContext) {
+    diary.note(node, cx.slot().expect("it is the run of a slot").to_rfc3339());
+}
+
+fn config(address: &str, diary: &Diary, node: &'static str) -> Config {
+    Config::default().store(address).state(diary.clone()).state(Node(node)).pool(10)
+}
+
+async fn node(address: &str, diary: &Diary, node: &'static str) -> Jobs {
+    jobs::start(config(address, diary, node)).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_submits_any_executes_once() {
+    let (address, diary) = (Server::shared().database(), Diary::default());
+    let (one, two) = (node(&address, &diary, "one").await, node(&address, &diary, "two").await);
+    let mut handles = Vec::new();
+    for n in 0..50 {
+        handles.push(one.now(note { text: format!("{n:02}") }).await.unwrap());
+    }
+    for handle in &handles {
+        assert_eq!(bounded(handle.wait()).await, Outcome::Succeeded);
+    }
+    let mut notes = diary.notes();
+    notes.sort();
+    assert_eq!(notes, (0..50).map(|n| format!("{n:02}")).collect::<Vec<_>>());
+    assert_eq!(handles[7].output::<usize>().await.unwrap(), 2);
+    // Whoever asks is told.
+    let run = two.run(handles[7].id()).await.unwrap();
+    assert_eq!((run.state, run.arguments.as_deref()), (RunState::Succeeded, Some(r#"{"text":"07"}"#)));
+    assert!(one.shutdown().await.is_clean());
+    assert!(two.shutdown().await.is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_fails_is_tried_again_by_whoever_is_there() {
+    let (address, diary) = (Server::shared().database(), Diary::default());
+    let (one, two) = (node(&address, &diary, "one").await, node(&address, &diary, "two").await);
+    let handle = one.now(flaky {}).await.unwrap();
+    assert_eq!(bounded(handle.wait()).await, Outcome::Succeeded);
+    assert_eq!(diary.notes(), ["attempt 1", "attempt 2", "attempt 3"]);
+    assert_eq!(handle.output::<String>().await.unwrap(), "delivered");
+    let run = two.run(handle.id()).await.unwrap();
+    let failures: Vec<_> =
+        run.attempts.iter().map(|attempt| (attempt.number, attempt.outcome.clone())).collect();
+    let failed = Outcome::Failed("no route to host".into());
+    assert_eq!(failures, [(1, failed.clone()), (2, failed)]);
+    assert_eq!(
+        run.log.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(),
+        ["attempt 1", "attempt 2", "attempt 3"]
+    );
+    let handle = two.now(broken {}).await.unwrap();
+    assert_eq!(bounded(handle.wait()).await, Outcome::Failed("it is broken".into()));
+    one.shutdown().await;
+    two.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_slot_fires_once_and_every_process_knows_what_became_of_it() {
+    let (address, diary) = (Server::shared().database(), Diary::default());
+    let (one, two) = (node(&address, &diary, "one").await, node(&address, &diary, "two").await);
+    for jobs in [&one, &two] {
+        jobs.every(Duration::from_secs(1), tick {}).await.unwrap();
+    }
+    // The other takes part with a closure of its own.
+    let closure = diary.clone();
+    let chime = func("chime", move || {
+        let diary = closure.clone();
+        async move { diary.note(&Node("two"), "chime") }
+    });
+    two.every(Duration::from_secs(1), chime).await.unwrap();
+    let ticks = |notes: &[String]| notes.iter().filter(|note| *note != "chime").cloned().collect::<Vec<_>>();
+    diary.until(|notes| ticks(notes).len() >= 3 && notes.iter().any(|note| note == "chime")).await;
+    let mut slots = ticks(&diary.notes());
+    let count = slots.len();
+    slots.sort();
+    slots.dedup();
+    assert_eq!(slots.len(), count, "{:?}", diary.notes());
+    for jobs in [&one, &two] {
+        let tally = jobs.ledger("tick").unwrap().tally();
+        assert!(tally.ran >= 2 && tally.total() == tally.ran, "{tally}");
+    }
+    one.shutdown().await;
+    two.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_shutdown_cuts_off_another_process_begins_anew() {
+    let (address, diary) = (Server::shared().database(), Diary::default());
+    let one = jobs::start(config(&address, &diary, "one").shutdown_timeout(Duration::ZERO)).await.unwrap();
+    let handle = one.now(long { tag: "it".into() }).await.unwrap();
+    diary.until(|notes| notes.len() == 1).await;
+    let two = node(&address, &diary, "two").await;
+    let report = one.shutdown().await;
+    assert_eq!((report.interrupted, report.lost), (1, 0), "{report}");
+    diary.until(|notes| notes.len() == 2).await;
+    assert_eq!(diary.of("two"), ["it begins"]);
+    let run = two.run(handle.id()).await.unwrap();
+    assert_eq!(run.state, RunState::Running);
+    // It is ended from elsewhere.
+    assert!(two.cancel(handle.id()).await);
+    let handle = two.handle(handle.id()).await.unwrap();
+    assert_eq!(bounded(handle.wait()).await, Outcome::Cancelled);
+    two.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn submissions_that_are_one_are_so_in_the_whole_cluster() {
+    let (address, diary) = (Server::shared().database(), Diary::default());
+    let (one, two) = (node(&address, &diary, "one").await, node(&address, &diary, "two").await);
+    one.pause_queue("default").await.unwrap();
+    let first = one.now(index { page: 7 }).await.unwrap();
+    let same = two.now(index { page: 7 }).await.unwrap();
+    let other = two.now(index { page: 8 }).await.unwrap();
+    assert!(!first.is_duplicate() && same.is_duplicate() && !other.is_duplicate());
+    assert_eq!(same.id(), first.id());
+    two.resume_queue("default").await.unwrap();
+    assert_eq!(bounded(same.wait()).await, Outcome::Succeeded);
+    assert_eq!(bounded(other.wait()).await, Outcome::Succeeded);
+    assert!(!two.now(index { page: 7 }).await.unwrap().is_duplicate());
+    one.shutdown().await;
+    two.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_that_is_not_async_submits_as_well() {
+    let (address, diary) = (Server::shared().database(), Diary::default());
+    let one = node(&address, &diary, "one").await;
+    let jobs = one.clone();
+    let handle = jobs.now(note { text: "in async code".into() }).submit().unwrap();
+    assert_eq!(bounded(handle.wait()).await, Outcome::Succeeded);
+    let jobs = one.clone();
+    let thread =
+        std::thread::spawn(move || jobs.now(note { text: "on a thread".into() }).blocking().unwrap());
+    assert_eq!(bounded(thread.join().unwrap().wait()).await, Outcome::Succeeded);
+    one.shutdown().await;
+    assert!(one.now(note { text: "late".into() }).await.unwrap_err().is_shut_down());
+}
