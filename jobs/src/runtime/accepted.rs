@@ -44,6 +44,7 @@ impl Accepted {
     }
 
     /// Whether nothing is to be waited for.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(super) fn is_safe(&self) -> bool {
         matches!(self.until, Until::Safe)
     }
