@@ -458,5 +458,7 @@ fn debug_shows_no_secret() {
         .store("postgres://ada:hunter2@db/x")
         .state(String::from("hunter2"));
     assert!(!format!("{config:?}").contains("hunter2"));
-    assert!(!format!("{:?} {0}", config.check().unwrap_err()).contains("hunter2"));
+    // It is a mistake where the feature is off.
+    let mistakes = config.check().map_or_else(|error| format!("{error:?} {error}"), |()| String::new());
+    assert!(!mistakes.contains("hunter2"));
 }
