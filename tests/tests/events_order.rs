@@ -5,7 +5,7 @@ mod support;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use jobs::{Config, Event, JobContext, Outcome, RunChange, RunEvent, RunId, job};
+use jobs::{Config, Event, Follows, JobContext, Outcome, RunChange, RunEvent, RunId, job};
 
 const POOL: usize = 8;
 
@@ -35,8 +35,12 @@ fn follow(before: Option<Told>, event: &RunEvent) -> Told {
         (Some(Told::Waiting(attempt)), RunChange::Started { .. }) if event.attempt == attempt + 1 => {
             Told::Running(event.attempt)
         }
-        (Some(Told::Running(attempt)), RunChange::Failed { .. }) if event.attempt == attempt => {
-            Told::Waiting(attempt)
+        (Some(Told::Running(attempt)), RunChange::Failed { follows, .. }) if event.attempt == attempt => {
+            match follows {
+                Follows::Retry { .. } => Told::Waiting(attempt),
+                // It was cancelled while it failed.
+                _ => Told::Ended,
+            }
         }
         (Some(Told::Running(_)), RunChange::Succeeded { .. }) => Told::Ended,
         // Cancelled in whatever state.

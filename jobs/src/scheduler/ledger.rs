@@ -85,7 +85,8 @@ pub struct Tally {
     /// Those that the overlap policy dropped.
     pub skipped: u64,
     /// Those that were missed and not made up for. Over a sleep of more than a year, of a schedule that leaves out days, it is
-    /// at least so many.
+    /// at least so many. When the clock is set back to before a missed slot, that comes again and is not counted here any more,
+    /// as long as its entry is kept.
     pub missed: u64,
     /// Those that passed while the job was paused.
     pub paused: u64,
