@@ -45,22 +45,32 @@ pub struct Db;
 
 /// Sweeps.
 #[job(every = "24h", startup = "blocking", timeout = "30s", retries = 5, backoff = "1s..10m")]
-pub async fn sweep() {}
+pub async fn sweep() {
+    tokio::task::yield_now().await;
+}
 
 /// Mails.
+///
+/// # Errors
+/// Where there is nobody to mail to.
 #[job(schedule = ["0 0 3 * * *", "cron.nightly"], args(to = "ops"))]
 #[job(every = "1h", key = "hourly", args(to = "dev"), jitter = "30s", missed = "once within 1h")]
 #[job(queue = "mail", priority = 5, concurrency = 2, rate = "100/1m", unique(to, times))]
-pub async fn mail(#[state] _db: &Db, _cx: &JobContext, #[redact] to: String, #[default = 3] times: u32) -> Result<(), String> {
-    drop(to);
+pub async fn mail(
+    #[state] _db: &Db,
+    _cx: &JobContext,
+    #[redact] to: String,
+    #[default = 3] times: u32,
+) -> Result<(), String> {
+    tokio::task::yield_now().await;
     let _: Option<u32> = Some(times);
-    Err("no".into())
+    if to.is_empty() { Err("no".into()) } else { Ok(()) }
 }
 
 // On demand only, and nobody ever submits it: it is still registered, so it is no dead code.
 #[job]
 fn never_submitted(value: u32) -> Result<u32, std::fmt::Error> {
-    Ok(value)
+    if value == 0 { Err(std::fmt::Error) } else { Ok(value) }
 }
 
 #[job]
@@ -70,21 +80,22 @@ mod private {
     use super::job;
 
     #[job(every = "1h")]
-    pub(super) async fn inner(#[default] _text: Option<String>) {}
+    pub(super) async fn inner(#[default] _text: Option<String>) {
+        tokio::task::yield_now().await;
+    }
 
     #[job]
     pub(crate) fn of_the_crate() {}
 }
 
-fn main() {
-    let _job = sweep {};
-    let _job = mail { to: "a".into(), times: 1 };
-    let _job = private::inner { _text: None };
+#[test]
+fn accepted() {
+    fn takes<J: Job>(_: J) {}
+    fn returns<F: Future<Output = JobResult>>(_: fn(sweep, JobContext) -> F) {}
+
+    takes(sweep {});
+    takes(mail { to: "a".into(), times: 1 });
+    takes(private::inner { _text: None });
     private::of_the_crate();
-    let _run: fn(sweep, JobContext) -> _ = |job, cx| {
-        fn result<F: Future<Output = JobResult>>(future: F) -> F {
-            future
-        }
-        result(job.run(cx))
-    };
+    returns(<sweep as Job>::run);
 }

@@ -13,7 +13,14 @@ fn plain() {}
 #[job(schedule = ["0 0 3 * * *", "cron.nightly"], tz = "Europe/Oslo", args(to = "ops", times = 3), overlap = "skip")]
 #[jobs::job(schedule = "0 30 3 * * *", key = "half", args(to = "dev", times = 4))]
 #[job(every = "90m", args(to = "x", times = 1 + 1))]
-async fn mail(#[state] db: &Db, cx: &JobContext, to: String, times: u32, #[default] urgent: bool, #[default = "Hi"] subject: String) -> Result<(), String> {
+async fn mail(
+    #[state] db: &Db,
+    cx: &JobContext,
+    to: String,
+    times: u32,
+    #[default] urgent: bool,
+    #[default = "Hi"] subject: String,
+) -> Result<(), String> {
     let _ = (db, cx, to, times, urgent, subject);
     Ok(())
 }
@@ -29,7 +36,8 @@ async fn warm(#[default = vec![1, 2]] numbers: Vec<u8>) {
     drop(numbers);
 }
 
-fn main() {
+#[test]
+fn accepted() {
     assert_eq!(sweep::NAME, "sweep");
     assert_eq!(plain::NAME, "plain");
     assert_eq!(Begin::NAME, "first-of-all");

@@ -6,6 +6,7 @@ async fn sweep(#[default] text: String) {
     drop(text);
 }
 
-fn main() {
+#[test]
+fn accepted() {
     let _ = sweep { text: String::new() };
 }

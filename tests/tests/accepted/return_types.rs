@@ -44,5 +44,3 @@ fn not_send() -> Result<std::rc::Rc<u8>, String> {
 fn blocking() -> Alias<u8> {
     Ok(1)
 }
-
-fn main() {}

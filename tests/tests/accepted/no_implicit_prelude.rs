@@ -22,7 +22,8 @@ fn mail(
 #[::jobs::job(fixed_delay = "5m", unique = "10m")]
 async fn poll() {}
 
-fn main() {
+#[::core::prelude::v1::test]
+fn accepted() {
     let _ = poll {};
     let _ = sweep {};
 }

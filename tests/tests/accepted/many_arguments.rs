@@ -31,5 +31,3 @@ async fn many(
 ) {
     let _ = (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
 }
-
-fn main() {}

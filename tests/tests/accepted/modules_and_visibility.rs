@@ -2,7 +2,7 @@
 mod outer {
     pub mod inner {
         #[jobs::job(every = "1h")]
-        pub(in crate::outer) async fn narrow(#[default] count: u32) {
+        pub(in crate::accepted::modules_and_visibility::outer) async fn narrow(#[default] count: u32) {
             let _ = count;
         }
     }
@@ -13,6 +13,7 @@ mod outer {
             drop(to);
         }
 
+        #[allow(clippy::needless_pub_self)]
         #[jobs::job(name = "private")]
         pub(self) fn private_one() {}
 
@@ -35,7 +36,8 @@ mod outer {
     }
 }
 
-fn main() {
+#[test]
+fn accepted() {
     outer::check();
     let job = outer::of_the_crate { to: String::from("ops") };
     assert_eq!(job.to, "ops");

@@ -26,7 +26,8 @@ fn attempts<J: Job>() -> AttemptOptions {
     J::__descriptor().expect("made by the attribute").attempts
 }
 
-fn main() {
+#[test]
+fn accepted() {
     let seconds = Duration::from_secs;
     assert_eq!(
         attempts::<all>(),

@@ -9,8 +9,8 @@ mod facade {
 
 use facade::prelude::*;
 
-#[job(every = "24h", crate = crate::facade::work)]
-#[crate::facade::work::job(schedule = "@daily")]
+#[job(every = "24h", crate = crate::accepted::behind_a_facade::facade::work)]
+#[crate::accepted::behind_a_facade::facade::work::job(schedule = "@daily")]
 async fn sweep(cx: &JobContext) {
     let _ = cx;
 }
@@ -21,6 +21,7 @@ use jobs::job as cron;
 #[cron(schedule = ["@daily", "@hourly"])]
 async fn renamed_attribute() {}
 
-fn main() {
+#[test]
+fn accepted() {
     let _ = (sweep {}, renamed_attribute {});
 }

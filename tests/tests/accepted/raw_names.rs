@@ -7,7 +7,8 @@ async fn r#type(r#match: String, r#in: u8, #[default] r#async: bool) {
     let _ = (r#match, r#in, r#async);
 }
 
-fn main() {
+#[test]
+fn accepted() {
     assert_eq!(r#type::NAME, "type");
     let _ = r#type { r#match: String::new(), r#in: 1, r#async: true };
 }

@@ -60,7 +60,8 @@ macro_rules! with_text_passed_on {
 
 with_text_passed_on!("ops");
 
-fn main() {
+#[test]
+fn accepted() {
     let _ = texts { to: String::new(), from: "ops".into() };
     let _ = (from_macro { value: vec![] }, other_from_macro { value: None });
     let _ = passed_through { text: String::new(), cx: 1 };

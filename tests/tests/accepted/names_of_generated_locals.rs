@@ -1,5 +1,5 @@
 //! Parameters may have the names that generated code uses.
-#![allow(clippy::too_many_arguments)]
+#![allow(clippy::just_underscores_and_digits, clippy::too_many_arguments)]
 use jobs::{JobContext, job};
 
 #[job(every = "1h", args(r#loop = 3, cx = 1, f = 2, __cx = 3, __0 = 4, __value = 5, __from = 6))]
@@ -22,7 +22,13 @@ async fn asynchronous(
 }
 
 #[job]
-fn synchronous(#[state] __state: &String, __cx: &JobContext, __state0: u8, asynchronous: u8, synchronous: u8) {
+fn synchronous(
+    #[state] __state: &String,
+    __cx: &JobContext,
+    __state0: u8,
+    asynchronous: u8,
+    synchronous: u8,
+) {
     let _ = (__state, __cx, __state0, asynchronous, synchronous);
 }
 
@@ -38,5 +44,3 @@ fn __cx(cx: u8) {
 async fn job_named_like_the_trait(jobs: u8, job: u8) {
     let _ = (jobs, job);
 }
-
-fn main() {}

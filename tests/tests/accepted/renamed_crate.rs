@@ -14,6 +14,7 @@ fn by_its_own_name() {}
 #[background::job(every = "24h", crate = "background")]
 fn in_quotes() {}
 
-fn main() {
+#[test]
+fn accepted() {
     let _ = (sweep { count: 1 }, by_its_own_name {}, in_quotes {});
 }

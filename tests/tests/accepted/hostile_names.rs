@@ -26,12 +26,36 @@ struct bool;
 struct u32;
 struct i32;
 struct usize;
-macro_rules! line { () => { compile_error!("shadowed") } }
-macro_rules! file { () => { compile_error!("shadowed") } }
-macro_rules! module_path { () => { compile_error!("shadowed") } }
-macro_rules! panic { ($($t:tt)*) => { compile_error!("shadowed") } }
-macro_rules! unreachable { ($($t:tt)*) => { compile_error!("shadowed") } }
-macro_rules! submit { ($($t:tt)*) => { compile_error!("shadowed") } }
+macro_rules! line {
+    () => {
+        compile_error!("shadowed")
+    };
+}
+macro_rules! file {
+    () => {
+        compile_error!("shadowed")
+    };
+}
+macro_rules! module_path {
+    () => {
+        compile_error!("shadowed")
+    };
+}
+macro_rules! panic {
+    ($($t:tt)*) => {
+        compile_error!("shadowed")
+    };
+}
+macro_rules! unreachable {
+    ($($t:tt)*) => {
+        compile_error!("shadowed")
+    };
+}
+macro_rules! submit {
+    ($($t:tt)*) => {
+        compile_error!("shadowed")
+    };
+}
 
 struct Db;
 
@@ -39,11 +63,18 @@ struct Db;
 async fn sweep() {}
 
 #[jobs::job(schedule = "0 0 3 * * *", tz = "Europe/Oslo", key = "night", args(to = "ops"))]
-fn mail(#[state] db: &Db, cx: &jobs::JobContext, to: ::std::string::String, #[default = 3] times: ::core::primitive::u32, #[default] more: ::std::vec::Vec<u8>) -> ::core::result::Result<(), ::std::string::String> {
+fn mail(
+    #[state] db: &Db,
+    cx: &jobs::JobContext,
+    to: ::std::string::String,
+    #[default = 3] times: ::core::primitive::u32,
+    #[default] more: ::std::vec::Vec<u8>,
+) -> ::core::result::Result<(), ::std::string::String> {
     let _ = (db, cx, to, times, more);
     ::core::result::Result::Ok(())
 }
 
-fn main() {
+#[test]
+fn accepted() {
     let _ = sweep {};
 }

@@ -28,7 +28,8 @@ enum paint {
 #[job(startup, struct_name = PaintJob)]
 fn paint() {}
 
-fn main() {
+#[test]
+fn accepted() {
     let _ = (SweepJob { floor: 1 }, MailJob { count: 1 }, PaintJob {});
     let _ = (mail { to: String::new() }, paint::Red);
     assert_eq!([SweepJob::NAME, MailJob::NAME, PaintJob::NAME], ["sweep", "mail", "paint"]);

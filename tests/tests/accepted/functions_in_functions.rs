@@ -1,7 +1,8 @@
 //! A job may be local to a function, and use what is local to it.
 use jobs::job;
 
-fn main() {
+#[test]
+fn accepted() {
     #[derive(Clone, serde::Serialize, serde::Deserialize, Default)]
     struct Local;
 

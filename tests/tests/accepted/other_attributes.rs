@@ -6,7 +6,10 @@ use jobs::{JobContext, job};
 #[inline]
 #[must_use = "why not"]
 #[deprecated(note = "use another")]
-fn with_attributes(#[allow(unused)] mut text: String, #[expect(unused)] never: u8) -> Result<u8, std::fmt::Error> {
+fn with_attributes(
+    #[allow(unused)] mut text: String,
+    #[expect(unused)] never: u8,
+) -> Result<u8, std::fmt::Error> {
     Ok(3)
 }
 
@@ -34,6 +37,7 @@ async fn documented(
     drop(to);
 }
 
-fn main() {
+#[test]
+fn accepted() {
     let _ = (conditional {}, documented { to: String::new() });
 }

@@ -11,7 +11,13 @@ use jobs::{Job, JobContext, job};
 #[job(every = "1h", jitter = "30s", missed = "all within 6h", args(to = "ada"))]
 #[job(fixed_delay = "5m", jitter = "10s", args(to = "bob"))]
 #[job(queue = "mail", priority = -100, concurrency = 2, rate = "100/1m", unique(to, r#type))]
-async fn send(#[redact] #[default] token: String, to: String, #[default] r#type: u64) {
+async fn send(
+    #[redact]
+    #[default]
+    token: String,
+    to: String,
+    #[default] r#type: u64,
+) {
     drop((token, to, r#type));
 }
 
@@ -24,7 +30,11 @@ async fn often() {}
 // A delay in one attribute and an interval in another: the policy is about the slots of the interval.
 #[job(fixed_delay = "1h")]
 #[job(every = "1h", overlap = "allow", concurrency = 1u32)]
-async fn both(#[default = 3] #[redact] pin: u32) {
+async fn both(
+    #[default = 3]
+    #[redact]
+    pin: u32,
+) {
     let _ = pin;
 }
 
@@ -32,7 +42,8 @@ fn descriptor<J: Job>() -> &'static Descriptor {
     J::__descriptor().expect("made by the attribute")
 }
 
-fn main() {
+#[test]
+fn accepted() {
     let sent = descriptor::<send>();
     assert_eq!(
         sent.limits,
@@ -53,8 +64,11 @@ fn main() {
             (WhenDecl::FixedDelay("5m"), Some(Duration::from_secs(10)), None),
         ]
     );
-    let arguments: Vec<_> =
-        sent.arguments.iter().map(|argument| (argument.name, argument.has_default, argument.redacted)).collect();
+    let arguments: Vec<_> = sent
+        .arguments
+        .iter()
+        .map(|argument| (argument.name, argument.has_default, argument.redacted))
+        .collect();
     assert_eq!(arguments, [("token", true, true), ("to", false, false), ("type", true, false)]);
     assert!((sent.read)(r#"{"to":"ada"}"#).is_ok(), "what is missing takes its default");
     assert!((sent.read)(r#"{"token":"x"}"#).is_err());
@@ -62,7 +76,10 @@ fn main() {
     let nightly_limits = descriptor::<nightly>().limits;
     assert_eq!(nightly_limits.unique, Some(Unique::Per(Duration::from_secs(600))));
     assert_eq!(nightly_limits.priority, Some(100));
-    assert_eq!(descriptor::<often>().limits, LimitOptions { unique: Some(Unique::Args), ..LimitOptions::DEFAULT });
+    assert_eq!(
+        descriptor::<often>().limits,
+        LimitOptions { unique: Some(Unique::Args), ..LimitOptions::DEFAULT }
+    );
     assert_eq!(descriptor::<often>().schedules[1].missed, Some(Missed::SKIP));
 
     let _ = send { token: String::new(), to: String::new(), r#type: 1 };
