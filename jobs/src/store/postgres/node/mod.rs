@@ -56,8 +56,8 @@ pub(crate) trait Host: Send + Sync + 'static {
     fn room(&self) -> Room;
     /// Jobs that it executes and that have no limits of their own.
     fn jobs(&self) -> Arc<[String]>;
-    /// Runs that are its to try, in the order in which they are to start.
-    fn take(&self, runs: Vec<Claimed>);
+    /// Runs that are its to try, in the order in which they are to start. It answers which it does not take: they go back.
+    fn take(&self, runs: Vec<Claimed>) -> Vec<Fence>;
     /// Somebody wants these ended.
     fn cancel(&self, runs: Vec<Id>);
     /// Its claims are not its own any more: the node was taken for lost. What it ends from now on does not count.

@@ -29,9 +29,11 @@ impl Host for Program {
         ["mail".to_owned()].into()
     }
 
-    fn take(&self, runs: Vec<Claimed>) {
-        self.taken.lock().unwrap().extend(runs);
+    fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {
+        let (refused, taken): (Vec<_>, _) = runs.into_iter().partition(|run| run.job != "mail");
+        self.taken.lock().unwrap().extend(taken);
         self.news.notify_one();
+        refused.iter().map(fence_of).collect()
     }
 
     fn cancel(&self, runs: Vec<Id>) {
