@@ -76,7 +76,7 @@ impl Sharing {
     }
 
     fn node(&self) -> Result<std::sync::Arc<Node>, Trouble> {
-        self.node.upgrade().ok_or_else(|| Trouble::Lasting("the store is closed".to_owned()))
+        self.node.upgrade().ok_or(Trouble::Closed)
     }
 
     /// The place of a schedule by the name of its job there and its key.

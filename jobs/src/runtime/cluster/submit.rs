@@ -42,9 +42,18 @@ impl Answer {
             Ok(Ok(Submitted::Existing(id))) => {
                 Ok(RunHandle { id: RunId::from_u128(id.0), duplicate: true, ..handle })
             }
-            Ok(Err(trouble)) => Err(SubmitError::not_written(trouble.message())),
-            Err(_) => Err(SubmitError::shut_down()),
+            Ok(Err(trouble)) => Err(refused(&trouble)),
+            Err(_) => Err(SubmitError::not_answered("this process has left the cluster before")),
         }
+    }
+}
+
+/// What was asked of the server was not done, or it is not known whether it was.
+pub(super) fn refused(trouble: &Trouble) -> SubmitError {
+    match trouble {
+        Trouble::Passing(why) => SubmitError::not_answered(why),
+        Trouble::Lasting(_) | Trouble::Held => SubmitError::not_written(trouble.message()),
+        Trouble::Closed => SubmitError::shut_down(),
     }
 }
 

@@ -159,6 +159,6 @@ impl Kind {
 fn refuse(submission: Submission, kind: &Kind, trouble: &Trouble) {
     match (trouble, kind) {
         (Trouble::Held, Kind::Unique { held } | Kind::Held { held }) => drop(held.send(submission)),
-        _ => drop(submission.told.send(Err(Trouble::Lasting(trouble.message().to_owned())))),
+        _ => drop(submission.told.send(Err(trouble.clone()))),
     }
 }
