@@ -94,7 +94,7 @@ impl Host {
             job,
             origin: origin_of(&claimed.origin),
             slot,
-            schedule: key.and_then(|key| self.scheduler.read(|timers| timers.key_of(job, key))),
+            schedule: key.and_then(|key| self.scheduler.shared_key(job, key)),
             attempt: u32::try_from(claimed.attempt - 1).unwrap_or(0),
             retries: u32::try_from(claimed.retries).unwrap_or(0),
             queue: claimed.queue,
