@@ -169,6 +169,15 @@ impl SubmitError {
         Self(Box::new(SubmitErrorKind::NoArguments(id)))
     }
 
+    /// The runs of a closure belong to its process, and cannot come and go with a transaction.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn closure(name: &str) -> Self {
+        Self::bad_option(format!(
+            "`{name}` is a closure, whose runs belong to this process and are not in the database\n\
+             help: make it a function with `#[job]`, or submit it after the commit"
+        ))
+    }
+
     /// What the submission says of its run cannot be.
     pub(crate) fn bad_option(message: String) -> Self {
         Self(Box::new(SubmitErrorKind::BadOption { message }))

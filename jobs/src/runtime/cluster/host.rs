@@ -73,6 +73,11 @@ impl Host {
         self.claims().remove(&run)
     }
 
+    /// The claim of a run that executes here; none where that was lost.
+    pub(super) fn fence_of(&self, run: RunId) -> Option<Fence> {
+        self.claims().get(&run).map(|claim| claim.fence)
+    }
+
     /// A run as the pool takes it; none of a job that is not here any more. Its arguments are read by code of the user.
     fn read(&self, claimed: Claimed) -> Option<ClaimedRun> {
         let (job, body) = match self.known.get(&claimed.job) {

@@ -12,6 +12,7 @@
 //! Closures and start-up jobs belong to their process: they are submitted to its pool as on memory, and the server knows
 //! nothing of them.
 
+mod complete;
 mod host;
 mod look;
 mod outcome;
@@ -33,9 +34,10 @@ use crate::scheduler::shared::Sharing;
 use crate::store::journal::{Commits, Journal};
 use crate::store::memory::{JobIx, Memory};
 use crate::store::postgres::{Address, AddressError, Id, Identity, JoinError, Limited, Node, Standing};
+pub(super) use complete::Completed;
 use host::Host;
 use recorder::Recorder;
-pub(super) use submit::{Answer, Order};
+pub(super) use submit::Answer;
 pub use view::{ClusterSnapshot, NodeSnapshot, postgres_schema};
 
 /// What a process has that is one of a cluster.

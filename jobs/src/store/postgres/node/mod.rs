@@ -224,6 +224,19 @@ impl Node {
         answer
     }
 
+    /// Submits all of these or none. [`submit`](Self::submit) otherwise.
+    pub(crate) fn submit_all(&self, runs: Vec<NewRun>) -> oneshot::Receiver<Result<Vec<Submitted>, Trouble>> {
+        let (told, answer) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        self.spawn(async move { drop(told.send(shared.commit_all(&runs).await)) });
+        answer
+    }
+
+    /// The statements, for a connection of somebody else's.
+    pub(crate) fn db(&self) -> &Db {
+        &self.shared.db
+    }
+
     /// Waits for the end of a run, whoever executes it.
     pub(crate) async fn ended(&self, run: Id) -> Result<Ended, Trouble> {
         let answer = self.shared.waiting.add(run).await;
