@@ -64,12 +64,14 @@ pub use job::{
 pub use jobs_macros::job;
 #[cfg(feature = "postgres")]
 pub use runtime::{ClusterSnapshot, NodeSnapshot, postgres_schema};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use runtime::{CompleteError, StoreTransaction};
 pub use runtime::{
     Condition, Explanation, Fate, Health, JobSnapshot, JobStatus, Jobs, LedgerEntry, LedgerQuery,
     PoolSnapshot, PreviousRun, QueueSnapshot, Reloaded, ReloadedSchedule, ReloadedSetting, RunHandle,
     RunQuery, ScheduleHandle, ScheduleMeaning, ScheduleSnapshot, Scheduling, ShutdownReport, Snapshot,
-    SourcePlace, StartError, Submission, Submit, SubmitError, Submitting, Tally, Trouble, Why, after, at,
-    now, start,
+    SourcePlace, StartError, Submission, Submit, SubmitError, SubmitMany, Submitting, Tally, Trouble, Why,
+    after, at, now, start, submit_many,
 };
 pub use schedule::{Schedule, ScheduleError};
 #[cfg(feature = "web")]

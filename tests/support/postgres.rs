@@ -71,6 +71,15 @@ impl Server {
         server
     }
 
+    /// Starts a server that asks whoever comes by TCP for a password.
+    pub(crate) fn start_with_passwords() -> Self {
+        let server = Self::prepare(&[]);
+        let hba = server.dir.join("data/pg_hba.conf");
+        std::fs::write(&hba, "host all all all scram-sha-256\nlocal all all trust\n").expect("it is ours");
+        server.start_again();
+        server
+    }
+
     fn prepare(settings: &[&str]) -> Self {
         let bin = binaries().expect(MISSING);
         let account = account();

@@ -236,3 +236,24 @@ async fn code_that_is_not_async_submits_as_well() {
     one.shutdown().await;
     assert!(one.now(note { text: "late".into() }).await.unwrap_err().is_shut_down());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_process_has_and_cannot_execute_goes_to_one_that_can() {
+    let (server, diary) = (Server::shared(), Diary::default());
+    let address = server.database();
+    let one = node(&address, &diary, "one").await;
+    // As if it had claimed the run of a closure and had not heard that it has, and the closure was removed meanwhile.
+    let sql = "insert into jobs.run (id, job, queue, priority, state, due, attempt, retries, claim_no, node, origin, args)
+        select gen_random_uuid(), 'chime', 'default', 0, 'running', now(), 1, 0, 1, id, 'submission', '{}' from jobs.node";
+    server.sql(address.rsplit('/').next().unwrap(), sql);
+    let two = node(&address, &diary, "two").await;
+    let closure = diary.clone();
+    let chime = func("chime", move || {
+        let diary = closure.clone();
+        async move { diary.note(&Node("two"), "chime") }
+    });
+    two.every(Duration::from_secs(3600), chime).await.unwrap();
+    diary.until(|notes| notes == ["chime"]).await;
+    one.shutdown().await;
+    two.shutdown().await;
+}

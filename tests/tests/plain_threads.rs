@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jobs::{Config, Event, Events, Jobs, Outcome, RunChange, RunHandle, RunState, job};
+use jobs::{Config, Event, Events, JobStatus, Jobs, Outcome, RunChange, RunHandle, RunState, job};
 use tokio::sync::Semaphore;
 
 /// Holds the only thread until the test lets it go.
@@ -20,6 +20,9 @@ struct Gate {
     begun: Arc<Semaphore>,
     go: Mutex<Receiver<()>>,
 }
+
+#[job]
+async fn passes() {}
 
 #[job]
 fn counts(#[state] called: &Arc<AtomicUsize>) {
@@ -40,18 +43,23 @@ struct Test {
 
 impl Test {
     async fn start() -> (Self, RunHandle) {
-        let (go, gate) = channel();
-        let called = Arc::<AtomicUsize>::default();
-        let begun = Arc::new(Semaphore::new(0));
-        let gate = Gate { begun: Arc::clone(&begun), go: Mutex::new(gate) };
-        let config = Config::default().without_environment().pool(5).shutdown_timeout(Duration::ZERO);
-        let jobs = jobs::start(config.state(gate).state(Arc::clone(&called))).await.unwrap();
-        let events = jobs.events();
-        let test = Self { jobs, called, go, events };
+        let (test, begun) = Self::with_pool(5).await;
         let holds = test.jobs.now(holds {}).await.unwrap();
         // That it is claimed does not say that it has the thread.
         begun.acquire().await.unwrap().forget();
         (test, holds)
+    }
+
+    /// `holds` says by the permit that it has a thread.
+    async fn with_pool(size: i64) -> (Self, Arc<Semaphore>) {
+        let (go, gate) = channel();
+        let called = Arc::<AtomicUsize>::default();
+        let begun = Arc::new(Semaphore::new(0));
+        let gate = Gate { begun: Arc::clone(&begun), go: Mutex::new(gate) };
+        let config = Config::default().without_environment().pool(size).shutdown_timeout(Duration::ZERO);
+        let jobs = jobs::start(config.state(gate).state(Arc::clone(&called))).await.unwrap();
+        let events = jobs.events();
+        (Self { jobs, called, go, events }, begun)
     }
 
     /// Waits until the run is claimed.
@@ -127,4 +135,40 @@ fn a_plain_function_that_is_interrupted_before_it_has_begun_is_not_called() {
         assert_eq!(holds.wait().await, Outcome::Succeeded);
         assert_eq!(test.called.load(Ordering::SeqCst), 0);
     });
+}
+
+/// However large the pool, 480 execute at the same time: tokio has 512 threads for them, and the program wants some.
+#[test]
+fn more_plain_functions_than_threads_wait_in_the_queue_and_hold_up_no_async_job() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+    let test = async {
+        let (test, begun) = Test::with_pool(0).await;
+        let mut handles = Vec::new();
+        for _ in 0..485 {
+            handles.push(test.jobs.now(holds {}).await.unwrap());
+        }
+        begun.acquire_many(480).await.unwrap().forget();
+        // A thread is left for the program, and the pool goes on.
+        assert_eq!(tokio::task::spawn_blocking(|| 7).await.unwrap(), 7);
+        let other = test.jobs.now(passes {}).await.unwrap();
+        assert_eq!(other.wait().await, Outcome::Succeeded);
+        let snapshot = test.jobs.snapshot();
+        assert_eq!((snapshot.pool.running, snapshot.pool.queued), (480, 5));
+        let job = snapshot.jobs.iter().find(|job| job.name == "holds").unwrap();
+        assert_eq!((job.running, job.queued, job.status), (480, 5, JobStatus::Running));
+        assert_eq!(begun.available_permits(), 0, "no other has begun");
+        // Each that ends makes room for one.
+        for _ in 0..5 {
+            test.go.send(()).unwrap();
+            begun.acquire().await.unwrap().forget();
+        }
+        assert_eq!(test.jobs.snapshot().pool.queued, 0);
+        (0..480).for_each(|_| test.go.send(()).unwrap());
+        for handle in handles {
+            assert_eq!(handle.wait().await, Outcome::Succeeded);
+        }
+        assert!(test.jobs.shutdown().await.is_clean());
+    };
+    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), test).await.expect("in time") });
 }

@@ -7,9 +7,13 @@ use std::sync::atomic::Ordering;
 use super::{Firing, Pool};
 use crate::clock::Timestamp;
 use crate::job::body::Body;
+#[cfg(feature = "sqlite")]
+use crate::job::options::Origin;
 use crate::job::output::JsonError;
 use crate::job::run::RunId;
 use crate::store::journal::{Changes, Commits, Journal, RunRecord};
+#[cfg(feature = "sqlite")]
+use crate::store::memory::{Arrival, RunOptions, UniqueKey};
 use crate::store::memory::{Claim, JobIx, Restored, RunKey};
 use crate::store::slab::Key;
 use crate::telemetry::panics;
@@ -26,6 +30,17 @@ pub(crate) enum Unwritten {
     TooLarge,
     /// The type cannot be written as JSON, or its code has panicked.
     Unwritable(String),
+}
+
+/// What has become of a run that a transaction of the program's has written.
+#[cfg(feature = "sqlite")]
+#[derive(Debug)]
+pub(crate) enum Arrived {
+    Queued,
+    /// To be released then.
+    Delayed(RunKey, Timestamp),
+    /// Another stands for it, or nothing starts here any more.
+    Left(Body),
 }
 
 /// After a process that has ended in disorder: what it has left does not begin before its claim is written, so that a run
@@ -127,6 +142,47 @@ impl Pool {
         if let Some(ended) = ended {
             self.settle(ended);
             self.call_workers(1);
+        }
+    }
+
+    /// The run that stands for submissions with this in common.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn standing(&self, key: &UniqueKey) -> Option<(RunId, RunKey)> {
+        let now = self.clock.now().wall;
+        self.lock().memory.standing(key, now)
+    }
+
+    /// Takes a run that a transaction of the program's has written into the store.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn arrive(
+        &self,
+        id: RunId,
+        job: JobIx,
+        body: Body,
+        options: RunOptions,
+        due: Option<Timestamp>,
+        unique: Option<UniqueKey>,
+    ) -> Arrived {
+        let now = self.clock.now().wall;
+        let due = due.filter(|due| *due > now);
+        let key = {
+            let mut shared = self.lock();
+            if shared.closed {
+                return Arrived::Left(body);
+            }
+            let key = shared.memory.reserve();
+            let arrival = Arrival { id, key, job, body, origin: Origin::Submission, options, now };
+            if let Err(body) = shared.memory.arrive(arrival, due, unique) {
+                return Arrived::Left(body);
+            }
+            key
+        };
+        match due {
+            Some(due) => Arrived::Delayed(key, due),
+            None => {
+                self.call_workers(1);
+                Arrived::Queued
+            }
         }
     }
 

@@ -57,12 +57,15 @@ impl Pool {
         Places { count: size.saturating_sub(running + queued), queues: queues.collect() }
     }
 
-    /// Takes runs that were claimed for it, in the order in which they are to start.
-    pub(crate) fn take_claimed(&self, runs: Vec<ClaimedRun>) {
+    /// Takes runs that were claimed for it, in the order in which they are to start. All come back where nothing starts any more.
+    pub(crate) fn take_claimed(&self, runs: Vec<ClaimedRun>) -> Vec<ClaimedRun> {
         let now = self.clock.now().wall;
         let count = runs.len();
         {
             let mut shared = self.lock();
+            if shared.drained {
+                return runs;
+            }
             for run in runs {
                 shared.memory.take_claimed(run, now);
             }
@@ -70,6 +73,7 @@ impl Pool {
         self.call_workers(count);
         #[cfg(feature = "metrics")]
         self.measure();
+        Vec::new()
     }
 
     /// What has become of the runs that were claimed, in the order in which it did.

@@ -1,7 +1,10 @@
 //! An instance whose runs outlive the process: opened with what the process before has left, and written down since.
 
+mod arriving;
+
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Jobs;
 use super::error::{StartError, SubmitError};
@@ -17,12 +20,16 @@ use crate::store::journal::{Commits, Failing, Journal};
 use crate::store::memory::{JobIx, Restored, RunKey};
 use crate::store::sqlite::{Batch, Database, Loaded, LoadedRun, OpenError, ScheduleRow, Synchronous, Writer};
 use crate::telemetry::{self, panics};
+use arriving::Arriving;
 
 /// What an instance has that outlives its process.
 #[derive(Debug)]
 pub(super) struct Durable {
     commits: Arc<Commits>,
     writer: Mutex<Option<Writer>>,
+    /// What was submitted in transactions of the program's.
+    arriving: Arc<Arriving>,
+    path: OnceLock<PathBuf>,
     /// On the clock of a test, which must not go on while a commit is waited for.
     blocks: bool,
 }
@@ -62,7 +69,13 @@ fn refused(error: &OpenError, place: &Place) -> StartError {
 
 impl Durable {
     pub(super) fn new(blocks: bool) -> Self {
-        Self { commits: Arc::default(), writer: Mutex::default(), blocks }
+        Self {
+            commits: Arc::default(),
+            writer: Mutex::default(),
+            arriving: Arc::default(),
+            path: OnceLock::new(),
+            blocks,
+        }
     }
 
     /// Since when and why nothing can be written.
@@ -140,8 +153,15 @@ impl Jobs {
         };
         let clock = Arc::clone(&inner.clock);
         let now = move || clock.now().wall;
+        let _ = durable.path.set(database.path().to_owned());
+        let settle = {
+            let (pool, scheduler) = (Arc::clone(&inner.pool), Arc::clone(&inner.scheduler));
+            let arriving = Arc::clone(&durable.arriving);
+            move |run, is_there| arriving.settle(run, is_there, &pool, &scheduler)
+        };
+        let (commits, outside) = (Arc::clone(&durable.commits), Arc::clone(&durable.arriving.outside));
         let writer =
-            Writer::start(database, Arc::clone(&durable.commits), renamed, take, now).map_err(|error| {
+            Writer::start(database, commits, renamed, take, now, outside, settle).map_err(|error| {
                 StartError::new(vec![Problem::new(format!(
                     "the thread that writes the store cannot be started: {error}"
                 ))])

@@ -105,6 +105,10 @@ enum SubmitErrorKind {
     NotWritten {
         why: String,
     },
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "it is a server that answers"))]
+    NotAnswered {
+        why: String,
+    },
     BadOption {
         message: String,
     },
@@ -165,6 +169,15 @@ impl SubmitError {
         Self(Box::new(SubmitErrorKind::NoArguments(id)))
     }
 
+    /// The runs of a closure belong to its process, and cannot come and go with a transaction.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn closure(name: &str) -> Self {
+        Self::bad_option(format!(
+            "`{name}` is a closure, whose runs belong to this process and are not in the database\n\
+             help: make it a function with `#[job]`, or submit it after the commit"
+        ))
+    }
+
     /// What the submission says of its run cannot be.
     pub(crate) fn bad_option(message: String) -> Self {
         Self(Box::new(SubmitErrorKind::BadOption { message }))
@@ -184,11 +197,28 @@ impl SubmitError {
         Self(Box::new(SubmitErrorKind::NotWritten { why: why.to_owned() }))
     }
 
-    /// Whether a durable store could not write the run. It was taken back; one that had started already may have done its
-    /// work. Submitted again, it may so be done twice.
+    /// The server was asked, and it is not known what it has made of that.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn not_answered(why: &str) -> Self {
+        Self(Box::new(SubmitErrorKind::NotAnswered { why: why.to_owned() }))
+    }
+
+    /// Whether a durable store could not write the run, or refused to. It was taken back; on SQLite, one that had started
+    /// already may have done its work. Submitted again, it may so be done twice.
     #[must_use]
     pub fn is_not_written(&self) -> bool {
         matches!(*self.0, SubmitErrorKind::NotWritten { .. })
+    }
+
+    /// Whether a server was asked and has not answered, so that it is **not known** whether the run was accepted, or a wish such
+    /// as a pause was done; after any other error it was not, but for what [`is_not_written`](Self::is_not_written) says. It only happens in a cluster: a submission waits for the server
+    /// for as long as the process does, and ends like this when that shuts down before.
+    ///
+    /// Submitted again, the run may be there twice. One with [`unique`](crate::Submission::unique) is there once while it is
+    /// live, and [`Jobs::runs`](crate::Jobs::runs) tells of it. Pauses and the like can be asked for again.
+    #[must_use]
+    pub fn is_not_answered(&self) -> bool {
+        matches!(*self.0, SubmitErrorKind::NotAnswered { .. })
     }
 
     /// Whether there was no instance to submit to.
@@ -310,6 +340,12 @@ impl fmt::Display for SubmitError {
             SubmitErrorKind::BadName { rendered } => f.write_str(rendered),
             SubmitErrorKind::BadOption { message } => f.write_str(message),
             SubmitErrorKind::NotWritten { why } => write!(f, "the store cannot be written: {why}"),
+            SubmitErrorKind::NotAnswered { why } => {
+                write!(
+                    f,
+                    "the server has not answered, and may or may not have done what it was asked: {why}"
+                )
+            }
             SubmitErrorKind::RefusedSchedule(problem) => problem.fmt(f),
             SubmitErrorKind::Schedule(error) => error.fmt(f),
         }

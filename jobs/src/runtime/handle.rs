@@ -54,7 +54,11 @@ impl RunHandle {
         if let (None, Some(cluster)) = (self.key, self.jobs.inner.cluster.get()) {
             return self.wait_in_cluster(cluster).await;
         }
-        let Some(key) = self.key else { return Outcome::Unknown };
+        #[cfg(feature = "sqlite")]
+        if let (None, Some(durable)) = (self.key, &self.jobs.inner.durable) {
+            durable.settled(self.id).await;
+        }
+        let Some(key) = self.here() else { return Outcome::Unknown };
         match self.jobs.inner.pool.watch(key) {
             Watch::Ended(outcome) => outcome,
             Watch::Pending(outcome) => outcome.await.unwrap_or(Outcome::Unknown),
@@ -131,7 +135,7 @@ impl RunHandle {
         if let (None, Some(cluster)) = (self.key, self.jobs.inner.cluster.get()) {
             return cluster.output_of(self.id).await;
         }
-        self.jobs.inner.pool.output(self.key?)
+        self.jobs.inner.pool.output(self.here()?)
     }
 }
 

@@ -4,6 +4,8 @@ mod accepted;
 mod arguments;
 #[cfg(feature = "postgres")]
 mod cluster;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod complete;
 mod control;
 #[cfg(feature = "sqlite")]
 mod durable;
@@ -14,10 +16,14 @@ mod handle;
 mod health;
 #[cfg(feature = "web")]
 pub(crate) mod in_force;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod in_tx;
 mod instances;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod known;
 mod ledger;
+mod many;
+mod order;
 #[cfg(feature = "web")]
 pub(crate) mod overview;
 #[cfg(feature = "web")]
@@ -54,11 +60,16 @@ use crate::scheduler::task::Scheduler;
 pub use crate::scheduler::ledger::{Fate, Tally};
 #[cfg(feature = "postgres")]
 pub use cluster::{ClusterSnapshot, NodeSnapshot, postgres_schema};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use complete::CompleteError;
 pub use error::{StartError, SubmitError};
 pub use explain::{Explanation, Why};
 pub use handle::RunHandle;
 pub use health::{Condition, Health, Trouble};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use in_tx::StoreTransaction;
 pub use ledger::{LedgerEntry, LedgerQuery};
+pub use many::{SubmitMany, submit_many};
 pub use queues::QueueSnapshot;
 pub use reload::{Reloaded, ReloadedSchedule, ReloadedSetting, ScheduleMeaning};
 pub use runs::RunQuery;

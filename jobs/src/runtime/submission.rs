@@ -10,10 +10,10 @@ use chrono::{DateTime, Utc};
 use tokio::task::coop;
 
 use super::accepted::Accepted;
-#[cfg(feature = "postgres")]
-use super::cluster::Order;
 use super::error::SubmitError;
 use super::handle::RunHandle;
+#[cfg(feature = "postgres")]
+use super::order::Order;
 use super::submit::{Kind, Submit, Who};
 use super::{Jobs, instances};
 use crate::clock::Timestamp;
@@ -94,7 +94,7 @@ pub(super) struct SubmitOptions {
 #[must_use = "nothing is submitted until this is awaited, or `submit` or `blocking` is called"]
 pub struct Submission<J: 'static> {
     pub(super) jobs: Result<Jobs, SubmitError>,
-    job: J,
+    pub(super) job: J,
     pub(super) kind: &'static Kind<J>,
     pub(super) delay: Option<Delay>,
     pub(super) options: SubmitOptions,
@@ -251,9 +251,13 @@ impl<J: 'static> Submission<J> {
 }
 
 impl SubmitOptions {
+    pub(super) fn unique(&self) -> Option<Unique> {
+        self.unique
+    }
+
     /// Most submissions say nothing.
     #[inline]
-    fn resolve(self, jobs: &Jobs) -> Result<RunOptions, SubmitError> {
+    pub(super) fn resolve(self, jobs: &Jobs) -> Result<RunOptions, SubmitError> {
         match self {
             Self { queue: None, priority: None, retries, unique: None } => {
                 Ok(RunOptions { retries, ..RunOptions::default() })
@@ -405,7 +409,7 @@ impl Jobs {
         handle.map(Accepted::here)
     }
 
-    fn submit_as(
+    pub(super) fn submit_as(
         self,
         job: JobIx,
         body: Body,
@@ -422,7 +426,7 @@ impl Jobs {
     }
 
     /// What lies past the end of the clock would never be told from a mistake in the unit of the time.
-    fn refuse_never(&self, delay: Delay) -> Result<(), SubmitError> {
+    pub(super) fn refuse_never(&self, delay: Delay) -> Result<(), SubmitError> {
         let due = match delay {
             Delay::At(at) => at,
             Delay::For(by) => self.inner.clock.now().wall.saturating_add(by),

@@ -42,20 +42,29 @@ pub(super) fn args_of<J: Serialize>(job: &J) -> serde_json::Value {
 }
 
 impl<J: 'static> Submission<J> {
-    /// Submits, and lets the test know.
-    pub(super) fn submit_noted(mut self, probe: &Probe) -> Result<RunHandle, SubmitError> {
-        let jobs = self.jobs.clone()?;
+    /// What a test is to know of it, where one listens.
+    pub(super) fn noted(&self) -> Option<Noting> {
+        let jobs = self.jobs.as_ref().ok()?;
+        let probe = jobs.probe()?;
         let job = match self.who() {
             Who::Typed { name, .. } => name.to_owned(),
             Who::Func(name) => name.to_string(),
         };
         let args = self.args();
-        let now = jobs.inner.clock.now().wall;
+        let submitted = jobs.inner.clock.now().wall;
         let due = match self.delay {
-            None => now,
-            Some(Delay::For(by)) => now.saturating_add(by),
+            None => submitted,
+            Some(Delay::For(by)) => submitted.saturating_add(by),
             Some(Delay::At(at)) => at,
         };
+        Some(Noting { probe, job, args, submitted, due })
+    }
+
+    /// Submits, and lets the test know.
+    pub(super) fn submit_noted(mut self, probe: &Probe) -> Result<RunHandle, SubmitError> {
+        let jobs = self.jobs.clone()?;
+        let noting = self.noted();
+        let due = noting.as_ref().map_or(Timestamp::MAX, |noting| noting.due);
         let holds = probe.holds();
         if holds {
             self.delay = Some(Delay::At(Timestamp::MAX));
@@ -64,15 +73,26 @@ impl<J: 'static> Submission<J> {
         if holds && !handle.is_duplicate() {
             jobs.held(|held| held.extend(handle.key.map(|key| Held { key, due })));
         }
-        probe.note(Noted {
-            job,
-            args,
-            id: handle.id(),
-            submitted: now,
-            due,
-            duplicate: handle.is_duplicate(),
-        });
+        if let Some(noting) = noting {
+            noting.submitted(&handle);
+        }
         Ok(handle)
+    }
+}
+
+/// A submission that a test is to know of when it has been made.
+pub(super) struct Noting {
+    probe: Arc<Probe>,
+    job: String,
+    args: serde_json::Value,
+    submitted: Timestamp,
+    due: Timestamp,
+}
+
+impl Noting {
+    pub(super) fn submitted(self, handle: &RunHandle) {
+        let Self { probe, job, args, submitted, due } = self;
+        probe.note(Noted { job, args, id: handle.id(), submitted, due, duplicate: handle.is_duplicate() });
     }
 }
 

@@ -15,15 +15,17 @@
 //! While the server does not answer, nothing fires. What has passed when it does is missed or late as after any other
 //! standstill, by the policy of the schedule.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::collections::hash_map::{self, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::ledger::{Cause, Entry, Fate};
 use super::planned::ScheduleKey;
 use super::task::Scheduler;
+use super::timers::shared::{Firing, Passed};
 use super::timers::{Come, Timers};
-use crate::clock::{Reading, Timestamp};
+use crate::clock::Timestamp;
 use crate::job::body::Body;
 use crate::job::slot::Slot;
 use crate::pool::MOST_ARGUMENTS;
@@ -43,8 +45,28 @@ pub(crate) struct Sharing {
 /// What is to be known of schedules beside their plan.
 #[derive(Default)]
 struct Schedules {
-    by_key: HashMap<ScheduleKey, Shared>,
-    by_name: HashMap<(JobIx, String), ScheduleKey>,
+    by_key: HashMap<ScheduleKey, (JobIx, Shared)>,
+    /// By their jobs and keys.
+    by_name: HashMap<JobIx, HashMap<String, ScheduleKey>>,
+}
+
+impl Schedules {
+    fn insert(&mut self, key: ScheduleKey, ix: JobIx, shared: Shared) {
+        self.remove(key);
+        self.by_name.entry(ix).or_default().insert(shared.key.clone(), key);
+        self.by_key.insert(key, (ix, shared));
+    }
+
+    fn remove(&mut self, key: ScheduleKey) -> Option<Shared> {
+        let (ix, shared) = self.by_key.remove(&key)?;
+        if let hash_map::Entry::Occupied(mut of_job) = self.by_name.entry(ix) {
+            of_job.get_mut().remove(&shared.key);
+            if of_job.get().is_empty() {
+                of_job.remove();
+            }
+        }
+        Some(shared)
+    }
 }
 
 /// A schedule as the other processes know it.
@@ -55,14 +77,6 @@ struct Shared {
     definition: String,
     /// As JSON; none where they cannot be written, and every run will say so.
     args: Option<String>,
-}
-
-/// A slot that has come, and what takes its place in the row.
-#[derive(Debug, Clone, Copy)]
-struct Firing {
-    schedule: ScheduleKey,
-    slot: Slot,
-    next: Option<Timestamp>,
 }
 
 impl Sharing {
@@ -76,16 +90,16 @@ impl Sharing {
     }
 
     fn node(&self) -> Result<std::sync::Arc<Node>, Trouble> {
-        self.node.upgrade().ok_or_else(|| Trouble::Lasting("the store is closed".to_owned()))
+        self.node.upgrade().ok_or(Trouble::Closed)
     }
 
     /// The place of a schedule by the name of its job there and its key.
     fn find(&self, job: JobIx, key: &str) -> Option<ScheduleKey> {
-        self.lock().by_name.get(&(job, key.to_owned())).copied()
+        self.lock().by_name.get(&job)?.get(key).copied()
     }
 
     fn get(&self, key: ScheduleKey) -> Option<Shared> {
-        self.lock().by_key.get(&key).cloned()
+        self.lock().by_key.get(&key).map(|(_, shared)| shared.clone())
     }
 }
 
@@ -175,9 +189,7 @@ impl Scheduler {
                 };
                 let job = self.pool.read(|memory| memory.job(ix).info.name.to_string());
                 let shared = Shared { job, key: name.clone(), definition, args };
-                let mut schedules = sharing.lock();
-                schedules.by_name.insert((ix, name.clone()), *key);
-                schedules.by_key.insert(*key, shared.clone());
+                sharing.lock().insert(*key, ix, shared.clone());
                 shared
             });
             registrations.push(Registration {
@@ -220,16 +232,19 @@ impl Scheduler {
     pub(crate) fn unregistered(&self, keys: &[ScheduleKey]) -> Vec<(String, String)> {
         let Some(sharing) = self.sharing.get() else { return Vec::new() };
         let mut schedules = sharing.lock();
-        let gone: Vec<_> = keys.iter().filter_map(|key| schedules.by_key.remove(key)).collect();
-        schedules.by_name.retain(|_, key| !keys.contains(key));
-        gone.into_iter().map(|shared| (shared.job, shared.key)).collect()
+        let gone = keys.iter().filter_map(|key| schedules.remove(*key));
+        gone.map(|shared| (shared.job, shared.key)).collect()
     }
 
     /// Whether the job of that name has schedules here.
     pub(crate) fn shares(&self, job: &str) -> bool {
-        self.sharing
-            .get()
-            .is_some_and(|sharing| sharing.lock().by_key.values().any(|shared| shared.job == job))
+        let Some(ix) = self.pool.read(|memory| memory.job_named(job)) else { return false };
+        self.sharing.get().is_some_and(|sharing| sharing.lock().by_name.contains_key(&ix))
+    }
+
+    /// The place of a schedule of a job, by its key.
+    pub(crate) fn shared_key(&self, job: JobIx, key: &str) -> Option<ScheduleKey> {
+        self.sharing.get()?.find(job, key)
     }
 
     /// Which schedules are this process's to fire may have changed.
@@ -497,85 +512,5 @@ impl Scheduler {
             self.go_to(*key, None);
         }
         Ok(())
-    }
-}
-
-/// What a look at a schedule whose slots were missed has come to.
-struct Passed {
-    /// The slot that the row has.
-    from: Timestamp,
-    /// What is entered, as missed or paused.
-    entry: Option<Entry>,
-    /// The slots that make runs after all, the earliest first.
-    slots: Vec<Slot>,
-    /// The slot that follows.
-    next: Option<Timestamp>,
-}
-
-// The plan.
-impl Timers {
-    fn firing(&self, key: ScheduleKey) -> Option<Firing> {
-        let planned = self.get(key)?;
-        let at = planned.next_by_wall()?;
-        let jitter = planned.jitter().unwrap_or_default().as_millis();
-        let slot = Slot { jitter_millis: u32::try_from(jitter).unwrap_or(u32::MAX), ..Slot::at(at) };
-        Some(Firing { schedule: key, slot, next: planned.following(at) })
-    }
-
-    fn is_missed(&self, key: ScheduleKey, now: Reading) -> bool {
-        self.get(key).is_some_and(|planned| planned.is_missed(now))
-    }
-
-    fn is_delay(&self, key: ScheduleKey) -> bool {
-        self.get(key).is_some_and(|planned| planned.timing.delay().is_some())
-    }
-
-    fn fate_of(&self, key: ScheduleKey, slot: Slot) -> Option<Fate> {
-        self.get(key).map(|planned| planned.fate_of(slot))
-    }
-
-    fn enter_fate(&mut self, key: ScheduleKey, slot: Timestamp, fate: Fate, now: Reading, come: &mut Come) {
-        let keep = self.kept();
-        let Some(planned) = self.schedule_mut(key) else { return };
-        let entry = planned.enter_fate(slot, fate, now.wall, keep);
-        come.tell(planned, entry);
-    }
-
-    fn remember(&mut self, key: ScheduleKey, entries: Vec<Entry>) {
-        if let Some(planned) = self.schedule_mut(key) {
-            planned.remember(entries);
-        }
-    }
-
-    fn pass_shared(
-        &mut self,
-        key: ScheduleKey,
-        now: Reading,
-        cause: Cause,
-        is_paused: impl Fn(JobIx) -> bool,
-        come: &mut Come,
-    ) -> Option<Passed> {
-        let keep = self.kept();
-        let planned = self.schedule_mut(key)?;
-        let from = planned.next_by_wall()?;
-        if !planned.is_missed(now) {
-            // Another process has fired it, or its time is still to come: it is armed.
-            return None;
-        }
-        let cause = if std::mem::take(&mut planned.resumed) { Cause::Down } else { cause };
-        let paused = is_paused(planned.job);
-        let passed = planned.pass_missed(now, cause, paused, keep);
-        for entry in &passed.entered {
-            come.tell(planned, *entry);
-        }
-        // Slots of one row have no gaps, so there is one entry at most.
-        let entry = passed.entered.into_iter().reduce(|one, other| Entry {
-            to: other.to,
-            count: one.count.saturating_add(other.count),
-            ..one
-        });
-        let next = planned.next_by_wall();
-        planned.await_row();
-        Some(Passed { from, entry, slots: passed.made_up, next })
     }
 }

@@ -33,6 +33,9 @@
 //!
 //! One look at the plan passes over any number of missed slots without visiting them: they are counted by arithmetic.
 
+#[cfg(feature = "postgres")]
+pub(super) mod shared;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::time::Duration;
@@ -356,81 +359,6 @@ impl Timers {
         job.hash(&mut state);
         identity.hash_base(timing, &mut state);
         state.finish()
-    }
-
-    // Of one that other processes fire as well.
-
-    #[cfg(feature = "postgres")]
-    pub(super) fn share(&mut self) {
-        self.is_shared = true;
-    }
-
-    /// Goes on with the slot that the row of a schedule says. Answers whether the scheduler's task has to be woken for it.
-    #[cfg(feature = "postgres")]
-    pub(super) fn go_to(&mut self, key: ScheduleKey, next: Option<Timestamp>, now: Reading) -> bool {
-        let Some(planned) = self.schedules.get_mut(key) else { return false };
-        if !planned.go_to(next) {
-            return false;
-        }
-        // A timer that was armed before finds nothing due.
-        planned.due().is_some_and(|due| self.arm(Token::Schedule(key), due, now))
-    }
-
-    /// Takes out what has come: delayed runs, and the schedules of which a slot has.
-    #[cfg(feature = "postgres")]
-    pub(super) fn take_shared(&mut self, now: Reading, come: &mut Come) -> Vec<ScheduleKey> {
-        if self.closed {
-            return Vec::new();
-        }
-        if wall_tick_now(now.wall) < self.wall.elapsed() {
-            // The clock of the server was set back: what is armed is, as the rows are.
-            for timer in self.wall.reset(wall_tick_now(now.wall)) {
-                self.wall.insert(timer.deadline, timer.token);
-            }
-        }
-        let mut timers = Vec::new();
-        self.wall.advance(wall_tick_now(now.wall), &mut timers);
-        self.elapsed.advance(elapsed_tick_now(now.elapsed), &mut timers);
-        let mut due = Vec::new();
-        for timer in timers {
-            match timer.token {
-                Token::Run(run) => come.releases.push(run),
-                Token::Schedule(key) => {
-                    let has_come = self.schedules.get(key).is_some_and(|planned| planned.has_come(now));
-                    if has_come && !due.contains(&key) {
-                        due.push(key);
-                    }
-                }
-            }
-        }
-        due
-    }
-
-    /// Arms schedules again whose slot has come and could not be asked for.
-    #[cfg(feature = "postgres")]
-    pub(super) fn arm_again<'a>(&mut self, keys: impl Iterator<Item = &'a ScheduleKey>, now: Reading) {
-        for key in keys {
-            if let Some(due) = self.schedules.get(*key).and_then(|planned| planned.due()) {
-                self.arm(Token::Schedule(*key), due, now);
-            }
-        }
-    }
-
-    /// How much of what became of slots is kept.
-    #[cfg(feature = "postgres")]
-    pub(super) fn kept(&self) -> Keep {
-        self.keep
-    }
-
-    #[cfg(feature = "postgres")]
-    pub(super) fn most_entries(&self) -> usize {
-        self.keep.entries
-    }
-
-    /// The place of a schedule, by its key.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn key_of(&self, job: JobIx, key: &str) -> Option<ScheduleKey> {
-        self.schedules().find(|(_, planned)| planned.job == job && planned.key() == key).map(|(key, _)| key)
     }
 
     // Reading.

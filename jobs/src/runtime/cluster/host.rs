@@ -16,6 +16,7 @@ use crate::scheduler::task::Scheduler;
 use crate::store::journal::Details;
 use crate::store::memory::{ClaimedRun, JobIx};
 use crate::store::postgres::{self, Claimed, ClusterView, Fence, Id, InForce, Registration, Room};
+use crate::telemetry::panics;
 
 /// The pool and the schedules of this process, as the node sees them.
 pub(super) struct Host {
@@ -72,7 +73,12 @@ impl Host {
         self.claims().remove(&run)
     }
 
-    /// A run as the pool takes it. Its arguments are read by code of the user.
+    /// The claim of a run that executes here; none where that was lost.
+    pub(super) fn fence_of(&self, run: RunId) -> Option<Fence> {
+        self.claims().get(&run).map(|claim| claim.fence)
+    }
+
+    /// A run as the pool takes it; none of a job that is not here any more. Its arguments are read by code of the user.
     fn read(&self, claimed: Claimed) -> Option<ClaimedRun> {
         let (job, body) = match self.known.get(&claimed.job) {
             Some(job) => (job.ix, body(job.read, Some(&claimed.args))),
@@ -93,7 +99,7 @@ impl Host {
             job,
             origin: origin_of(&claimed.origin),
             slot,
-            schedule: key.and_then(|key| self.scheduler.read(|timers| timers.key_of(job, key))),
+            schedule: key.and_then(|key| self.scheduler.shared_key(job, key)),
             attempt: u32::try_from(claimed.attempt - 1).unwrap_or(0),
             retries: u32::try_from(claimed.retries).unwrap_or(0),
             queue: claimed.queue,
@@ -145,16 +151,25 @@ impl postgres::Host for Host {
         Room { count: places.count, queues: places.queues }
     }
 
-    fn take(&self, runs: Vec<Claimed>) {
-        {
-            let mut claims = self.claims();
-            for run in &runs {
-                let fence = Fence { id: run.id, claim_no: run.claim_no };
-                let slot_of = run.slot.map(|_| run.job.clone());
-                claims.insert(RunId::from_u128(run.id.0), Claim { fence, slot_of });
-            }
+    fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {
+        let (mut taken, mut refused) = (Vec::new(), Vec::new());
+        for run in runs {
+            let fence = Fence { id: run.id, claim_no: run.claim_no };
+            let slot_of = run.slot.map(|_| run.job.clone());
+            let Some(run) = self.read(run) else {
+                refused.push(fence);
+                continue;
+            };
+            // Before it can end.
+            self.claims().insert(run.id, Claim { fence, slot_of });
+            taken.push(run);
         }
-        self.pool.take_claimed(runs.into_iter().filter_map(|run| self.read(run)).collect());
+        for run in self.pool.take_claimed(taken) {
+            refused.extend(self.settle(run.id).map(|claim| claim.fence));
+            // Values of the user's, which may panic.
+            let _ = panics::catch(|| drop(run));
+        }
+        refused
     }
 
     fn cancel(&self, runs: Vec<Id>) {

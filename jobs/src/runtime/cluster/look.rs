@@ -1,5 +1,6 @@
 //! Looking at the cluster, and steering it: runs that any of its processes may execute.
 
+use super::submit::refused;
 use super::{Cluster, outcome};
 use crate::job::attempt::Attempt;
 use crate::job::output::Output;
@@ -43,7 +44,7 @@ impl Cluster {
         F: Future<Output = sqlx::Result<T>> + Send + 'static,
     {
         let node = self.node().ok_or_else(SubmitError::shut_down)?;
-        node.ask(question).await.map_err(|trouble| SubmitError::not_written(trouble.message()))
+        node.ask(question).await.map_err(|trouble| refused(&trouble))
     }
 
     pub(in crate::runtime) async fn row(&self, id: RunId) -> Option<RunRow> {

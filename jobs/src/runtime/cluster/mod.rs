@@ -12,6 +12,7 @@
 //! Closures and start-up jobs belong to their process: they are submitted to its pool as on memory, and the server knows
 //! nothing of them.
 
+mod complete;
 mod host;
 mod look;
 mod outcome;
@@ -32,10 +33,11 @@ use crate::registry::Registered;
 use crate::scheduler::shared::Sharing;
 use crate::store::journal::{Commits, Journal};
 use crate::store::memory::{JobIx, Memory};
-use crate::store::postgres::{Address, AddressError, Id, Identity, Limited, Node, Standing};
+use crate::store::postgres::{Address, AddressError, Id, Identity, JoinError, Limited, Node, Standing};
+pub(super) use complete::Completed;
 use host::Host;
 use recorder::Recorder;
-pub(super) use submit::{Answer, Order};
+pub(super) use submit::Answer;
 pub use view::{ClusterSnapshot, NodeSnapshot, postgres_schema};
 
 /// What a process has that is one of a cluster.
@@ -100,8 +102,7 @@ impl Jobs {
         let identity = self.identity(&known);
         let clock = Arc::clone(&inner.clock);
         let joining = Node::join(address, identity, clock, Arc::clone(&host) as Arc<_>);
-        let node =
-            joining.await.map_err(|error| refused(&error.to_string(), &inner.settings().store.place))?;
+        let node = joining.await.map_err(|error| refused(&error, &inner.settings().store.place))?;
         let recorder = Arc::new(Recorder::new(host, node.ends()));
         node.spawn({
             let recorder = Arc::clone(&recorder);
@@ -152,13 +153,21 @@ fn name_of_process() -> String {
     format!("{host}:{}", std::process::id())
 }
 
-fn refused(why: &str, place: &Place) -> StartError {
+fn refused(why: &JoinError, place: &Place) -> StartError {
     let problem =
         Problem::new(format!("the cluster on PostgreSQL cannot be joined: {why}")).at(place.clone());
-    StartError::new(vec![problem.help(
-        "the server must be reachable by the address in `jobs.store`, and its user may make a schema there, or one who may has \
-         made it before",
-    )])
+    let help = match why {
+        JoinError::Unreachable(why) => why.help(),
+        JoinError::Trouble(_) => {
+            "the user of `jobs.store` may make a schema in the database, or one who may has made it before: \
+             `jobs::postgres_schema` prints it"
+        }
+        JoinError::TooOld { .. } => {
+            "run the newer version, or give this one a schema of its own: `?schema=NAME`"
+        }
+        JoinError::Thread(_) => "the process has reached a limit of the system",
+    };
+    StartError::new(vec![problem.help(help)])
 }
 
 impl Cluster {

@@ -10,22 +10,10 @@ use crate::job::options::{Origin, Unique};
 use crate::job::run::RunId;
 use crate::runtime::accepted::Accepted;
 use crate::runtime::error::SubmitError;
+use crate::runtime::order::Order;
 use crate::runtime::{Jobs, RunHandle};
-use crate::scheduler::timers::Delay;
-use crate::store::memory::{JobIx, RunOptions};
+use crate::store::memory::JobIx;
 use crate::store::postgres::{self, NewRun, Submitted, Trouble};
-
-/// A run to be submitted.
-pub(in crate::runtime) struct Order {
-    pub(in crate::runtime) job: JobIx,
-    /// With its arguments written down.
-    pub(in crate::runtime) body: Body,
-    pub(in crate::runtime) origin: Origin,
-    pub(in crate::runtime) options: RunOptions,
-    /// What the submission says; the job says the rest.
-    pub(in crate::runtime) unique: Option<Unique>,
-    pub(in crate::runtime) delay: Option<Delay>,
-}
 
 /// What the server answers.
 pub(in crate::runtime) struct Answer(oneshot::Receiver<Result<Submitted, Trouble>>);
@@ -42,9 +30,21 @@ impl Answer {
             Ok(Ok(Submitted::Existing(id))) => {
                 Ok(RunHandle { id: RunId::from_u128(id.0), duplicate: true, ..handle })
             }
-            Ok(Err(trouble)) => Err(SubmitError::not_written(trouble.message())),
-            Err(_) => Err(SubmitError::shut_down()),
+            Ok(Err(trouble)) => Err(refused(&trouble)),
+            Err(_) => Err(SubmitError::not_answered(LEFT)),
         }
+    }
+}
+
+/// Why nobody knows.
+const LEFT: &str = "this process has left the cluster before";
+
+/// What was asked of the server was not done, or it is not known whether it was.
+pub(super) fn refused(trouble: &Trouble) -> SubmitError {
+    match trouble {
+        Trouble::Passing(why) => SubmitError::not_answered(why),
+        Trouble::Lasting(_) | Trouble::Held => SubmitError::not_written(trouble.message()),
+        Trouble::Closed => SubmitError::shut_down(),
     }
 }
 
@@ -60,15 +60,56 @@ impl Cluster {
         Ok(Accepted::sent(handle, Answer(node.submit(run))))
     }
 
+    /// Submits all of them or, where that cannot be, none.
+    pub(in crate::runtime) async fn submit_many(
+        &self,
+        jobs: &Jobs,
+        orders: Vec<Order>,
+    ) -> Result<Vec<RunHandle>, SubmitError> {
+        let node = self.node().ok_or_else(SubmitError::shut_down)?;
+        let runs = self.new_runs(jobs, orders)?;
+        let ids: Vec<_> = runs.iter().map(|run| run.id).collect();
+        match node.submit_all(runs).await {
+            Ok(Ok(submitted)) => Ok(handles(jobs, &ids, &submitted)),
+            Ok(Err(trouble)) => Err(refused(&trouble)),
+            Err(_) => Err(SubmitError::not_answered(LEFT)),
+        }
+    }
+
+    /// Submits in a transaction of the program's own, with which they come and go.
+    pub(in crate::runtime) async fn submit_in(
+        &self,
+        jobs: &Jobs,
+        orders: Vec<Order>,
+        connection: &mut sqlx::PgConnection,
+    ) -> Result<Vec<RunHandle>, SubmitError> {
+        let node = self.node().ok_or_else(SubmitError::shut_down)?;
+        let runs = self.new_runs(jobs, orders)?;
+        let ids: Vec<_> = runs.iter().map(|run| run.id).collect();
+        let submitted = node.db().submit_all_on(connection, &runs).await;
+        // Whatever it is, the transaction is not committed.
+        let submitted = submitted.map_err(|error| SubmitError::not_written(&unfit(&error)))?;
+        Ok(handles(jobs, &ids, &submitted))
+    }
+
+    fn new_runs(&self, jobs: &Jobs, orders: Vec<Order>) -> Result<Vec<NewRun>, SubmitError> {
+        let row = |order: Order| {
+            let job = order.job;
+            if !self.executes(jobs, job)? {
+                let name = jobs.inner.pool.read(|memory| memory.job(job).info.name.to_string());
+                return Err(SubmitError::closure(&name));
+            }
+            self.new_run(jobs, order)
+        };
+        orders.into_iter().map(row).collect()
+    }
+
     /// The row of a run.
     pub(in crate::runtime) fn new_run(&self, jobs: &Jobs, order: Order) -> Result<NewRun, SubmitError> {
-        let Order { job, body, origin, options, unique, delay } = order;
         let now = jobs.inner.clock.now().wall;
-        let due = delay.map(|delay| match delay {
-            Delay::At(at) => at,
-            Delay::For(by) => now.saturating_add(by),
-        });
-        let unique = match unique.or_else(|| jobs.unique_of(job)) {
+        let (due, unique) = (order.due(now), order.unique(jobs));
+        let Order { job, body, origin, options, .. } = order;
+        let unique = match unique {
             Some(unique) => Some(unique_of(jobs, job, unique, &body, due, now)?),
             None => None,
         };
@@ -97,6 +138,31 @@ impl Cluster {
             args: args.map_or_else(|| "{}".to_owned(), String::from),
         })
     }
+}
+
+/// Why a transaction of the program's did not take runs.
+fn unfit(error: &sqlx::Error) -> String {
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code.as_deref() {
+        // invalid_schema_name, undefined_table
+        Some("3F000" | "42P01") => {
+            format!(
+                "the transaction is not one on the database of `jobs.store`, which has the tables: {error}"
+            )
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn handles(jobs: &Jobs, ids: &[postgres::Id], submitted: &[Submitted]) -> Vec<RunHandle> {
+    let handle = |(own, submitted): (&postgres::Id, &Submitted)| {
+        let (id, duplicate) = match submitted {
+            Submitted::New => (own.0, false),
+            Submitted::Existing(id) => (id.0, true),
+        };
+        RunHandle { id: RunId::from_u128(id), key: None, jobs: jobs.clone(), duplicate }
+    };
+    ids.iter().zip(submitted).map(handle).collect()
 }
 
 /// What a submission has in common with those that it is one with.

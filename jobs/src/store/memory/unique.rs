@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "sqlite")]
+use super::run::{NewRun, State};
 use super::{Arrival, JobIx, Memory, RunKey, RunOptions};
 use crate::clock::Timestamp;
 use crate::job::body::Body;
@@ -36,7 +38,7 @@ impl UniqueKey {
     }
 
     /// As it is written down.
-    pub(super) fn record(&self) -> journal::Unique {
+    pub(crate) fn record(&self) -> journal::Unique {
         let nanos = |length: Duration| u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
         let window = self.window.map(|(length, number)| (nanos(length), number));
         journal::Unique { arguments: self.arguments.clone(), window }
@@ -65,7 +67,7 @@ pub(super) struct Uniques {
 }
 
 impl Uniques {
-    fn get(&self, key: &UniqueKey) -> Option<(RunId, RunKey)> {
+    pub(super) fn get(&self, key: &UniqueKey) -> Option<(RunId, RunKey)> {
         self.runs.get(key).copied()
     }
 
@@ -137,6 +139,52 @@ impl Memory {
             run.details.set_unique(key);
         }
         Submitted::New(id, run)
+    }
+}
+
+impl Memory {
+    /// The run that stands for others with this in common.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn standing(&mut self, key: &UniqueKey, now: Timestamp) -> Option<(RunId, RunKey)> {
+        self.uniques.close_windows(now);
+        self.uniques.get(key)
+    }
+
+    /// Takes a run that is in the store already, at once or delayed until an instant. Where another stands for it, it is
+    /// taken out of the store, and its work comes back.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn arrive(
+        &mut self,
+        arrival: Arrival,
+        due: Option<Timestamp>,
+        unique: Option<UniqueKey>,
+    ) -> Result<(), Body> {
+        let Arrival { id, key, job, origin, now, .. } = arrival;
+        if let Some(unique) = &unique
+            && self.standing(unique, now).is_some()
+        {
+            if let Some(journal) = &mut self.journal {
+                journal.forget(id);
+            }
+            return Err(arrival.body);
+        }
+        match due {
+            None => self.accept(arrival),
+            Some(due) => {
+                let Arrival { body, options, .. } = arrival;
+                let state = State::Scheduled { due };
+                self.add_run_as(id, key, NewRun { job, occasion: None, origin, state, body, options }, now);
+                self.job_mut(job).delayed(key);
+            }
+        }
+        if let Some(unique) = unique {
+            let unique = Arc::new(unique);
+            self.uniques.insert(&unique, id, key);
+            if let Some(run) = self.runs.get_mut(key) {
+                run.details.set_unique(unique);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -144,10 +144,10 @@ const CLAIM_FROM: &str = claim_in!(known_lanes!());
 const LANES: &str =
     concat!(all_lanes!(), " select queue, job, priority from lane where job = any ($1::text[])");
 
-/// What this node has and does not know of: the answer to a claim was lost on its way.
+/// Of these runs, those that this node has.
 const ADRIFT: &str = "\
 select id, job, queue, priority, attempt, retries, claim_no, origin, schedule, slot, args, record, due
-from jobs.run where node = $1 and state = 'running' and not id = any ($2::uuid[])
+from jobs.run where id = any ($2::uuid[]) and node = $1 and state = 'running'
 order by priority desc, id";
 
 /// Whoever has the row of a job decides about its limits; who does not get it leaves that to the other.
@@ -180,9 +180,9 @@ impl Db {
         self.claim_on(&mut connection, wanted, wanted.jobs, &rooms).await
     }
 
-    /// Finds runs that this node has claimed and does not know of, since it has never heard that it has them.
-    pub(crate) async fn adrift(&self, node: Id, known: &[Id]) -> sqlx::Result<Vec<Claimed>> {
-        let query = sqlx::query(self.sql(ADRIFT)).bind(node).bind(known);
+    /// Reads runs that this node has claimed and does not know of, as far as it has them still.
+    pub(crate) async fn adrift(&self, node: Id, unknown: &[Id]) -> sqlx::Result<Vec<Claimed>> {
+        let query = sqlx::query(self.sql(ADRIFT)).bind(node).bind(unknown);
         query.try_map(claimed_run).fetch_all(&self.pool).await
     }
 

@@ -46,7 +46,7 @@ update jobs.run r set
     due = coalesce(e.due, r.due),
     started = e.started,
     finished = case when e.state <> 'scheduled' or r.cancel then e.finished end,
-    outcome = e.outcome, message = e.message, record = e.record,
+    outcome = e.outcome, message = e.message, record = coalesce(e.record, r.record),
     node = null,
     unique_key = case
         when e.state = 'scheduled' and not r.cancel or e.state = 'succeeded' and r.unique_until > now()

@@ -21,7 +21,7 @@ select
     exists (select from jobs.run where state = 'available'),
     (select extract(epoch from min(due) - now())::float8 from jobs.run where state = 'scheduled' and due > now()),
     array(select id from jobs.run where node = $1 and state = 'running' and cancel),
-    (select count(*) from jobs.run where node = $1 and state = 'running'),
+    array(select id from jobs.run where node = $1 and state = 'running'),
     array(select name from jobs.job where paused_since is not null),
     array(select name from jobs.queue where paused_since is not null),
     array(select job from jobs.schedule where delay is not null and next_slot is not null order by job, key),
@@ -39,8 +39,8 @@ pub(crate) struct Look {
     pub(crate) next: Option<Duration>,
     /// Runs of this node that somebody wants ended.
     pub(crate) cancelled: Vec<Id>,
-    /// How many runs this node has claimed.
-    pub(crate) claimed: usize,
+    /// What this node has claimed and not ended, by the server's account.
+    pub(crate) claimed: Vec<Id>,
     pub(crate) paused_jobs: Vec<String>,
     pub(crate) paused_queues: Vec<String>,
     /// Schedules that count from the end of their runs, and when they fire next.
@@ -54,7 +54,6 @@ impl Db {
         let (promoted, available): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
         let next: Option<f64> = row.try_get(2)?;
         let next = next.map(|next| Duration::try_from_secs_f64(next.max(0.0)).unwrap_or(Duration::MAX));
-        let claimed = usize::try_from(row.try_get::<i64, _>(4)?).unwrap_or(0);
         let (jobs, keys): (Vec<String>, Vec<String>) = (row.try_get(7)?, row.try_get(8)?);
         let next_slots: Vec<DateTime<Utc>> = row.try_get(9)?;
         let delays = jobs.into_iter().zip(keys).zip(next_slots).map(|((job, key), next)| (job, key, next));
@@ -63,7 +62,7 @@ impl Db {
             available: promoted || available,
             next,
             cancelled: row.try_get(3)?,
-            claimed,
+            claimed: row.try_get(4)?,
             paused_jobs: row.try_get(5)?,
             paused_queues: row.try_get(6)?,
             delays: delays.collect(),

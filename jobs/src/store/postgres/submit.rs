@@ -88,6 +88,32 @@ impl Db {
         Ok(())
     }
 
+    /// Adds runs of either kind, all of them or none.
+    pub(crate) async fn submit_all(&self, runs: &[NewRun]) -> sqlx::Result<Vec<Submitted>> {
+        let mut tx = self.pool.begin().await?;
+        let submitted = self.submit_all_on(&mut tx, runs).await?;
+        tx.commit().await?;
+        Ok(submitted)
+    }
+
+    /// The same in a transaction of the caller's.
+    pub(crate) async fn submit_all_on(
+        &self,
+        connection: &mut PgConnection,
+        runs: &[NewRun],
+    ) -> sqlx::Result<Vec<Submitted>> {
+        let mut all = Vec::with_capacity(runs.len());
+        for runs in parts(runs) {
+            if runs.iter().all(|run| run.unique.is_none()) {
+                self.submit_on(connection, runs).await?;
+                all.resize(all.len() + runs.len(), Submitted::New);
+            } else {
+                all.extend(self.submit_unique_on(connection, runs).await?);
+            }
+        }
+        Ok(all)
+    }
+
     /// Adds runs that stand for others, or finds the one that does for each. A conflict concerns nobody else in the batch.
     ///
     /// A transaction of somebody else's that has submitted one of them and is not over yet is waited for, so long; then
@@ -155,6 +181,26 @@ impl Db {
             .fetch_all(connection)
             .await
     }
+}
+
+/// How many go in one statement, and how many bytes of arguments.
+pub(super) const MOST: usize = 1000;
+pub(super) const MOST_BYTES: usize = 4 << 20;
+
+/// What goes in one statement each.
+fn parts(mut runs: &[NewRun]) -> impl Iterator<Item = &[NewRun]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |run: &&NewRun| {
+            bytes += run.args.len();
+            bytes <= MOST_BYTES
+        };
+        // One that is larger goes alone.
+        let count = runs.iter().take(MOST).take_while(fits).count().max(1).min(runs.len());
+        let (part, rest) = runs.split_at(count);
+        runs = rest;
+        (count > 0).then_some(part)
+    })
 }
 
 /// Runs, column by column.

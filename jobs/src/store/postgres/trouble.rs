@@ -2,18 +2,23 @@
 
 use std::time::Duration;
 
+use super::reach;
+
 /// How long a statement may take. A server that does not answer for this long is as good as gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The server did not do what it was asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Trouble {
     /// A transaction of somebody else's holds what is wanted.
     Held,
-    /// It cannot be reached, does not answer, or does not write: it is worth another try.
+    /// It cannot be reached, does not answer, or does not write: it is worth another try. Whether it has done what it was asked
+    /// is not known.
     Passing(String),
     /// It would fail again: a right that is missing, a table that is not ours, a mistake of our own.
     Lasting(String),
+    /// The node has left the cluster, and did not ask.
+    Closed,
 }
 
 impl Trouble {
@@ -21,6 +26,7 @@ impl Trouble {
         match self {
             Self::Held => "a transaction that is not over holds what is wanted",
             Self::Passing(message) | Self::Lasting(message) => message,
+            Self::Closed => "the store is closed",
         }
     }
 }
@@ -33,7 +39,12 @@ impl From<sqlx::Error> for Trouble {
             return Self::Held;
         }
         // The driver's messages tell of hosts, roles and tables, and of no password.
-        let message = error.to_string();
+        let message = match error {
+            sqlx::Error::PoolTimedOut => {
+                format!("there is no connection to the server within {} s", reach::PATIENCE.as_secs())
+            }
+            _ => error.to_string(),
+        };
         if passes(&error) { Self::Passing(message) } else { Self::Lasting(message) }
     }
 }

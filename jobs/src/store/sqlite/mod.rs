@@ -9,6 +9,7 @@
 
 mod load;
 mod lock;
+mod outside;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 
 pub(crate) use load::{Loaded, LoadedRun};
 use lock::Lock;
+pub(crate) use outside::{Outside, begin_on, write_outside, written_there};
 pub(crate) use write::{Batch, ScheduleRow};
 pub(crate) use writer::Writer;
 

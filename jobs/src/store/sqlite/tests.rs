@@ -82,10 +82,10 @@ async fn what_is_written_comes_back_as_it_was() {
         vec![ScheduleRow { job: "send".to_owned(), key: "cron.x".to_owned(), saved: "{}".to_owned() }];
     let pauses = Pauses { jobs: vec![("send".to_owned(), time(6))], queues: vec!["mail".to_owned()] };
     first.pauses = Some(pauses.clone());
-    database.write(&first).await.unwrap();
+    database.write(&first, &[]).await.unwrap();
     // What comes later has no arguments, and does not take those away.
     let later = RunRecord { arguments: None, attempt: 2, state: Recorded::Waiting, ..runs[0].clone() };
-    database.write(&batch(vec![later])).await.unwrap();
+    database.write(&batch(vec![later]), &[]).await.unwrap();
 
     let loaded = database.load().await.unwrap();
     assert!(loaded.clean && loaded.pauses == pauses);
@@ -104,7 +104,7 @@ async fn what_is_written_comes_back_as_it_was() {
 
     let gone = Batch { gone: runs.iter().map(|run| run.id).collect(), ..Batch::default() };
     let gone = Batch { removed: vec![("send".to_owned(), "cron.x".to_owned())], ..gone };
-    database.write(&gone).await.unwrap();
+    database.write(&gone, &[]).await.unwrap();
     let loaded = database.load().await.unwrap();
     assert!(!loaded.clean, "a process has it");
     assert!(loaded.live.is_empty() && loaded.ended.is_empty() && loaded.schedules.is_empty());
@@ -116,9 +116,9 @@ async fn a_disk_that_was_full_is_written_when_it_is_not() {
     let mut database = open(&folder).await;
     sqlx::raw_sql("PRAGMA max_page_count = 12").execute(&mut database.connection).await.unwrap();
     let runs: Vec<_> = (1..=2_000).map(|number| run(number, Recorded::Waiting)).collect();
-    let error = database.write(&batch(runs.clone())).await.unwrap_err();
+    let error = database.write(&batch(runs.clone()), &[]).await.unwrap_err();
     assert!(shown(&error).contains("full"), "{error}");
-    database.write(&batch(runs)).await.unwrap();
+    database.write(&batch(runs), &[]).await.unwrap();
     assert_eq!(database.load().await.unwrap().live.len(), 2_000, "all of it, and not twice");
 }
 

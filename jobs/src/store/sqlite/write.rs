@@ -1,11 +1,12 @@
 //! A transaction: everything that has come together, in a few statements however much it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 
 use super::Database;
+use super::outside::present;
 use crate::clock::Timestamp;
 use crate::job::options::Origin;
 use crate::job::run::RunId;
@@ -142,28 +143,36 @@ fn row((run, schedule): &(RunRecord, Option<String>)) -> [Value; 19] {
 }
 
 /// A list for `json_each`.
-fn list(items: impl Iterator<Item = Value>) -> String {
+pub(super) fn list(items: impl Iterator<Item = Value>) -> String {
     Value::Array(items.collect()).to_string()
 }
 
 impl Database {
     /// Writes a batch, or nothing of it.
-    pub(super) async fn write(&mut self, batch: &Batch) -> Result<(), sqlx::Error> {
+    ///
+    /// Answers which of the runs are there that transactions of the program's may have written: these are over by then.
+    pub(super) async fn write(
+        &mut self,
+        batch: &Batch,
+        outside: &[RunId],
+    ) -> Result<HashSet<RunId>, sqlx::Error> {
         if self.failed {
             // The database may have given up the transaction by itself, as when the disk was full: a connection that is new
             // knows nothing of it.
             self.connection = self.connect.connect().await?;
             self.failed = false;
         }
-        let written = self.transact(batch).await;
+        let written = self.transact(batch, outside).await;
         self.failed = written.is_err();
         written
     }
 
-    async fn transact(&mut self, batch: &Batch) -> Result<(), sqlx::Error> {
+    async fn transact(&mut self, batch: &Batch, outside: &[RunId]) -> Result<HashSet<RunId>, sqlx::Error> {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        let there = present(&mut transaction, outside).await?;
         write(&mut transaction, batch).await?;
-        transaction.commit().await
+        transaction.commit().await?;
+        Ok(there)
     }
 
     /// Says whether the process ends in good order, or may not.
@@ -182,11 +191,20 @@ impl Database {
     }
 }
 
+/// Writes runs, or how they are now.
+pub(super) async fn insert(
+    connection: &mut SqliteConnection,
+    runs: &[(RunRecord, Option<String>)],
+) -> Result<(), sqlx::Error> {
+    let rows = list(runs.iter().map(|run| Value::from(row(run).to_vec())));
+    sqlx::query(WRITE_RUNS).bind(rows).execute(connection).await?;
+    Ok(())
+}
+
 async fn write(transaction: &mut Transaction<'_, Sqlite>, batch: &Batch) -> Result<(), sqlx::Error> {
     let Batch { runs, gone, schedules, removed, pauses } = batch;
     if !runs.is_empty() {
-        let rows = list(runs.iter().map(|run| Value::from(row(run).to_vec())));
-        sqlx::query(WRITE_RUNS).bind(rows).execute(&mut **transaction).await?;
+        insert(transaction, runs).await?;
     }
     if !gone.is_empty() {
         let gone = list(gone.iter().map(|id| Value::from(seq(*id))));

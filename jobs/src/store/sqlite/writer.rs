@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::outside::{LOOK, Outside};
 use super::{Batch, Database, shown};
 use crate::clock::Timestamp;
+use crate::job::run::RunId;
 use crate::store::journal::Commits;
 use crate::telemetry;
 
@@ -23,20 +25,22 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread, which writes `first` to begin with. `take` gives everything that was marked since it was last
-    /// called.
+    /// called; `settle` is told of runs from `outside`, whether they are there.
     pub(crate) fn start(
         database: Database,
         commits: Arc<Commits>,
         first: Batch,
         take: impl FnMut() -> Batch + Send + 'static,
         now: impl Fn() -> Timestamp + Send + 'static,
+        outside: Arc<Outside>,
+        settle: impl FnMut(RunId, bool) + Send + 'static,
     ) -> std::io::Result<Self> {
         let closing = Arc::new(Notify::new());
         let closed = Arc::clone(&closing);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = std::thread::Builder::new().name("jobs-sqlite".to_owned()).spawn(move || {
             runtime.block_on(async move {
-                let mut writing = Writing { database, commits, take, now, batch: first };
+                let mut writing = Writing { database, commits, take, now, outside, settle, batch: first };
                 writing.until_closed(&closed).await;
                 writing.end().await;
             });
@@ -52,54 +56,73 @@ impl Writer {
     }
 }
 
-struct Writing<T, N> {
+struct Writing<T, N, S> {
     database: Database,
     commits: Arc<Commits>,
     take: T,
     now: N,
+    outside: Arc<Outside>,
+    settle: S,
     /// What could not be written yet.
     batch: Batch,
 }
 
-impl<T: FnMut() -> Batch, N: Fn() -> Timestamp> Writing<T, N> {
+impl<T: FnMut() -> Batch, N: Fn() -> Timestamp, S: FnMut(RunId, bool)> Writing<T, N, S> {
     async fn until_closed(&mut self, closing: &Notify) {
         let closed = closing.notified();
         let mut closed = std::pin::pin!(closed);
-        let mut wait = BACKOFF.0;
+        let (mut wait, mut looks) = (BACKOFF.0, false);
         loop {
-            let failed = self.commit().await.is_err();
+            let looks_now = std::mem::take(&mut looks) || self.outside.take_woken();
+            let failed = self.commit(looks_now).await.is_err();
             tokio::select! {
                 biased;
                 () = &mut closed => return,
                 () = self.commits.called(), if !failed => wait = BACKOFF.0,
+                () = tokio::time::sleep(LOOK), if !failed && !self.outside.is_empty() => looks = true,
                 () = tokio::time::sleep(wait), if failed => wait = (wait * 2).min(BACKOFF.1),
             }
         }
     }
 
-    /// Writes everything that is marked by now.
-    async fn commit(&mut self) -> Result<(), ()> {
+    /// Writes everything that is marked by now; where that is nothing, it may look what has come from outside all the same.
+    async fn commit(&mut self, looks: bool) -> Result<(), ()> {
         // In this order: what was marked before a request is in what is taken after.
         let request = self.commits.requested();
         let marked = (self.take)();
         self.batch.add(marked);
-        if !self.batch.is_empty()
-            && let Err(error) = self.database.write(&self.batch).await
-        {
-            let why = shown(&error);
-            telemetry::not_written(self.database.path(), &why);
-            self.commits.fail(why, (self.now)());
-            return Err(());
+        let outside = self.outside.runs();
+        if !self.batch.is_empty() || looks && !outside.is_empty() {
+            self.write(&outside).await?;
         }
         self.batch = Batch::default();
         self.commits.tell(request);
         Ok(())
     }
 
+    async fn write(&mut self, outside: &[RunId]) -> Result<(), ()> {
+        let there = self.database.write(&self.batch, outside).await;
+        let there = match there {
+            Ok(there) => there,
+            // A transaction of the program's goes on.
+            Err(error) if self.batch.is_empty() && is_busy(&error) => return Ok(()),
+            Err(error) => {
+                let why = shown(&error);
+                telemetry::not_written(self.database.path(), &why);
+                self.commits.fail(why, (self.now)());
+                return Err(());
+            }
+        };
+        // Before they are not waited for any more.
+        outside.iter().for_each(|run| (self.settle)(*run, there.contains(run)));
+        self.outside.settle(outside);
+        Ok(())
+    }
+
     async fn end(mut self) {
         // As often as a hiccup may take.
         for _ in 0..3 {
-            if self.commit().await.is_ok() {
+            if self.commit(false).await.is_ok() {
                 break;
             }
             tokio::time::sleep(BACKOFF.0).await;
@@ -107,4 +130,11 @@ impl<T: FnMut() -> Batch, N: Fn() -> Timestamp> Writing<T, N> {
         self.commits.close();
         self.database.close().await;
     }
+}
+
+/// Whether another transaction holds the file.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    // SQLITE_BUSY, and its extended codes.
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }

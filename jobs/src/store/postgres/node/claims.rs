@@ -35,11 +35,10 @@ impl Claims {
         self.lock().clear();
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.lock().len()
-    }
-
-    pub(super) fn ids(&self) -> Vec<Id> {
-        self.lock().keys().copied().collect()
+    /// Of these, the ones that the node knows nothing of.
+    pub(super) fn unknown(&self, mut ids: Vec<Id>) -> Vec<Id> {
+        let claims = self.lock();
+        ids.retain(|id| !claims.contains_key(id));
+        ids
     }
 }

@@ -8,6 +8,8 @@ use tokio::time::Instant;
 use super::{ClusterView, Shared};
 use crate::clock::monotonic_now;
 use crate::store::postgres::claim::{Claimed, Lanes, Wanted};
+use crate::store::postgres::end::Fence;
+use crate::store::postgres::id::Id;
 use crate::store::postgres::look::Look;
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 
@@ -70,10 +72,7 @@ impl Shared {
             self.host.see(view.clone());
             place.view = view;
         }
-        // A claim whose answer was lost on its way is a claim: nobody else takes these.
-        if look.claimed > self.claims.len() {
-            self.hand_over(ask(self.db.adrift(self.identity.id, &self.claims.ids())).await?);
-        }
+        self.settle_adrift(look.claimed).await?;
         if look.promoted {
             self.arrived.store(true, Ordering::SeqCst);
         }
@@ -85,11 +84,33 @@ impl Shared {
         Ok(Left { available: look.available && has_room && !took && !woken, next: look.next })
     }
 
-    fn hand_over(&self, claimed: Vec<Claimed>) {
-        if !claimed.is_empty() {
-            self.claims.add(&claimed);
-            self.host.take(claimed);
+    /// Takes up runs that the server says are this node's, and of which it knows nothing: the answer to a claim was lost on its
+    /// way, or the host did not take them. What the host does not take is given back, since nobody else may try it before.
+    async fn settle_adrift(&self, claimed: Vec<Id>) -> Result<(), Trouble> {
+        let unknown = self.claims.unknown(claimed);
+        if unknown.is_empty() {
+            return Ok(());
         }
+        let node = self.identity.id;
+        let refused = self.hand_over(ask(self.db.adrift(node, &unknown)).await?);
+        if !refused.is_empty() {
+            let refused: Vec<_> = refused.into_iter().map(|fence| (fence, false)).collect();
+            ask(self.db.give_back(node, &refused)).await?;
+            self.news.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Gives runs to the host, and answers which it did not take. Those are found at the next look.
+    fn hand_over(&self, claimed: Vec<Claimed>) -> Vec<Fence> {
+        if claimed.is_empty() {
+            return Vec::new();
+        }
+        // Before they can end.
+        self.claims.add(&claimed);
+        let refused = self.host.take(claimed);
+        self.claims.remove(refused.iter().copied());
+        refused
     }
 
     /// Claims once, and answers whether there may be more.
@@ -111,7 +132,7 @@ impl Shared {
         let mut take = |claimed: Vec<Claimed>| {
             taken += claimed.len();
             // At once: what the next question meets with must not lose them.
-            self.hand_over(claimed);
+            let _ = self.hand_over(claimed);
             Wanted { count: wanted.count - taken, ..wanted }
         };
         let mut rest = wanted;

@@ -40,6 +40,7 @@ use super::db::Db;
 use super::end::{End, Ended, Fence};
 use super::id::Id;
 use super::migrations::{MigrationError, migrate};
+use super::reach::{PATIENCE, Unreachable};
 use super::schedules::{InForce, Registration};
 use super::submit::{NewRun, Submitted};
 use super::trouble::{Pause, Trouble, ask};
@@ -56,8 +57,8 @@ pub(crate) trait Host: Send + Sync + 'static {
     fn room(&self) -> Room;
     /// Jobs that it executes and that have no limits of their own.
     fn jobs(&self) -> Arc<[String]>;
-    /// Runs that are its to try, in the order in which they are to start.
-    fn take(&self, runs: Vec<Claimed>);
+    /// Runs that are its to try, in the order in which they are to start. It answers which it does not take: they go back.
+    fn take(&self, runs: Vec<Claimed>) -> Vec<Fence>;
     /// Somebody wants these ended.
     fn cancel(&self, runs: Vec<Id>);
     /// Its claims are not its own any more: the node was taken for lost. What it ends from now on does not count.
@@ -144,6 +145,7 @@ struct Shared {
 /// A node could not join the cluster.
 #[derive(Debug)]
 pub(crate) enum JoinError {
+    Unreachable(Unreachable),
     Trouble(Trouble),
     /// A newer version has changed the schema, and only those that know this much get on with it.
     TooOld {
@@ -155,6 +157,7 @@ pub(crate) enum JoinError {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unreachable(why) => why.fmt(f),
             Self::Trouble(trouble) => f.write_str(trouble.message()),
             Self::TooOld { needed } => write!(
                 f,
@@ -206,23 +209,38 @@ impl Node {
         Ok(Self { shared, submissions, finishes, questions, ended })
     }
 
-    /// Submits a run, and answers when it is committed; with nothing when the node has left before. A server that cannot be
-    /// reached is waited for.
+    /// Submits a run, and answers when it is committed; with nothing when the node has left before it knew. A server that cannot
+    /// be reached is waited for.
     ///
     /// # Cancel safety
     ///
     /// The run is on its way when this returns: when the answer is dropped, it may have been submitted, or may yet be.
     pub(crate) fn submit(&self, run: NewRun) -> oneshot::Receiver<Result<Submitted, Trouble>> {
         let (told, answer) = oneshot::channel();
-        // Where it cannot be sent, the sender of the answer is gone with it.
-        let _ = self.submissions.send(Submission { run, told });
+        if let Err(unsent) = self.submissions.send(Submission { run, told }) {
+            // Who has gone does not mind.
+            let _ = unsent.0.told.send(Err(Trouble::Closed));
+        }
         answer
+    }
+
+    /// Submits all of these or none. [`submit`](Self::submit) otherwise.
+    pub(crate) fn submit_all(&self, runs: Vec<NewRun>) -> oneshot::Receiver<Result<Vec<Submitted>, Trouble>> {
+        let (told, answer) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        self.spawn(async move { drop(told.send(shared.commit_all(&runs).await)) });
+        answer
+    }
+
+    /// The statements, for a connection of somebody else's.
+    pub(crate) fn db(&self) -> &Db {
+        &self.shared.db
     }
 
     /// Waits for the end of a run, whoever executes it.
     pub(crate) async fn ended(&self, run: Id) -> Result<Ended, Trouble> {
         let answer = self.shared.waiting.add(run).await;
-        answer.map_err(|_| Trouble::Lasting("the store is closed".to_owned()))
+        answer.map_err(|_| Trouble::Closed)
     }
 
     /// Where what becomes of claims is said.
@@ -314,19 +332,10 @@ impl Shared {
         clock: Arc<Clock>,
         host: Arc<dyn Host>,
     ) -> Result<Self, JoinError> {
-        let pool = |connections| {
-            PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(5))
-        };
+        let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
         let trouble = |error: sqlx::Error| JoinError::Trouble(error.into());
-        let (main, options) = match pool(CONNECTIONS).connect_with(address.planned()).await {
-            Ok(main) => (main, address.planned()),
-            // Poolers let no settings through that they do not know.
-            Err(error) if error.to_string().contains("startup parameter") => (
-                pool(CONNECTIONS).connect_with(address.options.clone()).await.map_err(trouble)?,
-                address.options,
-            ),
-            Err(error) => return Err(trouble(error)),
-        };
+        let options = address.reach(PATIENCE).await.map_err(JoinError::Unreachable)?;
+        let main = pool(CONNECTIONS).connect_lazy_with(options.clone());
         let schema = address.schema;
         let vital = pool(1).connect_lazy_with(options);
         migrate(&main, &schema).await.map_err(|error| match error {

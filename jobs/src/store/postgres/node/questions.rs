@@ -22,12 +22,14 @@ impl Node {
         T: Send + 'static,
         F: Future<Output = sqlx::Result<T>> + Send + 'static,
     {
-        let gone = || Trouble::Lasting("the store is closed".to_owned());
         let (told, answer) = oneshot::channel();
         // Whoever has asked may be gone.
         let work = |db| async move { drop(told.send(ask(question(db)).await)) };
-        self.questions.send(Box::new(move |db| Box::pin(work(db)))).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        self.questions.send(Box::new(move |db| Box::pin(work(db)))).map_err(|_| Trouble::Closed)?;
+        let left = |_| {
+            Trouble::Passing("this process has left the cluster before the server has answered".to_owned())
+        };
+        answer.await.map_err(left)?
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Shared;
-use crate::store::postgres::submit::{NewRun, Submitted};
+use crate::store::postgres::submit::{MOST, MOST_BYTES, NewRun, Submitted};
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 
 /// A run to be submitted, and who is told when it is.
@@ -14,10 +14,6 @@ pub(super) struct Submission {
     pub(super) run: NewRun,
     pub(super) told: oneshot::Sender<Result<Submitted, Trouble>>,
 }
-
-/// How many go in one statement, and how many bytes of arguments.
-const MOST: usize = 1000;
-const MOST_BYTES: usize = 4 << 20;
 
 /// How long a group waits for a transaction of somebody else's that has submitted the same, and how long one that had to
 /// wait already.
@@ -134,6 +130,26 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Submits all of these or none, again and again, until the server has said whether it has them.
+    pub(super) async fn commit_all(&self, runs: &[NewRun]) -> Result<Vec<Submitted>, Trouble> {
+        let mut pause = Pause::new(self.identity.id.0);
+        loop {
+            let answer = ask(self.db.submit_all(runs)).await;
+            self.stands(&answer);
+            match answer {
+                Err(Trouble::Passing(_)) if !self.is_closing() => self.rest(&mut pause).await,
+                Ok(submitted) => {
+                    self.has_arrived();
+                    self.news.notify_one();
+                    return Ok(submitted);
+                }
+                refused => return refused,
+            }
+        }
+    }
+}
+
 /// How submissions travel.
 enum Kind {
     Plain,
@@ -159,6 +175,6 @@ impl Kind {
 fn refuse(submission: Submission, kind: &Kind, trouble: &Trouble) {
     match (trouble, kind) {
         (Trouble::Held, Kind::Unique { held } | Kind::Held { held }) => drop(held.send(submission)),
-        _ => drop(submission.told.send(Err(Trouble::Lasting(trouble.message().to_owned())))),
+        _ => drop(submission.told.send(Err(trouble.clone()))),
     }
 }

@@ -74,3 +74,34 @@ async fn a_claim_whose_answer_was_lost_is_found() {
     *program.room.lock().unwrap() = 1;
     assert_eq!(program.execute(&node, 1).await, [run.id]);
 }
+
+#[tokio::test]
+async fn a_claim_that_the_program_does_not_know_is_found_among_others() {
+    let address = Server::shared().database();
+    let program = Program::with_room(1);
+    let node = joined(&address, 1, &program).await;
+    let (known, unknown) = (mail(), mail());
+    node.submit(known.clone()).await.unwrap().unwrap();
+    while program.taken.lock().unwrap().is_empty() {
+        bounded(program.news.notified()).await;
+    }
+    // What the node has is not what the server says it has, though it is as many.
+    let db = watching(&address);
+    db.run_sql("delete from jobs.run").await;
+    node.submit(unknown.clone()).await.unwrap().unwrap();
+    assert_eq!(db.take(Id(1), 1).await.len(), 1);
+    bounded(program.news.notified()).await;
+    assert_eq!(ids(&program.drain()), [known.id, unknown.id]);
+}
+
+#[tokio::test]
+async fn a_claim_that_the_program_does_not_take_is_given_back() {
+    let address = Server::shared().database();
+    let node = joined(&address, 1, &Program::with_room(10)).await;
+    let run = run_of("sweep");
+    node.submit(run.clone()).await.unwrap().unwrap();
+    let db = watching(&address);
+    assert_eq!(db.take(Id(1), 1).await.len(), 1);
+    db.until("select (state, node, attempt, claim_no) from jobs.run", "(available,,0,1)").await;
+    node.leave().await;
+}

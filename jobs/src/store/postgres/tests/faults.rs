@@ -39,9 +39,10 @@ impl Host for Executor {
         jobs().into_iter().chain(["mail".into()]).collect()
     }
 
-    fn take(&self, runs: Vec<Claimed>) {
+    fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {
         self.executing.fetch_add(runs.len(), Ordering::SeqCst);
         runs.into_iter().for_each(|run| self.taken.send(run).unwrap());
+        Vec::new()
     }
 
     fn cancel(&self, _: Vec<Id>) {}
@@ -212,7 +213,7 @@ impl Drop for Processes {
 
 impl Db {
     /// Returns when the SQL gives `wanted`.
-    async fn until(&self, sql: &str, wanted: &str) {
+    pub(super) async fn until(&self, sql: &str, wanted: &str) {
         let sql = format!("select t::text from ({sql}) as x (t), pg_sleep(0.2)");
         let told = async {
             loop {

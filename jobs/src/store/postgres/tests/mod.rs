@@ -13,6 +13,7 @@ mod pruning;
 mod reading;
 mod registering;
 #[path = "../../../../../tests/support/postgres.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod server;
 mod slots;
 mod steering;

@@ -29,9 +29,11 @@ impl Host for Program {
         ["mail".to_owned()].into()
     }
 
-    fn take(&self, runs: Vec<Claimed>) {
-        self.taken.lock().unwrap().extend(runs);
+    fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {
+        let (refused, taken): (Vec<_>, _) = runs.into_iter().partition(|run| run.job != "mail");
+        self.taken.lock().unwrap().extend(taken);
         self.news.notify_one();
+        refused.iter().map(fence_of).collect()
     }
 
     fn cancel(&self, runs: Vec<Id>) {
@@ -280,8 +282,8 @@ async fn who_cannot_join_is_told_why_without_the_password() {
         Identity { id: Id(1), name: "test".into(), limited: Vec::new(), retention: (Duration::ZERO, 0) };
     let refused =
         Node::join(Address::parse(&missing).unwrap(), identity, clock(), Program::with_room(0)).await;
-    let Err(JoinError::Trouble(trouble)) = refused else { panic!("it has joined") };
-    let message = JoinError::Trouble(trouble).to_string();
+    let Err(refused @ JoinError::Unreachable(_)) = refused else { panic!("it has joined") };
+    let message = refused.to_string();
     assert!(message.contains("no_such_") && !message.contains("hunter2"), "{message}");
 }
 

@@ -1,0 +1,49 @@
+//! Runs that are completed in a transaction of their job's.
+
+use super::Cluster;
+use crate::clock::Timestamp;
+use crate::job::run::RunId;
+use crate::runtime::Jobs;
+use crate::store::postgres::{End, Follows};
+
+/// What has come of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::runtime) enum Completed {
+    /// It is, when the transaction commits.
+    Done,
+    /// The claim was lost.
+    Lost,
+    /// It was never claimed: it belongs to this process.
+    Unknown,
+}
+
+impl Cluster {
+    /// Ends a run well that executes here, when the transaction commits. What its attempt comes to is sent all the same, and
+    /// counts where the transaction was rolled back.
+    pub(in crate::runtime) async fn complete_in(
+        &self,
+        jobs: &Jobs,
+        run: RunId,
+        started: Timestamp,
+        connection: &mut sqlx::PgConnection,
+    ) -> sqlx::Result<Completed> {
+        let pool = &jobs.inner.pool;
+        let Some(node) = self.node() else { return Ok(Completed::Lost) };
+        let Some(fence) = self.recorder.host.fence_of(run) else {
+            let here = |key| pool.read(|memory| memory.is_claimed(key));
+            return Ok(if pool.key_of(run).is_some_and(here) { Completed::Lost } else { Completed::Unknown });
+        };
+        let end = End {
+            fence,
+            slot_of: None,
+            follows: Follows::End("succeeded"),
+            started: started.to_chrono(),
+            finished: jobs.inner.clock.now().wall.to_chrono(),
+            outcome: "succeeded",
+            message: None,
+            record: None,
+        };
+        let ended = node.db().end_on(connection, node.id(), &[end]).await?;
+        Ok(if ended.is_empty() { Completed::Lost } else { Completed::Done })
+    }
+}

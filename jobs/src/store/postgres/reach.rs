@@ -1,0 +1,177 @@
+//! The first connection: whether the server can be reached, and why not.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection, Error};
+
+use super::address::Address;
+use crate::clock::monotonic_now;
+
+/// How long a server may take until it accepts connections: it may be starting as well.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How soon it is tried again.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Why the server cannot be reached. It has no password in it.
+#[derive(Debug)]
+pub(crate) struct Unreachable {
+    server: String,
+    why: Why,
+}
+
+#[derive(Debug)]
+enum Why {
+    /// Nobody listens there.
+    Refused,
+    NoHost,
+    /// So long.
+    Silent(Duration),
+    Tls(String),
+    Password(String),
+    Role(String),
+    Database(String),
+    /// What the server says, as that it has too many connections.
+    Server(String),
+    /// What the system or the driver says.
+    Other(String),
+}
+
+impl Unreachable {
+    /// What is to be done about it.
+    pub(crate) fn help(&self) -> &'static str {
+        match self.why {
+            Why::Refused => {
+                "start the server there, or correct host and port of `jobs.store`; a server in a container or on \
+                 another machine has to listen on an address that is reached from here"
+            }
+            Why::NoHost => {
+                "correct the host of `jobs.store`, or ask why its name is not resolved on this machine"
+            }
+            Why::Silent(_) => {
+                "something takes up the connection or drops it without a word: a firewall, another kind of server, or a \
+                 server that hangs"
+            }
+            Why::Tls(_) => {
+                "`sslmode` of `jobs.store` is `disable`, `prefer`, `require`, `verify-ca` or `verify-full`; the last two take \
+                 `sslrootcert=PATH` where the system does not know the authority"
+            }
+            Why::Password(_) => {
+                "correct user and password of `jobs.store`; what has a special meaning in an address is written in its \
+                 place: `%40` for `@`"
+            }
+            Why::Role(_) => {
+                "correct the user of `jobs.store`, or let the server's `pg_hba.conf` admit it from here"
+            }
+            Why::Database(_) => "make the database, `createdb` does so, or correct the path of `jobs.store`",
+            Why::Server(_) | Why::Other(_) => {
+                "`jobs.store` is written `postgres://user:password@host:5432/database?sslmode=require&schema=jobs`"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let server = &self.server;
+        match &self.why {
+            Why::Refused => write!(f, "nothing accepts connections at {server}"),
+            Why::NoHost => write!(f, "the name of the host of {server} is not known"),
+            Why::Silent(length) => {
+                write!(f, "{server} has not answered within {} s", length.as_secs_f64())
+            }
+            Why::Tls(why) => write!(f, "there is no TLS with {server}: {why}"),
+            Why::Password(why) => write!(f, "{server} does not take user and password: {why}"),
+            Why::Role(why) => write!(f, "{server} does not admit the user: {why}"),
+            Why::Database(why) => write!(f, "{server} does not have the database: {why}"),
+            Why::Server(why) => write!(f, "{server} refuses: {why}"),
+            Why::Other(why) => write!(f, "{server} cannot be reached: {why}"),
+        }
+    }
+}
+
+impl Why {
+    fn of(error: &Error) -> Self {
+        match error {
+            Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => Self::Refused,
+            // The system has no kind of error for it.
+            Error::Io(error) if error.to_string().contains("lookup address") => Self::NoHost,
+            Error::Tls(why) => Self::Tls(why.to_string()),
+            Error::Database(error) => {
+                let said = error.message().to_owned();
+                match error.code().as_deref() {
+                    Some("28P01") => Self::Password(said),
+                    Some("28000") => Self::Role(said),
+                    Some("3D000") => Self::Database(said),
+                    _ => Self::Server(said),
+                }
+            }
+            error => Self::Other(error.to_string()),
+        }
+    }
+}
+
+/// Whether it may be another answer in a moment: the server starts, or is full.
+fn passes(error: &Error) -> bool {
+    match error {
+        Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        Error::Database(error) => matches!(error.code().as_deref(), Some("57P03" | "53300")),
+        _ => false,
+    }
+}
+
+impl Address {
+    /// Connects once, and answers with the options that the server takes.
+    pub(super) async fn reach(&self, patience: Duration) -> Result<PgConnectOptions, Unreachable> {
+        let began = monotonic_now();
+        let mut options = self.planned();
+        let mut last = None;
+        loop {
+            let left = patience.saturating_sub(began.elapsed());
+            let error = match tokio::time::timeout(left, PgConnection::connect_with(&options)).await {
+                Ok(Ok(connection)) => {
+                    // It is known by now that it works.
+                    let _ = connection.close().await;
+                    return Ok(options);
+                }
+                Ok(Err(error)) => error,
+                Err(_) => return Err(self.unreachable(last.unwrap_or(Why::Silent(patience)))),
+            };
+            // Poolers let no settings through that they do not know.
+            if error.to_string().contains("startup parameter") && options.get_options().is_some() {
+                options = self.options.clone();
+            } else if passes(&error) && began.elapsed() + AGAIN < patience {
+                last = Some(Why::of(&error));
+                tokio::time::sleep(AGAIN).await;
+            } else {
+                return Err(self.unreachable(Why::of(&error)));
+            }
+        }
+    }
+
+    fn unreachable(&self, why: Why) -> Unreachable {
+        let server = match self.options.get_socket() {
+            Some(socket) => format!("`{}`", socket.display()),
+            None => format!("`{}:{}`", self.options.get_host(), self.options.get_port()),
+        };
+        Unreachable { server, why }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_is_given_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let address = Address::parse(&format!("postgres://ada:hunter2@127.0.0.1:{port}/shop")).unwrap();
+        let patience = Duration::from_millis(50);
+        let error = address.reach(patience).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("`127.0.0.1:{port}` has not answered within 0.05 s"));
+    }
+}

@@ -1,0 +1,77 @@
+//! Servers that cannot be reached: what the start says, and what a submission does.
+
+#[path = "../support/postgres.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod server;
+
+use std::time::Duration;
+
+use jobs::{Config, job};
+use server::Server;
+
+#[job]
+async fn nothing() {}
+
+async fn bounded<T>(event: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), event).await.expect("it happens within a minute")
+}
+
+/// What a start says, in one line.
+async fn refusal(address: String) -> String {
+    let error = jobs::start(Config::default().store(address.clone())).await.expect_err(&address).to_string();
+    assert!(!error.contains("hunter2"), "{error}");
+    error
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_start_says_why() {
+    let server = Server::start_with_passwords();
+    server.sql("postgres", "alter role jobs password 'secret'");
+    let address = server.address("postgres");
+    let given = |password: &str| address.replace("jobs@", &format!("jobs:{password}@"));
+    let nobody = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let cases = [
+        (format!("postgres://jobs:hunter2@{nobody}/shop"), "nothing accepts connections at"),
+        (
+            "postgres://jobs:hunter2@db.invalid/shop".to_owned(),
+            "the name of the host of `db.invalid:5432` is not known",
+        ),
+        (
+            given("hunter2"),
+            "does not take user and password: password authentication failed for user \"jobs\"",
+        ),
+        (
+            given("secret").replace("/postgres", "/shop"),
+            "does not have the database: database \"shop\" does not exist",
+        ),
+        (format!("{}?sslmode=require", given("secret")), "there is no TLS with"),
+    ];
+    let asked = cases.map(|(address, wanted)| tokio::spawn(async move { (refusal(address).await, wanted) }));
+    for asked in asked {
+        let (said, wanted) = bounded(asked).await.unwrap();
+        assert!(said.contains(wanted) && said.contains("help: "), "{said}\nwanted: {wanted}");
+    }
+    let there = bounded(jobs::start(Config::default().store(given("secret")))).await.unwrap();
+    bounded(there.now(nothing {}).into_future()).await.unwrap();
+    there.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_not_answered_is_told_that_it_is_not_known() {
+    let server = Server::start(&[]);
+    let jobs = jobs::start(Config::default().store(server.database())).await.unwrap();
+    bounded(jobs.now(nothing {}).into_future()).await.unwrap();
+    server.stop();
+    let error = bounded(jobs.pause_queue("default")).await.unwrap_err();
+    assert!(error.is_not_answered() && !error.is_not_written(), "{error}");
+    // It waits for the server for as long as the process lives.
+    let waiting = tokio::spawn(jobs.now(nothing {}).into_future());
+    bounded(jobs.shutdown()).await;
+    let error = bounded(waiting).await.unwrap().unwrap_err();
+    assert!(error.is_not_answered() || error.is_shut_down(), "{error}");
+    let error = bounded(jobs.now(nothing {}).into_future()).await.unwrap_err();
+    assert!(error.is_shut_down() && !error.is_not_answered(), "{error}");
+}

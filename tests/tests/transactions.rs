@@ -1,0 +1,394 @@
+//! Submitting in a transaction of the program's own, on SQLite and on PostgreSQL.
+
+#[path = "support/folder.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod folder;
+#[path = "../support/postgres.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod server;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use folder::Folder;
+use jobs::{BoxError, Config, JobContext, Jobs, Outcome, func, job};
+use server::Server;
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+async fn bounded<T>(event: impl IntoFuture<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), event.into_future())
+        .await
+        .expect("it happens within a minute")
+}
+
+/// What the runs of a test have done.
+#[derive(Debug, Clone, Default)]
+struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    fn notes(&self) -> Vec<String> {
+        let mut notes = self.0.lock().unwrap().clone();
+        notes.sort();
+        notes
+    }
+}
+
+#[job]
+async fn note(#[state] diary: &Diary, text: String) {
+    diary.0.lock().unwrap().push(text);
+}
+
+#[job(unique)]
+async fn index(#[state] diary: &Diary, page: u32) {
+    diary.0.lock().unwrap().push(format!("page {page}"));
+}
+
+fn text(text: &str) -> note {
+    note { text: text.to_owned() }
+}
+
+/// A program whose own tables are in the database of the store.
+struct Program<DB: sqlx::Database> {
+    jobs: Jobs,
+    diary: Diary,
+    pool: sqlx::Pool<DB>,
+    address: String,
+    _folder: Option<Folder>,
+}
+
+async fn start(address: &str, diary: &Diary) -> Jobs {
+    // For `charge`, which these do not submit.
+    let nowhere = PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nowhere").unwrap();
+    jobs::start(Config::default().store(address).state(diary.clone()).state(nowhere)).await.unwrap()
+}
+
+async fn on_postgres() -> Program<Postgres> {
+    let (address, diary) = (Server::shared().database(), Diary::default());
+    let jobs = start(&address, &diary).await;
+    let pool = PgPool::connect(&address).await.unwrap();
+    sqlx::query("create table orders (id integer primary key)").execute(&pool).await.unwrap();
+    Program { jobs, diary, pool, address, _folder: None }
+}
+
+async fn on_sqlite() -> Program<Sqlite> {
+    let folder = Folder::new();
+    let file = folder.path().join("jobs.db");
+    let (address, diary) = (folder.sqlite(), Diary::default());
+    let jobs = start(&address, &diary).await;
+    let pool = SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    sqlx::query("create table orders (id integer primary key)").execute(&pool).await.unwrap();
+    Program { jobs, diary, pool, address, _folder: Some(folder) }
+}
+
+/// The same test on both.
+macro_rules! on_both {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test!(super::on_sqlite().await);
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test!(super::on_postgres().await);
+            })*
+        }
+    };
+}
+
+macro_rules! the_run_comes_and_goes_with_the_transaction {
+    ($program:expr) => {
+        use super::*;
+        let program = $program;
+        let Program { jobs, diary, pool, .. } = &program;
+        let mut tx = pool.begin().await.unwrap();
+        sqlx::query("insert into orders values (1)").execute(&mut *tx).await.unwrap();
+        let undone = jobs.now(text("undone")).in_tx(&mut tx).await.unwrap();
+        tx.rollback().await.unwrap();
+        undone.wake();
+        assert_eq!(bounded(undone.wait()).await, Outcome::Unknown);
+
+        let mut tx = pool.begin().await.unwrap();
+        sqlx::query("insert into orders values (1)").execute(&mut *tx).await.unwrap();
+        let done = jobs.now(text("done")).in_tx(&mut tx).await.unwrap();
+        let later = jobs.after(Duration::from_millis(50), text("later")).in_tx(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        // Nobody is told: it is found.
+        assert_eq!(bounded(done.wait()).await, Outcome::Succeeded);
+        assert_eq!(bounded(later.wait()).await, Outcome::Succeeded);
+        let run = jobs.run(done.id()).await.unwrap();
+        assert_eq!(run.arguments.as_deref(), Some(r#"{"text":"done"}"#));
+        assert_eq!(diary.notes(), ["done", "later"]);
+        assert!(jobs.shutdown().await.is_clean());
+    };
+}
+use the_run_comes_and_goes_with_the_transaction;
+
+macro_rules! a_part_that_is_rolled_back_takes_its_runs_along {
+    ($program:expr) => {
+        use super::*;
+        let program = $program;
+        let Program { jobs, diary, pool, .. } = &program;
+        let mut tx = pool.begin().await.unwrap();
+        let kept = jobs.now(text("kept")).in_tx(&mut tx).await.unwrap();
+        sqlx::query("savepoint part").execute(&mut *tx).await.unwrap();
+        // A connection that is in a transaction is as good.
+        let undone = jobs.now(text("undone")).in_tx(&mut *tx).await.unwrap();
+        sqlx::query("rollback to savepoint part").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        kept.wake();
+        assert_eq!(bounded(kept.wait()).await, Outcome::Succeeded);
+        assert_eq!(bounded(undone.wait()).await, Outcome::Unknown);
+        assert_eq!(diary.notes(), ["kept"]);
+        jobs.shutdown().await;
+    };
+}
+use a_part_that_is_rolled_back_takes_its_runs_along;
+
+macro_rules! submissions_that_are_one_are_so_in_a_transaction {
+    ($program:expr) => {
+        use super::*;
+        let program = $program;
+        let Program { jobs, diary, pool, .. } = &program;
+        jobs.pause_queue("default").await.unwrap();
+        let live = jobs.now(index { page: 1 }).await.unwrap();
+        let mut tx = pool.begin().await.unwrap();
+        let same = jobs.now(index { page: 1 }).in_tx(&mut tx).await.unwrap();
+        assert!(same.is_duplicate() && same.id() == live.id());
+        let two = jobs.now(index { page: 2 }).in_tx(&mut tx).await.unwrap();
+        let again = jobs.now(index { page: 2 }).in_tx(&mut tx).await.unwrap();
+        assert!(!two.is_duplicate() && again.is_duplicate() && again.id() == two.id());
+        tx.rollback().await.unwrap();
+        // What was rolled back stands for nobody.
+        let mut tx = pool.begin().await.unwrap();
+        let two = jobs.now(index { page: 2 }).in_tx(&mut tx).await.unwrap();
+        assert!(!two.is_duplicate());
+        tx.commit().await.unwrap();
+        let mut tx = pool.begin().await.unwrap();
+        let again = jobs.now(index { page: 2 }).in_tx(&mut tx).await.unwrap();
+        assert!(again.is_duplicate() && again.id() == two.id());
+        tx.commit().await.unwrap();
+        two.wake();
+        jobs.resume_queue("default").await.unwrap();
+        for run in [live, two, again] {
+            assert_eq!(bounded(run.wait()).await, Outcome::Succeeded);
+        }
+        assert_eq!(diary.notes(), ["page 1", "page 2"]);
+        jobs.shutdown().await;
+    };
+}
+use submissions_that_are_one_are_so_in_a_transaction;
+
+macro_rules! many_are_submitted_together_or_not_at_all {
+    ($program:expr) => {
+        use super::*;
+        let program = $program;
+        let Program { jobs, diary, pool, .. } = &program;
+        let all =
+            |from: u32| (from..from + 2500).map(|n| jobs.now(text(&format!("{n:04}")))).collect::<Vec<_>>();
+        let runs = bounded(jobs::submit_many(all(0))).await.unwrap();
+        let mut wrong = all(7000);
+        wrong.push(jobs.now(text("wrong")).priority(101));
+        assert!(bounded(jobs::submit_many(wrong)).await.unwrap_err().is_bad_option());
+        let mut tx = pool.begin().await.unwrap();
+        let undone = jobs::submit_many(all(8000)).in_tx(&mut tx).await.unwrap();
+        assert_eq!(undone.len(), 2500);
+        tx.rollback().await.unwrap();
+        let mut tx = pool.begin().await.unwrap();
+        let more = jobs::submit_many(all(3000)).in_tx(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        for run in runs.iter().chain(&more) {
+            assert_eq!(bounded(run.wait()).await, Outcome::Succeeded);
+        }
+        assert_eq!(diary.notes(), (0..2500).chain(3000..5500).map(|n| format!("{n:04}")).collect::<Vec<_>>());
+        assert!(bounded(jobs::submit_many(Vec::<jobs::Submission<note>>::new())).await.unwrap().is_empty());
+        jobs.shutdown().await;
+    };
+}
+use many_are_submitted_together_or_not_at_all;
+
+macro_rules! what_was_committed_outlives_the_process {
+    ($program:expr) => {
+        use super::*;
+        let program = $program;
+        let Program { jobs, diary, pool, address, .. } = &program;
+        jobs.pause_queue("default").await.unwrap();
+        let mut tx = pool.begin().await.unwrap();
+        let run = jobs.now(text("kept")).in_tx(&mut tx).await.unwrap();
+        let one = jobs.now(index { page: 1 }).in_tx(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        jobs.shutdown().await;
+        let jobs = start(address, diary).await;
+        // It stands for others still.
+        let same = jobs.now(index { page: 1 }).await.unwrap();
+        assert!(same.is_duplicate() && same.id() == one.id());
+        jobs.resume_queue("default").await.unwrap();
+        let handle = jobs.handle(run.id()).await.unwrap();
+        assert_eq!(bounded(handle.wait()).await, Outcome::Succeeded);
+        assert_eq!(bounded(same.wait()).await, Outcome::Succeeded);
+        assert_eq!(diary.notes(), ["kept", "page 1"]);
+        jobs.shutdown().await;
+    };
+}
+use what_was_committed_outlives_the_process;
+
+macro_rules! what_does_not_fit_is_refused {
+    ($program:expr) => {
+        use super::*;
+        let program = $program;
+        let Program { jobs, pool, .. } = &program;
+        let mut tx = pool.begin().await.unwrap();
+        let error = jobs.now(func("chime", || async {})).in_tx(&mut tx).await.unwrap_err();
+        assert!(error.is_bad_option() && error.to_string().contains("`chime` is a closure"), "{error}");
+        let large = "x".repeat(1 << 20);
+        let error = jobs.now(text(&large)).in_tx(&mut tx).await.unwrap_err();
+        assert!(error.is_bad_arguments(), "{error}");
+        let memory = start("memory", &Diary::default()).await;
+        let error = memory.now(text("x")).in_tx(&mut tx).await.unwrap_err().to_string();
+        assert!(error.contains("the runs are kept in memory"), "{error}");
+        memory.shutdown().await;
+        jobs.shutdown().await;
+        let error = jobs.now(text("x")).in_tx(&mut tx).await.unwrap_err();
+        assert!(error.is_shut_down(), "{error}");
+    };
+}
+use what_does_not_fit_is_refused;
+
+on_both!(
+    the_run_comes_and_goes_with_the_transaction,
+    a_part_that_is_rolled_back_takes_its_runs_along,
+    submissions_that_are_one_are_so_in_a_transaction,
+    many_are_submitted_together_or_not_at_all,
+    what_was_committed_outlives_the_process,
+    what_does_not_fit_is_refused,
+);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_on_another_database_is_told_of() {
+    let one = on_postgres().await;
+    let other = PgPool::connect(&Server::shared().database()).await.unwrap();
+    let error = one.jobs.now(text("x")).in_tx(&mut other.begin().await.unwrap()).await.unwrap_err();
+    assert!(error.is_not_written() && error.to_string().contains("is not one on the database"), "{error}");
+    let two = on_sqlite().await;
+    let third = on_sqlite().await;
+    let error = two.jobs.now(text("x")).in_tx(&mut third.pool.begin().await.unwrap()).await.unwrap_err();
+    assert!(error.is_not_written() && error.to_string().contains("the transaction is not one on"), "{error}");
+    let error = two.jobs.now(text("x")).in_tx(&mut one.pool.begin().await.unwrap()).await.unwrap_err();
+    assert!(error.to_string().contains("is one of PostgreSQL, and the runs are kept in SQLite"), "{error}");
+    for jobs in [one.jobs, two.jobs, third.jobs] {
+        jobs.shutdown().await;
+    }
+}
+
+/// Who submits the same waits for the other transaction, and then knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_transaction_with_the_same_submission_is_waited_for() {
+    let Program { jobs, pool, .. } = on_postgres().await;
+    for commits in [true, false] {
+        // So that the first is live when the second knows.
+        jobs.pause_queue("default").await.unwrap();
+        let page = u32::from(commits);
+        let mut first: Transaction<'_, Postgres> = pool.begin().await.unwrap();
+        let run = jobs.now(index { page }).in_tx(&mut first).await.unwrap();
+        let (other_pool, other) = (pool.clone(), jobs.clone());
+        let second = tokio::spawn(async move {
+            let mut tx = other_pool.begin().await.unwrap();
+            let run = other.now(index { page }).in_tx(&mut tx).await.unwrap();
+            tx.commit().await.unwrap();
+            run
+        });
+        // When somebody waits for it.
+        let waits = "select count(*) > 0 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+        bounded(async {
+            while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&pool).await.unwrap() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        if commits {
+            first.commit().await.unwrap()
+        } else {
+            first.rollback().await.unwrap()
+        }
+        let second = bounded(second).await.unwrap();
+        assert_eq!((second.is_duplicate(), second.id() == run.id()), (commits, commits));
+        jobs.resume_queue("default").await.unwrap();
+        assert_eq!(bounded(second.wait()).await, Outcome::Succeeded);
+    }
+    jobs.shutdown().await;
+}
+
+/// What the job that completes its run is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+enum Ends {
+    Well,
+    /// It commits, and returns an error all the same.
+    Badly,
+    /// It rolls its first attempt back.
+    Again,
+    /// Somebody has taken its run away.
+    Late,
+}
+
+#[job(retries = 3, backoff = "10ms..20ms")]
+async fn charge(
+    #[state] pool: &PgPool,
+    #[state] diary: &Diary,
+    cx: &JobContext,
+    ends: Ends,
+) -> Result<(), BoxError> {
+    let mut tx = pool.begin().await?;
+    let order = i32::try_from(cx.attempt())?;
+    sqlx::query("insert into orders values ($1)").bind(order).execute(&mut *tx).await?;
+    if ends == Ends::Late {
+        sqlx::query("update jobs.run set claim_no = claim_no + 1").execute(pool).await?;
+    }
+    match cx.complete_in(&mut tx).await {
+        Ok(()) => assert_ne!(ends, Ends::Late),
+        Err(error) => {
+            assert!(error.is_lost(), "{error}");
+            diary.0.lock().unwrap().push("lost".to_owned());
+            return Err(error.into());
+        }
+    }
+    if ends == Ends::Again && cx.attempt() == 1 {
+        tx.rollback().await?;
+        return Err("not yet".into());
+    }
+    tx.commit().await?;
+    diary.0.lock().unwrap().push("charged".to_owned());
+    if ends == Ends::Badly { Err("too late".into()) } else { Ok(()) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_completed_with_what_it_has_written() {
+    for (ends, orders, notes) in [
+        (Ends::Well, vec![1], ["charged"]),
+        (Ends::Badly, vec![1], ["charged"]),
+        (Ends::Again, vec![2], ["charged"]),
+        (Ends::Late, vec![], ["lost"]),
+    ] {
+        let (address, diary) = (Server::shared().database(), Diary::default());
+        let pool = PgPool::connect(&address).await.unwrap();
+        sqlx::query("create table orders (id integer primary key)").execute(&pool).await.unwrap();
+        let config = Config::default().store(&address).state(diary.clone()).state(pool.clone());
+        let jobs = jobs::start(config).await.unwrap();
+        let run = jobs.now(charge { ends }).await.unwrap();
+        if ends == Ends::Late {
+            bounded(async {
+                while diary.notes().is_empty() {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+        } else {
+            assert_eq!(bounded(run.wait()).await, Outcome::Succeeded, "{ends:?}");
+        }
+        jobs.shutdown().await;
+        let found: Vec<i32> =
+            sqlx::query_scalar("select id from orders order by id").fetch_all(&pool).await.unwrap();
+        assert_eq!((found, diary.notes()), (orders, notes.map(str::to_owned).to_vec()), "{ends:?}");
+    }
+}
