@@ -239,15 +239,16 @@ impl Memory {
     // Limits of jobs.
 
     /// Lets other limits hold from now on, for the runs that wait as well. What executes goes on.
-    pub(crate) fn set_limits(&mut self, ix: JobIx, options: &Options) {
+    pub(crate) fn set_limits(&mut self, ix: JobIx, options: &Options, now: Elapsed) {
         let job = &mut self.jobs[ix.0 as usize];
         let before = job.info.limits.clone();
         if (before.concurrency, before.rate) == (options.concurrency, options.rate) {
             return;
         }
         (job.info.limits.concurrency, job.info.limits.rate) = (options.concurrency, options.rate);
+        let mut after = None;
         if let Some(limits) = &mut job.limits {
-            limits.set(options, &before);
+            after = limits.set(options, &before, now);
         } else if let Some(limits) = Limits::new(options).filter(|_| !self.limits_elsewhere) {
             job.limits = Some(Box::new(limits));
             self.limited += 1;
@@ -259,6 +260,9 @@ impl Memory {
             let ticket = self.runs.reserve();
             limits.ticket = Some(ticket);
             self.tickets.insert(ticket, ix);
+        }
+        if let (Some(after), Some(ticket)) = (after, limits.ticket) {
+            self.refills.push(Refill { ticket, after });
         }
         let (lanes, queues) = (&mut self.lanes, &mut self.queues);
         limits.hide(job.running as usize, |lane, seq| {
@@ -332,10 +336,10 @@ impl Memory {
     pub(crate) fn refill(&mut self, ticket: RunKey, now: Elapsed) {
         let Some(ix) = self.tickets.get(&ticket).copied() else { return };
         let Some(limits) = &mut self.jobs[ix.0 as usize].limits else { return };
-        match limits.refill(now) {
-            Some(after) => self.refills.push(Refill { ticket, after }),
-            None => self.show(ix),
+        if let Some(after) = limits.refill(now) {
+            self.refills.push(Refill { ticket, after });
         }
+        self.show(ix);
     }
 }
 
