@@ -304,7 +304,7 @@ impl Clock {
     }
 
     /// Whether it is that of a test.
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    #[cfg(any(feature = "testing", feature = "sqlite", feature = "postgres"))]
     pub(crate) fn is_virtual(&self) -> bool {
         match &self.source {
             Source::System { .. } => false,
