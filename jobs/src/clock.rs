@@ -210,12 +210,52 @@ impl Clock {
         Reading { elapsed: Elapsed(elapsed), wall: Timestamp(wall) }
     }
 
+    /// Both times as they are, also when the wall clock has moved on its own by a second or more and nobody has
+    /// [looked](Self::look) yet, which it says: for whoever counts from now on. What has passed in a suspension must not be
+    /// taken for a part of the wait that begins after it.
+    pub(crate) fn present(&self) -> (Reading, bool) {
+        let monotonic = monotonic_now().duration_since(self.origin);
+        let wall_at_origin = self.wall_at_origin(monotonic);
+        let known = self.reading(monotonic);
+        let apart = wall_at_origin.saturating_sub(self.wall_at_origin.load(Ordering::Relaxed));
+        if apart.unsigned_abs() < nanos(NOTEWORTHY) {
+            return (known, false);
+        }
+        let unseen = self.suspended_until(monotonic).saturating_sub(self.suspended.load(Ordering::Relaxed));
+        let elapsed = known.elapsed.saturating_add(Duration::from_nanos(unseen));
+        (Reading { elapsed, wall: Timestamp(wall_at_origin.saturating_add_unsigned(nanos(monotonic))) }, true)
+    }
+
     /// Looks at the wall clock anew, and says when it has moved on its own by a second or more.
     ///
     /// Only the scheduler calls it, at every wake; until then [`now`](Self::now) goes on from the last look.
     pub(crate) fn look(&self) -> (Reading, Option<Shift>) {
         let monotonic = monotonic_now().duration_since(self.origin);
-        let since = i64::try_from(monotonic.as_nanos()).unwrap_or(i64::MAX);
+        // Before the reading: a move that comes between the two is looked at once more.
+        #[cfg(feature = "testing")]
+        if let Source::Virtual(clock) = &self.source {
+            self.seen.store(clock.moves(), Ordering::SeqCst);
+        }
+        let wall_at_origin = self.wall_at_origin(monotonic);
+        let before = self.wall_at_origin.swap(wall_at_origin, Ordering::Relaxed);
+        let nanos = wall_at_origin.saturating_sub(before);
+        if nanos.unsigned_abs() < NOTEWORTHY.as_nanos() as u64 {
+            return (self.reading(monotonic), None);
+        }
+        let suspended_before = self.suspended.load(Ordering::Relaxed);
+        let suspended = self.suspended_until(monotonic).max(suspended_before);
+        self.suspended.store(suspended, Ordering::Relaxed);
+        let slept = Duration::from_nanos(suspended - suspended_before) >= NOTEWORTHY;
+        (self.reading(monotonic), Some(Shift { nanos, suspended: slept }))
+    }
+
+    /// What the wall clock showed at the origin, as it is now.
+    fn wall_at_origin(&self, monotonic: Duration) -> i64 {
+        #[cfg(feature = "postgres")]
+        match self.followed.load(Ordering::Relaxed) {
+            OWN => {}
+            followed => return followed,
+        }
         let wall = match &self.source {
             #[cfg(not(feature = "testing"))]
             Source::System { .. } => system_wall_nanos(),
@@ -227,28 +267,9 @@ impl Clock {
                 system_wall_nanos().saturating_add(ahead)
             }
             #[cfg(feature = "testing")]
-            Source::Virtual(clock) => {
-                // Before the reading: a move that comes between the two is looked at once more.
-                self.seen.store(clock.moves(), Ordering::SeqCst);
-                clock.now().as_nanos()
-            }
+            Source::Virtual(clock) => clock.now().as_nanos(),
         };
-        let wall_at_origin = wall.saturating_sub(since);
-        #[cfg(feature = "postgres")]
-        let wall_at_origin = match self.followed.load(Ordering::Relaxed) {
-            OWN => wall_at_origin,
-            followed => followed,
-        };
-        let before = self.wall_at_origin.swap(wall_at_origin, Ordering::Relaxed);
-        let nanos = wall_at_origin.saturating_sub(before);
-        if nanos.unsigned_abs() < NOTEWORTHY.as_nanos() as u64 {
-            return (self.reading(monotonic), None);
-        }
-        let suspended_before = self.suspended.load(Ordering::Relaxed);
-        let suspended = self.suspended_until(monotonic).max(suspended_before);
-        self.suspended.store(suspended, Ordering::Relaxed);
-        let slept = Duration::from_nanos(suspended - suspended_before) >= NOTEWORTHY;
-        (self.reading(monotonic), Some(Shift { nanos, suspended: slept }))
+        wall.saturating_sub(i64::try_from(monotonic.as_nanos()).unwrap_or(i64::MAX))
     }
 
     /// Follows the clock of another machine from now on, which showed `wall` between two readings of this one. In between it
@@ -304,7 +325,7 @@ impl Clock {
     }
 
     /// Whether it is that of a test.
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    #[cfg(any(feature = "testing", feature = "sqlite", feature = "postgres"))]
     pub(crate) fn is_virtual(&self) -> bool {
         match &self.source {
             Source::System { .. } => false,

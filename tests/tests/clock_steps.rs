@@ -373,3 +373,35 @@ async fn a_day_of_seconds_fires_each_once() {
     assert_eq!(slots.len(), 86_400);
     jobs.shutdown().await;
 }
+
+/// ```text
+/// scheduler dies   the machine sleeps, and what follows waits ten seconds from here     it lives again, and looks at the clock
+/// ──────┼─────────────────────────────────────┼───────────────────────────────────────────────┼─────────────
+/// ```
+#[tokio::test(start_paused = true)]
+async fn what_is_told_to_wait_before_anybody_has_noticed_a_sleep_waits_all_the_same() {
+    let clock = clock("2026-03-02 12:00:00");
+    let (jobs, log) = started(&clock).await;
+    jobs.schedule("30 0 12 * * *", note("slot")).await.unwrap();
+    clock.advance(SECOND * 29).await;
+    jobs::testing::kill_scheduler(&jobs);
+    clock.advance(SECOND).await;
+    assert_eq!(log.tags(), ["slot"]);
+    clock.suspend(HOUR).await;
+    let delayed = jobs.after(SECOND * 10, note("delayed")).await.unwrap();
+    let unique = jobs.after(SECOND * 10, note("unique")).unique().await.unwrap();
+    jobs.every(SECOND * 10, note("interval")).await.unwrap();
+    jobs.fixed_delay(SECOND * 10, note("rest")).await.unwrap();
+    let due = support::utc("2026-03-02 13:00:40");
+    for run in [delayed, unique] {
+        let said = run.snapshot().unwrap().due_at.unwrap();
+        assert!((said - due).num_seconds() == 0, "{said}");
+    }
+    clock.advance(SECOND * 9).await;
+    assert_eq!(log.tags(), [""; 0]);
+    clock.advance(SECOND).await;
+    let mut tags = log.tags();
+    tags.sort();
+    assert_eq!(tags, ["delayed", "interval", "rest", "unique"]);
+    jobs.shutdown().await;
+}

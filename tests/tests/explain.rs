@@ -23,6 +23,11 @@ fn says(jobs: &Jobs, job: &str, why: Why, text: &str) {
 #[job]
 async fn by_hand() {}
 
+#[job]
+async fn asked_for(n: u32) {
+    let _ = n;
+}
+
 #[job(schedule = "@hourly", enabled = false)]
 async fn resting() {}
 
@@ -67,6 +72,8 @@ async fn what_is_not_scheduled_not_enabled_or_off() {
         Why::NotScheduled,
         "`by_hand` has no schedule: it runs when it is submitted, with `jobs::now` or `jobs.run_now(\"by_hand\")`",
     );
+    let asked = "`asked_for` has no schedule: it runs when it is submitted, with `jobs::now`";
+    says(&jobs, "asked_for", Why::NotScheduled, asked);
     let resting = jobs.explain("resting").unwrap();
     assert_eq!(resting.why, Why::Disabled);
     assert!(

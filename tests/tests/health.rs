@@ -133,3 +133,33 @@ async fn a_queue_in_which_nothing_moves_is_overfull() {
     clock.advance(SECOND).await;
     assert!(jobs.health().is_ok());
 }
+
+#[job(rate = "1/1h")]
+async fn rationed() {}
+
+/// A queue that is full is named, and what its job holds back waits for no room.
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_is_told_from_a_full_pool() {
+    let clock = clock("2026-03-02 12:00:00");
+    let config = config(&clock).pool(3).queue("small", 1);
+    let jobs = jobs::start(config).await.unwrap();
+    let hangs = || func("hangs", pending::<()>);
+    jobs.now(hangs()).queue("idle").await.unwrap();
+    jobs.pause_queue("idle").await.unwrap();
+    for _ in 0..3 {
+        jobs.now(hangs()).queue("small").await.unwrap();
+        jobs.now(rationed {}).await.unwrap();
+    }
+    clock.advance(SECOND * 61).await;
+    assert_eq!(jobs.health().to_string(), "2 runs wait for room in the queue small, for 1m1s");
+    for _ in 0..3 {
+        jobs.now(hangs()).await.unwrap();
+    }
+    clock.advance(SECOND * 61).await;
+    let told = || jobs.health().conditions.into_iter().map(|condition| condition.what.to_string());
+    // With it wait those of its queue that the rate holds back as well.
+    let full = ["3 runs wait for room in the pool", "2 runs wait for room in the queue small"];
+    assert_eq!(told().collect::<Vec<_>>(), full);
+    jobs.resume_queue("idle").await.unwrap();
+    assert!(told().eq(["4 runs wait for room in the pool", full[1]]));
+}

@@ -137,6 +137,47 @@ async fn a_job_takes_a_concurrency_and_a_rate() {
     assert!(jobs.shutdown().await.is_clean());
 }
 
+/// Who changes a rate does not get round it.
+#[tokio::test(start_paused = true)]
+async fn what_has_started_counts_for_another_rate() {
+    let (jobs, clock, log) = started("jobs.pool = 0\njob.free.rate = \"10/10m\"").await;
+    for _ in 0..200 {
+        jobs.now(free {}).await.unwrap();
+    }
+    clock.advance(Duration::ZERO).await;
+    assert_eq!(log.take().len(), 10);
+    for _ in 0..20 {
+        for rate in ["10/20m", "30/10m", "10/10m"] {
+            reloaded(&jobs, &clock, &format!("jobs.pool = 0\njob.free.rate = \"{rate}\"")).await;
+        }
+    }
+    assert_eq!(log.take().len(), 0);
+    clock.advance(MINUTE * 5).await;
+    assert_eq!(log.take().len(), 5, "the timers of all these rates let nothing start early");
+    // A wait that is shorter than the one that was set.
+    reloaded(&jobs, &clock, "jobs.pool = 0\njob.free.rate = \"30/30s\"").await;
+    clock.advance(SECOND * 10).await;
+    assert_eq!(log.take().len(), 10);
+    reloaded(&jobs, &clock, "jobs.pool = 0\njob.free.rate = \"2/10m\"").await;
+    assert_eq!(log.take().len(), 0);
+    clock.advance(MINUTE * 10).await;
+    assert_eq!(log.take().len(), 2);
+    // A part that is left stays as large a part.
+    reloaded(&jobs, &clock, "jobs.pool = 0\njob.free.rate = \"off\"").await;
+    clock.advance(MINUTE).await;
+    log.take();
+    reloaded(&jobs, &clock, "jobs.pool = 0\njob.free.rate = \"4/1h\"").await;
+    jobs.now(free {}).await.unwrap();
+    clock.advance(Duration::ZERO).await;
+    reloaded(&jobs, &clock, "jobs.pool = 0\njob.free.rate = \"40/1h\"").await;
+    for _ in 0..100 {
+        jobs.now(free {}).await.unwrap();
+    }
+    clock.advance(Duration::ZERO).await;
+    assert_eq!(log.take().len(), 1 + 30);
+    jobs.shutdown().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_shorter_retention_forgets() {
     let (jobs, clock, _) = started("").await;

@@ -135,7 +135,13 @@ impl JobContext {
     /// ```
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.surroundings.signals.is_stopped(self.turn)
+        let signals = &self.surroundings.signals;
+        #[cfg(feature = "testing")]
+        if self.surroundings.clock.is_virtual() && !signals.is_stopped(self.turn) {
+            let (signals, turn) = (Arc::clone(signals), self.turn);
+            super::asking::asked(move || signals.is_stopped(turn));
+        }
+        signals.is_stopped(self.turn)
     }
 
     /// Completes when [`is_cancelled`](Self::is_cancelled) begins to be true: for a plain `fn` that waits for a future,
@@ -145,6 +151,12 @@ impl JobContext {
     ///
     /// Dropping the future stops the waiting and nothing else.
     pub async fn cancelled(&self) {
+        #[cfg(feature = "testing")]
+        if self.surroundings.clock.is_virtual() && super::asking::is_plain() {
+            while !self.is_cancelled() {
+                tokio::task::yield_now().await;
+            }
+        }
         self.surroundings.signals.stopped(self.turn).await;
     }
 
@@ -211,7 +223,10 @@ impl JobContext {
             }
             let host = self.surroundings.host.clone();
             let surroundings = Arc::clone(&self.surroundings);
-            let catch = || panics::catch(|| span.in_scope(|| f(&self)));
+            let call = || f(&self);
+            #[cfg(feature = "testing")]
+            let call = || super::asking::scope(call);
+            let catch = || panics::catch(|| span.in_scope(call));
             ambient::sync_scope(host, || ambient::sync_attempt_scope(surroundings, catch))
         });
         // One that still waits for a thread when nobody wants it any more need not be kept.

@@ -2,6 +2,8 @@
 
 pub(crate) mod ambient;
 pub(crate) mod argument;
+#[cfg(feature = "testing")]
+pub(crate) mod asking;
 pub(crate) mod attempt;
 pub(crate) mod body;
 pub(crate) mod context;

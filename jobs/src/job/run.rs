@@ -174,7 +174,7 @@ pub enum Outcome {
     Discarded(String),
     /// The run was cancelled before it came to an end.
     Cancelled,
-    /// Shutdown cut the run off.
+    /// Shutdown cut the run off. Of an attempt also: the worker or the process that made it died, and it is made again.
     Interrupted,
     /// The run was still queued or delayed when the program was shut down, or waited to be tried again; on memory
     /// it is lost.

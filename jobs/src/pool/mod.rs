@@ -290,17 +290,19 @@ impl Pool {
 
     /// Lets another config hold for a job: for what can change while it runs.
     pub(crate) fn update_job(&self, job: JobIx, info: &JobInfo) {
-        let now = self.clock.now().wall;
+        let now = self.clock.now();
         let mut shared = self.lock();
         let known = &mut shared.memory.job_mut(job).info;
         known.attempts = info.attempts;
         known.enabled = info.enabled;
-        shared.memory.set_overlap(job, info.overlap, now);
-        shared.memory.set_limits(job, &info.limits);
+        shared.memory.set_overlap(job, info.overlap, now.wall);
+        shared.memory.set_limits(job, &info.limits, now.elapsed);
+        let refills = shared.memory.take_refills();
         shared.memory.set_place(job, &info.limits);
         // Before anything is submitted that its new place concerns.
         self.inbox().directory.set_limits(job, &info.limits);
         drop(shared);
+        self.wait_for(refills);
         self.call_workers(usize::MAX);
     }
 

@@ -6,6 +6,7 @@ use super::Pool;
 use crate::clock::Timestamp;
 use crate::job::name::JobName;
 use crate::job::run::RunId;
+use crate::store::memory::Backlog;
 
 /// How long an attempt may go on after it should have ended. An async one that awaits ends at once.
 const GRACE: Duration = Duration::from_secs(10);
@@ -31,9 +32,8 @@ impl Pool {
         shared.workers.executed().filter_map(stuck).collect()
     }
 
-    /// Since when the run waits that could have started first of those that have not, and how many there are.
-    pub(crate) fn backlog(&self) -> Option<(Timestamp, usize)> {
-        let shared = self.lock();
-        Some((shared.memory.longest_wait()?, shared.memory.queued()))
+    /// Where runs wait for room.
+    pub(crate) fn backlogs(&self) -> Vec<Backlog> {
+        self.lock().memory.backlogs()
     }
 }

@@ -55,6 +55,7 @@ impl Jobs {
         });
         let pool = inner.pool.gauge();
         let settings = inner.settings();
+        let runs_now = self.template_of(ix).is_some();
         let facts = inner.pool.read_executed(|memory, executed| {
             let job = memory.job(ix);
             let name = job.info.name.to_string();
@@ -71,6 +72,7 @@ impl Jobs {
                 disabled_at: switched_off_at.filter(|_| !job.info.enabled),
                 paused_since: job.paused_since,
                 overlap: job.info.overlap.as_str(),
+                runs_now,
                 live: memory.live_of(ix, executed),
                 held_back: memory.held_back(ix),
                 previous: job.previous.as_deref().cloned(),
@@ -159,6 +161,8 @@ struct Facts {
     disabled_at: Option<Place>,
     paused_since: Option<Timestamp>,
     overlap: &'static str,
+    /// Whether `run_now` has values for its arguments.
+    runs_now: bool,
     live: Vec<LiveRun>,
     /// What keeps the first of them that could start from starting, beside the pool.
     held_back: Option<HeldBack>,

@@ -8,6 +8,7 @@ use jobs_syntax::format_duration;
 
 use super::{Jobs, Phase};
 use crate::job::run::RunId;
+use crate::store::memory::Backlog;
 
 /// How late the scheduler may look at its plan before it is behind. A loaded machine is late by milliseconds.
 const BEHIND: Duration = Duration::from_secs(5);
@@ -53,11 +54,14 @@ pub enum Trouble {
         /// Its identity.
         run: RunId,
     },
-    /// Runs could start and find no room, the first of them for more than a minute.
+    /// Runs could start and find no room, the first of them for more than a minute. What is held back by the `concurrency` or
+    /// the `rate` of its job, or by a paused queue, waits as it was told to.
     #[non_exhaustive]
     Backlog {
         /// How many wait.
         waiting: usize,
+        /// The queue that is full; none where it is the pool that has no room.
+        queue: Option<String>,
     },
     /// A task of `jobs` itself has died in the last 5 minutes, and was started again or replaced by another. It is a fault of `jobs`; the log
     /// has the panic.
@@ -107,8 +111,16 @@ impl fmt::Display for Trouble {
         match self {
             Self::SchedulerBehind => f.write_str("the scheduler is behind"),
             Self::StuckRun { job, run } => write!(f, "run {run} of {job} does not end"),
-            Self::Backlog { waiting: 1 } => f.write_str("one run waits for room in the pool"),
-            Self::Backlog { waiting } => write!(f, "{waiting} runs wait for room in the pool"),
+            Self::Backlog { waiting, queue } => {
+                match waiting {
+                    1 => f.write_str("one run waits for room in ")?,
+                    _ => write!(f, "{waiting} runs wait for room in ")?,
+                }
+                match queue {
+                    Some(queue) => write!(f, "the queue {queue}"),
+                    None => f.write_str("the pool"),
+                }
+            }
             Self::TaskDied { task, times: 1 } => write!(f, "the task {task} died and was replaced"),
             Self::TaskDied { task, times } => {
                 write!(f, "the task {task} died {times} times and was replaced")
@@ -152,11 +164,11 @@ impl Jobs {
         for stuck in inner.pool.stuck(now.wall) {
             add(stuck.since, Trouble::StuckRun { job: stuck.job.to_string(), run: stuck.run });
         }
-        if let Some((since, waiting)) = inner.pool.backlog()
-            && !ends
-            && now.wall.since(since) > LONG_WAIT
-        {
-            add(since, Trouble::Backlog { waiting });
+        let backlogs = if ends { Vec::new() } else { inner.pool.backlogs() };
+        for Backlog { since, waiting, queue } in backlogs {
+            if now.wall.since(since) > LONG_WAIT {
+                add(since, Trouble::Backlog { waiting, queue: queue.map(|queue| queue.to_string()) });
+            }
         }
         for deaths in inner.tasks.died_lately() {
             add(deaths.since, Trouble::TaskDied { task: deaths.task, times: deaths.times });

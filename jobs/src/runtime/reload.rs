@@ -133,8 +133,8 @@ impl Jobs {
     /// them back. Start-up jobs do not run.
     ///
     /// The size of the pool and of queues, `concurrency` and `rate` hold at once, for what waits as well; what runs goes on, also
-    /// where it is more than that. A `rate` that is another begins with all of its attempts. What a shorter retention does not
-    /// keep is forgotten.
+    /// where it is more than that. A `rate` that takes the place of another has as large a part of its attempts left as that
+    /// had; a job that had none begins with all of them. What a shorter retention does not keep is forgotten.
     ///
     /// `queue`, `priority` and `unique` hold for runs that are made from now on; those that there are keep their places, and
     /// those that stand for others go on doing so.

@@ -452,7 +452,7 @@ impl Jobs {
         if let Some(unique) = self.unique_of(job) {
             return self.submit_one(job, unique, body, Origin::Submission, options, Some(delay));
         }
-        let now = self.inner.clock.now();
+        let now = self.inner.scheduler.present();
         let due = match delay {
             Delay::At(at) => at,
             Delay::For(by) => now.wall.saturating_add(by),

@@ -32,7 +32,7 @@ impl Jobs {
         options: RunOptions,
         delay: Option<Delay>,
     ) -> Result<RunHandle, SubmitError> {
-        let now = self.inner.clock.now().wall;
+        let now = self.inner.scheduler.present().wall;
         let due = delay.map(|delay| match delay {
             Delay::At(at) => at,
             Delay::For(by) => now.saturating_add(by),

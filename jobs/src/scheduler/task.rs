@@ -75,9 +75,18 @@ impl Scheduler {
         self.timers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The time for what is counted from now on. Where the clock has moved unseen, the task looks at it.
+    pub(crate) fn present(&self) -> Reading {
+        let (now, has_moved) = self.clock.present();
+        if has_moved {
+            self.earlier.notify_one();
+        }
+        now
+    }
+
     /// Adds a schedule, which fires from now on where its job is enabled; none when the instance is shutting down.
     pub(crate) fn add(&self, job: JobIx, schedule: Resolved) -> Option<ScheduleKey> {
-        let now = self.clock.now();
+        let now = self.present();
         // That does not change while the program runs.
         let enabled = self.pool.read(|memory| memory.job(job).info.enabled);
         let bus = &self.hooks.bus;
@@ -134,7 +143,7 @@ impl Scheduler {
 
     /// Counts the first slot of a fixed delay from the end of a run that was there before it.
     pub(crate) fn count_from(&self, key: ScheduleKey, end: Timestamp) {
-        let now = self.clock.now();
+        let now = self.present();
         if self.lock().count_from(key, end, now) {
             self.earlier.notify_one();
         }
@@ -150,7 +159,7 @@ impl Scheduler {
                 let mut timers = self.lock();
                 if !timers.is_in_hands() {
                     let keys: Vec<_> = schedules.iter().map(|(key, _)| *key).collect();
-                    let now = self.clock.now();
+                    let now = self.present();
                     if timers.redefine(schedules, |job| jobs.contains(&job), now) {
                         self.earlier.notify_one();
                     }
@@ -172,7 +181,7 @@ impl Scheduler {
 
     /// Releases a delayed run to the pool when it is due.
     pub(crate) fn delay(&self, run: RunKey, delay: Delay) {
-        let now = self.clock.now();
+        let now = self.present();
         let mut timers = self.lock();
         let wake = timers.delay(run, delay, now);
         self.sweep_if_crowded(timers);
@@ -183,7 +192,7 @@ impl Scheduler {
 
     /// A run has ended that a schedule waits for, whose next slot is counted from there.
     pub(crate) fn run_ended(&self, key: ScheduleKey) {
-        let now = self.clock.now();
+        let now = self.present();
         if self.lock().run_ended(key, now) {
             self.earlier.notify_one();
         }
@@ -293,7 +302,7 @@ impl Scheduler {
 
     /// Goes on with what a task that has died had in its hands, and arms the rest anew.
     fn take_over(&self) {
-        let now = self.clock.now();
+        let now = self.present();
         let mut hands = self.hands();
         let Hands { come, fates, .. } = &mut *hands;
         // The pool may have died over one slot, after it has made its run or before.

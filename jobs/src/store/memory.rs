@@ -69,7 +69,7 @@ use lanes::{LaneId, Lanes, Seq};
 pub(crate) use left::{Cancel, Cancelling, Ended, Fired, Litter, Watch};
 use limits::Limits;
 pub(crate) use live::{HeldBack, Life, LiveRun};
-pub(crate) use order::Refill;
+pub(crate) use order::{Backlog, Refill};
 #[cfg(feature = "web")]
 pub(crate) use pace::{MINUTES, Minute};
 use queues::Queues;

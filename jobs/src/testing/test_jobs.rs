@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::submitted::Submissions;
 use super::{Fault, TestClock};
+use crate::job::asking;
 use crate::job::probe::Probe;
 use crate::{Job, JobSnapshot, Jobs, ShutdownReport};
 
@@ -20,7 +21,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(86_400);
 ///
 /// | to … | |
 /// |---|---|
-/// | move the time | [`advance`](Self::advance), [`advance_to`](Self::advance_to), [`settle`](Self::settle), [`idle`](Self::idle) |
+/// | move the time | [`advance`](Self::advance), [`advance_to`](Self::advance_to), [`settle`](Self::settle), [`idle`](Self::idle), [`pass`](Self::pass) |
 /// | do to the clock what happens to clocks | [`step`](Self::step), [`suspend`](Self::suspend) |
 /// | ask what was submitted | [`submitted`](Self::submitted), [`assert_submitted`](Self::assert_submitted), [`assert_not_submitted`](Self::assert_not_submitted) |
 /// | ask what a job did | [`job`](Self::job) |
@@ -75,6 +76,35 @@ impl TestJobs {
     /// Lets everything happen that is due now: a millisecond passes.
     pub async fn settle(&self) {
         self.clock.advance(Duration::ZERO).await;
+    }
+
+    /// Lets time pass although a plain `fn` runs, beside which it stands still else: for its timeout, and for a shutdown that
+    /// does not wait for it. It passes in steps of a millisecond, or of a ten-thousandth of it where that is more, and whatever
+    /// comes due is done at the end of a step.
+    ///
+    /// ```standalone_crate
+    /// # use jobs::{Config, Outcome, job, testing};
+    /// # use std::time::Duration;
+    /// #[job(timeout = "30s", retries = 0)]
+    /// fn import(#[state] steps: &std::sync::mpsc::SyncSender<()>) {
+    ///     steps.send(()).unwrap(); // it has begun
+    ///     steps.send(()).unwrap(); // and goes on for as long as the test wants
+    /// }
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let (steps, step) = std::sync::mpsc::sync_channel(0);
+    /// let test = testing::start(Config::default().state(steps)).await;
+    /// let run = test.now(import {}).await.unwrap();
+    /// while step.try_recv().is_err() {
+    ///     tokio::task::yield_now().await;
+    /// }
+    /// test.pass(Duration::from_secs(31)).await;
+    /// step.recv().unwrap();
+    /// assert_eq!(run.wait().await.as_str(), "timed out");
+    /// # });
+    /// ```
+    pub async fn pass(&self, by: Duration) {
+        asking::pass(by, || false).await;
     }
 
     /// Lets time pass until nothing is queued and nothing runs. What is delayed, waits to be tried again, or is held is

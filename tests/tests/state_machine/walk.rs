@@ -329,7 +329,7 @@ impl Walk {
             while !self.schedules.is_empty() {
                 self.remove(0).await;
             }
-            self.test.advance(Duration::from_secs(3600)).await;
+            self.test.advance(Duration::from_secs(6 * 3600)).await;
             self.test.idle().await;
             self.check().await;
             let snapshot = self.test.snapshot();
@@ -404,7 +404,7 @@ impl Walk {
             }
             if let (Some(not_before), Some(first)) = (not_before, tries.first()) {
                 let began = first.began + self.suspended;
-                assert!(began >= *not_before, "too early, {not_before}: {}", of());
+                assert!(began >= *not_before, "too early, {began} and not {not_before}: {}", of());
             }
         }
     }

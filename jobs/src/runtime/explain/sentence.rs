@@ -129,9 +129,9 @@ fn in_queue(since: Timestamp, Facts { pool, held_back, .. }: &Facts) -> String {
 fn switched_off(facts: &Facts) -> Option<(Why, String)> {
     let Facts { name, .. } = facts;
     if let Some(place) = &facts.disabled_at {
-        let text = format!(
-            "`{name}` does not fire here: it is not enabled ({place}); `jobs.run_now(\"{name}\")` runs it all the same"
-        );
+        let by = if facts.runs_now { format!("jobs.run_now(\"{name}\")") } else { "jobs::now".to_owned() };
+        let text =
+            format!("`{name}` does not fire here: it is not enabled ({place}); `{by}` runs it all the same");
         return Some((Why::Disabled, text));
     }
     let since = time(facts.paused_since?);
@@ -169,9 +169,8 @@ fn scheduled(facts: &Facts, which: impl Fn(&LiveRun) -> bool) -> Option<(&LiveRu
 fn without_schedule(facts: &Facts) -> Option<(Why, String)> {
     let Facts { name, schedules, .. } = facts;
     if schedules.is_empty() && facts.previous.is_none() {
-        let text = format!(
-            "`{name}` has no schedule: it runs when it is submitted, with `jobs::now` or `jobs.run_now(\"{name}\")`"
-        );
+        let or = if facts.runs_now { format!(" or `jobs.run_now(\"{name}\")`") } else { String::new() };
+        let text = format!("`{name}` has no schedule: it runs when it is submitted, with `jobs::now`{or}");
         return Some((Why::NotScheduled, text));
     }
     let off = schedules.iter().filter_map(|schedule| Some((&schedule.key, schedule.off_at.as_ref()?)));

@@ -36,6 +36,17 @@ impl Bucket {
         at.since_start().as_nanos() * self.count
     }
 
+    /// The bucket of another rate, as full as this one: what has started a moment ago counts for the new rate too, and going
+    /// from one to the other and back lets nothing more start.
+    fn changed(&self, rate: Rate, now: Elapsed) -> Self {
+        let mut new = Self::new(rate);
+        // Either bucket is filled in its period, which is as long as a token is large.
+        let until_full = self.full.saturating_sub(self.units(now)).div_ceil(self.count);
+        let until_full = (until_full * new.token).div_ceil(self.token);
+        new.full = new.units(now) + until_full * new.count;
+        new
+    }
+
     /// How long there is no token; none when there is one.
     pub(super) fn wait(&self, now: Elapsed) -> Option<Duration> {
         // One token at least is there as long as no more than all but one are missing.
@@ -56,8 +67,8 @@ impl Bucket {
 pub(super) struct Limits {
     concurrency: usize,
     bucket: Option<Bucket>,
-    /// The bucket is empty, and somebody will come when it is not.
-    dry: bool,
+    /// The bucket is empty, and somebody will come then, when it may not be.
+    dry_until: Option<Elapsed>,
     /// By what the timer of the bucket is known.
     pub(super) ticket: Option<RunKey>,
     /// Runs that are not shown.
@@ -75,21 +86,39 @@ impl Limits {
         Some(Self {
             concurrency: options.concurrency.map_or(usize::MAX, |limit| limit.get() as usize),
             bucket: options.rate.map(Bucket::new),
-            dry: false,
+            dry_until: None,
             ticket: None,
             held: BTreeMap::new(),
             shown: BTreeMap::new(),
         })
     }
 
-    /// What holds from now on. A rate that is another begins with all of its tokens. One that was a limit and is none any more
-    /// stays in the account of the job, and holds nothing back.
-    pub(super) fn set(&mut self, options: &Options, before: &Options) {
+    /// What holds from now on. One that was a limit and is none any more stays in the account of the job, and holds nothing back.
+    /// Answers as [`start`](Self::start).
+    pub(super) fn set(&mut self, options: &Options, before: &Options, now: Elapsed) -> Option<Duration> {
         self.concurrency = options.concurrency.map_or(usize::MAX, |limit| limit.get() as usize);
-        if options.rate != before.rate {
-            self.bucket = options.rate.map(Bucket::new);
-            self.dry = false;
+        if options.rate == before.rate {
+            return None;
         }
+        self.bucket = options.rate.map(|rate| match &self.bucket {
+            Some(bucket) => bucket.changed(rate, now),
+            None => Bucket::new(rate),
+        });
+        self.look(now)
+    }
+
+    /// Looks whether the bucket is empty. Answers how long it is, where nobody comes before that.
+    fn look(&mut self, now: Elapsed) -> Option<Duration> {
+        let Some(wait) = self.bucket.as_ref().and_then(|bucket| bucket.wait(now)) else {
+            self.dry_until = None;
+            return None;
+        };
+        let until = now.saturating_add(wait);
+        if self.dry_until.is_some_and(|comes| now < comes && comes <= until) {
+            return None;
+        }
+        self.dry_until = Some(until);
+        Some(wait)
     }
 
     pub(super) fn has_rate(&self) -> bool {
@@ -98,12 +127,12 @@ impl Limits {
 
     /// Whether the rate lets no attempt start for now.
     pub(super) fn is_dry(&self) -> bool {
-        self.dry
+        self.dry_until.is_some()
     }
 
     /// Whether another attempt may start beside so many.
     fn is_open(&self, running: usize) -> bool {
-        running < self.concurrency && !self.dry
+        running < self.concurrency && self.dry_until.is_none()
     }
 
     pub(super) fn add(&mut self, lane: LaneId, seq: Seq, key: RunKey) {
@@ -120,21 +149,18 @@ impl Limits {
         false
     }
 
-    /// A run that was shown has been claimed: an attempt starts. Answers how long no other may, where that is for a time.
+    /// A run that was shown has been claimed: an attempt starts. Answers after which time somebody is to come, since no other
+    /// may start before.
     pub(super) fn start(&mut self, lane: LaneId, now: Elapsed) -> Option<Duration> {
         self.shown.remove(&lane);
-        let bucket = self.bucket.as_mut()?;
-        bucket.take(now);
-        let wait = bucket.wait(now);
-        self.dry = wait.is_some();
-        wait
+        self.bucket.as_mut()?.take(now);
+        self.look(now)
     }
 
-    /// Time has passed since the bucket was found empty. Answers how long it still is, if it is.
+    /// Somebody has come, who was told to when the bucket was found empty. Answers as [`start`](Self::start). Who was told
+    /// of a rate that is another by now comes for nothing.
     pub(super) fn refill(&mut self, now: Elapsed) -> Option<Duration> {
-        let wait = self.bucket.as_ref().and_then(|bucket| bucket.wait(now));
-        self.dry = wait.is_some();
-        wait
+        if self.dry_until.is_some_and(|until| now < until) { None } else { self.look(now) }
     }
 
     /// The runs to be shown while so many attempts execute.

@@ -1,5 +1,6 @@
 //! From available to running and back: who is next, and what limits hold back.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use super::queues::{Queue, QueueIx, TooManyQueues};
 use super::{Claim, JobIx, Memory, RunKey, State};
 use crate::clock::{Elapsed, Reading, Timestamp};
 use crate::hooks::RunChange;
+use crate::job::name::JobName;
 use crate::job::options::Limits as Options;
 
 /// A job whose rate is used up: [`Memory::refill`] is to be called with the ticket when so much time has passed.
@@ -16,6 +18,16 @@ use crate::job::options::Limits as Options;
 pub(crate) struct Refill {
     pub(crate) ticket: RunKey,
     pub(crate) after: Duration,
+}
+
+/// Runs that wait for room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Backlog {
+    /// Since when the first of them waits.
+    pub(crate) since: Timestamp,
+    pub(crate) waiting: usize,
+    /// The queue that is full; none where it is the pool.
+    pub(crate) queue: Option<JobName>,
 }
 
 /// What waits in a queue.
@@ -166,11 +178,29 @@ impl Memory {
         }
     }
 
-    /// Since when the run waits that lacks nothing but room, and has done so for longest.
-    pub(crate) fn longest_wait(&self) -> Option<Timestamp> {
+    /// Where runs wait that lack nothing but room: in queues that are full, and for the pool.
+    pub(crate) fn backlogs(&self) -> Vec<Backlog> {
+        let mut oldest: BTreeMap<QueueIx, Timestamp> = BTreeMap::new();
         let heads = self.lanes.heads(|key| self.available_since(key).is_some());
-        let heads = heads.filter(|(lane, _)| !self.queues.is_paused(lane.queue()));
-        heads.filter_map(|(_, key)| self.available_since(key)).min()
+        for (lane, key) in heads.filter(|(lane, _)| !self.queues.is_paused(lane.queue())) {
+            if let Some(since) = self.available_since(key) {
+                let oldest = oldest.entry(lane.queue()).or_insert(since);
+                *oldest = since.min(*oldest);
+            }
+        }
+        let mut backlogs: Vec<Backlog> = Vec::new();
+        for (ix, since) in oldest {
+            let queue = self.queues.get(ix);
+            let full = queue.is_full().then(|| queue.name.clone());
+            match backlogs.iter_mut().find(|other| full.is_none() && other.queue.is_none()) {
+                Some(pool) => {
+                    pool.since = pool.since.min(since);
+                    pool.waiting += queue.waiting;
+                }
+                None => backlogs.push(Backlog { since, waiting: queue.waiting, queue: full }),
+            }
+        }
+        backlogs
     }
 
     /// The turn of a run has come to wait for its turn.
@@ -239,15 +269,16 @@ impl Memory {
     // Limits of jobs.
 
     /// Lets other limits hold from now on, for the runs that wait as well. What executes goes on.
-    pub(crate) fn set_limits(&mut self, ix: JobIx, options: &Options) {
+    pub(crate) fn set_limits(&mut self, ix: JobIx, options: &Options, now: Elapsed) {
         let job = &mut self.jobs[ix.0 as usize];
         let before = job.info.limits.clone();
         if (before.concurrency, before.rate) == (options.concurrency, options.rate) {
             return;
         }
         (job.info.limits.concurrency, job.info.limits.rate) = (options.concurrency, options.rate);
+        let mut after = None;
         if let Some(limits) = &mut job.limits {
-            limits.set(options, &before);
+            after = limits.set(options, &before, now);
         } else if let Some(limits) = Limits::new(options).filter(|_| !self.limits_elsewhere) {
             job.limits = Some(Box::new(limits));
             self.limited += 1;
@@ -259,6 +290,9 @@ impl Memory {
             let ticket = self.runs.reserve();
             limits.ticket = Some(ticket);
             self.tickets.insert(ticket, ix);
+        }
+        if let (Some(after), Some(ticket)) = (after, limits.ticket) {
+            self.refills.push(Refill { ticket, after });
         }
         let (lanes, queues) = (&mut self.lanes, &mut self.queues);
         limits.hide(job.running as usize, |lane, seq| {
@@ -332,10 +366,10 @@ impl Memory {
     pub(crate) fn refill(&mut self, ticket: RunKey, now: Elapsed) {
         let Some(ix) = self.tickets.get(&ticket).copied() else { return };
         let Some(limits) = &mut self.jobs[ix.0 as usize].limits else { return };
-        match limits.refill(now) {
-            Some(after) => self.refills.push(Refill { ticket, after }),
-            None => self.show(ix),
+        if let Some(after) = limits.refill(now) {
+            self.refills.push(Refill { ticket, after });
         }
+        self.show(ix);
     }
 }
 

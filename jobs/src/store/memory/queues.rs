@@ -47,6 +47,11 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    /// Whether as many of its runs execute as may.
+    pub(super) fn is_full(&self) -> bool {
+        self.limit.is_some_and(|limit| self.running >= limit.get())
+    }
+
     /// How many runs may be claimed beside those that execute.
     fn room(&self) -> usize {
         match self.limit {
@@ -123,6 +128,10 @@ impl Queues {
 
     pub(super) fn name(&self, ix: QueueIx) -> &JobName {
         &self.queues[ix.index()].name
+    }
+
+    pub(super) fn get(&self, ix: QueueIx) -> &Queue {
+        &self.queues[ix.index()]
     }
 
     fn get_mut(&mut self, ix: QueueIx) -> &mut Queue {
