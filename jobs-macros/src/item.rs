@@ -2,7 +2,9 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
-use syn::{Item, ItemFn};
+use syn::parse::Parser as _;
+use syn::punctuated::Punctuated;
+use syn::{FnArg, Item, ItemFn, Token};
 
 use crate::ctxt::Ctxt;
 
@@ -17,6 +19,10 @@ pub(crate) fn refuse(cx: &Ctxt, rest: &TokenStream) {
     }
     if let Some(token) = gen_before_fn(rest) {
         cx.error(token, "a job cannot be a `gen fn`: nobody takes what it yields\nhelp: remove `gen`");
+        return;
+    }
+    // The compiler, which reads an item before any macro does, has refused these.
+    if has_broken_parameter(rest) || is_let(rest) {
         return;
     }
     let (what, help) = match syn::parse2::<Item>(rest.clone()) {
@@ -53,6 +59,26 @@ fn first(rest: &TokenStream) -> TokenStream {
 fn has_fn_without_body(rest: &TokenStream) -> bool {
     rest.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
         && rest.clone().into_iter().last().is_some_and(|token| token.to_string() == ";")
+}
+
+/// Whether a function has a parameter that is none: `to` without a type, or two without a comma between them.
+fn has_broken_parameter(rest: &TokenStream) -> bool {
+    let mut tokens = rest.clone().into_iter();
+    let is_fn = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "fn");
+    if !tokens.any(|token| is_fn(&token)) {
+        return false;
+    }
+    let is_list = |token: TokenTree| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => Some(group.stream()),
+        _ => None,
+    };
+    tokens
+        .find_map(is_list)
+        .is_some_and(|list| Punctuated::<FnArg, Token![,]>::parse_terminated.parse2(list).is_err())
+}
+
+fn is_let(rest: &TokenStream) -> bool {
+    matches!(rest.clone().into_iter().next(), Some(TokenTree::Ident(word)) if word == "let")
 }
 
 /// The `gen` of a `gen fn`, which `syn` does not read.

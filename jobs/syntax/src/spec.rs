@@ -225,7 +225,9 @@ fn too_few(text: Piece<'_>, fields: &[Piece<'_>]) -> SyntaxError {
         1 => format!("{} is one field, a schedule has five or six", quoted(text.text())),
         count => format!("{} has {count} fields, a schedule has five or six", quoted(text.text())),
     };
-    let help = if let Some(descriptor) = descriptor::without_at(first).filter(|_| count <= 2) {
+    let help = if first.starts_with(['"', '\'', '`']) {
+        "take out the quotes".to_owned()
+    } else if let Some(descriptor) = descriptor::without_at(first).filter(|_| count <= 2) {
         let rest = text.skip(first.len()).text();
         format!("did you mean {}?", quoted(&format!("{descriptor}{rest}")))
     } else if count == 1 && parse_interval(first).is_ok() {
