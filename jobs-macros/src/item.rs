@@ -21,10 +21,6 @@ pub(crate) fn refuse(cx: &Ctxt, rest: &TokenStream) {
         cx.error(token, "a job cannot be a `gen fn`: nobody takes what it yields\nhelp: remove `gen`");
         return;
     }
-    // The compiler, which reads an item before any macro does, has refused these.
-    if has_broken_parameter(rest) || is_let(rest) {
-        return;
-    }
     let (what, help) = match syn::parse2::<Item>(rest.clone()) {
         Ok(Item::Struct(_)) => (
             "a struct",
@@ -40,6 +36,8 @@ pub(crate) fn refuse(cx: &Ctxt, rest: &TokenStream) {
         Ok(Item::Const(_)) => ("a constant", "put it on a function"),
         Ok(Item::Use(_)) => ("an import", "put it on the function itself"),
         Ok(Item::Macro(_)) => ("a macro", "put it on the function inside of the macro"),
+        // The compiler, which reads an item before any macro does, has refused these.
+        Err(_) if has_broken_parameter(rest) || is_let(rest) => return,
         _ => ("this", "put it on a function"),
     };
     cx.error(first(rest), format_args!("`#[job]` makes a job of a function, not of {what}\nhelp: {help}"));

@@ -142,10 +142,18 @@ pub(crate) fn rc_in(tokens: TokenStream) -> Option<TokenTree> {
 /// struct and its implementations as well.
 pub(crate) fn refused_by_compiler(ty: &Type) -> bool {
     fn is_in(tokens: TokenStream) -> bool {
-        tokens.into_iter().any(|token| match token {
-            TokenTree::Ident(word) => word == "_" || word == "Self",
-            TokenTree::Group(group) => is_in(group.stream()),
-            _ => false,
+        let mut quote = false;
+        tokens.into_iter().any(|token| {
+            let is_lifetime = std::mem::take(&mut quote);
+            match token {
+                TokenTree::Ident(word) => word == "Self" || word == "_" && !is_lifetime,
+                TokenTree::Group(group) => is_in(group.stream()),
+                TokenTree::Punct(punct) => {
+                    quote = punct.as_char() == '\'';
+                    false
+                }
+                TokenTree::Literal(_) => false,
+            }
         })
     }
     matches!(ty, Type::Never(_)) || is_in(ty.to_token_stream())
