@@ -9,8 +9,8 @@ use crate::ctxt::Ctxt;
 use crate::param::{Helpers, refuse_impl, refuse_pattern};
 use crate::sized::{Unsized, unsized_in};
 use crate::ty::{
-    RAW_POINTER, address_in, borrow_in, impl_in, is_text, owned, rc_in, reference, sendable, shown,
-    shown_tokens, unsendable_in,
+    RAW_POINTER, address_in, borrow_in, impl_in, is_text, owned, rc_in, reference, refused_by_compiler,
+    sendable, shown, shown_tokens, unsendable_in,
 };
 
 /// An argument, which becomes a field of the job.
@@ -27,11 +27,14 @@ pub(crate) fn parse(cx: &Ctxt, helpers: Helpers, typed: &mut PatType, ty: Type) 
             refuse_impl(cx, &ty);
             return Param::Refused(None);
         }
-        Type::Macro(_) | Type::Infer(_) => {
+        Type::Macro(_) => {
             cx.error(&ty, "an argument needs a type that is written out");
             return Param::Refused(None);
         }
         _ => {}
+    }
+    if refused_by_compiler(&ty) {
+        return Param::Refused(None);
     }
     if let Some(Unsized { part, mended, help }) = unsized_in(&ident, &ty) {
         cx.error(
@@ -43,7 +46,7 @@ pub(crate) fn parse(cx: &Ctxt, helpers: Helpers, typed: &mut PatType, ty: Type) 
         );
         // The compiler would complain of the function too.
         *typed.ty = mended.clone();
-        return Param::Refused(Some(field(mended)));
+        return Param::Refused(Some(field(sendable(&mended))));
     }
     if let Some(reference) = reference(&ty) {
         let owned = owned(&reference.elem);

@@ -254,6 +254,13 @@ impl Function {
                 }
             });
         }
+        // The compiler would refuse it in several ways.
+        if let Some(variadic) = function.sig.variadic.take() {
+            cx.error(
+                variadic,
+                "a job cannot have `...`: its arguments are the fields of a struct\nhelp: name each, or take a `Vec`",
+            );
+        }
         refuse_repeated(cx, &function, &params);
         drop_repeated(&mut params);
         let is_free = is_free(&function.sig.ident);
@@ -396,9 +403,6 @@ fn refuse_signature(cx: &Ctxt, function: &ItemFn, has_refused: bool) {
     if let Some(abi) = &sig.abi {
         cx.error(abi, "a job cannot be an `extern fn`\nhelp: remove `extern`; let the job call it");
     }
-    if let Some(variadic) = &sig.variadic {
-        cx.error(variadic, "a job cannot have `...`: its arguments are the fields of a struct");
-    }
     if let ReturnType::Type(_, ty) = &sig.output
         && let Type::Never(_) = &**ty
     {
@@ -419,7 +423,7 @@ fn refuse_signature(cx: &Ctxt, function: &ItemFn, has_refused: bool) {
     if let Some(clause) = &sig.generics.where_clause {
         // With parameters, the mistake above says it all.
         if sig.generics.params.is_empty() {
-            cx.error(clause, "a job cannot have a `where` clause: it is not generic");
+            cx.error(clause, "a job cannot have a `where` clause: it is not generic\nhelp: remove it");
         }
     }
 }

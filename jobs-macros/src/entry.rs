@@ -190,14 +190,17 @@ impl Entry {
             Value::List(group) => {
                 match syn::parse2::<syn::Lit>(group.stream()) {
                     // Whether it is of the right kind is not known, so only the form is told.
-                    Ok(value) => cx.error(
-                        group,
-                        format_args!(
-                            "`{name}` takes {takes}\nhelp: write `{name} = {}`",
-                            value.to_token_stream(),
-                            name = self.name,
-                        ),
-                    ),
+                    Ok(value) => {
+                        let (name, value) = (&self.name, value.to_token_stream());
+                        let value = match key::example(name).contains("= [") {
+                            true => format!("[{value}]"),
+                            false => value.to_string(),
+                        };
+                        cx.error(
+                            group,
+                            format_args!("`{name}` takes {takes}\nhelp: write `{name} = {value}`"),
+                        );
+                    }
                     Err(_) => self.wrong(cx, group, takes),
                 }
                 None

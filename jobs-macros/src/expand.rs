@@ -95,7 +95,7 @@ pub(crate) fn definition<'a>(
             };
         }]
         #[doc = #doc]
-        #[allow(non_camel_case_types)]
+        #[allow(non_camel_case_types, clippy::pub_underscore_fields)]
         #(#deprecated)*
         #vis struct #job {
             #(#fields),*

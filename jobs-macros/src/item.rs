@@ -2,7 +2,9 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
-use syn::{Item, ItemFn};
+use syn::parse::Parser as _;
+use syn::punctuated::Punctuated;
+use syn::{FnArg, Item, ItemFn, Token};
 
 use crate::ctxt::Ctxt;
 
@@ -34,6 +36,8 @@ pub(crate) fn refuse(cx: &Ctxt, rest: &TokenStream) {
         Ok(Item::Const(_)) => ("a constant", "put it on a function"),
         Ok(Item::Use(_)) => ("an import", "put it on the function itself"),
         Ok(Item::Macro(_)) => ("a macro", "put it on the function inside of the macro"),
+        // The compiler, which reads an item before any macro does, has refused these.
+        Err(_) if has_broken_parameter(rest) || is_let(rest) => return,
         _ => ("this", "put it on a function"),
     };
     cx.error(first(rest), format_args!("`#[job]` makes a job of a function, not of {what}\nhelp: {help}"));
@@ -53,6 +57,26 @@ fn first(rest: &TokenStream) -> TokenStream {
 fn has_fn_without_body(rest: &TokenStream) -> bool {
     rest.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
         && rest.clone().into_iter().last().is_some_and(|token| token.to_string() == ";")
+}
+
+/// Whether a function has a parameter that is none: `to` without a type, or two without a comma between them.
+fn has_broken_parameter(rest: &TokenStream) -> bool {
+    let mut tokens = rest.clone().into_iter();
+    let is_fn = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "fn");
+    if !tokens.any(|token| is_fn(&token)) {
+        return false;
+    }
+    let is_list = |token: TokenTree| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => Some(group.stream()),
+        _ => None,
+    };
+    tokens
+        .find_map(is_list)
+        .is_some_and(|list| Punctuated::<FnArg, Token![,]>::parse_terminated.parse2(list).is_err())
+}
+
+fn is_let(rest: &TokenStream) -> bool {
+    matches!(rest.clone().into_iter().next(), Some(TokenTree::Ident(word)) if word == "let")
 }
 
 /// The `gen` of a `gen fn`, which `syn` does not read.

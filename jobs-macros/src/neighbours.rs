@@ -5,7 +5,7 @@
 
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt as _;
-use syn::{Attribute, Ident, Item};
+use syn::{Attribute, Fields, Ident, Item};
 
 use crate::ast::is_job;
 use crate::ctxt::Ctxt;
@@ -83,11 +83,15 @@ fn in_module(items: &[Item], function: &Ident, job: &Ident) -> Option<Clash> {
     items.iter().find_map(|item| named_type(item, job)).map(Clash::Type)
 }
 
-/// What a constant of this name is.
+/// What a constant of this name is, or a constructor.
 fn constant(item: &Item, name: &Ident) -> Option<&'static str> {
     let (ident, attrs, what) = match item {
         Item::Const(item) => (&item.ident, &item.attrs, "a constant"),
         Item::Static(item) => (&item.ident, &item.attrs, "a static"),
+        // Its name is that of its constructor too.
+        Item::Struct(item) if !matches!(item.fields, Fields::Named(_)) => {
+            (&item.ident, &item.attrs, "a struct")
+        }
         _ => return None,
     };
     (ident == name && !is_conditional(attrs)).then_some(what)
@@ -166,7 +170,7 @@ mod tests {
     #[test]
     fn what_has_the_name_is_found() {
         for (other, what) in [
-            ("struct sweep;", "a struct"),
+            ("struct sweep {}", "a struct"),
             ("enum sweep {}", "an enum"),
             ("union sweep { a: u8 }", "a union"),
             ("type sweep = u8;", "a type"),
@@ -178,6 +182,9 @@ mod tests {
         }
         assert_eq!(beside("fn sweep() {}"), Some(Clash::Value("a function")));
         assert_eq!(beside("#[job] async fn sweep() {}"), Some(Clash::Value("a function")));
+        for constructor in ["struct sweep;", "struct sweep(u8);"] {
+            assert_eq!(beside(constructor), Some(Clash::Value("a struct")), "{constructor}");
+        }
         assert_eq!(beside("const sweep: u8 = 1;"), Some(Clash::Value("a constant")));
         assert_eq!(beside("static sweep: u8 = 1;"), Some(Clash::Value("a static")));
         let other = Some(Clash::Type("the struct of another job,"));
@@ -224,7 +231,7 @@ mod tests {
     /// The file may have changed, and in other tools a place may mean something else.
     #[test]
     fn a_name_that_does_not_stand_at_its_place_is_not_looked_for() {
-        let source = &Source::new("struct sweep;\nfn sweep() {}".to_owned());
+        let source = &Source::new("struct sweep {}\nfn sweep() {}".to_owned());
         let name = |name: &str| syn::parse_str::<Ident>(name).expect("a name");
         let (function, job) = (name("sweep"), name("sweep"));
         assert_eq!(clash(source, (2, 4), &function, &job), Some(Clash::Type("a struct")));

@@ -8,7 +8,7 @@ use syn::{Attribute, Meta, Pat, PatType, Type, TypeReference};
 use crate::argument;
 use crate::ast::{DefaultValue, Param, binding};
 use crate::ctxt::Ctxt;
-use crate::ty::{borrow_in, rc_in, reference, shown};
+use crate::ty::{borrow_in, rc_in, reference, refused_by_compiler, shown};
 
 /// The attributes of ours that a parameter may have.
 const ATTRIBUTES: [&str; 3] = ["state", "default", "redact"];
@@ -222,6 +222,9 @@ fn parse_state(cx: &Ctxt, state: &Attribute, typed: &PatType, ty: &Type) -> Para
             return Param::Refused(None);
         }
         _ => {}
+    }
+    if refused_by_compiler(&reference.elem) {
+        return Param::Refused(None);
     }
     if let Some(borrow) = borrow_in(reference.elem.to_token_stream()) {
         cx.error(

@@ -222,6 +222,36 @@ fn every_pair_of_entries_leaves_the_function_and_the_struct() {
 }
 
 #[test]
+fn what_the_compiler_refuses_anyhow_is_not_told_twice() {
+    for item in [
+        "fn f(to) {}",
+        "async fn f(to: String cc: String) {}",
+        "fn f<F: Fn(u8)>(to: String,, cc: String) {}",
+        "fn f(to: ) {}",
+        "fn f(to = 3) {}",
+        "fn f(to: _) {}",
+        "fn f(to: Option<(u8, _)>) {}",
+        "fn f(to: Vec<Self>) {}",
+        "fn f(to: !) {}",
+        "fn f(#[state] to: &Self) {}",
+        "let f = 3;",
+    ] {
+        assert_eq!(messages("", item), [""; 0], "{item}");
+        assert!(!expand("", item).to_string().contains("inventory"), "{item}");
+    }
+    for item in [
+        "fn f(to: View<'_>) {}",
+        "fn f(#[state] to: &View<'_>) {}",
+        "type F = fn(u8);",
+        "static F: fn(u8) = g;",
+        "macro_rules! f { (fn f($a)) => {} }",
+        "fn f(to: Option<impl Copy>, ...) {}",
+    ] {
+        assert!(!messages("", item).is_empty(), "{item}");
+    }
+}
+
+#[test]
 fn stacked_attributes_are_taken_off() {
     let item = "#[job(schedule = \"@daily\")] #[jobs::job(every = \"2h\")] #[::jobs::job] #[other::job] fn sweep() {}";
     let expanded = expand("every = \"1h\"", item).to_string();

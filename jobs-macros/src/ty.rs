@@ -138,6 +138,27 @@ pub(crate) fn rc_in(tokens: TokenStream) -> Option<TokenTree> {
     })
 }
 
+/// Whether the compiler refuses the type in the function: `!`, or one with `_` or `Self` in it. It would refuse the job's
+/// struct and its implementations as well.
+pub(crate) fn refused_by_compiler(ty: &Type) -> bool {
+    fn is_in(tokens: TokenStream) -> bool {
+        let mut quote = false;
+        tokens.into_iter().any(|token| {
+            let is_lifetime = std::mem::take(&mut quote);
+            match token {
+                TokenTree::Ident(word) => word == "Self" || word == "_" && !is_lifetime,
+                TokenTree::Group(group) => is_in(group.stream()),
+                TokenTree::Punct(punct) => {
+                    quote = punct.as_char() == '\'';
+                    false
+                }
+                TokenTree::Literal(_) => false,
+            }
+        })
+    }
+    matches!(ty, Type::Never(_)) || is_in(ty.to_token_stream())
+}
+
 /// Traits of the standard library whose objects nobody can write down.
 const OF_THIS_PROCESS: [(&str, &str); 6] = [
     ("Any", "a `dyn Any`"),

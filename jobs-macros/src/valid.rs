@@ -1,6 +1,7 @@
 //! The rules that no single key can check: between keys, between attributes, and between keys and parameters.
 
 use jobs_syntax::Overlap;
+use syn::LitStr;
 use syn::ext::IdentExt as _;
 
 use crate::ast::{Argument, Function};
@@ -31,6 +32,7 @@ pub(crate) fn job(cx: &Ctxt, keys: &mut JobKeys, function: &Function) -> Job {
     let keys = &*keys;
     let schedules = keys.attributes.iter().flat_map(|attribute| schedules(cx, keys, attribute, function));
     let schedules: Vec<Schedule> = schedules.collect();
+    distinct_keys(cx, keys);
     let startup = startup(cx, keys);
     require_values(cx, keys, function);
     let name = name(cx, keys, function);
@@ -77,6 +79,25 @@ fn unique(cx: &Ctxt, keys: &JobKeys, function: &Function) {
             cx.error(field, unknown_argument(&plain, &names, function, "unique"));
         }
         seen.push(plain);
+    }
+}
+
+/// A key tells a schedule from the others of the job.
+fn distinct_keys(cx: &Ctxt, keys: &JobKeys) {
+    let given = |attribute: &ScheduleKeys| Some((attribute.key.value.clone()?, line(attribute.span)));
+    let mut seen: Vec<(LitStr, usize)> = Vec::new();
+    for (key, line) in keys.attributes.iter().filter_map(given) {
+        match seen.iter().find(|(first, _)| first.value() == key.value()) {
+            Some((_, first)) => cx.error(
+                &key,
+                format_args!(
+                    "the key `{}` is that of another schedule of the job\n\
+                     help: it stands in the attribute on line {first}; give one of them another",
+                    key.value()
+                ),
+            ),
+            None => seen.push((key, line)),
+        }
     }
 }
 

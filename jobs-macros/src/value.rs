@@ -93,7 +93,13 @@ fn plain(cx: &Ctxt, text: LitStr) -> Option<LitStr> {
     if text.suffix().is_empty() {
         return Some(text);
     }
-    cx.error(&text, format_args!("unexpected suffix `{}` behind the text", text.suffix()));
+    cx.error(
+        &text,
+        format_args!(
+            "unexpected suffix `{}` behind the text\nhelp: remove it, or put it between the quotes",
+            text.suffix()
+        ),
+    );
     None
 }
 

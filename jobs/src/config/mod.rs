@@ -171,8 +171,9 @@ impl Config {
         self.set(Setting::Timezone, &Raw::Text(zone.into()))
     }
 
-    /// `jobs.store`: where runs are kept. `memory`, or with the feature `sqlite` the path of a file, `sqlite:jobs.db`: what is in
-    /// it outlives the process.
+    /// `jobs.store`: where runs are kept. `memory`, or with the feature `sqlite` the path of a file, `sqlite:jobs.db`: what is
+    /// in it outlives the process; or with the feature `postgres` the address of a server, `postgres://user@host/database`,
+    /// which makes one cluster of all processes that name it.
     #[track_caller]
     pub fn store(self, address: impl Into<String>) -> Self {
         self.set(Setting::Store, &Raw::Text(address.into()))

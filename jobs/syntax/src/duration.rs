@@ -165,18 +165,23 @@ fn split_while(text: Piece<'_>, wanted: impl Fn(char) -> bool) -> (Piece<'_>, Pi
 
 fn no_number(whole: Piece<'_>, rest: Piece<'_>, unit: Piece<'_>) -> SyntaxError {
     if rest.text().starts_with(char::is_whitespace) {
-        let joined: String = whole.text().split_whitespace().collect();
-        let (gap, _) = split_while(rest, char::is_whitespace);
+        let (gap, behind) = split_while(rest, char::is_whitespace);
+        let help = match joined(whole, char::is_whitespace) {
+            Some(joined) => format!("write {}", quoted(&joined)),
+            None => format!("take out what follows, {}", quoted(behind.text())),
+        };
         return gap
             .error(Kind::UnknownCharacter, format!("white space within duration {}", quoted(whole.text())))
-            .with_help(format!("write {}", quoted(&joined)));
+            .with_help(help);
     }
     if unit.is_empty() {
         let (char, _) = rest.split_at(rest.text().chars().next().map_or(0, char::len_utf8));
         let message = format!("unexpected {} in duration {}", quoted(char.text()), quoted(whole.text()));
-        return char
-            .error(Kind::UnknownCharacter, message)
-            .with_help("a duration is numbers with units, such as `90s` or `1h30m`");
+        let help = match joined(whole, |char| matches!(char, ',' | ';' | ':' | '+') || char.is_whitespace()) {
+            Some(joined) => format!("write {}", quoted(&joined)),
+            None => "a duration is numbers with units, such as `90s` or `1h30m`".to_owned(),
+        };
+        return char.error(Kind::UnknownCharacter, message).with_help(help);
     }
     let iso = rest.span() == whole.span() && unit.text().starts_with(['P', 'p']);
     let help = if iso {
@@ -187,6 +192,12 @@ fn no_number(whole: Piece<'_>, rest: Piece<'_>, unit: Piece<'_>) -> SyntaxError 
         format!("write one such as `90s` or `1h30m`; {ALL_UNITS}")
     };
     unit.error(Kind::InvalidNumber, format!("no number before {}", quoted(unit.text()))).with_help(help)
+}
+
+/// The text without what stands between its parts, where that makes a duration.
+fn joined(whole: Piece<'_>, between: impl Fn(char) -> bool) -> Option<String> {
+    let joined: String = whole.text().chars().filter(|&char| !between(char)).collect();
+    (joined != whole.text() && parse_duration(&joined).is_ok()).then_some(joined)
 }
 
 fn zero(whole: Piece<'_>) -> SyntaxError {

@@ -62,6 +62,8 @@ pub enum SyntaxErrorKind {
     MissingZone,
     /// A second `TZ=`.
     RepeatedZone,
+    /// A zone behind the schedule, or before it without `TZ=`.
+    MisplacedZone,
     /// A text that cannot be the name of a time zone.
     InvalidZone,
     /// A zone with no schedule behind it.

@@ -64,6 +64,7 @@ impl Spec {
             return Err(whole.error(Kind::TooLong, message).with_help(FIELDS));
         }
         let (zone, rest) = split_zone(whole)?;
+        refuse_zones(rest, zone.is_some())?;
         let when =
             if rest.text().starts_with('@') { parse_descriptor(rest)? } else { parse_fields(text, rest)? };
         Ok(Self { zone: zone.map(|zone| zone.text().into()), when })
@@ -130,14 +131,34 @@ fn split_zone(text: Piece<'_>) -> Result<(Option<Piece<'_>>, Piece<'_>), SyntaxE
             quoted(&format!("{} 0 3 * * *", word.text()))
         )));
     }
-    let (next, _) = rest.split_word();
-    if next.split_once('=').is_some_and(|(key, _)| matches!(key.text(), "TZ" | "CRON_TZ")) {
-        let message = format!("{} is a second zone, and a schedule has one", quoted(next.text()));
-        return Err(next
+    Ok((Some(zone), rest))
+}
+
+/// A zone where none belongs: behind the schedule, before it without its prefix, or a second one.
+fn refuse_zones(text: Piece<'_>, is_zoned: bool) -> Result<(), SyntaxError> {
+    let found = text.words().find_map(|word| Some((word, zone_of(word)?)));
+    let Some((word, zone)) = found.filter(|(word, _)| is_zoned || word.span() != text.span()) else {
+        return Ok(());
+    };
+    if is_zoned {
+        let message = format!("{} is a second zone, and a schedule has one", quoted(word.text()));
+        return Err(word
             .error(Kind::RepeatedZone, message)
             .with_help("keep one; for several zones write several schedules"));
     }
-    Ok((Some(zone), rest))
+    let others = text.words().filter(|other| other.span() != word.span()).map(Piece::text);
+    let mended: Vec<&str> = others.collect();
+    let mended = format!("TZ={} {}", zone.text(), mended.join(" "));
+    let message = format!("{} is a time zone, which stands before the schedule", quoted(word.text()));
+    Err(word.error(Kind::MisplacedZone, message).with_help(format!("write {}", quoted(&mended))))
+}
+
+/// The zone that a word of a schedule names.
+fn zone_of(word: Piece<'_>) -> Option<Piece<'_>> {
+    match word.split_once('=') {
+        Some((key, zone)) => (matches!(key.text(), "TZ" | "CRON_TZ") && !zone.is_empty()).then_some(zone),
+        None => zone::looks_like_name(word.text()).then_some(word),
+    }
 }
 
 fn parse_descriptor(text: Piece<'_>) -> Result<When, SyntaxError> {
@@ -204,7 +225,9 @@ fn too_few(text: Piece<'_>, fields: &[Piece<'_>]) -> SyntaxError {
         1 => format!("{} is one field, a schedule has five or six", quoted(text.text())),
         count => format!("{} has {count} fields, a schedule has five or six", quoted(text.text())),
     };
-    let help = if let Some(descriptor) = descriptor::without_at(first).filter(|_| count <= 2) {
+    let help = if first.starts_with(['"', '\'', '`']) {
+        "take out the quotes".to_owned()
+    } else if let Some(descriptor) = descriptor::without_at(first).filter(|_| count <= 2) {
         let rest = text.skip(first.len()).text();
         format!("did you mean {}?", quoted(&format!("{descriptor}{rest}")))
     } else if count == 1 && parse_interval(first).is_ok() {

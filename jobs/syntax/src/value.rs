@@ -97,6 +97,18 @@ fn unknown_character(field: Field, char: Piece<'_>) -> SyntaxError {
         "-" => "a range is `first-last`".to_owned(),
         "\"" | "'" | "`" => "take out the quotes".to_owned(),
         ";" | "|" | "&" => "the items of a list are parted by commas".to_owned(),
+        // What word processors, web pages and other keyboards make of the characters of a schedule.
+        "‐" | "‑" | "‒" | "–" | "—" | "−" | "－" => {
+            "a range has the hyphen of the keyboard, `-`".to_owned()
+        }
+        "，" | "、" | "‚" => {
+            "the items of a list are parted by the comma of the keyboard, `,`".to_owned()
+        }
+        "∗" | "＊" | "×" | "•" => "every value is the asterisk of the keyboard, `*`".to_owned(),
+        "∕" | "⁄" | "／" => "a step stands behind the slash of the keyboard, `/`".to_owned(),
+        digit if digit.chars().all(char::is_numeric) => {
+            format!("numbers are written with the digits 0 to 9; {}", field.values())
+        }
         _ => format!("an item is `*`, a value or a range, with or without a step; {}", field.values()),
     };
     let message = format!("unexpected {} in the {} field", quoted(char.text()), field.singular());

@@ -1,3 +1,4 @@
+use crate::field::Field;
 use crate::piece::Piece;
 use crate::render::quoted;
 use crate::{SyntaxError, SyntaxErrorKind as Kind};
@@ -55,6 +56,19 @@ pub(crate) fn check(zone: Piece<'_>) -> Result<(), SyntaxError> {
             .with_help("write a zone such as `Europe/Oslo`, or an offset such as `+05:30`"));
     }
     Ok(())
+}
+
+/// Whether a word of a schedule can only be a zone, such as `Europe/Oslo`; `MON/2` and `MON/TUE` are none.
+pub(crate) fn looks_like_name(word: &str) -> bool {
+    let is_name = |field: Field, area| field.named(area).is_some();
+    word.split_once('/').is_some_and(|(area, place)| {
+        !is_name(Field::Month, area)
+            && !is_name(Field::Weekday, area)
+            && [area, place]
+                .into_iter()
+                .all(|part| part.len() > 1 && part.starts_with(|char: char| char.is_ascii_alphabetic()))
+            && check(Piece::whole(word)).is_ok()
+    })
 }
 
 fn check_offset(zone: Piece<'_>) -> Result<(), SyntaxError> {
