@@ -139,10 +139,11 @@ fn tiles(overview: &Overview) -> Markup {
 fn filters(screen: &Screen, overview: &Overview, filter: &str) -> Markup {
     html! {
         div.tools {
-            form.search method="get" action=(screen.base.root()) role="search" {
+            form.search.finds method="get" action=(screen.base.root()) role="search" {
                 label.unseen for="q" { "Search jobs" }
                 input id="q" type="search" name="q" placeholder="Search jobs" value=[screen.query.get("q")]
-                    autocomplete="off" spellcheck="false" data-focus="/";
+                    autocomplete="off" spellcheck="false" data-find="" aria-keyshortcuts="Control+K Meta+K";
+                (parts::find_key())
                 @if !filter.is_empty() { input type="hidden" name="state" value=(filter); }
             }
             nav.chips aria-label="Filter by state" id="chips" data-live="" {

@@ -124,6 +124,11 @@ pub(super) fn token(screen: &Screen) -> Markup {
     html! { input type="hidden" name="token" value=(screen.page.access.token()); }
 }
 
+/// Says at a field which keys lead to it, where the script is that listens to them.
+pub(super) fn find_key() -> Markup {
+    html! { kbd.find data-script="" hidden aria-hidden="true" { "Ctrl K" } }
+}
+
 /// What stands where nothing is.
 pub(super) fn nothing(title: &str, text: &str) -> Markup {
     html! { div.nothing { strong { (title) } p { (text) } } }

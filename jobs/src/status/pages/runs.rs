@@ -162,8 +162,10 @@ fn form(screen: &Screen) -> Markup {
                     }
                 }
             }
-            label.grow { span { "Text in arguments, output or error" }
-                input type="search" name="text" value=(value("text")) autocomplete="off" spellcheck="false" data-focus="/";
+            label.grow.finds { span { "Text in arguments, output or error" }
+                input type="search" name="text" value=(value("text")) placeholder=" " autocomplete="off" spellcheck="false"
+                    data-find="" aria-keyshortcuts="Control+K Meta+K";
+                (parts::find_key())
             }
             label { span { "Made from (UTC)" } input type="datetime-local" name="from" value=(local(value("from"))); }
             label { span { "to" } input type="datetime-local" name="to" value=(local(value("to"))); }
