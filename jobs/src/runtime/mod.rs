@@ -18,6 +18,8 @@ mod instances;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod known;
 mod ledger;
+#[cfg(any(feature = "postgres", feature = "web"))]
+pub(crate) mod nodes;
 #[cfg(feature = "web")]
 pub(crate) mod overview;
 #[cfg(feature = "web")]
@@ -53,12 +55,14 @@ use crate::scheduler::task::Scheduler;
 
 pub use crate::scheduler::ledger::{Fate, Tally};
 #[cfg(feature = "postgres")]
-pub use cluster::{ClusterSnapshot, NodeSnapshot, postgres_schema};
+pub use cluster::postgres_schema;
 pub use error::{StartError, SubmitError};
 pub use explain::{Explanation, Why};
 pub use handle::RunHandle;
 pub use health::{Condition, Health, Trouble};
 pub use ledger::{LedgerEntry, LedgerQuery};
+#[cfg(feature = "postgres")]
+pub use nodes::{ClusterSnapshot, NodeSnapshot};
 pub use queues::QueueSnapshot;
 pub use reload::{Reloaded, ReloadedSchedule, ReloadedSetting, ScheduleMeaning};
 pub use runs::RunQuery;

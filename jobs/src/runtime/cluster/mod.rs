@@ -12,12 +12,15 @@
 //! Closures and start-up jobs belong to their process: they are submitted to its pool as on memory, and the server knows
 //! nothing of them.
 
+mod census;
 mod host;
 mod look;
 mod outcome;
 mod recorder;
 mod submit;
 mod view;
+#[cfg(feature = "web")]
+pub(super) mod whole;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -33,10 +36,11 @@ use crate::scheduler::shared::Sharing;
 use crate::store::journal::{Commits, Journal};
 use crate::store::memory::{JobIx, Memory};
 use crate::store::postgres::{Address, AddressError, Id, Identity, Limited, Node, Standing};
+use census::LastCensus;
 use host::Host;
 use recorder::Recorder;
 pub(super) use submit::{Answer, Order};
-pub use view::{ClusterSnapshot, NodeSnapshot, postgres_schema};
+pub use view::postgres_schema;
 
 /// What a process has that is one of a cluster.
 pub(super) struct Cluster {
@@ -44,6 +48,8 @@ pub(super) struct Cluster {
     node: Mutex<Option<Arc<Node>>>,
     recorder: Arc<Recorder>,
     known: Arc<Known>,
+    #[cfg_attr(not(feature = "web"), allow(dead_code, reason = "only pages are looked at by many at once"))]
+    last_census: LastCensus,
 }
 
 /// Reads the address of the config, where that is one of PostgreSQL.
@@ -110,7 +116,10 @@ impl Jobs {
         let node = Arc::new(node);
         inner.scheduler.share(Sharing::new(Arc::downgrade(&node)));
         let node = Mutex::new(Some(node));
-        let first = inner.cluster.set(Arc::new(Cluster { node, recorder, known })).is_ok();
+        let first = inner
+            .cluster
+            .set(Arc::new(Cluster { node, recorder, known, last_census: LastCensus::default() }))
+            .is_ok();
         debug_assert!(first, "an instance joins once");
         Ok(())
     }

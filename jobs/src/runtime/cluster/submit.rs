@@ -12,6 +12,7 @@ use crate::runtime::accepted::Accepted;
 use crate::runtime::error::SubmitError;
 use crate::runtime::{Jobs, RunHandle};
 use crate::scheduler::timers::Delay;
+use crate::store::journal::Details;
 use crate::store::memory::{JobIx, RunOptions};
 use crate::store::postgres::{self, NewRun, Submitted, Trouble};
 
@@ -25,6 +26,8 @@ pub(in crate::runtime) struct Order {
     /// What the submission says; the job says the rest.
     pub(in crate::runtime) unique: Option<Unique>,
     pub(in crate::runtime) delay: Option<Delay>,
+    /// Who asked for it on the status page.
+    pub(in crate::runtime) requested_by: Option<String>,
 }
 
 /// What the server answers.
@@ -62,7 +65,7 @@ impl Cluster {
 
     /// The row of a run.
     pub(in crate::runtime) fn new_run(&self, jobs: &Jobs, order: Order) -> Result<NewRun, SubmitError> {
-        let Order { job, body, origin, options, unique, delay } = order;
+        let Order { job, body, origin, options, unique, delay, requested_by } = order;
         let now = jobs.inner.clock.now().wall;
         let due = delay.map(|delay| match delay {
             Delay::At(at) => at,
@@ -95,8 +98,15 @@ impl Cluster {
             unique,
             retry_of: None,
             args: args.map_or_else(|| "{}".to_owned(), String::from),
+            record: requested_by.as_deref().and_then(record_of),
         })
     }
+}
+
+/// What is known of a run from the beginning, as it is kept.
+pub(super) fn record_of(requested_by: &str) -> Option<String> {
+    let details = Details { requested_by: Some(requested_by.into()), ..Details::default() };
+    serde_json::to_string(&details).ok()
 }
 
 /// What a submission has in common with those that it is one with.

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use crate::job::Outcome;
-use crate::runtime::{JobSnapshot, JobStatus};
+use crate::runtime::overview::Workload;
+use crate::runtime::{JobSnapshot, JobStatus, PoolSnapshot};
 use crate::status::format;
 use crate::status::screen::Screen;
 
@@ -94,6 +95,25 @@ pub(super) fn at(at: DateTime<Utc>) -> Markup {
 /// A time by the reader's clock, which the script alone knows.
 pub(super) fn own(at: DateTime<Utc>) -> Markup {
     html! { time.own datetime=(format::iso(at)) {} }
+}
+
+/// How many runs execute, and of how many: each process of a cluster has a pool of its own.
+pub(super) fn running(workload: &Workload, pool: PoolSnapshot) -> Markup {
+    html! {
+        div {
+            dt { "Running" }
+            dd {
+                (format::count(workload.running))
+                span.of {
+                    @match (workload.nodes.len(), pool.size) {
+                        (0, Some(size)) => { " of " (format::count(size.get())) }
+                        (0, None) => " of any number",
+                        (processes, _) => { " in " (format::counted(processes, "process", "processes")) }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// A button that does something: a form of its own, so that it works without a script.

@@ -111,6 +111,7 @@ fn run_of(job: &str) -> NewRun {
         unique: None,
         retry_of: None,
         args: "{}".to_owned(),
+        record: None,
     }
 }
 
