@@ -7,7 +7,7 @@ use crate::program::{Program, send_confirmation};
 use crate::{CONTROL, OFF, busy, last_run, no_complaints, screens};
 
 /// What is wrong with a page, a line each.
-const AUDIT: &str = r"(() => {
+pub(crate) const AUDIT: &str = r"(() => {
     const wrong = [];
     const all = (selector) => [...document.querySelectorAll(selector)];
     const say = (what, node) => wrong.push(`${what}: ${node ? node.outerHTML.slice(0, 160) : ''}`);

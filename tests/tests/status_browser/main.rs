@@ -4,8 +4,12 @@
 
 mod accessible;
 mod browser;
+mod cluster;
 mod pictures;
 mod program;
+#[path = "../../support/postgres.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod server;
 
 use browser::{Browser, Tab};
 use jobs::{RunId, RunState};
