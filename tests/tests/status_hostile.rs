@@ -10,6 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use base64::Engine;
+use jobs::testing::TestClock;
 use jobs::{Config, Jobs, job};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, TestRunner};
@@ -386,7 +387,7 @@ async fn raw(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+    let read = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await;
     assert!(read.is_ok(), "no end: {}", String::from_utf8_lossy(bytes));
     String::from_utf8_lossy(&answer).into_owned()
 }
@@ -492,4 +493,53 @@ async fn who_does_not_read_holds_nobody_up() {
     let ended = tokio::time::timeout(Duration::from_secs(20), jobs.shutdown()).await;
     assert!(ended.is_ok(), "those who do not read keep the program from its end");
     drop(deaf);
+}
+
+/// Who takes ages to say what is wanted is not waited for, whether nothing comes or always a little.
+#[tokio::test(start_paused = true)]
+async fn who_takes_ages_is_not_waited_for() {
+    let clock = TestClock::at("2026-03-02T12:00:00Z".parse().unwrap());
+    let (jobs, _) = start(Config::default().clock(&clock)).await;
+    let address = jobs.serve_status("127.0.0.1:0").await.unwrap();
+    let head = "GET /@jobs/health HTTP/1.1\r\nhost: localhost\r\n";
+    for said in ["", "GET", head] {
+        assert_eq!(raw(address, said.as_bytes()).await, "", "{said:?}");
+    }
+    // A connection is not kept for one who has nothing more to ask.
+    let answer = raw(address, format!("{head}\r\n").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut lines = 0;
+    while stream.write_all(b"x: y\r\n").await.is_ok() {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        lines += 1;
+        assert!(lines < 100, "a line now and then keeps the connection open");
+    }
+    let post = "POST /@jobs/api/jobs/quiet/run HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 1000\r\n\r\n{";
+    let answer = raw(address, post.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("content-security-policy"), "{answer}");
+    assert!(jobs.runs().list().await.is_empty());
+    jobs.shutdown().await;
+}
+
+/// More connections than there are turns wait, and are served when others go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_is_served_one_after_the_other() {
+    let (jobs, _) = start(Config::default()).await;
+    let address = jobs.serve_status("127.0.0.1:0").await.unwrap();
+    let request = b"GET /@jobs/health HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let mut crowd = Vec::new();
+    for _ in 0..600 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        crowd.push(stream);
+    }
+    let mut first = [0; 12];
+    for mut one in crowd {
+        let read = tokio::time::timeout(Duration::from_secs(60), one.read_exact(&mut first)).await;
+        read.expect("everybody has a turn").unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+    }
+    jobs.shutdown().await;
 }

@@ -54,6 +54,8 @@ pub struct RunSnapshot {
     pub attempts: Vec<Attempt>,
     /// The lines that it has written by [`log`](crate::log()), the oldest first.
     pub log: Vec<LogLine>,
+    /// The process that executes it, where there are several: `web-7:4711`.
+    pub node: Option<String>,
 }
 
 impl RunSnapshot {

@@ -9,7 +9,7 @@ use crate::job::body::Body;
 use crate::job::run::RunId;
 use crate::job::signals::Cancellation;
 use crate::store::journal::Journal;
-use crate::store::memory::{Cancel, ClaimResult, ClaimedRun, JobIx};
+use crate::store::memory::{Cancel, ClaimResult, ClaimedRun, JobIx, JobState, RunKey};
 use crate::telemetry::panics;
 
 /// So many results are taken at a time under the lock that claims take.
@@ -39,6 +39,29 @@ impl Pool {
     /// The identity of a run that is made now.
     pub(crate) fn next_id(&self) -> RunId {
         self.ids.next(self.clock.now().wall)
+    }
+
+    /// Of what executes here and was claimed from no store, the job and the queue.
+    #[cfg(feature = "web")]
+    pub(crate) fn bound_running(&self) -> Vec<(JobIx, String)> {
+        let shared = self.lock();
+        let memory = &shared.memory;
+        let bound = shared.workers.executed().filter(|(run, _)| !memory.is_claimed(*run));
+        bound.filter_map(|(run, _)| memory.place_of(run)).collect()
+    }
+
+    /// Of one job or of all, the runs that were claimed from no store and made before one, the youngest first.
+    pub(crate) fn bound_runs(&self, job: Option<JobIx>, before: Option<RunId>) -> Vec<(RunId, RunKey)> {
+        let is_bound = |(_, job): &(JobIx, &JobState)| {
+            job.info.is_func || job.info.descriptor.is_some_and(|descriptor| descriptor.startup.is_some())
+        };
+        let mut jobs: Vec<JobIx> =
+            self.read(|memory| memory.jobs().filter(is_bound).map(|(ix, _)| ix).collect());
+        jobs.retain(|ix| job.is_none_or(|job| job == *ix));
+        let mut runs: Vec<_> = jobs.into_iter().flat_map(|ix| self.runs_of(ix, before)).collect();
+        self.read(|memory| runs.retain(|(_, key)| !memory.is_claimed(*key)));
+        runs.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+        runs
     }
 
     /// How many runs more it has places for, beside those that wait here already.

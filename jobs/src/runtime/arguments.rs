@@ -26,6 +26,16 @@ impl Jobs {
     /// only code can make; a text that is no JSON object, an argument that the job does not have, one that it needs, or
     /// one of the wrong type; an instance that has been shut down.
     pub async fn run_with(&self, job: &str, arguments: &str) -> Result<RunHandle, SubmitError> {
+        self.run_with_for(job, arguments, None).await
+    }
+
+    /// The same, with who asked for it on the status page.
+    pub(crate) async fn run_with_for(
+        &self,
+        job: &str,
+        arguments: &str,
+        who: Option<&str>,
+    ) -> Result<RunHandle, SubmitError> {
         let ix = self.job_named(job)?;
         let wrong = |why: String| SubmitError::bad_arguments(job, why);
         let descriptor = self.inner.pool.read(|memory| memory.job(ix).info.descriptor);
@@ -44,7 +54,7 @@ impl Jobs {
         let read = panics::catch(|| (descriptor.read)(arguments));
         let value = read.map_err(|panic| wrong(format!("reading them panicked: {}", panic.message)))?;
         let value = value.map_err(|error| wrong(error.to_string()))?;
-        self.clone().submit_known(ix, value.into_body(), Origin::RunNow)?.safe().await
+        self.clone().submit_known(ix, value.into_body(), Origin::RunNow, who)?.safe().await
     }
 }
 

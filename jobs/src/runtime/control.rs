@@ -22,10 +22,15 @@ impl Jobs {
     /// A name that no job has, with the nearest one or the list of all; a job with arguments that have no value; an instance that has
     /// been shut down.
     pub async fn run_now(&self, job: &str) -> Result<RunHandle, SubmitError> {
+        self.run_now_for(job, None).await
+    }
+
+    /// The same, with who asked for it on the status page.
+    pub(crate) async fn run_now_for(&self, job: &str, who: Option<&str>) -> Result<RunHandle, SubmitError> {
         let ix = self.job_named(job)?;
         let Some(template) = self.template_of(ix) else { return Err(SubmitError::no_default(job)) };
         let (body, origin) = (Body::Template(template), Origin::RunNow);
-        self.clone().submit_known(ix, body, origin)?.safe().await
+        self.clone().submit_known(ix, body, origin, who)?.safe().await
     }
 
     /// Pauses a job: its slots pass without a run until [`resume`](Self::resume), and are counted as paused.

@@ -23,6 +23,8 @@ mod instances;
 mod known;
 mod ledger;
 mod many;
+#[cfg(any(feature = "postgres", feature = "web"))]
+pub(crate) mod nodes;
 mod order;
 #[cfg(feature = "web")]
 pub(crate) mod overview;
@@ -59,7 +61,7 @@ use crate::scheduler::task::Scheduler;
 
 pub use crate::scheduler::ledger::{Fate, Tally};
 #[cfg(feature = "postgres")]
-pub use cluster::{ClusterSnapshot, NodeSnapshot, postgres_schema};
+pub use cluster::postgres_schema;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use complete::CompleteError;
 pub use error::{StartError, SubmitError};
@@ -70,6 +72,8 @@ pub use health::{Condition, Health, Trouble};
 pub use in_tx::StoreTransaction;
 pub use ledger::{LedgerEntry, LedgerQuery};
 pub use many::{SubmitMany, submit_many};
+#[cfg(feature = "postgres")]
+pub use nodes::{ClusterSnapshot, NodeSnapshot};
 pub use queues::QueueSnapshot;
 pub use reload::{Reloaded, ReloadedSchedule, ReloadedSetting, ScheduleMeaning};
 pub use runs::RunQuery;

@@ -22,6 +22,8 @@ pub(super) struct Order {
     /// What the submission says; the job says the rest.
     pub(super) unique: Option<Unique>,
     pub(super) delay: Option<Delay>,
+    /// Who asked for it on the status page.
+    pub(super) requested_by: Option<String>,
 }
 
 impl<J: 'static> Submission<J> {
@@ -41,7 +43,8 @@ impl<J: 'static> Submission<J> {
         #[cfg(any(feature = "sqlite", feature = "postgres"))]
         let body = jobs.written(who.name(), body)?;
         let job = jobs.register(&who)?;
-        Ok((jobs, Order { job, body, origin: Origin::Submission, options, unique, delay: self.delay }))
+        let origin = Origin::Submission;
+        Ok((jobs, Order { job, body, origin, options, unique, delay: self.delay, requested_by: None }))
     }
 }
 

@@ -4,11 +4,16 @@
 //! copy, such as saying a schedule in words, is done for those that are shown. So the parts may be of different
 //! moments, where [`Jobs::snapshot`] is of one.
 
+#[cfg(feature = "postgres")]
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::Jobs;
+#[cfg(feature = "postgres")]
+use super::cluster::whole::Whole;
+use super::nodes::NodeSnapshot;
 use super::queues::{QueueSnapshot, queues};
 use super::snapshot::{
     JobSnapshot, JobStatus, PoolSnapshot, ScheduleSnapshot, SourcePlace, job_snapshot, place_of,
@@ -22,6 +27,9 @@ use crate::registry::Timing;
 use crate::scheduler::planned::ScheduleKey;
 use crate::store::memory::{JobIx, Minute};
 
+/// What a run that has ended came to, and how long it took if it has started.
+pub(crate) type Ended = (RunState, Option<Duration>);
+
 /// At how many jobs or schedules is looked under one lock.
 const AT_A_TIME: usize = 128;
 
@@ -29,15 +37,41 @@ const AT_A_TIME: usize = 128;
 #[derive(Debug)]
 pub(crate) struct Overview {
     pub(crate) taken_at: DateTime<Utc>,
+    /// Of this process.
     pub(crate) pool: PoolSnapshot,
+    pub(crate) workload: Workload,
     /// By name.
     pub(crate) jobs: Vec<JobBrief>,
+    #[cfg(feature = "postgres")]
+    whole: Option<Whole>,
+}
+
+/// What is to be done, and who does it.
+#[derive(Debug, Default)]
+pub(crate) struct Workload {
+    /// How many runs execute, and how many could start and find no room: of the whole cluster, where there is one.
+    pub(crate) running: usize,
+    pub(crate) queued: usize,
+    /// The processes of the cluster, the oldest first; none where there is no other to be.
+    pub(crate) nodes: Vec<NodeSnapshot>,
+    /// Runs of jobs that only other processes know, by their names.
+    pub(crate) elsewhere: Vec<Elsewhere>,
+}
+
+/// Runs of a job that this process does not know.
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "there are no other processes"))]
+pub(crate) struct Elsewhere {
+    pub(crate) job: String,
+    pub(crate) running: usize,
+    pub(crate) queued: usize,
+    pub(crate) delayed: usize,
 }
 
 /// One job in brief.
 #[derive(Debug)]
 pub(crate) struct JobBrief {
-    ix: JobIx,
+    pub(super) ix: JobIx,
     pub(crate) name: JobName,
     descriptor: Option<&'static Descriptor>,
     pub(crate) enabled: bool,
@@ -97,6 +131,13 @@ impl JobBrief {
     }
 }
 
+impl Workload {
+    /// Of a process that is alone.
+    fn of(pool: PoolSnapshot) -> Self {
+        Self { running: pool.running, queued: pool.queued, ..Self::default() }
+    }
+}
+
 impl ScheduleBrief {
     /// Whether its text, its words or its name hold some words in small letters.
     pub(crate) fn speaks_of(&self, words: &str) -> bool {
@@ -116,9 +157,21 @@ impl Jobs {
         PoolSnapshot { size: gauge.size, running: gauge.running, queued: gauge.queued }
     }
 
-    /// How full the queues are, by name.
-    pub(crate) fn queue_gauges(&self) -> Vec<QueueSnapshot> {
-        self.inner.pool.read(queues)
+    /// How full the queues are, by name, and what there is to be done.
+    pub(crate) async fn queue_gauges(&self) -> (Vec<QueueSnapshot>, Workload) {
+        #[cfg_attr(not(feature = "postgres"), allow(unused_mut, reason = "there are no other processes"))]
+        let mut queues = self.inner.pool.read(queues);
+        #[cfg(feature = "postgres")]
+        if let Some(whole) = Whole::of(self).await {
+            whole.widen_queues(&mut queues);
+            return (queues, whole.workload());
+        }
+        (queues, Workload::of(self.pool_gauge()))
+    }
+
+    /// The names of the queues.
+    pub(crate) fn queue_names(&self) -> Vec<String> {
+        self.inner.pool.read(queues).into_iter().map(|queue| queue.name).collect()
     }
 
     /// What has started and ended in each minute of the last hour, the oldest first.
@@ -148,8 +201,20 @@ impl Jobs {
         (names.len() <= most).then_some(names)
     }
 
-    /// All jobs in brief.
-    pub(crate) fn overview(&self) -> Overview {
+    /// All jobs in brief: of the whole cluster, where there is one.
+    pub(crate) async fn overview(&self) -> Overview {
+        #[cfg_attr(not(feature = "postgres"), allow(unused_mut, reason = "there are no other processes"))]
+        let mut overview = self.overview_here();
+        #[cfg(feature = "postgres")]
+        if let Some(whole) = Whole::of(self).await {
+            overview.jobs.iter_mut().for_each(|job| whole.widen(job));
+            overview.workload = whole.workload();
+            overview.whole = Some(whole);
+        }
+        overview
+    }
+
+    pub(crate) fn overview_here(&self) -> Overview {
         let now = self.inner.clock.now();
         let mut jobs = self.briefs();
         for (job, schedule, next) in self.brief_schedules(|_| true) {
@@ -161,28 +226,76 @@ impl Jobs {
             }
         }
         jobs.sort_unstable_by(|one, other| str::cmp(&one.name, &other.name));
-        Overview { taken_at: now.wall.to_chrono(), pool: self.pool_gauge(), jobs }
+        let pool = self.pool_gauge();
+        Overview {
+            taken_at: now.wall.to_chrono(),
+            pool,
+            workload: Workload::of(pool),
+            jobs,
+            #[cfg(feature = "postgres")]
+            whole: None,
+        }
     }
 
-    /// Some jobs in full.
-    pub(crate) fn in_full<'a>(&self, briefs: impl IntoIterator<Item = &'a JobBrief>) -> Vec<JobSnapshot> {
+    /// Some jobs of an overview in full.
+    pub(crate) fn in_full<'a>(
+        &self,
+        overview: &Overview,
+        briefs: impl IntoIterator<Item = &'a JobBrief>,
+    ) -> Vec<JobSnapshot> {
+        #[cfg(not(feature = "postgres"))]
+        let _ = overview;
         let full = |brief: &JobBrief| {
-            self.one_in_full(brief.ix, brief.schedules.iter().map(|schedule| schedule.key))
+            #[cfg_attr(not(feature = "postgres"), allow(unused_mut, reason = "there are no other processes"))]
+            let mut job = self.one_in_full(brief.ix, brief.schedules.iter().map(|schedule| schedule.key));
+            #[cfg(feature = "postgres")]
+            if let Some(whole) = &overview.whole {
+                whole.widen_in_full(brief.ix, &mut job);
+            }
+            job
         };
         briefs.into_iter().map(full).collect()
     }
 
     /// One job in full, by its name or an alias.
-    pub(crate) fn job_in_full(&self, name: &str) -> Option<JobSnapshot> {
-        let ix = self.find_job(name).ok()?;
-        let keys = self.brief_schedules(|job| job == ix).into_iter().map(|(_, schedule, _)| schedule.key);
-        Some(self.one_in_full(ix, keys))
+    pub(crate) async fn job_in_full(&self, name: &str) -> Option<JobSnapshot> {
+        #[cfg_attr(not(feature = "postgres"), allow(unused_mut, reason = "there are no other processes"))]
+        let (_ix, mut job) = self.found_here(name)?;
+        #[cfg(feature = "postgres")]
+        if let Some(whole) = Whole::of(self).await {
+            whole.widen_in_full(_ix, &mut job);
+        }
+        Some(job)
     }
 
-    /// What the last runs of a job that have ended came to, and how long each took if it has started; the last first.
-    pub(crate) fn last_ended(&self, name: &str, count: usize) -> Vec<(RunState, Option<Duration>)> {
-        let Ok(ix) = self.find_job(name) else { return Vec::new() };
-        self.inner.pool.read(|memory| memory.last_ended(ix, count))
+    /// The same as this process knows it: for what is alike in all of them.
+    pub(crate) fn job_here(&self, name: &str) -> Option<JobSnapshot> {
+        self.found_here(name).map(|(_, job)| job)
+    }
+
+    fn found_here(&self, name: &str) -> Option<(JobIx, JobSnapshot)> {
+        let ix = self.find_job(name).ok()?;
+        let keys = self.brief_schedules(|job| job == ix).into_iter().map(|(_, schedule, _)| schedule.key);
+        Some((ix, self.one_in_full(ix, keys)))
+    }
+
+    /// What the last runs of some jobs that have ended came to, of each so many, and how long each took if it has started;
+    /// the last first.
+    pub(crate) async fn last_ended(&self, names: &[&str], count: usize) -> Vec<Vec<Ended>> {
+        #[cfg(feature = "postgres")]
+        let mut known = match self.inner.cluster.get() {
+            Some(cluster) => cluster.last_ended(names, count).await,
+            None => HashMap::new(),
+        };
+        let of = |name: &&str| {
+            #[cfg(feature = "postgres")]
+            if let Some(ended) = known.remove(*name) {
+                return ended;
+            }
+            let ix = self.find_job(name).ok();
+            ix.map_or_else(Vec::new, |ix| self.inner.pool.read(|memory| memory.last_ended(ix, count)))
+        };
+        names.iter().map(of).collect()
     }
 
     fn one_in_full(&self, ix: JobIx, keys: impl Iterator<Item = ScheduleKey>) -> JobSnapshot {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Jobs, Phase, RunHandle};
+use super::{Jobs, Phase};
 use crate::clock::Elapsed;
 use crate::config::{NamedSchedule, Network, Page, Sourced};
 use crate::error::Place;
@@ -88,16 +88,6 @@ impl Jobs {
             value: values.get(argument.name).filter(|_| !argument.redacted).cloned(),
         });
         fields.collect()
-    }
-
-    /// Says of a run who asked for it on the page.
-    pub(crate) fn requested(&self, run: &RunHandle, who: &impl std::fmt::Display) {
-        // One that was there before was asked for by somebody else.
-        if !run.duplicate
-            && let Some(key) = run.key
-        {
-            self.inner.pool.set_requested_by(key, &who.to_string());
-        }
     }
 
     /// Whether a job can be run without saying anything.

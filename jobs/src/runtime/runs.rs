@@ -95,9 +95,14 @@ impl Jobs {
     /// A run that is not known here, or not kept any more; one that has not ended; one whose arguments are not kept, as
     /// [`RunSnapshot::arguments`] says; an instance that has been shut down.
     pub async fn retry(&self, id: RunId) -> Result<RunHandle, SubmitError> {
+        self.retry_for(id, None).await
+    }
+
+    /// The same, with who asked for it on the status page.
+    pub(crate) async fn retry_for(&self, id: RunId, who: Option<&str>) -> Result<RunHandle, SubmitError> {
         #[cfg(feature = "postgres")]
         if let Some(cluster) = self.inner.cluster.get() {
-            return cluster.retry(self, id).await;
+            return cluster.retry(self, id, who).await;
         }
         let pool = &self.inner.pool;
         let found = pool.key_of(id).and_then(|key| pool.found(key));
@@ -110,11 +115,22 @@ impl Jobs {
         let body = self.written(&run.job, body)?;
         let (id, key) = pool.submit_again(job, body, id).map_err(|Closed| SubmitError::shut_down())?;
         let handle = RunHandle { id, key: Some(key), jobs: self.clone(), duplicate: false };
+        handle.set_requested_by(who);
         Accepted::here(handle).safe().await
     }
 }
 
 impl RunHandle {
+    /// Says of the run who asked for it on the status page; one that was there before was asked for by somebody else.
+    pub(super) fn set_requested_by(&self, who: Option<&str>) {
+        #[cfg(feature = "web")]
+        if let (false, Some(key), Some(who)) = (self.duplicate, self.key, who) {
+            self.jobs.inner.pool.set_requested_by(key, who);
+        }
+        #[cfg(not(feature = "web"))]
+        let _ = who;
+    }
+
     /// What is known of the run; none when it is not kept any more, as [`wait`](Self::wait) says.
     #[must_use]
     pub fn snapshot(&self) -> Option<RunSnapshot> {
@@ -247,29 +263,54 @@ impl RunQuery {
 
 #[cfg(feature = "postgres")]
 impl RunQuery {
-    /// The same of a cluster, whose server finds the runs; a text is looked for in what is shown of them.
+    /// The same of a cluster, whose server finds the runs, but for those that are bound to this process; a text is looked
+    /// for in what is shown of them.
     async fn part_in_cluster(
         self,
         cluster: &super::cluster::Cluster,
         looks: usize,
     ) -> (Vec<RunSnapshot>, Option<RunId>) {
+        let bound = self.bound();
         let Self { jobs, job, filter, text, mut before, limit } = self;
         let mut runs = Vec::new();
         for _ in 0..looks {
             let room = limit - runs.len();
             if room == 0 {
-                return (runs, None);
+                break;
             }
             let most = if text.is_some() { AT_A_TIME } else { room.min(1000) };
             let found = cluster.runs(&jobs, job.as_deref(), &filter, before, most).await;
             before = found.last().map(|run| run.id).filter(|_| found.len() == most);
             runs.extend(found.into_iter().filter(|run| contains(run, text.as_deref())).take(room));
             if before.is_none() {
-                return (runs, None);
+                break;
             }
         }
-        let is_full = runs.len() >= limit;
-        (runs, before.filter(|_| !is_full))
+        let next = before.filter(|_| runs.len() < limit);
+        // As far as the server has looked.
+        runs.extend(bound.into_iter().filter(|run| next.is_none_or(|next| run.id >= next)));
+        runs.sort_by_key(|run| std::cmp::Reverse(run.id));
+        runs.truncate(limit);
+        (runs, next)
+    }
+
+    /// Those that no other process knows of: of closures, and what the start runs.
+    fn bound(&self) -> Vec<RunSnapshot> {
+        let Self { jobs, job, filter, text, before, limit } = self;
+        let pool = &jobs.inner.pool;
+        let ix = match job.as_deref().map(|name| jobs.find_job(name)) {
+            Some(Err(_)) => return Vec::new(),
+            Some(Ok(ix)) => Some(ix),
+            None => None,
+        };
+        let mut keys = pool.bound_runs(ix, *before).into_iter().map(|(_, key)| key);
+        let mut runs = Vec::new();
+        while runs.len() < *limit && keys.len() > 0 {
+            let found = pool.look_at(filter, &mut keys, AT_A_TIME).into_iter();
+            let complete = found.map(|found| jobs.complete(found));
+            runs.extend(complete.filter(|run| contains(run, text.as_deref())));
+        }
+        runs
     }
 }
 

@@ -320,7 +320,7 @@ pub(super) fn job_snapshot(job: &JobState, schedules: Vec<ScheduleSnapshot>) -> 
     }
 }
 
-fn previous_run(previous: &Previous) -> PreviousRun {
+pub(super) fn previous_run(previous: &Previous) -> PreviousRun {
     PreviousRun {
         id: previous.id,
         slot: previous.slot.map(Timestamp::to_chrono),

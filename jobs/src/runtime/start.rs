@@ -300,7 +300,7 @@ impl Jobs {
 
     fn submit_startup(&self, ix: JobIx, job: &Registered, origin: Origin) -> Result<Accepted, SubmitError> {
         let make = job.descriptor.default.ok_or_else(|| SubmitError::no_default(job.descriptor.name))?;
-        self.clone().submit_known(ix, Body::Template(Template::Make(make)), origin)
+        self.clone().submit_known(ix, Body::Template(Template::Make(make)), origin, None)
     }
 
     /// Lets the schedules fire and the start-up jobs that block nothing begin.

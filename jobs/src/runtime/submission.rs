@@ -224,8 +224,15 @@ impl<J: 'static> Submission<J> {
         if let Some(cluster) = jobs.inner.cluster.get() {
             let job = jobs.register(&who)?;
             if cluster.executes(&jobs, job)? {
-                let order =
-                    Order { job, body, origin: Origin::Submission, options, unique, delay: self.delay };
+                let order = Order {
+                    job,
+                    body,
+                    origin: Origin::Submission,
+                    options,
+                    unique,
+                    delay: self.delay,
+                    requested_by: None,
+                };
                 return cluster.submit(&jobs, order);
             }
         }
@@ -382,12 +389,13 @@ impl Jobs {
         Ok(RunHandle { id, key: Some(key), jobs: self, duplicate: false })
     }
 
-    /// Queues a run of a job that is known.
+    /// Queues a run of a job that is known. `requested_by` says who asked for it on the status page.
     pub(super) fn submit_known(
         self,
         job: JobIx,
         body: Body,
         origin: Origin,
+        requested_by: Option<&str>,
     ) -> Result<Accepted, SubmitError> {
         #[cfg(any(feature = "sqlite", feature = "postgres"))]
         let body = {
@@ -400,13 +408,19 @@ impl Jobs {
             && cluster.executes(&self, job)?
         {
             let options = RunOptions::default();
-            return cluster.submit(&self, Order { job, body, origin, options, unique: None, delay: None });
+            let requested_by = requested_by.map(str::to_owned);
+            return cluster.submit(
+                &self,
+                Order { job, body, origin, options, unique: None, delay: None, requested_by },
+            );
         }
         let handle = match self.unique_of(job).filter(|_| origin == Origin::RunNow) {
             Some(unique) => self.submit_one(job, unique, body, origin, RunOptions::default(), None),
             None => self.submit_as(job, body, origin, RunOptions::default()),
         };
-        handle.map(Accepted::here)
+        let handle = handle?;
+        handle.set_requested_by(requested_by);
+        Ok(Accepted::here(handle))
     }
 
     pub(super) fn submit_as(

@@ -43,9 +43,8 @@ pub(super) async fn steer_job(
     }
     let jobs = &page.jobs;
     let (done, did) = match action.as_str() {
-        "run" => match run(jobs, &job, &fields).await {
+        "run" => match run(jobs, &job, &fields, &screen.visitor.to_string()).await {
             Ok(run) => {
-                jobs.requested(&run, &screen.visitor);
                 let did = if run.is_duplicate() { "same" } else { "run" };
                 (Ok(()), format!("?did={did}&run={}", escaped(&run.id().to_string())))
             }
@@ -66,10 +65,10 @@ pub(super) async fn steer_job(
 }
 
 /// With the arguments of the form, where it has some.
-async fn run(jobs: &Jobs, job: &str, fields: &Fields) -> Result<RunHandle, SubmitError> {
+async fn run(jobs: &Jobs, job: &str, fields: &Fields, who: &str) -> Result<RunHandle, SubmitError> {
     match arguments::given(&jobs.argument_fields(job), fields) {
-        Ok(Some(arguments)) => jobs.run_with(job, &arguments).await,
-        Ok(None) => jobs.run_now(job).await,
+        Ok(Some(arguments)) => jobs.run_with_for(job, &arguments, Some(who)).await,
+        Ok(None) => jobs.run_now_for(job, Some(who)).await,
         Err(why) => Err(SubmitError::bad_arguments(job, why)),
     }
 }
@@ -95,11 +94,8 @@ pub(super) async fn steer_run(
             let did = if page.jobs.cancel(id).await { "cancel" } else { "ended" };
             format!("{}?did={did}", screen.base.to(&format!("runs/{id}")))
         }
-        "retry" => match page.jobs.retry(id).await {
-            Ok(made) => {
-                page.jobs.requested(&made, &screen.visitor);
-                format!("{}?did=retry", screen.base.to(&format!("runs/{}", made.id())))
-            }
+        "retry" => match page.jobs.retry_for(id, Some(&screen.visitor.to_string())).await {
+            Ok(made) => format!("{}?did=retry", screen.base.to(&format!("runs/{}", made.id()))),
             Err(error) => return refused(&screen, &error),
         },
         _ => return pages::not_found(&screen, "There is no such action"),
@@ -134,17 +130,12 @@ pub(super) async fn steer_runs(
             chosen.filter_map(|(_, id)| id.parse().ok()).collect()
         }
     };
+    let who = screen.visitor.to_string();
     let mut done = 0;
     for id in ids {
         done += usize::from(match action {
             Bulk::Cancel => page.jobs.cancel(id).await,
-            Bulk::Retry => match page.jobs.retry(id).await {
-                Ok(made) => {
-                    page.jobs.requested(&made, &screen.visitor);
-                    true
-                }
-                Err(_) => false,
-            },
+            Bulk::Retry => page.jobs.retry_for(id, Some(&who)).await.is_ok(),
         });
         // Ten thousand of them are not to keep a thread from everybody else.
         tokio::task::coop::consume_budget().await;

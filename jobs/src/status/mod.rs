@@ -8,6 +8,7 @@ mod actions;
 mod api;
 mod arguments;
 mod assets;
+mod body;
 mod figures;
 mod format;
 mod health;
@@ -36,9 +37,6 @@ use tokio::sync::Semaphore;
 use crate::runtime::Jobs;
 use access::Access;
 use screen::Screen;
-
-/// What a form may send: arguments of a job, or the runs that were chosen.
-const LONGEST_BODY: usize = 256 * 1024;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -101,7 +99,8 @@ fn router<S: Clone + Send + Sync + 'static>(jobs: Jobs, access: Access) -> Route
         .route("/@jobs/jobs/{job}", get(pages::job::job))
         .route("/@jobs/jobs/{job}/{action}", post(actions::steer_job))
         .route("/@jobs/{*rest}", any(nowhere))
-        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(middleware::from_fn(body::whole))
+        .layer(DefaultBodyLimit::max(body::LONGEST))
         .layer(guard)
         .with_state(page)
 }

@@ -2,12 +2,30 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::net::{TcpListener, ToSocketAddrs};
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use super::access::Access;
 use super::router;
 use crate::runtime::Jobs;
+
+/// So many connections are open at a time; who comes then waits. More than people, fewer than a program has sockets.
+const CONNECTIONS: usize = 512;
+/// How long the head of a request may take to arrive, from when the connection is ready for it.
+const HEAD: Duration = Duration::from_secs(15);
+/// Before the next try where the system has nothing left to accept with.
+const OUT_OF_SOCKETS: Duration = Duration::from_secs(1);
 
 impl Jobs {
     /// Serves the status page at an address of its own until the [`shutdown`](Self::shutdown) is done, and gives the
@@ -21,7 +39,7 @@ impl Jobs {
     /// # }
     /// ```
     ///
-    /// It speaks HTTP; TLS is for a proxy in front of it, which `jobs.acceptproxyaddress` and `jobs.trusted_proxies`
+    /// It speaks HTTP/1.1, over 512 connections at most; one on which no request arrives within 15 s is closed. TLS is for a proxy in front of it, which `jobs.acceptproxyaddress` and `jobs.trusted_proxies`
     /// make known.
     ///
     /// # Errors
@@ -34,10 +52,50 @@ impl Jobs {
         if !address.ip().to_canonical().is_loopback() && !access.has_password() {
             return Err(ServeError(Kind::Public(address)));
         }
-        let service = router(self.clone(), access).into_make_service_with_connect_info::<SocketAddr>();
-        self.serve_until_end("status page", async move { axum::serve(listener, service).await });
+        self.serve_until_end("status page", serve(listener, router(self.clone(), access)));
         Ok(address)
     }
+}
+
+/// Accepts connections, and ends them when it is dropped.
+async fn serve(listener: TcpListener, pages: Router) -> std::io::Result<()> {
+    let pages = TowerToHyperService::new(pages);
+    let turns = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut open = JoinSet::new();
+    loop {
+        let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return Ok(()) };
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            // The peer's affair, and over with it.
+            Err(error) if is_of_one_connection(&error) => continue,
+            Err(_) => {
+                tokio::time::sleep(OUT_OF_SOCKETS).await;
+                continue;
+            }
+        };
+        let pages = pages.clone();
+        open.spawn(async move {
+            talk(stream, peer, pages).await;
+            drop(turn);
+        });
+        while open.try_join_next().is_some() {}
+    }
+}
+
+async fn talk(stream: TcpStream, peer: SocketAddr, pages: TowerToHyperService<Router>) {
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        pages.call(request)
+    });
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    // What goes wrong with a connection is known to its peer.
+    let _closed: Result<(), hyper::Error> = server.serve_connection(TokioIo::new(stream), service).await;
+}
+
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// Why the status page cannot be served.

@@ -4,10 +4,10 @@ use jobs::RunState;
 
 use crate::browser::{Browser, Tab};
 use crate::program::{Program, send_confirmation};
-use crate::{OFF, busy, last_run, no_complaints, screens};
+use crate::{CONTROL, OFF, busy, last_run, no_complaints, screens};
 
 /// What is wrong with a page, a line each.
-const AUDIT: &str = r"(() => {
+pub(crate) const AUDIT: &str = r"(() => {
     const wrong = [];
     const all = (selector) => [...document.querySelectorAll(selector)];
     const say = (what, node) => wrong.push(`${what}: ${node ? node.outerHTML.slice(0, 160) : ''}`);
@@ -175,4 +175,23 @@ fn what_the_reader_holds_is_left_alone_by_what_comes() {
     assert_eq!(tab.eval("document.activeElement.name"), "run", "the focus stays where it was");
     assert_eq!(tab.eval("document.activeElement.checked"), true);
     no_complaints(&mut tab);
+}
+
+#[test]
+fn no_single_character_does_anything() {
+    let program = busy();
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    for (name, path) in screens(&program) {
+        tab.open(&program.url(&path));
+        tab.eval("window.taken = []; addEventListener('keydown', event => { if (event.defaultPrevented) taken.push(event.key); })");
+        for key in (b'!'..=b'~').map(char::from) {
+            tab.key(&key.to_string(), "");
+        }
+        assert_eq!(tab.eval("taken"), serde_json::json!([]), "{name}");
+        assert_eq!(tab.eval("document.activeElement.tagName"), "BODY", "{name}");
+    }
+    tab.open(&program.url(""));
+    tab.key_with("k", "KeyK", CONTROL);
+    assert_eq!(tab.eval("document.activeElement.id"), "q");
 }

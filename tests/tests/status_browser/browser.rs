@@ -232,17 +232,21 @@ impl Tab<'_> {
     }
 
     pub(crate) fn key(&mut self, key: &str, code: &str) {
+        self.key_with(key, code, 0);
+    }
+
+    /// With a key held down beside it, as the protocol numbers them.
+    pub(crate) fn key_with(&mut self, key: &str, code: &str, held: u8) {
         let number = match code {
             "Tab" => 9,
             "Escape" => 27,
             "Space" => 32,
-            "Slash" => 191,
             _ => 0,
         };
         for kind in ["keyDown", "keyUp"] {
-            let text = if key.len() == 1 && kind == "keyDown" { key } else { "" };
+            let text = if key.len() == 1 && kind == "keyDown" && held == 0 { key } else { "" };
             let event = json!({
-                "type": kind, "key": key, "code": code, "text": text, "windowsVirtualKeyCode": number,
+                "type": kind, "key": key, "code": code, "text": text, "windowsVirtualKeyCode": number, "modifiers": held,
             });
             self.call("Input.dispatchKeyEvent", event);
         }

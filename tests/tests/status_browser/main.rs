@@ -4,14 +4,20 @@
 
 mod accessible;
 mod browser;
+mod cluster;
 mod pictures;
 mod program;
+#[path = "../../support/postgres.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod server;
 
 use browser::{Browser, Tab};
 use jobs::{RunId, RunState};
 use program::{Program, send_confirmation};
 
 const OFF: &str = "off";
+/// The number of the key.
+const CONTROL: u8 = 2;
 const EVERY_SECOND: &str = "* * * * * *";
 
 fn no_complaints(tab: &mut Tab<'_>) {
@@ -65,7 +71,7 @@ fn searching_and_filtering_narrow_the_list() {
     let mut browser = Browser::start();
     let mut tab = browser.tab();
     tab.open(&program.url(""));
-    tab.key("/", "Slash");
+    tab.key_with("k", "KeyK", CONTROL);
     tab.write("mails");
     tab.eval("document.querySelector('#q').form.requestSubmit()");
     tab.loaded();

@@ -7,13 +7,13 @@ use crate::program::Program;
 use crate::{busy, last_run, screens};
 
 /// Where pictures are wanted.
-fn wanted() -> Option<PathBuf> {
+pub(crate) fn wanted() -> Option<PathBuf> {
     std::env::var_os("JOBS_SCREENSHOTS").map(PathBuf::from)
 }
 
 /// The least ratios of contrast of WCAG on the page, each with where it is: of a text to what is behind it, and of a
 /// drawing or the edge of a field to what is around it.
-const WORST_CONTRAST: &str = r"(() => {
+pub(crate) const WORST_CONTRAST: &str = r"(() => {
     const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
     const rgb = (colour, under) => {
         canvas.fillStyle = under; canvas.fillRect(0, 0, 1, 1);

@@ -30,7 +30,7 @@ async fn exchange_rates() -> Result<(), std::io::Error> {
 
 /// Makes the search index anew.
 #[job(schedule = "@daily")]
-async fn reindex(#[state] gate: &Gate, cx: &JobContext) {
+pub(crate) async fn reindex(#[state] gate: &Gate, cx: &JobContext) {
     cx.log("reads 2 400 articles");
     cx.progress(640, 2400);
     cx.log("640 of them are in the index");
@@ -56,7 +56,7 @@ pub(crate) async fn send_confirmation(
 
 /// Takes the money for an order from a card.
 #[job(retries = 1, backoff = "10ms", queue = "payments")]
-async fn charge_card(
+pub(crate) async fn charge_card(
     #[default = 4711] order: u64,
     #[default]
     #[redact]

@@ -20,7 +20,7 @@ use crate::telemetry::{self, panics};
 
 impl Cluster {
     /// Asks the server, and says in the log when it does not answer.
-    async fn look<T, F>(&self, question: impl FnOnce(Db) -> F + Send + 'static) -> Option<T>
+    pub(super) async fn look<T, F>(&self, question: impl FnOnce(Db) -> F + Send + 'static) -> Option<T>
     where
         T: Send + 'static,
         F: Future<Output = sqlx::Result<T>> + Send + 'static,
@@ -90,7 +90,12 @@ impl Cluster {
     }
 
     /// Makes a run once more that has ended.
-    pub(in crate::runtime) async fn retry(&self, jobs: &Jobs, id: RunId) -> Result<RunHandle, SubmitError> {
+    pub(in crate::runtime) async fn retry(
+        &self,
+        jobs: &Jobs,
+        id: RunId,
+        requested_by: Option<&str>,
+    ) -> Result<RunHandle, SubmitError> {
         let row = self.steer(move |db| async move { db.run(id.into()).await }).await?;
         let Some(row) = row else { return Err(SubmitError::unknown_run(id)) };
         let state = state_of(&row);
@@ -113,6 +118,7 @@ impl Cluster {
             unique: None,
             retry_of: Some(id.into()),
             args: row.args,
+            record: requested_by.and_then(super::submit::record_of),
         };
         let handle =
             RunHandle { id: RunId::from_u128(run.id.0), key: None, jobs: jobs.clone(), duplicate: false };
@@ -150,7 +156,7 @@ impl Cluster {
     }
 
     /// The names that runs of a job may have, by one of them.
-    fn names_of(&self, name: &str) -> Vec<String> {
+    pub(super) fn names_of(&self, name: &str) -> Vec<String> {
         let Some(job) = self.known.get(name) else { return vec![name.to_owned()] };
         self.known.iter().filter(|(_, other)| other.ix == job.ix).map(|(name, _)| name.to_owned()).collect()
     }
@@ -160,7 +166,7 @@ impl Cluster {
         if row.state == "running"
             && let Some(here) = jobs.inner.pool.key_of(id).and_then(|key| jobs.inner.pool.found(key))
         {
-            return jobs.complete(here);
+            return RunSnapshot { node: row.node_name, ..jobs.complete(here) };
         }
         let state = state_of(&row);
         let details = details_of(&row);
@@ -199,6 +205,7 @@ impl Cluster {
             progress: details.notes.progress,
             attempts: details.failures.iter().map(Attempt::from).collect(),
             log: details.notes.lines().collect(),
+            node: row.node_name,
         }
     }
 }

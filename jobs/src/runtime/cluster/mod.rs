@@ -12,6 +12,7 @@
 //! Closures and start-up jobs belong to their process: they are submitted to its pool as on memory, and the server knows
 //! nothing of them.
 
+mod census;
 mod complete;
 mod host;
 mod look;
@@ -19,6 +20,8 @@ mod outcome;
 mod recorder;
 mod submit;
 mod view;
+#[cfg(feature = "web")]
+pub(super) mod whole;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -34,11 +37,12 @@ use crate::scheduler::shared::Sharing;
 use crate::store::journal::{Commits, Journal};
 use crate::store::memory::{JobIx, Memory};
 use crate::store::postgres::{Address, AddressError, Id, Identity, JoinError, Limited, Node, Standing};
+use census::LastCensus;
 pub(super) use complete::Completed;
 use host::Host;
 use recorder::Recorder;
 pub(super) use submit::Answer;
-pub use view::{ClusterSnapshot, NodeSnapshot, postgres_schema};
+pub use view::postgres_schema;
 
 /// What a process has that is one of a cluster.
 pub(super) struct Cluster {
@@ -46,6 +50,8 @@ pub(super) struct Cluster {
     node: Mutex<Option<Arc<Node>>>,
     recorder: Arc<Recorder>,
     known: Arc<Known>,
+    #[cfg_attr(not(feature = "web"), allow(dead_code, reason = "only pages are looked at by many at once"))]
+    last_census: LastCensus,
 }
 
 /// Reads the address of the config, where that is one of PostgreSQL.
@@ -111,7 +117,10 @@ impl Jobs {
         let node = Arc::new(node);
         inner.scheduler.share(Sharing::new(Arc::downgrade(&node)));
         let node = Mutex::new(Some(node));
-        let first = inner.cluster.set(Arc::new(Cluster { node, recorder, known })).is_ok();
+        let first = inner
+            .cluster
+            .set(Arc::new(Cluster { node, recorder, known, last_census: LastCensus::default() }))
+            .is_ok();
         debug_assert!(first, "an instance joins once");
         Ok(())
     }

@@ -12,6 +12,7 @@ use crate::runtime::accepted::Accepted;
 use crate::runtime::error::SubmitError;
 use crate::runtime::order::Order;
 use crate::runtime::{Jobs, RunHandle};
+use crate::store::journal::Details;
 use crate::store::memory::JobIx;
 use crate::store::postgres::{self, NewRun, Submitted, Trouble};
 
@@ -108,7 +109,7 @@ impl Cluster {
     pub(in crate::runtime) fn new_run(&self, jobs: &Jobs, order: Order) -> Result<NewRun, SubmitError> {
         let now = jobs.inner.clock.now().wall;
         let (due, unique) = (order.due(now), order.unique(jobs));
-        let Order { job, body, origin, options, .. } = order;
+        let Order { job, body, origin, options, requested_by, .. } = order;
         let unique = match unique {
             Some(unique) => Some(unique_of(jobs, job, unique, &body, due, now)?),
             None => None,
@@ -136,6 +137,7 @@ impl Cluster {
             unique,
             retry_of: None,
             args: args.map_or_else(|| "{}".to_owned(), String::from),
+            record: requested_by.as_deref().and_then(record_of),
         })
     }
 }
@@ -163,6 +165,12 @@ fn handles(jobs: &Jobs, ids: &[postgres::Id], submitted: &[Submitted]) -> Vec<Ru
         RunHandle { id: RunId::from_u128(id), key: None, jobs: jobs.clone(), duplicate }
     };
     ids.iter().zip(submitted).map(handle).collect()
+}
+
+/// What is known of a run from the beginning, as it is kept.
+pub(super) fn record_of(requested_by: &str) -> Option<String> {
+    let details = Details { requested_by: Some(requested_by.into()), ..Details::default() };
+    serde_json::to_string(&details).ok()
 }
 
 /// What a submission has in common with those that it is one with.

@@ -37,7 +37,7 @@ const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "get",
         path: "/jobs",
-        does: "All jobs, by name.",
+        does: "All jobs that this process knows, by name; their runs are those of the whole cluster, where there is one.",
         query: &[
             Parameter { name: "q", means: "Words that they speak of.", kind: Kind::Text },
             Parameter {
@@ -168,7 +168,7 @@ const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "get",
         path: "/queues",
-        does: "All queues, and how full they are.",
+        does: "All queues, and how full they are; of the whole cluster, where there is one.",
         query: &[],
         gives: Vec::<records::Queue>::schema,
     },
@@ -195,15 +195,22 @@ const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         method: "get",
+        path: "/nodes",
+        does: "The processes of the cluster, the oldest first; none where the store is this process's alone, or does not answer.",
+        query: &[],
+        gives: Vec::<records::Node>::schema,
+    },
+    Endpoint {
+        method: "get",
         path: "/pool",
-        does: "How full the pool is.",
+        does: "How full the pool of this process is.",
         query: &[],
         gives: records::Pool::schema,
     },
     Endpoint {
         method: "get",
         path: "/pool/minutes",
-        does: "What has started and ended in each minute of the last hour, the oldest first.",
+        does: "What has started and ended in this process in each minute of the last hour, the oldest first.",
         query: &[],
         gives: Vec::<pace::Minute>::schema,
     },
@@ -234,6 +241,7 @@ pub(super) fn routes() -> Router<Page> {
         .route("/@jobs/api/queues", get(queues))
         .route("/@jobs/api/queues/{queue}/{action}", post(steer::queue))
         .route("/@jobs/api/schedules", get(schedules))
+        .route("/@jobs/api/nodes", get(nodes))
         .route("/@jobs/api/pool", get(pool))
         .route("/@jobs/api/pool/minutes", get(pace::minutes))
         .route("/@jobs/api/health", get(health))
@@ -245,10 +253,10 @@ async fn nowhere() -> Response {
 }
 
 async fn jobs(screen: Screen) -> Response {
-    answered(list(&screen))
+    answered(list(&screen).await)
 }
 
-fn list(screen: &Screen) -> Answer<records::Jobs> {
+async fn list(screen: &Screen) -> Answer<records::Jobs> {
     let page = match screen.query.get("page") {
         None => 1,
         Some(page) => page
@@ -257,27 +265,31 @@ fn list(screen: &Screen) -> Answer<records::Jobs> {
             .filter(|page| *page > 0)
             .ok_or_else(|| Failure::bad_request("`page` is a whole number from 1 on"))?,
     };
-    let overview = screen.page.jobs.overview();
+    let overview = screen.page.jobs.overview().await;
     let found = narrowed(&overview, &screen.query).ok_or_else(|| {
         Failure::bad_request("`state` is `problem`, `running`, `queued`, `idle`, `paused` or `disabled`")
     })?;
     let pages = found.len().div_ceil(ON_A_PAGE).max(1);
     let shown = found.iter().skip(ON_A_PAGE.saturating_mul(page - 1)).take(ON_A_PAGE);
     Ok(records::Jobs {
-        jobs: screen.page.jobs.in_full(shown.copied()).iter().map(|job| told(job, screen)).collect(),
+        jobs: told(&screen.page.jobs.in_full(&overview, shown.copied()), screen).await,
         total: found.len() as u64,
         page: page as u64,
         pages: pages as u64,
     })
 }
 
-fn told(job: &JobSnapshot, screen: &Screen) -> records::Job {
-    records::Job::of(job, &Figures::of(screen.page.jobs.last_ended(&job.name, figures::RUNS)))
+async fn told(jobs: &[JobSnapshot], screen: &Screen) -> Vec<records::Job> {
+    let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
+    let ended = screen.page.jobs.last_ended(&names, figures::RUNS).await;
+    jobs.iter().zip(ended).map(|(job, ended)| records::Job::of(job, &Figures::of(ended))).collect()
 }
 
 async fn job(Path(name): Path<String>, screen: Screen) -> Response {
-    let found = screen.page.jobs.job_in_full(&name);
-    let found = found.as_ref().map(|job| told(job, &screen));
+    let found = match screen.page.jobs.job_in_full(&name).await {
+        Some(job) => told(&[job], &screen).await.pop(),
+        None => None,
+    };
     answered(found.ok_or_else(|| Failure::not_found("no job has this name")))
 }
 
@@ -303,7 +315,7 @@ fn instant(screen: &Screen, name: &str) -> Answer<Option<DateTime<Utc>>> {
 }
 
 async fn schedules(screen: Screen) -> Response {
-    let overview = screen.page.jobs.overview();
+    let overview = screen.page.jobs.overview_here();
     let named = screen.page.jobs.named_schedules().into_iter().map(|(name, schedule)| {
         let uses = |job: &&JobBrief| {
             job.schedules.iter().any(|schedule| schedule.name.as_deref() == Some(name.as_str()))
@@ -325,7 +337,13 @@ async fn why(Path(name): Path<String>, screen: Screen) -> Response {
 }
 
 async fn queues(screen: Screen) -> Response {
-    answered(Ok(screen.page.jobs.queue_gauges().iter().map(records::Queue::from).collect::<Vec<_>>()))
+    let (queues, _) = screen.page.jobs.queue_gauges().await;
+    answered(Ok(queues.iter().map(records::Queue::from).collect::<Vec<_>>()))
+}
+
+async fn nodes(screen: Screen) -> Response {
+    let (_, workload) = screen.page.jobs.queue_gauges().await;
+    answered(Ok(workload.nodes.iter().map(records::Node::from).collect::<Vec<_>>()))
 }
 
 async fn pool(screen: Screen) -> Response {

@@ -53,6 +53,7 @@ pub(super) fn document() -> Value {
             "429": { "description": "Too many wrong passwords; `Retry-After` says for how long." },
         });
         if posts {
+            responses["408"] = json!({ "description": "The body did not arrive within 30 s." });
             responses["409"] = failure("It cannot be done now, and why.");
             responses["413"] = json!({ "description": "The body is longer than 256 KiB." });
             responses["415"] = failure("The body is not `application/json`.");

@@ -60,7 +60,7 @@ record! {
 }
 
 fn known(name: &str, screen: &Screen) -> Answer<JobSnapshot> {
-    screen.page.jobs.job_in_full(name).ok_or_else(|| Failure::not_found("no job has this name"))
+    screen.page.jobs.job_here(name).ok_or_else(|| Failure::not_found("no job has this name"))
 }
 
 pub(super) async fn upcoming(Path(name): Path<String>, screen: Screen) -> Response {

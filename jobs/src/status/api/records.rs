@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::job::{LogLine, Outcome, RunSnapshot};
+use crate::runtime::nodes::NodeSnapshot;
 use crate::runtime::{
     Health, JobSnapshot, LedgerEntry, PoolSnapshot, PreviousRun, QueueSnapshot, ScheduleSnapshot,
 };
@@ -42,7 +43,7 @@ record! {
         paused: bool,
         /// Since when it is paused.
         paused_since: Option<Time>,
-        /// IDLE, QUEUED or RUNNING.
+        /// IDLE, RETRYING, QUEUED or RUNNING.
         status: String,
         /// How many of its runs execute.
         running: u64,
@@ -52,6 +53,8 @@ record! {
         waiting: u64,
         /// How many wait for their time.
         delayed: u64,
+        /// How many of those wait to be tried again.
+        retrying: u64,
         /// Its schedules, the next to fire first.
         schedules: Vec<Schedule>,
         /// The run that ended last.
@@ -180,7 +183,7 @@ record! {
     Queue {
         /// Its name.
         name: String,
-        /// How many of its runs may execute at the same time; null is limited by the pool only.
+        /// How many of its runs may execute at the same time, in each process; null is limited by the pool only.
         size: Option<u64>,
         /// How many do.
         running: u64,
@@ -190,6 +193,34 @@ record! {
         queued_since: Option<Time>,
         /// Whether it is paused.
         paused: bool,
+    }
+}
+
+record! {
+    /// A process of a cluster.
+    Node {
+        /// Its host and process.
+        name: String,
+        /// Whether it is the one that answers.
+        is_this: bool,
+        /// When it started.
+        started_at: Time,
+        /// For how many seconds nothing was heard of it; after 15 others take its runs.
+        silent_seconds: f64,
+        /// How many runs it has claimed.
+        running: u64,
+        /// The same of each job, the most first.
+        runs: Vec<Share>,
+    }
+}
+
+record! {
+    /// How many of something are of a job.
+    Share {
+        /// The name of the job.
+        job: String,
+        /// How many.
+        count: u64,
     }
 }
 
@@ -246,6 +277,8 @@ record! {
         attempts: Vec<Attempt>,
         /// The lines that it has written, the oldest first.
         log: Vec<Line>,
+        /// The process of a cluster that executes it.
+        node: Option<String>,
     }
 }
 
@@ -359,6 +392,7 @@ impl Job {
             queued: number(job.queued),
             waiting: number(job.waiting),
             delayed: number(job.delayed),
+            retrying: number(job.retrying),
             schedules: job.schedules.iter().map(Schedule::from).collect(),
             previous: job.previous.as_ref().map(Previous::from),
             recent: Recent::from(recent),
@@ -446,6 +480,20 @@ impl From<&QueueSnapshot> for Queue {
     }
 }
 
+impl From<&NodeSnapshot> for Node {
+    fn from(node: &NodeSnapshot) -> Self {
+        let share = |(job, count): &(String, u64)| Share { job: job.clone(), count: *count };
+        Self {
+            name: node.name.clone(),
+            is_this: node.is_this,
+            started_at: Time(node.started_at),
+            silent_seconds: seconds(node.silent),
+            running: node.running,
+            runs: node.runs.iter().map(share).collect(),
+        }
+    }
+}
+
 /// JSON that was written down, as JSON again.
 fn parsed(text: Option<&String>) -> Value {
     text.map_or(Value::Null, |text| serde_json::from_str(text).unwrap_or_else(|_| text.clone().into()))
@@ -474,6 +522,7 @@ impl From<&RunSnapshot> for Run {
             progress: run.progress.map(|far| Progress { done: far.done, total: far.total }),
             attempts: run.attempts.iter().map(Attempt::from).collect(),
             log: run.log.iter().map(Line::from).collect(),
+            node: run.node.clone(),
         }
     }
 }

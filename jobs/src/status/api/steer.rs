@@ -42,15 +42,13 @@ pub(super) async fn job(
         Err(failure) => return failure.into_response(),
     };
     let jobs = &screen.page.jobs;
+    let who = screen.visitor.to_string();
     let run = async || match said.get("arguments") {
-        Some(arguments) => jobs.run_with(&job, &arguments.to_string()).await,
-        None => jobs.run_now(&job).await,
+        Some(arguments) => jobs.run_with_for(&job, &arguments.to_string(), Some(&who)).await,
+        None => jobs.run_now_for(&job, Some(&who)).await,
     };
     let done = match action.as_str() {
-        "run" => run().await.map(|run| {
-            jobs.requested(&run, &screen.visitor);
-            json(StatusCode::OK, &Made { run: run.id().to_string() })
-        }),
+        "run" => run().await.map(|run| json(StatusCode::OK, &Made { run: run.id().to_string() })),
         "pause" => jobs.pause(&job).await.map(|()| done("paused")),
         "resume" => jobs.resume(&job).await.map(|()| done("resumed")),
         _ => return Failure::not_found("the actions are `run`, `pause` and `resume`").into_response(),
@@ -97,8 +95,7 @@ async fn steer_run(run: &str, action: &str, screen: &Screen) -> Answer<Response>
             }
         }
         "retry" => {
-            let made = jobs.retry(super::runs::id(run)?).await?;
-            jobs.requested(&made, &screen.visitor);
+            let made = jobs.retry_for(super::runs::id(run)?, Some(&screen.visitor.to_string())).await?;
             Ok(json(StatusCode::OK, &Made { run: made.id().to_string() }))
         }
         _ => Err(Failure::not_found("the actions are `cancel` and `retry`")),

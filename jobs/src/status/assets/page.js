@@ -5,6 +5,7 @@
   // Times are counted by the program's clock: the reader's may be wrong.
   let ahead = Date.parse(root.dataset.now) - Date.now();
 
+  const isApple = /Mac|iPhone|iPad/.test(navigator.platform);
   const units = [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]];
   const coarse = (seconds) => {
     let first = units.findIndex(([, size]) => seconds >= size);
@@ -39,6 +40,7 @@
     }
     for (const name of page.querySelectorAll(".own-zone")) name.textContent = zone;
     for (const part of page.querySelectorAll("[data-script]")) part.hidden = false;
+    for (const key of page.querySelectorAll("kbd.find")) key.textContent = isApple ? "⌘ K" : "Ctrl K";
     tick(page);
   };
 
@@ -112,8 +114,9 @@
       if (open.contains(document.activeElement)) open.querySelector("summary").focus();
       open.open = false;
     }
-    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input,textarea,select")) return;
-    const field = document.querySelector("[data-focus='/']");
+    // With a key beside it: a letter alone is what those say who speak to their machine.
+    if (event.key.toLowerCase() !== "k" || !(isApple ? event.metaKey : event.ctrlKey) || event.altKey || event.shiftKey) return;
+    const field = document.querySelector("[data-find]");
     if (field) { event.preventDefault(); field.focus(); field.select(); }
   });
   document.addEventListener("change", (event) => {

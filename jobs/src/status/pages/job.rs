@@ -23,7 +23,7 @@ const FIRES: usize = 10;
 
 pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> Response {
     let now = screen.page.jobs.wall_time();
-    let Some(job) = screen.page.jobs.job_in_full(&name) else {
+    let Some(job) = screen.page.jobs.job_in_full(&name).await else {
         return not_found(&screen, "No job has this name");
     };
     let job = &job;

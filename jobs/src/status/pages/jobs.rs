@@ -36,14 +36,16 @@ const FILTERS: [(&str, &str); 7] = [
 
 pub(in crate::status) async fn jobs(screen: Screen) -> Response {
     let jobs = &screen.page.jobs;
-    let overview = jobs.overview();
+    let overview = jobs.overview().await;
     let now = overview.taken_at;
     let filter = screen.query.get("state").unwrap_or_default();
     let mut shown = narrowed(&overview, &screen.query).unwrap_or_default();
     shown.sort_by_key(|job| !job.is_problem());
     let pages = shown.len().div_ceil(ON_A_PAGE).max(1);
     let current = screen.query.page().min(pages);
-    let rows = jobs.in_full(shown.iter().skip((current - 1) * ON_A_PAGE).take(ON_A_PAGE).copied());
+    let rows = jobs.in_full(&overview, shown.iter().skip((current - 1) * ON_A_PAGE).take(ON_A_PAGE).copied());
+    let names: Vec<&str> = rows.iter().map(|job| job.name.as_str()).collect();
+    let ended = jobs.last_ended(&names, figures::RUNS).await;
     let body = html! {
         div.head {
             h1 { "Jobs" }
@@ -68,7 +70,7 @@ pub(in crate::status) async fn jobs(screen: Screen) -> Response {
                         }
                     }
                     tbody id="jobs" data-live="" {
-                        @for job in &rows { (row(&screen, job, &jobs.last_ended(&job.name, figures::RUNS), now)) }
+                        @for (job, ended) in rows.iter().zip(&ended) { (row(&screen, job, ended, now)) }
                     }
                 }
             }
@@ -113,20 +115,10 @@ fn tiles(overview: &Overview) -> Markup {
     let now = overview.taken_at;
     let problems = overview.jobs.iter().filter(|job| job.is_problem()).count();
     let next = overview.jobs.iter().filter_map(|job| job.next).min();
-    let pool = overview.pool;
     html! {
         dl.tiles id="tiles" data-live="" {
-            div {
-                dt { "Running" }
-                dd {
-                    (format::count(pool.running))
-                    @match pool.size {
-                        Some(size) => span.of { " of " (format::count(size.get())) },
-                        None => span.of { " of any number" },
-                    }
-                }
-            }
-            div { dt { "Queued" } dd { (format::count(pool.queued)) } }
+            (parts::running(&overview.workload, overview.pool))
+            div { dt { "Queued" } dd { (format::count(overview.workload.queued)) } }
             div class=[(problems > 0).then_some("bad")] { dt { "Failing" } dd { (format::count(problems)) } }
             div {
                 dt { "Next" }
@@ -139,10 +131,11 @@ fn tiles(overview: &Overview) -> Markup {
 fn filters(screen: &Screen, overview: &Overview, filter: &str) -> Markup {
     html! {
         div.tools {
-            form.search method="get" action=(screen.base.root()) role="search" {
+            form.search.finds method="get" action=(screen.base.root()) role="search" {
                 label.unseen for="q" { "Search jobs" }
                 input id="q" type="search" name="q" placeholder="Search jobs" value=[screen.query.get("q")]
-                    autocomplete="off" spellcheck="false" data-focus="/";
+                    autocomplete="off" spellcheck="false" data-find="" aria-keyshortcuts="Control+K Meta+K";
+                (parts::find_key())
                 @if !filter.is_empty() { input type="hidden" name="state" value=(filter); }
             }
             nav.chips aria-label="Filter by state" id="chips" data-live="" {

@@ -4,6 +4,7 @@ mod chart;
 pub(super) mod job;
 pub(super) mod jobs;
 mod ledger;
+mod nodes;
 mod pace;
 mod parts;
 mod plot;

@@ -13,13 +13,13 @@ use crate::status::format;
 const STEP: usize = 8;
 const BROAD: usize = 6;
 
-/// All three charts.
-pub(super) fn charts(minutes: &[MinuteOfRuns]) -> Markup {
+/// All three charts. `of` says what they are about, where that is not everything.
+pub(super) fn charts(minutes: &[MinuteOfRuns], of: &str) -> Markup {
     let ended: usize = minutes.iter().map(|minute| minute.ended).sum();
     let started: usize = minutes.iter().map(|minute| minute.started).sum();
     html! {
         section.card id="pace" data-live="" aria-labelledby="pace-title" {
-            div.title { h2 id="pace-title" { "The last hour" } span.sub { "a bar for each minute" } }
+            div.title { h2 id="pace-title" { "The last hour" } span.sub { "a bar for each minute" (of) } }
             @if ended + started == 0 {
                 (parts::nothing("Nothing has run in the last hour", "How many runs end, how long they wait and how long they take shows up here."))
             } @else {

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use crate::job::Outcome;
-use crate::runtime::{JobSnapshot, JobStatus};
+use crate::runtime::overview::Workload;
+use crate::runtime::{JobSnapshot, JobStatus, PoolSnapshot};
 use crate::status::format;
 use crate::status::screen::Screen;
 
@@ -96,6 +97,25 @@ pub(super) fn own(at: DateTime<Utc>) -> Markup {
     html! { time.own datetime=(format::iso(at)) {} }
 }
 
+/// How many runs execute, and of how many: each process of a cluster has a pool of its own.
+pub(super) fn running(workload: &Workload, pool: PoolSnapshot) -> Markup {
+    html! {
+        div {
+            dt { "Running" }
+            dd {
+                (format::count(workload.running))
+                span.of {
+                    @match (workload.nodes.len(), pool.size) {
+                        (0, Some(size)) => { " of " (format::count(size.get())) }
+                        (0, None) => " of any number",
+                        (processes, _) => { " in " (format::counted(processes, "process", "processes")) }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// A button that does something: a form of its own, so that it works without a script.
 pub(super) fn action(screen: &Screen, to: &str, class: &str, label: Markup, name: &str) -> Markup {
     html! {
@@ -122,6 +142,11 @@ pub(super) fn careful_action(screen: &Screen, to: &str, label: &str, question: &
 /// What shows that a form is ours.
 pub(super) fn token(screen: &Screen) -> Markup {
     html! { input type="hidden" name="token" value=(screen.page.access.token()); }
+}
+
+/// Says at a field which keys lead to it, where the script is that listens to them.
+pub(super) fn find_key() -> Markup {
+    html! { kbd.find data-script="" hidden aria-hidden="true" { "Ctrl K" } }
 }
 
 /// What stands where nothing is.

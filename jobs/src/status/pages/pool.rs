@@ -6,8 +6,9 @@ use maud::{Markup, html};
 
 use super::parts::{self, Tone};
 use super::shell::page;
-use super::{pace, runs};
+use super::{nodes, pace, runs};
 use crate::job::RunState;
+use crate::runtime::overview::Workload;
 use crate::runtime::{PoolSnapshot, QueueSnapshot};
 use crate::status::format;
 use crate::status::paths::escaped;
@@ -17,19 +18,25 @@ use crate::status::screen::Screen;
 const SHOWN: usize = 25;
 
 pub(in crate::status) async fn pool(screen: Screen) -> Response {
-    let (pool, queues) = (screen.page.jobs.pool_gauge(), screen.page.jobs.queue_gauges());
+    let pool = screen.page.jobs.pool_gauge();
+    let (queues, workload) = screen.page.jobs.queue_gauges().await;
     let now = screen.page.jobs.wall_time();
     let running = screen.page.jobs.runs().state(RunState::Running).limit(SHOWN).list().await;
+    let is_shared = screen.page.jobs.is_shared();
     let oldest = queues.iter().filter_map(|queue| queue.queued_since).min();
     let body = html! {
         div.head {
             h1 { "Pool and queues" }
-            (tiles(pool, oldest, now))
+            (tiles(&workload, pool, oldest, now))
         }
         div.cards {
-            (pace::charts(&screen.page.jobs.last_hour()))
+            (nodes::nodes(&screen, &workload, pool, now))
+            (pace::charts(&screen.page.jobs.last_hour(), if is_shared { ", of this process alone" } else { "" }))
             section.card aria-labelledby="queues-title" {
-                div.title { h2 id="queues-title" { "Queues" } }
+                div.title {
+                    h2 id="queues-title" { "Queues" }
+                    @if is_shared { span.sub { "of all processes; each heeds the limits by itself" } }
+                }
                 table.list.queues {
                     thead {
                         tr {
@@ -41,7 +48,7 @@ pub(in crate::status) async fn pool(screen: Screen) -> Response {
                         }
                     }
                     tbody id="queues" data-live="" {
-                        @for queue in &queues { (row(&screen, queue, now)) }
+                        @for queue in &queues { (row(&screen, queue, is_shared, now)) }
                     }
                 }
             }
@@ -61,31 +68,31 @@ pub(in crate::status) async fn pool(screen: Screen) -> Response {
     page(&screen, "pool", "Pool and queues", body)
 }
 
-fn tiles(pool: PoolSnapshot, oldest: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Markup {
+fn tiles(
+    workload: &Workload,
+    pool: PoolSnapshot,
+    oldest: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Markup {
     html! {
         dl.tiles id="tiles" data-live="" {
-            div {
-                dt { "Running" }
-                dd {
-                    (format::count(pool.running))
-                    @if let Some(size) = pool.size { span.of { " of " (format::count(size.get())) } }
-                    @else { span.of { " of any number" } }
-                }
-            }
-            div { dt { "Queued" } dd { (format::count(pool.queued)) } }
+            (parts::running(workload, pool))
+            div { dt { "Queued" } dd { (format::count(workload.queued)) } }
             @if let Some(oldest) = oldest { div { dt { "Oldest waiting" } dd { (parts::when(oldest, now)) } } }
-            @if let Some(size) = pool.size { div { dt { "Full" } dd { (gauge(pool.running, size.get())) } } }
+            @if let (Some(size), true) = (pool.size, workload.nodes.is_empty()) {
+                div { dt { "Full" } dd { (gauge(pool.running, size.get())) } }
+            }
         }
     }
 }
 
-fn gauge(part: usize, whole: usize) -> Markup {
+pub(super) fn gauge(part: usize, whole: usize) -> Markup {
     html! {
         meter.gauge value=(part) min="0" max=(whole) aria-label="Full" { (part) " of " (whole) }
     }
 }
 
-fn row(screen: &Screen, queue: &QueueSnapshot, now: DateTime<Utc>) -> Markup {
+fn row(screen: &Screen, queue: &QueueSnapshot, is_shared: bool, now: DateTime<Utc>) -> Markup {
     let to = screen.base.to(&format!("queues/{}", escaped(&queue.name)));
     let action = if queue.paused { "resume" } else { "pause" };
     let label = if queue.paused { "Resume" } else { "Pause" };
@@ -97,7 +104,11 @@ fn row(screen: &Screen, queue: &QueueSnapshot, now: DateTime<Utc>) -> Markup {
             }
             td.num data-label="Running" {
                 (format::count(queue.running))
-                @if let Some(size) = queue.size { " of " (format::count(size.get())) " " (gauge(queue.running, size.get())) }
+                @match queue.size {
+                    Some(size) if is_shared => span.note { "at most " (format::count(size.get())) " in each process" },
+                    Some(size) => { " of " (format::count(size.get())) " " (gauge(queue.running, size.get())) }
+                    None => {}
+                }
             }
             td.num data-label="Queued" { (format::count(queue.queued)) }
             td.num data-label="Oldest" {

@@ -114,6 +114,7 @@ fn facts(screen: &Screen, run: &RunSnapshot, now: DateTime<Utc>) -> Markup {
                 @if let Some(outcome) = &run.outcome {
                     dt { "Result" } dd { (parts::badge(Tone::of_outcome(outcome), outcome.as_str())) }
                 }
+                @if let Some(node) = &run.node { dt { "Runs on" } dd { (node) } }
                 dt { "Attempts" } dd { (run.attempt) " of " (run.retries.saturating_add(1)) }
                 dt { "Queue" }
                 dd {

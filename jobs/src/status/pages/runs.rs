@@ -138,7 +138,7 @@ fn capital(word: &str) -> String {
 
 fn form(screen: &Screen) -> Markup {
     let names = screen.page.jobs.job_names(CHOICES);
-    let queues = screen.page.jobs.queue_gauges();
+    let queues = screen.page.jobs.queue_names();
     let value = |name: &str| screen.query.get(name).unwrap_or_default();
     html! {
         form.filters method="get" action=(screen.base.to("runs")) role="search" {
@@ -157,13 +157,15 @@ fn form(screen: &Screen) -> Markup {
                     select name="queue" {
                         option value="" { "Any" }
                         @for queue in &queues {
-                            option value=(queue.name) selected[queue.name == value("queue")] { (queue.name) }
+                            option value=(queue) selected[queue == value("queue")] { (queue) }
                         }
                     }
                 }
             }
-            label.grow { span { "Text in arguments, output or error" }
-                input type="search" name="text" value=(value("text")) autocomplete="off" spellcheck="false" data-focus="/";
+            label.grow.finds { span { "Text in arguments, output or error" }
+                input type="search" name="text" value=(value("text")) placeholder=" " autocomplete="off" spellcheck="false"
+                    data-find="" aria-keyshortcuts="Control+K Meta+K";
+                (parts::find_key())
             }
             label { span { "Made from (UTC)" } input type="datetime-local" name="from" value=(local(value("from"))); }
             label { span { "to" } input type="datetime-local" name="to" value=(local(value("to"))); }
@@ -285,7 +287,7 @@ pub(super) fn state(run: &RunSnapshot) -> Markup {
     }
 }
 
-/// Which attempt it is, and how far.
+/// Which attempt it is, how far, and where.
 pub(super) fn beside_state(run: &RunSnapshot) -> Markup {
     html! {
         @if run.attempt > 1 || (run.attempt > 0 && run.retries > 0 && !run.state.is_final()) {
@@ -294,6 +296,7 @@ pub(super) fn beside_state(run: &RunSnapshot) -> Markup {
         @if let Some(progress) = run.progress.filter(|_| !run.state.is_final()) {
             div.sub { (super::run::progress(progress)) }
         }
+        @if let Some(node) = &run.node { div.sub { "on " (node) } }
     }
 }
 

@@ -15,10 +15,10 @@ const FIRES: usize = 3;
 
 pub(in crate::status) async fn schedules(screen: Screen) -> Response {
     let named = screen.page.jobs.named_schedules();
-    let overview = screen.page.jobs.overview();
+    let overview = screen.page.jobs.overview_here();
     let now = overview.taken_at;
     let used = overview.jobs.iter().filter(|job| job.has_named_schedule());
-    let used = screen.page.jobs.in_full(used);
+    let used = screen.page.jobs.in_full(&overview, used);
     let users = |name: &str| -> Vec<(&str, &ScheduleSnapshot)> {
         let of = |job: &'_ JobSnapshot| job.schedules.iter().position(|s| s.name.as_deref() == Some(name));
         used.iter().filter_map(|job| of(job).map(|at| (job.name.as_str(), &job.schedules[at]))).collect()

@@ -122,6 +122,12 @@ impl Memory {
         keys.filter_map(|key| self.runs.get(key).map(told)).collect()
     }
 
+    /// The job of a run, and the name of the queue that it is in.
+    #[cfg(all(feature = "postgres", feature = "web"))]
+    pub(crate) fn place_of(&self, key: RunKey) -> Option<(JobIx, String)> {
+        self.runs.get(key).map(|run| (run.job, self.queues.name(run.lane.queue()).to_string()))
+    }
+
     pub(crate) fn id_of(&self, key: RunKey) -> Option<RunId> {
         self.runs.get(key).map(|run| run.id)
     }
@@ -204,6 +210,7 @@ impl Memory {
             progress: notes.and_then(|notes| notes.progress),
             attempts,
             log: notes.map_or_else(Vec::new, |notes| notes.lines().collect()),
+            node: None,
         };
         Some(Found { key, job, run, reader, schedule })
     }

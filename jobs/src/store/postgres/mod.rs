@@ -17,6 +17,7 @@ cancel = true,
 }
 
 mod address;
+mod census;
 mod claim;
 mod db;
 mod end;
@@ -37,6 +38,7 @@ mod succession;
 mod trouble;
 
 pub(crate) use address::{Address, AddressError};
+pub(crate) use census::{LastRun, LiveRuns, NodeRow};
 pub(crate) use claim::{Claimed, Limited};
 pub(crate) use db::Db;
 pub(crate) use end::{End, Fence, Follows};
@@ -44,7 +46,7 @@ pub(crate) use fire::{CAUGHT_UP, Entry, Slot};
 pub(crate) use id::Id;
 pub(crate) use migrations::as_sql;
 pub(crate) use node::{ClusterView, Ends, Host, Identity, JoinError, Node, Registered, Room, Standing};
-pub(crate) use read::{NodeRow, RunFilter, RunRow};
+pub(crate) use read::{RunFilter, RunRow};
 pub(crate) use schedules::{InForce, Registration};
 pub(crate) use schema::Schema;
 pub(crate) use steer::Cancelled;

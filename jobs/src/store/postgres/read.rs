@@ -1,6 +1,4 @@
-//! What people look at: runs, counts and nodes.
-
-use std::time::Duration;
+//! What people look at: runs.
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
@@ -34,6 +32,8 @@ pub(crate) struct RunRow {
     pub(crate) finished: Option<DateTime<Utc>>,
     pub(crate) outcome: Option<String>,
     pub(crate) message: Option<String>,
+    /// The name of its node.
+    pub(crate) node_name: Option<String>,
 }
 
 /// Which runs are wanted, the last submitted first.
@@ -54,43 +54,18 @@ pub(crate) struct RunFilter {
 
 const ONE: &str = "\
 select id, job, queue, priority, state, due, attempt, retries, rescues, node, origin, schedule, slot, retry_of, args,
-    record, submitted, started, finished, outcome, message
+    record, submitted, started, finished, outcome, message,
+    (select n.name from jobs.node n where n.id = run.node)
 from jobs.run where id = $1";
 
 const RUNS: &str = "\
 select id, job, queue, priority, state, due, attempt, retries, rescues, node, origin, schedule, slot, retry_of, args,
-    record, submitted, started, finished, outcome, message
+    record, submitted, started, finished, outcome, message,
+    (select n.name from jobs.node n where n.id = run.node)
 from jobs.run
 where id < $1 and id >= $2 and ($3::text[] is null or job = any ($3)) and ($4::text[] is null or state = any ($4))
     and ($5::text is null or queue = $5) and ($6::boolean is null or (finished is not null) = $6)
 order by id desc limit $7";
-
-/// Of what is live: each part is read from an index that has nothing else in it.
-const COUNTS: &str = "\
-select job, state, count(*) from jobs.run where state = 'available' group by job, state
-union all
-select job, state, count(*) from jobs.run where state = 'running' group by job, state
-union all
-select job, state, count(*) from jobs.run where state = 'scheduled' group by job, state
-union all
-select job, state, count(*) from jobs.run where slot is not null and state = 'waiting' group by job, state";
-
-const NODES: &str = "\
-select n.id, n.name, n.started, greatest(extract(epoch from now() - n.heartbeat), 0)::float8,
-    (select count(*) from jobs.run r where r.node = n.id and r.state = 'running')
-from jobs.node n order by n.started, n.id";
-
-/// A process of the cluster.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct NodeRow {
-    pub(crate) id: Id,
-    pub(crate) name: String,
-    pub(crate) started: DateTime<Utc>,
-    /// How long it has said nothing.
-    pub(crate) silent: Duration,
-    /// Runs that it has claimed.
-    pub(crate) running: i64,
-}
 
 impl Db {
     /// One run.
@@ -104,25 +79,6 @@ impl Db {
         let query = sqlx::query(self.sql(RUNS)).bind(before.unwrap_or(Id(u128::MAX)));
         let query = query.bind(from.unwrap_or(Id(0))).bind(jobs).bind(states).bind(queue).bind(is_final);
         query.bind(most).try_map(run_row).fetch_all(&self.pool).await
-    }
-
-    /// How many runs are live, by job and state.
-    pub(crate) async fn counts(&self) -> sqlx::Result<Vec<(String, String, i64)>> {
-        sqlx::query_as(self.sql(COUNTS)).fetch_all(&self.pool).await
-    }
-
-    /// The processes of the cluster, the oldest first.
-    pub(crate) async fn nodes(&self) -> sqlx::Result<Vec<NodeRow>> {
-        let node = |row: PgRow| {
-            Ok(NodeRow {
-                id: row.try_get(0)?,
-                name: row.try_get(1)?,
-                started: row.try_get(2)?,
-                silent: Duration::try_from_secs_f64(row.try_get(3)?).unwrap_or(Duration::MAX),
-                running: row.try_get(4)?,
-            })
-        };
-        sqlx::query(self.sql(NODES)).try_map(node).fetch_all(&self.pool).await
     }
 }
 
@@ -149,5 +105,6 @@ fn run_row(row: PgRow) -> sqlx::Result<RunRow> {
         finished: row.try_get(18)?,
         outcome: row.try_get(19)?,
         message: row.try_get(20)?,
+        node_name: row.try_get(21)?,
     })
 }

@@ -26,6 +26,8 @@ pub(crate) struct NewRun {
     pub(crate) unique: Option<Unique>,
     pub(crate) retry_of: Option<Id>,
     pub(crate) args: String,
+    /// What is known of it beside, as JSON.
+    pub(crate) record: Option<String>,
 }
 
 /// What the submissions have in common that are one.
@@ -46,22 +48,22 @@ pub(crate) enum Submitted {
 }
 
 const PLAIN: &str = "\
-insert into jobs.run (id, job, queue, priority, state, due, retries, origin, retry_of, args)
+insert into jobs.run (id, job, queue, priority, state, due, retries, origin, retry_of, args, record)
 select id, job, queue, priority, case when due > now() then 'scheduled' else 'available' end,
-    coalesce(due, now()), retries, origin, retry_of, args
+    coalesce(due, now()), retries, origin, retry_of, args, record
 from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[], $6::integer[], $7::text[],
-    $8::uuid[], $9::text[])
-    as n (id, job, queue, priority, due, retries, origin, retry_of, args)
+    $8::uuid[], $9::text[], $10::text[])
+    as n (id, job, queue, priority, due, retries, origin, retry_of, args, record)
 on conflict (id) do nothing";
 
 const UNIQUE: &str = "\
 insert into jobs.run
-    (id, job, queue, priority, state, due, retries, origin, retry_of, args, unique_key, unique_until)
+    (id, job, queue, priority, state, due, retries, origin, retry_of, args, record, unique_key, unique_until)
 select id, job, queue, priority, case when due > now() then 'scheduled' else 'available' end,
-    coalesce(due, now()), retries, origin, retry_of, args, sha256(convert_to(key, 'UTF8')), until
+    coalesce(due, now()), retries, origin, retry_of, args, record, sha256(convert_to(key, 'UTF8')), until
 from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[], $6::integer[], $7::text[],
-    $8::uuid[], $9::text[], $10::text[], $11::timestamptz[])
-    as n (id, job, queue, priority, due, retries, origin, retry_of, args, key, until)
+    $8::uuid[], $9::text[], $10::text[], $11::text[], $12::timestamptz[])
+    as n (id, job, queue, priority, due, retries, origin, retry_of, args, record, key, until)
 order by job, key
 on conflict do nothing";
 
@@ -84,7 +86,7 @@ impl Db {
         let c = Columns::of(runs);
         let query = sqlx::query(self.sql(PLAIN)).bind(c.ids).bind(c.jobs).bind(c.queues).bind(c.priorities);
         let query = query.bind(c.due).bind(c.retries).bind(c.origins).bind(c.retry_of).bind(c.args);
-        query.execute(connection).await?;
+        query.bind(c.records).execute(connection).await?;
         Ok(())
     }
 
@@ -171,7 +173,7 @@ impl Db {
         let query =
             sqlx::query(self.sql(UNIQUE)).bind(&c.ids).bind(&c.jobs).bind(c.queues).bind(c.priorities);
         let query = query.bind(c.due).bind(c.retries).bind(c.origins).bind(c.retry_of).bind(c.args);
-        query.bind(keys()).bind(until).execute(&mut *connection).await?;
+        query.bind(c.records).bind(keys()).bind(until).execute(&mut *connection).await?;
         let pair = |row: PgRow| Ok((row.try_get(0)?, row.try_get(1)?));
         sqlx::query(self.sql(STANDING))
             .bind(c.ids)
@@ -214,6 +216,7 @@ struct Columns<'a> {
     origins: Vec<&'a str>,
     retry_of: Vec<Option<Id>>,
     args: Vec<&'a str>,
+    records: Vec<Option<&'a str>>,
 }
 
 impl<'a> Columns<'a> {
@@ -228,6 +231,7 @@ impl<'a> Columns<'a> {
             origins: runs.iter().map(|run| run.origin).collect(),
             retry_of: runs.iter().map(|run| run.retry_of).collect(),
             args: runs.iter().map(|run| run.args.as_str()).collect(),
+            records: runs.iter().map(|run| run.record.as_deref()).collect(),
         }
     }
 }

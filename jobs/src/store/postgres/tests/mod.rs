@@ -112,6 +112,7 @@ fn run_of(job: &str) -> NewRun {
         unique: None,
         retry_of: None,
         args: "{}".to_owned(),
+        record: None,
     }
 }
 

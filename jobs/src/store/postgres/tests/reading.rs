@@ -1,3 +1,5 @@
+use chrono::{DateTime, TimeDelta};
+
 use super::*;
 use crate::store::postgres::read::RunFilter;
 
@@ -30,19 +32,75 @@ async fn runs_are_found_by_what_they_are() {
     assert_eq!(found(RunFilter { jobs: Some(vec!["mail".into()]), ..RunFilter::default() }).await, [4, 2]);
     let states = Some(vec!["running".to_owned()]);
     assert_eq!(found(RunFilter { states, ..RunFilter::default() }).await, [2, 1]);
+}
 
-    let mut counts = db.counts().await.unwrap();
-    counts.sort();
-    let expected = [
-        ("mail", "available", 1),
-        ("mail", "running", 1),
-        ("sweep", "available", 2),
-        ("sweep", "running", 1),
-    ];
-    assert_eq!(counts, expected.map(|(job, state, count)| (job.to_owned(), state.to_owned(), count)));
+#[tokio::test]
+async fn what_there_is_is_told_in_numbers() {
+    let db = db().await;
+    let (one, two) = (db.joined(1).await, db.joined(2).await);
+    let mut runs: Vec<_> = (0..6).map(|n| run_of(["mail", "sweep"][n % 2])).collect();
+    runs[4].priority = 7;
+    runs[5].queue = "slow".into();
+    let due = DateTime::from_timestamp(4_000_000_000, 0).unwrap();
+    runs.push(NewRun { due: Some(due), ..mail() });
+    db.submit(&runs).await.unwrap();
+    let claimed = db.take(one, 1).await;
+    db.end(one, &[end_of(&claimed[0], Follows::Retry(due))]).await.unwrap();
+    assert_eq!((db.take(one, 1).await.len(), db.take(two, 1).await.len()), (1, 1));
+
+    let mut live = db.live().await.unwrap();
+    live.sort_by(|one, other| (&one.job, &one.state).cmp(&(&other.job, &other.state)));
+    let told = live
+        .iter()
+        .map(|live| format!("{} {} {}: {}, {}", live.queue, live.job, live.state, live.runs, live.retries));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            "default mail available: 1, 0",
+            "default mail running: 1, 0",
+            "default mail scheduled: 2, 1",
+            "default sweep available: 1, 0",
+            "slow sweep available: 1, 0",
+            "default sweep running: 1, 0",
+        ]
+    );
+    assert!(live.iter().all(|live| live.oldest.is_some() == (live.state == "available")), "{live:?}");
     let nodes = db.nodes().await.unwrap();
-    assert_eq!((nodes.len(), nodes[0].id, nodes[0].running), (1, node, 2));
+    let has: Vec<_> = nodes.iter().map(|node| (node.id, node.runs.clone())).collect();
+    assert_eq!(has, [(one, vec![("mail".to_owned(), 1)]), (two, vec![("sweep".to_owned(), 1)])]);
     assert!(nodes[0].silent < Duration::from_secs(15), "{nodes:?}");
+}
+
+#[tokio::test]
+async fn of_each_job_the_last_runs_are_known() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.submit(&(0..4).map(|n| run_of(["mail", "sweep"][n / 3])).collect::<Vec<_>>()).await.unwrap();
+    let claimed = db.take(node, 4).await;
+    let ends = claimed.iter().zip(["dead", "succeeded", "succeeded", "dead"]).zip(1..);
+    let ends: Vec<_> = ends
+        .map(|((run, state), n)| End {
+            finished: run.due + TimeDelta::seconds(n),
+            message: Some(n.to_string()),
+            ..end_of(run, Follows::End(state))
+        })
+        .collect();
+    db.end(node, &ends).await.unwrap();
+    // It never started.
+    let never = mail();
+    db.submit(std::slice::from_ref(&never)).await.unwrap();
+    db.cancel(never.id).await.unwrap();
+
+    let jobs = ["mail", "sweep", "report"].map(str::to_owned);
+    let mut last = db.last_of_each(&jobs).await.unwrap();
+    last.sort_by(|one, other| one.job.cmp(&other.job));
+    let told = last.iter().map(|last| (last.job.as_str(), last.id, last.message.as_deref().unwrap()));
+    assert_eq!(told.collect::<Vec<_>>(), [("mail", claimed[2].id, "3"), ("sweep", claimed[3].id, "4")]);
+    let ended = db.last_ended(&jobs[..1], 4).await.unwrap();
+    let told: Vec<_> =
+        ended.iter().map(|(_, state, took)| (state.as_str(), took.map(|took| took.as_secs()))).collect();
+    assert_eq!(told[..2], [("succeeded", Some(3)), ("succeeded", Some(2))]);
+    assert!(told[2..].contains(&("dead", Some(1))) && told[2..].contains(&("cancelled", None)), "{told:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,315 @@
+//! The status page of a process that is one of several: it shows and steers all of them.
+
+#[path = "../support/postgres.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod server;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use jobs::{BoxError, Config, Event, JobChange, JobContext, Jobs, Outcome, RunState, func, job};
+use serde_json::Value;
+use server::Server;
+use tokio::sync::{Semaphore, mpsc};
+use tower::ServiceExt;
+
+/// Tells that a run has begun, and where.
+#[derive(Debug, Clone)]
+struct Begun(mpsc::UnboundedSender<&'static str>);
+
+#[derive(Debug, Clone)]
+struct Place(&'static str);
+
+#[derive(Debug, Clone)]
+struct Gate(Arc<Semaphore>);
+
+/// Waits to be let go on.
+#[job(queue = "slow", retries = 0)]
+async fn crawl(#[state] begun: &Begun, #[state] place: &Place, #[state] gate: &Gate) {
+    let _ = begun.0.send(place.0);
+    gate.0.acquire().await.unwrap().forget();
+}
+
+#[job(retries = 1, backoff = "1h")]
+async fn fails(cx: &JobContext) -> Result<(), BoxError> {
+    Err(format!("attempt {}", cx.attempt()).into())
+}
+
+/// Nothing that a page would not be told of otherwise.
+#[job]
+async fn quick(#[default = 7] order: u64) -> Result<u64, BoxError> {
+    Ok(order)
+}
+
+/// Belongs to the process that it was started with.
+#[job(startup)]
+async fn listens(cx: &JobContext) {
+    cx.cancelled().await;
+}
+
+struct Process {
+    jobs: Jobs,
+    page: Router,
+}
+
+struct Cluster {
+    one: Process,
+    two: Process,
+    gate: Gate,
+    begun: mpsc::UnboundedReceiver<&'static str>,
+}
+
+impl Cluster {
+    async fn start() -> Self {
+        let address = Server::shared().database();
+        let gate = Gate(Arc::new(Semaphore::new(0)));
+        let (tell, begun) = mpsc::unbounded_channel();
+        let start = async |place| {
+            let config = Config::default().without_environment().store(&address).pool(2).queue("slow", 1);
+            let config = config.shutdown_timeout(Duration::ZERO);
+            let config = config.state(gate.clone()).state(Begun(tell.clone())).state(Place(place));
+            let jobs = jobs::start(config).await.unwrap_or_else(|error| panic!("{error}"));
+            Process { page: jobs.status_page(), jobs }
+        };
+        Self { one: start("one").await, two: start("two").await, gate, begun }
+    }
+
+    /// Two of three execute, each in another process.
+    async fn crawling(&mut self) {
+        for _ in 0..3 {
+            self.one.jobs.now(crawl {}).await.unwrap();
+        }
+        let mut places = [self.next().await, self.next().await];
+        places.sort_unstable();
+        assert_eq!(places, ["one", "two"]);
+    }
+
+    async fn next(&mut self) -> &'static str {
+        bounded(self.begun.recv()).await.unwrap()
+    }
+
+    async fn end(self) {
+        self.one.jobs.shutdown().await;
+        self.two.jobs.shutdown().await;
+    }
+}
+
+async fn bounded<T>(event: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), event).await.expect("it happens within a minute")
+}
+
+impl Process {
+    async fn send(&self, method: &str, path: &str, kind: &str) -> (u16, String) {
+        let request =
+            Request::builder().method(method).uri(format!("/@jobs{path}")).header("host", "localhost");
+        let request = request.header("sec-fetch-site", "same-origin").header("content-type", kind);
+        let mut request = request.body(Body::empty()).unwrap();
+        request.extensions_mut().insert(ConnectInfo::<SocketAddr>("127.0.0.1:1".parse().unwrap()));
+        let response = self.page.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// A page without its markup.
+    async fn text(&self, path: &str) -> String {
+        let (status, html) = self.send("GET", path, "text/html").await;
+        assert_eq!(status, 200, "{path}: {html}");
+        let main = html.split("<main").nth(1).unwrap();
+        let texts = main.split('<').map(|part| part.split_once('>').map_or("", |(_, text)| text).trim());
+        texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The text of one row of a list.
+    async fn row(&self, path: &str, id: &str) -> String {
+        let (_, html) = self.send("GET", path, "text/html").await;
+        let row =
+            html.split(&format!("<tr id=\"{id}\"")).nth(1).unwrap_or_else(|| panic!("no row {id}: {html}"));
+        let row = row.split("</tr>").next().unwrap();
+        let texts = row.split('<').map(|part| part.split_once('>').map_or("", |(_, text)| text).trim());
+        texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    async fn api(&self, path: &str) -> Value {
+        let (status, body) = self.send("GET", &format!("/api{path}"), "application/json").await;
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    async fn post(&self, path: &str) {
+        let (status, body) = self.send("POST", path, "application/x-www-form-urlencoded").await;
+        assert_eq!(status, 303, "{path}: {body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_process_shows_what_all_of_them_do() {
+    let mut cluster = Cluster::start().await;
+    cluster.crawling().await;
+    for process in [&cluster.one, &cluster.two] {
+        let jobs = process.text("").await;
+        // One more listens in each process, of which that alone knows.
+        assert!(jobs.contains("Running 3 in 2 processes Queued 1"), "{jobs}");
+        let row = process.row("", "job-crawl").await;
+        assert!(row.contains("RUNNING 2 1 queued"), "{row}");
+        let row = process.row("", "job-listens").await;
+        assert!(row.contains("RUNNING"), "{row}");
+        let job = process.api("/jobs/crawl").await;
+        assert_eq!(
+            (&job["running"], &job["queued"], &job["status"]),
+            (&2.into(), &1.into(), &"RUNNING".into())
+        );
+
+        let queues = process.api("/queues").await;
+        let slow = queues.as_array().unwrap().iter().find(|queue| queue["name"] == "slow").unwrap();
+        assert_eq!((&slow["size"], &slow["running"], &slow["queued"]), (&1.into(), &2.into(), &1.into()));
+        assert!(slow["queued_since"].is_string());
+        let row = process.row("/pool", "queue-slow").await;
+        assert!(row.contains("slow 2 at most 1 in each process 1"), "{row}");
+
+        let nodes = process.api("/nodes").await;
+        let nodes = nodes.as_array().unwrap();
+        assert_eq!(nodes.len(), 2);
+        for node in nodes {
+            assert_eq!(
+                (&node["running"], &node["runs"]),
+                (&1.into(), &serde_json::json!([{ "job": "crawl", "count": 1 }]))
+            );
+            assert!(node["silent_seconds"].as_f64().unwrap() < 15.0);
+        }
+        let pool = process.text("/pool").await;
+        assert_eq!(pool.matches("this one").count(), 1, "{pool}");
+        assert!(pool.contains("a bar for each minute, of this process alone"), "{pool}");
+
+        let runs = process.api("/runs?job=crawl&state=running").await;
+        let name = nodes[0]["name"].as_str().unwrap();
+        assert!(runs.as_array().unwrap().iter().all(|run| run["node"] == name), "{runs}");
+        let run = process.text(&format!("/runs/{}", runs[0]["id"].as_str().unwrap())).await;
+        assert!(run.contains(&format!("Runs on {name}")), "{run}");
+    }
+    let this = |nodes: Value| nodes.as_array().unwrap().iter().position(|node| node["is_this"] == true);
+    let (one, two) = (cluster.one.api("/nodes").await, cluster.two.api("/nodes").await);
+    assert_eq!((this(one), this(two)), (Some(0), Some(1)));
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_process_steers_all_of_them() {
+    let mut cluster = Cluster::start().await;
+    cluster.crawling().await;
+    // Both are cancelled from one place, wherever they are; then the third has its turn.
+    let running = cluster.two.api("/runs?job=crawl&state=running").await;
+    for run in running.as_array().unwrap() {
+        cluster.two.post(&format!("/runs/{}/cancel", run["id"].as_str().unwrap())).await;
+        let handle = cluster.one.jobs.handle(run["id"].as_str().unwrap().parse().unwrap()).await.unwrap();
+        assert_eq!(bounded(handle.wait()).await, Outcome::Cancelled);
+    }
+    cluster.next().await;
+    cluster.gate.0.add_permits(1);
+
+    let mut events = cluster.one.jobs.events();
+    cluster.two.post("/jobs/quick/pause").await;
+    bounded(async {
+        loop {
+            if let Event::Job(event) = events.next().await.unwrap()
+                && event.what == JobChange::Paused
+            {
+                assert_eq!(event.job, "quick");
+                return;
+            }
+        }
+    })
+    .await;
+    assert_eq!(cluster.one.api("/jobs/quick").await["paused"], true);
+
+    // Who asked is known everywhere.
+    cluster.two.post("/jobs/quick/run").await;
+    let run = &cluster.one.api("/runs?job=quick").await[0];
+    let id = run["id"].as_str().unwrap().to_owned();
+    let handle = cluster.one.jobs.handle(id.parse().unwrap()).await.unwrap();
+    assert_eq!(bounded(handle.wait()).await, Outcome::Succeeded);
+    for process in [&cluster.one, &cluster.two] {
+        let run = process.api(&format!("/runs/{id}")).await;
+        assert_eq!(
+            (&run["requested_by"], &run["made_by"]),
+            (&"127.0.0.1".into(), &"run now".into()),
+            "{run}"
+        );
+    }
+    cluster.one.post(&format!("/runs/{id}/retry")).await;
+    let again = &cluster.two.api("/runs?job=quick").await[0];
+    assert_eq!(again["requested_by"], "127.0.0.1", "{again}");
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_has_run_the_others_know() {
+    let cluster = Cluster::start().await;
+    for order in 0..5 {
+        let handle = cluster.one.jobs.now(quick { order }).await.unwrap();
+        assert_eq!(bounded(handle.wait()).await, Outcome::Succeeded);
+    }
+    let failed = cluster.one.jobs.now(fails {}).await.unwrap();
+    bounded(async {
+        while cluster.one.jobs.run(failed.id()).await.unwrap().state != RunState::Scheduled {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // A run of a closure, which is known to the one process alone.
+    let closure = cluster.one.jobs.now(func("closure", async || {})).await.unwrap();
+    assert_eq!(bounded(closure.wait()).await, Outcome::Succeeded);
+    for process in [&cluster.one, &cluster.two] {
+        let row = process.row("", "job-quick").await;
+        assert!(row.contains("IDLE succeeded") && row.contains("0 % failed"), "{row}");
+        let job = process.api("/jobs/quick").await;
+        assert_eq!(
+            (&job["previous"]["outcome"], &job["recent"]["runs"]),
+            (&"succeeded".into(), &5.into()),
+            "{job}"
+        );
+        let row = process.row("", "job-fails").await;
+        assert!(row.contains("RETRYING"), "{row}");
+        assert_eq!(process.api("/jobs?state=problem").await["jobs"][0]["name"], "fails");
+        assert_eq!(process.api("/jobs/fails").await["retrying"], 1);
+    }
+    let listed = |runs: Value| {
+        let runs = runs.as_array().unwrap().iter().map(|run| run["job"].as_str().unwrap().to_owned());
+        runs.filter(|job| job != "quick").collect::<Vec<_>>()
+    };
+    // The youngest first, wherever they are kept.
+    assert_eq!(listed(cluster.one.api("/runs").await), ["closure", "fails", "listens"]);
+    assert_eq!(listed(cluster.two.api("/runs").await), ["fails", "listens"]);
+    assert_eq!(listed(cluster.one.api("/runs?limit=1").await), ["closure"]);
+    let row = cluster.one.row("", "job-closure").await;
+    assert!(row.contains("IDLE succeeded"), "{row}");
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_a_process_does_not_know_is_told_of() {
+    let address = Server::shared().database();
+    let config = || Config::default().without_environment().store(&address);
+    let gate = Gate(Arc::new(Semaphore::new(0)));
+    let (tell, _begun) = mpsc::unbounded_channel();
+    let stated = || config().state(gate.clone()).state(Begun(tell.clone())).state(Place("one"));
+    let other = jobs::start(stated()).await.unwrap();
+    // As a newer version of the program would leave it.
+    let made = other.now(quick { order: 1 }).await.unwrap();
+    bounded(made.wait()).await;
+    let pool = sqlx::PgPool::connect(&address).await.unwrap();
+    sqlx::query("update jobs.run set job = 'to_come', state = 'available', finished = null")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let page = Process { page: other.status_page(), jobs: other };
+    let text = page.text("/pool").await;
+    assert!(text.contains("Jobs that this process does not know") && text.contains("to_come"), "{text}");
+    assert_eq!(page.api("/runs?job=to_come").await.as_array().unwrap().len(), 1);
+    page.jobs.shutdown().await;
+}
