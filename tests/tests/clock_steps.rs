@@ -12,10 +12,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jobs::testing::TestClock;
-use jobs::{Jobs, Schedule};
+use jobs::{JobContext, Jobs, Schedule, job};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, TestRunner};
 use support::{DAY, HOUR, Log, MINUTE, SECOND, clock, config, note};
+
+#[job(rate = "2/1h")]
+async fn rated(#[state] log: &Log, cx: &JobContext) {
+    log.add("rated", cx);
+}
 
 async fn started(clock: &TestClock) -> (Jobs, Log) {
     let log = Log::default();
@@ -403,5 +408,26 @@ async fn what_is_told_to_wait_before_anybody_has_noticed_a_sleep_waits_all_the_s
     let mut tags = log.tags();
     tags.sort();
     assert_eq!(tags, ["delayed", "interval", "rest", "unique"]);
+    jobs.shutdown().await;
+}
+
+/// A rate that is used up before anybody has noticed a sleep is not filled by it afterwards.
+#[tokio::test(start_paused = true)]
+async fn what_elapsed_in_a_sleep_counts_for_a_rate_once() {
+    let clock = clock("2026-03-02 12:00:00");
+    let (jobs, log) = started(&clock).await;
+    jobs.schedule("30 0 12 * * *", note("slot")).await.unwrap();
+    clock.advance(SECOND * 29).await;
+    jobs::testing::kill_scheduler(&jobs);
+    clock.advance(SECOND).await;
+    assert_eq!(log.tags(), ["slot"]);
+    clock.suspend(HOUR * 5).await;
+    for _ in 0..5 {
+        jobs.now(rated {}).await.unwrap();
+    }
+    clock.advance(MINUTE).await;
+    assert_eq!(log.tags(), ["rated"; 2]);
+    clock.advance(HOUR).await;
+    assert_eq!(log.tags(), ["rated"; 2]);
     jobs.shutdown().await;
 }

@@ -26,7 +26,7 @@ async fn mail(#[state] outbox: &Outbox, to: String, copies: u32) {
     outbox.0.lock().unwrap().push(format!("{to} {copies}"));
 }
 
-#[job]
+#[job(aliases = ["nothing"])]
 async fn never() {}
 
 /// Needs a state that most tests here do not give.
@@ -193,6 +193,16 @@ async fn a_scheduler_that_dies_is_started_again_and_no_slot_is_lost() {
     assert!(test.health().is_ok(), "{:?}", test.health());
     test.advance(DAY).await;
     assert_eq!(test.submissions().len(), 2);
+}
+
+#[tokio::test]
+async fn a_job_goes_by_its_aliases_too() {
+    let test = testing::start(config()).only(ALL).await;
+    test.inject("nothing", Fault::error("struck"));
+    let run = test.now(never {}).retries(0).await.unwrap();
+    assert_eq!(run.wait().await, Outcome::Failed("struck".into()));
+    assert_eq!(test.job("nothing").name, "never");
+    test.assert_ran("nothing", 0);
 }
 
 #[tokio::test]

@@ -102,6 +102,8 @@ impl Worker {
         let now = reading.wall;
         let mut guard = pool.lock_claims();
         let shared: &mut Shared = &mut guard;
+        // What elapsed in a suspension fills the bucket of a rate before this claim, and not after it.
+        let reading = if shared.memory.is_restricted() { pool.clock.present().0 } else { reading };
         let was_called = shared.workers.is_called(self.index);
         // What was submitted before its successor becomes available is before it. And who was called was called for all
         // that has come since.

@@ -116,7 +116,7 @@ impl Scheduling {
     }
 
     /// What becomes of slots that pass while the machine sleeps or when the clock is set forward: `skip`, `once`, `all`,
-    /// or one of the latter two with a window, `all within 6h`. Default: `skip`.
+    /// or one of the latter two with a window, `all within 6h`. Default: `skip` in memory, `once` on a durable store.
     ///
     /// `once` makes up for the last of them, `all` for every one, a thousand at most. The overlap policy of the job holds for
     /// what is made up as for other slots: `all` is for jobs that buffer or allow.

@@ -146,9 +146,10 @@ impl Jobs {
         ambient::leave_test(&self.host());
     }
 
-    /// Whether a job of this name is known, linked or not.
-    pub(crate) fn knows(&self, job: &str) -> bool {
-        self.inner.pool.read(|memory| memory.job_named(job).is_some())
+    /// The name of the job of this name or alias, linked or not.
+    pub(crate) fn known_name(&self, job: &str) -> Option<String> {
+        let ix = self.find_job(job).ok()?;
+        Some(self.inner.pool.read(|memory| memory.job(ix).info.name.to_string()))
     }
 
     /// How long a run waits from the end of its last attempt until it is tried again; none where it does not.

@@ -151,14 +151,14 @@ impl TestJobs {
     }
 
     #[track_caller]
-    pub(super) fn assert_known(&self, job: &str) {
-        if !self.jobs.knows(job) {
+    pub(super) fn assert_known(&self, job: &str) -> String {
+        self.jobs.known_name(job).unwrap_or_else(|| {
             let snapshot = self.jobs.snapshot();
             let names: Vec<_> = snapshot.jobs.iter().map(|job| job.name.as_str()).collect();
             panic!(
                 "no job is named `{job}`; there are {names:?}, and a closure when it has been submitted once"
             );
-        }
+        })
     }
 
     // Submissions.
@@ -197,7 +197,7 @@ impl TestJobs {
     }
 
     /// Lets go of what is [held](super::Starting::hold), in the order in which it was submitted, and waits until it
-    /// has been done; what is delayed begins to wait for its time. What is submitted from then on is held again. Says
+    /// has been done; what is delayed goes on to wait for its time, where that has not passed. What is submitted from then on is held again. Says
     /// how many runs there were.
     pub async fn release(&self) -> usize {
         let count = self.jobs.let_go();
@@ -236,8 +236,7 @@ impl TestJobs {
     /// When no job has this name.
     #[track_caller]
     pub fn inject(&self, job: &str, fault: Fault) {
-        self.assert_known(job);
-        self.probe.inject(job, fault);
+        self.probe.inject(&self.assert_known(job), fault);
     }
 
     /// Lets the task that fires schedules die the next time it fires something: [`kill_scheduler`](super::kill_scheduler).
