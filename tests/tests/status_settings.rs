@@ -21,6 +21,10 @@ async fn tidy() {}
 #[job(schedule = "@hourly")]
 async fn weigh() {}
 
+/// Settles accounts elsewhere.
+#[job(schedule = "cron.settle", tz = "America/New_York")]
+async fn settle_far() {}
+
 /// Settles accounts.
 #[job(schedule = "cron.settle", tz = "Europe/Oslo", timeout = "30s", retries = 2, queue = "bank")]
 async fn settle() {}
@@ -80,6 +84,14 @@ async fn every_setting_says_where_it_comes_from() {
     assert!(get(&page, "/@jobs/jobs/weigh").await.contains("jobs.toml:8"), "the file says it");
     let list = get(&page, "/@jobs").await;
     assert!(list.contains("<code>@weekly</code>") && list.contains("and 2 others"), "{list}");
+
+    // One name, and two meanings: each user has its own.
+    let named = get(&page, "/@jobs/schedules").await;
+    let row = named.split("id=\"named-cron.settle\"").nth(1).unwrap().split("</tr>").next().unwrap();
+    assert!(row.contains(">at 2:30 every day<"), "{row}");
+    assert!(row.contains("Europe/Oslo") && row.contains("America/New_York"), "{row}");
+    let fires: Vec<_> = row.split("datetime=\"").skip(1).map(|rest| &rest[..19]).collect();
+    assert_eq!(fires, ["2026-03-28T01:30:00", "2026-03-28T06:30:00", "2026-03-29T01:00:00"]);
 
     // The wall time that is missing on the night of the change comes at the end of the gap.
     let fires: Value = serde_json::from_str(&get(&page, "/@jobs/api/jobs/settle/upcoming").await).unwrap();

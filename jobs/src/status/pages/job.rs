@@ -240,7 +240,7 @@ fn fires(screen: &Screen, job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
                             td.num data-label="In" { (parts::when(utc, now)) }
                             td data-label="Its zone" {
                                 span.num { (fire.at.format("%a %Y-%m-%d %H:%M:%S")) }
-                                @if !one_zone { " " span.dim { (zone(schedule)) } }
+                                @if !one_zone { div.sub { (zone(schedule)) } }
                                 @if fire.clock_moved != 0 { div { (moved(fire.clock_moved)) } }
                             }
                             @if beside_utc { td.num data-label="UTC" data-plain="" { (utc.format("%Y-%m-%d %H:%M:%S")) } }
