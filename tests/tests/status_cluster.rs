@@ -1,5 +1,8 @@
 //! The status page of a process that is one of several: it shows and steers all of them.
 
+#[path = "support/openapi.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod openapi;
 #[path = "../support/postgres.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod server;
@@ -13,6 +16,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use jobs::{BoxError, Config, Event, JobChange, JobContext, Jobs, Outcome, RunState, func, job};
+use openapi::{operations, wrong};
 use serde_json::Value;
 use server::Server;
 use tokio::sync::{Semaphore, mpsc};
@@ -288,6 +292,47 @@ async fn what_one_has_run_the_others_know() {
     assert_eq!(listed(cluster.one.api("/runs?limit=1").await), ["closure"]);
     let row = cluster.one.row("", "job-closure").await;
     assert!(row.contains("IDLE succeeded"), "{row}");
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_tells_of_a_cluster_as_its_document_says() {
+    let mut cluster = Cluster::start().await;
+    cluster.crawling().await;
+    let document = cluster.two.api("/openapi.json").await;
+    let run = cluster.one.api("/runs?job=crawl&state=running").await[0]["id"].as_str().unwrap().to_owned();
+    for (path, method, operation) in
+        operations(&document).into_iter().filter(|(_, method, _)| method == "GET")
+    {
+        let path = path.replace("{job}", "crawl").replace("{run}", &run).replace("{queue}", "slow");
+        let (status, body) = cluster.two.send(&method, &format!("/api{path}"), "application/json").await;
+        let body = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, wrong(&document, &operation, status, &body)), (200, None), "{path}: {body}");
+    }
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_are_steered_from_one_process() {
+    let cluster = Cluster::start().await;
+    for order in 0..150 {
+        cluster.one.jobs.after(Duration::from_secs(3600), quick { order }).await.unwrap();
+    }
+    let bulk = async |query: &str, action: &str| {
+        let request = Request::builder().method("POST").uri(format!("/@jobs/runs?{query}"));
+        let request = request.header("host", "localhost").header("sec-fetch-site", "same-origin");
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let mut request = request.body(Body::from(format!("action={action}"))).unwrap();
+        request.extensions_mut().insert(ConnectInfo::<SocketAddr>("127.0.0.1:1".parse().unwrap()));
+        let response = cluster.two.page.clone().oneshot(request).await.unwrap();
+        response.headers()["location"].to_str().unwrap().to_owned()
+    };
+    assert!(bulk("job=quick", "cancel-all").await.ends_with("did=cancelled&n=150"));
+    assert!(bulk("job=quick&state=cancelled", "retry-all").await.ends_with("did=retried&n=150"));
+    assert_eq!(
+        cluster.one.api("/runs?job=quick&state=cancelled&limit=1000").await.as_array().unwrap().len(),
+        150
+    );
     cluster.end().await;
 }
 

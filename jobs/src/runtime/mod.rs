@@ -44,6 +44,8 @@ mod supervisor;
 #[cfg(feature = "testing")]
 mod trial;
 mod unique;
+#[cfg(feature = "web")]
+pub(crate) mod wording;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Jobs, Phase};
+use super::{JobSnapshot, Jobs, Phase};
 use crate::clock::Elapsed;
 use crate::config::{NamedSchedule, Network, Page, Sourced};
 use crate::error::Place;
@@ -90,9 +90,13 @@ impl Jobs {
         fields.collect()
     }
 
-    /// Whether a job can be run without saying anything.
-    pub(crate) fn has_values(&self, job: &str) -> bool {
-        self.find_job(job).is_ok_and(|ix| self.template_of(ix).is_some())
+    /// Whether a job can be run without saying anything, as [`run_now`](Self::run_now) does.
+    pub(crate) fn has_values(&self, job: &JobSnapshot) -> bool {
+        let declares = |ix| {
+            let descriptor = self.inner.pool.read(|memory| memory.job(ix).info.descriptor);
+            descriptor.is_some_and(|it| !it.schedules.is_empty() || it.default.is_some())
+        };
+        !job.schedules.is_empty() || self.find_job(&job.name).is_ok_and(declares)
     }
 
     /// Whether other processes work on the same runs, and change what is seen here.

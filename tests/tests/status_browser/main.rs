@@ -131,19 +131,29 @@ fn without_scripts_the_page_shows_and_steers() {
     no_complaints(&mut tab);
 }
 
+/// What sticks out of its card, which nothing but a menu may.
+const OUT_OF_ITS_CARD: &str = "[...document.querySelectorAll('.card')].flatMap(card => {
+    const edge = card.getBoundingClientRect().right;
+    return [...card.querySelectorAll('*')]
+        .filter(it => it.checkVisibility() && !it.closest('.sheet,svg,.args,pre') && it.getBoundingClientRect().right > edge + 1)
+        .map(it => it.outerHTML.slice(0, 120));
+})";
+
 #[test]
 fn no_screen_is_wider_than_a_phone_or_a_tablet() {
     let program = busy();
     let mut browser = Browser::start();
     let mut tab = browser.tab();
     // The narrowest is a desk at 400 %.
-    for width in [320, 360, 800, 1000] {
+    for width in [320, 360, 800, 1000, 1280] {
         tab.size(width, 812);
         for (_, path) in screens(&program) {
             tab.open(&program.url(&path));
             let wider =
                 tab.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth");
             assert!(wider.as_i64().unwrap() <= 0, "{path} is wider than {width}: {wider}");
+            let out = tab.eval(OUT_OF_ITS_CARD);
+            assert_eq!(out, serde_json::json!([]), "{path} at {width}");
         }
     }
     // That a job is not found is an answer like any other.
@@ -158,6 +168,7 @@ fn screens(program: &Program) -> Vec<(&'static str, String)> {
         ("jobs", String::new()),
         ("job", "/jobs/close_the_books".into()),
         ("job-runs", "/jobs/send_confirmation".into()),
+        ("job-several", "/jobs/order_supplies".into()),
         ("job-failed", "/jobs/charge_card".into()),
         ("runs", "/runs".into()),
         ("runs-none", "/runs?text=nothing+says+that".into()),
@@ -258,6 +269,21 @@ fn many_runs_are_steered_at_once() {
     tab.click(".bulk summary");
     tab.follow(".bulk button[value=cancel]");
     assert!(tab.text("main").contains("2 runs cancelled"));
+    no_complaints(&mut tab);
+}
+
+#[test]
+fn a_job_that_needs_arguments_is_asked_for_them() {
+    let program = Program::start(OFF);
+    let mut browser = Browser::start();
+    let mut tab = browser.tab();
+    tab.open(&program.url(""));
+    tab.follow("#job-weigh_parcel a.button");
+    assert_eq!(tab.eval("location.hash"), "#run-title");
+    tab.eval("document.querySelector('[name=\"arg.grams\"]').value = '250'");
+    tab.follow("button[aria-label='Run with these arguments']");
+    tab.follow(".flash a");
+    tab.until("document.querySelector('#state').innerText.includes('succeeded')");
     no_complaints(&mut tab);
 }
 

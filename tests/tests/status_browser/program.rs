@@ -82,9 +82,22 @@ impl std::error::Error for Declined {
     }
 }
 
+/// Orders what runs out, by the clocks of two harbours; `ship_to` says where.
+#[job(schedule = ["0 0 8 ? * MON-FRI", "cron.workhours_15m"], tz = "America/New_York", args(ship_to = "Hoboken"))]
+#[job(schedule = "0 30 7 * * SAT", tz = "Australia/Lord_Howe", args(ship_to = "Lord Howe"))]
+async fn order_supplies(ship_to: String) {
+    let _ = ship_to;
+}
+
 /// Fires every second, for whoever wants to see something move.
 #[job(schedule = "cron.often")]
 async fn heartbeat() {}
+
+/// Says what a parcel costs.
+#[job]
+async fn weigh_parcel(grams: u32) -> Result<u32, std::io::Error> {
+    Ok(grams / 100)
+}
 
 /// Makes pictures smaller.
 #[job(every = "40s", queue = "images", retries = 0)]

@@ -24,7 +24,7 @@ use super::figures::{self, Figures};
 use super::pages::jobs::narrowed;
 use super::screen::Screen;
 use crate::runtime::JobSnapshot;
-use crate::runtime::overview::JobBrief;
+use crate::runtime::overview::{Ended, JobBrief};
 
 /// Of more jobs, there is a next page.
 const ON_A_PAGE: usize = 100;
@@ -282,7 +282,8 @@ async fn list(screen: &Screen) -> Answer<records::Jobs> {
 async fn told(jobs: &[JobSnapshot], screen: &Screen) -> Vec<records::Job> {
     let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
     let ended = screen.page.jobs.last_ended(&names, figures::RUNS).await;
-    jobs.iter().zip(ended).map(|(job, ended)| records::Job::of(job, &Figures::of(ended))).collect()
+    let told = |(job, ended): (_, Vec<Ended>)| records::Job::of(&screen.page.jobs, job, &Figures::of(ended));
+    jobs.iter().zip(ended).map(told).collect()
 }
 
 async fn job(Path(name): Path<String>, screen: Screen) -> Response {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::job::{LogLine, Outcome, RunSnapshot};
 use crate::runtime::nodes::NodeSnapshot;
+use crate::runtime::wording::Written;
 use crate::runtime::{
     Health, JobSnapshot, LedgerEntry, PoolSnapshot, PreviousRun, QueueSnapshot, ScheduleSnapshot,
 };
@@ -87,6 +88,8 @@ record! {
         key: String,
         /// Its name in the config, with `cron.`.
         name: Option<String>,
+        /// As it was written; null where the program has added it.
+        written: Option<String>,
         /// Six fields, or `@every …`.
         text: String,
         /// The same in words.
@@ -378,7 +381,8 @@ impl From<&Figures> for Recent {
 }
 
 impl Job {
-    pub(super) fn of(job: &JobSnapshot, recent: &Figures) -> Self {
+    pub(super) fn of(jobs: &crate::Jobs, job: &JobSnapshot, recent: &Figures) -> Self {
+        let schedule = |schedule| Schedule::of(schedule, jobs.wording(job, schedule));
         Self {
             name: job.name.clone(),
             aliases: job.aliases.clone(),
@@ -393,7 +397,7 @@ impl Job {
             waiting: number(job.waiting),
             delayed: number(job.delayed),
             retrying: number(job.retrying),
-            schedules: job.schedules.iter().map(Schedule::from).collect(),
+            schedules: job.schedules.iter().map(schedule).collect(),
             previous: job.previous.as_ref().map(Previous::from),
             recent: Recent::from(recent),
             next: job.next.map(Time),
@@ -401,9 +405,10 @@ impl Job {
     }
 }
 
-impl From<&ScheduleSnapshot> for Schedule {
-    fn from(schedule: &ScheduleSnapshot) -> Self {
+impl Schedule {
+    fn of(schedule: &ScheduleSnapshot, written: Option<Written>) -> Self {
         Self {
+            written: written.map(|written| written.text),
             key: schedule.key.clone(),
             name: schedule.name.clone(),
             text: schedule.text.clone(),

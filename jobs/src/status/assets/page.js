@@ -40,6 +40,7 @@
     }
     for (const name of page.querySelectorAll(".own-zone")) name.textContent = zone;
     for (const part of page.querySelectorAll("[data-script]")) part.hidden = false;
+    for (const part of page.querySelectorAll("[data-plain]")) part.hidden = true;
     for (const key of page.querySelectorAll("kbd.find")) key.textContent = isApple ? "⌘ K" : "Ctrl K";
     tick(page);
   };

@@ -10,6 +10,7 @@ use super::{chart, parts};
 use crate::job::RunSnapshot;
 use crate::runtime::in_force::SaidBy;
 use crate::runtime::page::ArgumentField;
+use crate::runtime::wording::Written;
 use crate::runtime::{JobSnapshot, ScheduleSnapshot};
 use crate::status::arguments::{Kind, name_of};
 use crate::status::figures;
@@ -32,12 +33,12 @@ pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> 
     let body = html! {
         (head(&screen, job))
         @if let Ok(why) = screen.page.jobs.explain(&job.name) {
-            p.why id="why" data-live="" { (sentence(&why.text)) }
+            p.why id="why" data-live="" { (parts::sentence(&why.text)) }
         }
         div.wide {
             div.cards {
                 @if !job.schedules.is_empty() {
-                    section.card id="fires" data-live="" aria-labelledby="fires-title" { (fires(job, now)) }
+                    section.card id="fires" data-live="" aria-labelledby="fires-title" { (fires(&screen, job, now)) }
                 }
                 section.card id="recent" data-live="" aria-labelledby="recent-title" { (recent(&screen, job, &runs, now)) }
                 @if !job.schedules.is_empty() {
@@ -59,7 +60,9 @@ pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> 
                     }
                 }
                 (in_force(&screen, job))
-                @for (index, schedule) in job.schedules.iter().enumerate() { (about(schedule, index, now)) }
+                @for (index, schedule) in job.schedules.iter().enumerate() {
+                    (about(schedule, screen.page.jobs.wording(job, schedule), index, now))
+                }
             }
         }
     };
@@ -73,7 +76,7 @@ fn head(screen: &Screen, job: &JobSnapshot) -> Markup {
         div.head {
             div {
                 h1 { (job.name) " " span.state id="state" data-live="" aria-live="polite" { (parts::state(job)) } }
-                @if !job.description.is_empty() { p.lead { (job.description) } }
+                @if !job.description.is_empty() { p.lead { (parts::sentence(&job.description)) } }
                 @if let Some(place) = job.place { div.place { (place) " · " (place.module) } }
             }
             @if screen.may_steer() {
@@ -83,7 +86,7 @@ fn head(screen: &Screen, job: &JobSnapshot) -> Markup {
                     } @else if !job.schedules.is_empty() {
                         (parts::action(screen, &format!("{to}/pause"), "button", html! { "Pause" }, "Pause this job"))
                     }
-                    @if screen.page.jobs.has_values(&job.name) {
+                    @if screen.page.jobs.has_values(job) {
                         (parts::action(screen, &format!("{to}/run"), "button primary", html! { "Run now" }, "Run now"))
                     }
                 }
@@ -124,17 +127,21 @@ fn in_force(screen: &Screen, job: &JobSnapshot) -> Markup {
                         dt { code { (setting.key) } }
                         dd {
                             span { (setting.value) }
-                            span.sub {
-                                @match setting.said_by {
-                                    SaidBy::Default => "the default",
-                                    SaidBy::Attribute => "the attribute",
-                                    SaidBy::Config(place) => (place),
-                                }
-                            }
+                            span.sub { (said_by(&setting.said_by)) }
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+fn said_by(who: &SaidBy) -> Markup {
+    html! {
+        @match who {
+            SaidBy::Default => "the default",
+            SaidBy::Attribute => "the attribute",
+            SaidBy::Config(place) => (place),
         }
     }
 }
@@ -198,7 +205,7 @@ fn short_type(name: &str) -> String {
     short + &word
 }
 
-fn fires(job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
+fn fires(screen: &Screen, job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
     let all = of_job(job, FIRES);
     let several = job.schedules.len() > 1;
     let zone = |schedule: &ScheduleSnapshot| schedule.zone.clone().unwrap_or_else(|| "UTC".to_owned());
@@ -221,7 +228,7 @@ fn fires(job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
                         th scope="col" {
                             @if one_zone { "On the clock of " (first) } @else { "On the clock of its zone" }
                         }
-                        @if beside_utc { th scope="col" { "On that of UTC" } }
+                        @if beside_utc { th scope="col" data-plain="" { "On that of UTC" } }
                         th scope="col" data-script="" hidden { "On yours, " span.own-zone {} }
                         @if several { th scope="col" { "Schedule" } }
                     }
@@ -233,12 +240,12 @@ fn fires(job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
                             td.num data-label="In" { (parts::when(utc, now)) }
                             td data-label="Its zone" {
                                 span.num { (fire.at.format("%a %Y-%m-%d %H:%M:%S")) }
-                                @if !one_zone { " " span.dim { (zone(schedule)) } }
+                                @if !one_zone { div.sub { (zone(schedule)) } }
                                 @if fire.clock_moved != 0 { div { (moved(fire.clock_moved)) } }
                             }
-                            @if beside_utc { td.num data-label="UTC" { (utc.format("%Y-%m-%d %H:%M:%S")) } }
+                            @if beside_utc { td.num data-label="UTC" data-plain="" { (utc.format("%Y-%m-%d %H:%M:%S")) } }
                             td.num data-label="Yours" data-script="" hidden { (parts::own(utc)) }
-                            @if several { td data-label="Schedule" { (schedule.words) } }
+                            @if several { td data-label="Schedule" { code title=(schedule.words) { (called(screen, job, schedule)) } } }
                         }
                     }
                 }
@@ -247,13 +254,10 @@ fn fires(job: &JobSnapshot, now: DateTime<Utc>) -> Markup {
     }
 }
 
-/// A sentence whose code is marked by backticks.
-fn sentence(text: &str) -> Markup {
-    html! {
-        @for (index, part) in text.split('`').enumerate() {
-            @if index % 2 == 1 { code { (part) } } @else { (part) }
-        }
-    }
+/// What tells a schedule from the others of its job: its name, or the text that was written.
+fn called(screen: &Screen, job: &JobSnapshot, schedule: &ScheduleSnapshot) -> String {
+    let written = || screen.page.jobs.wording(job, schedule).map(|written| written.text);
+    schedule.name.clone().or_else(written).unwrap_or_else(|| schedule.text.clone())
 }
 
 fn moved(seconds: i32) -> Markup {
@@ -262,7 +266,7 @@ fn moved(seconds: i32) -> Markup {
     html! { span.badge.held { "clock set " (how) " by " (by) " before" } }
 }
 
-fn about(schedule: &ScheduleSnapshot, index: usize, now: DateTime<Utc>) -> Markup {
+fn about(schedule: &ScheduleSnapshot, written: Option<Written>, index: usize, now: DateTime<Utc>) -> Markup {
     let counts = [
         ("ran", schedule.ran, "made a run"),
         ("caught up", schedule.caught_up, "missed first, and made up for"),
@@ -277,8 +281,12 @@ fn about(schedule: &ScheduleSnapshot, index: usize, now: DateTime<Utc>) -> Marku
                 div.words { (schedule.words) }
                 div.spec {
                     @if let Some(name) = &schedule.name { code { (name) } }
-                    code { (schedule.text) }
+                    code { (written.as_ref().map_or(&schedule.text, |written| &written.text)) }
                     @if let Some(zone) = &schedule.zone { span { (zone) } }
+                }
+                p.sub {
+                    "Said by "
+                    @match &written { Some(written) => (said_by(&written.said_by)), None => "the program as it ran" }
                 }
                 dl.tiles.small {
                     @for (name, count, means) in counts {

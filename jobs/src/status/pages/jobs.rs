@@ -165,11 +165,11 @@ fn row(
             th scope="row" data-label="Job" {
                 a.name href=(to) { (job.name) }
                 @if let Some(line) = job.description.lines().next().filter(|line| !line.is_empty()) {
-                    div.doc { (line) }
+                    div.doc { (parts::sentence(line)) }
                 }
                 @if let Some(place) = job.place { div.place { (place) } }
             }
-            td data-label="Schedule" { (schedules(&job.schedules)) }
+            td data-label="Schedule" { (schedules(screen, job)) }
             td data-label="State" { (parts::state(job)) }
             td data-label="Previous" {
                 (previous(job.previous.as_ref(), now))
@@ -183,15 +183,18 @@ fn row(
     }
 }
 
-pub(super) fn schedules(schedules: &[ScheduleSnapshot]) -> Markup {
+fn schedules(screen: &Screen, job: &JobSnapshot) -> Markup {
     html! {
-        @match schedules {
+        @match job.schedules.as_slice() {
+            [] if !job.enabled => span.dim { "none here: it is disabled" },
             [] => span.dim { "on demand" },
             [first, rest @ ..] => {
+                @let written = screen.page.jobs.wording(job, first);
+                @let text = written.as_ref().map_or(&first.text, |written| &written.text);
                 div.words { (first.words) }
                 div.spec {
                     @if let Some(name) = &first.name { code { (name) } }
-                    @if first.name.as_ref() != Some(&first.text) { code { (first.text) } }
+                    @if first.name.as_ref() != Some(text) && text != "off" { code { (text) } }
                     @if let Some(zone) = untold_zone(first) { span { (zone) } }
                 }
                 @if !rest.is_empty() { div.more { "and " (format::counted(rest.len(), "other", "others")) } }
@@ -247,7 +250,11 @@ fn actions(screen: &Screen, job: &JobSnapshot, to: &str) -> Markup {
     let name = &job.name;
     html! {
         div.buttons {
-            (parts::action(screen, &format!("{to}/run"), "button", html! { "Run" }, &format!("Run {name} now")))
+            @if screen.page.jobs.has_values(job) {
+                (parts::action(screen, &format!("{to}/run"), "button", html! { "Run" }, &format!("Run {name} now")))
+            } @else if job.place.is_some() {
+                a.button href=(format!("{to}#run-title")) aria-label=(format!("Run… {name}, with arguments")) { "Run…" }
+            }
             @if job.paused {
                 (parts::action(screen, &format!("{to}/resume"), "button", html! { "Resume" }, &format!("Resume {name}")))
             } @else if !job.schedules.is_empty() {

@@ -35,6 +35,9 @@ pub(super) fn charts(minutes: &[MinuteOfRuns], of: &str) -> Markup {
 
 fn throughput(minutes: &[MinuteOfRuns], ended: usize) -> Markup {
     let most = minutes.iter().map(|minute| minute.ended).max().unwrap_or(0);
+    if most == 0 {
+        return html! { figure.plot { figcaption { "Runs that ended, each minute" } p.none { "None in the last hour." } } };
+    }
     let failed: usize = minutes.iter().map(|minute| minute.failed).sum();
     let says = format!(
         "In the last hour {} ended, at most {} in a minute; {} failed",
@@ -77,6 +80,9 @@ fn times(caption: &str, minutes: &[MinuteOfRuns], of: Times) -> Markup {
         count += runs;
         all += took;
         longest = longest.max(most);
+    }
+    if count == 0 {
+        return html! { figure.plot { figcaption { (caption) } p.none { "None in the last hour." } } };
     }
     let on_average = format::duration(mean(all, count));
     let at_most = format::duration(longest);

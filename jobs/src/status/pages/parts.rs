@@ -149,6 +149,15 @@ pub(super) fn find_key() -> Markup {
     html! { kbd.find data-script="" hidden aria-hidden="true" { "Ctrl K" } }
 }
 
+/// A text whose code is marked by backticks.
+pub(super) fn sentence(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 /// What stands where nothing is.
 pub(super) fn nothing(title: &str, text: &str) -> Markup {
     html! { div.nothing { strong { (title) } p { (text) } } }

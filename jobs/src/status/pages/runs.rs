@@ -290,7 +290,7 @@ pub(super) fn state(run: &RunSnapshot) -> Markup {
 /// Which attempt it is, how far, and where.
 pub(super) fn beside_state(run: &RunSnapshot) -> Markup {
     html! {
-        @if run.attempt > 1 || (run.attempt > 0 && run.retries > 0 && !run.state.is_final()) {
+        @if run.attempt > 1 {
             div.sub { "attempt " (run.attempt) " of " (run.retries.saturating_add(1)) }
         }
         @if let Some(progress) = run.progress.filter(|_| !run.state.is_final()) {

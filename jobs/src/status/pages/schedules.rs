@@ -1,6 +1,9 @@
 //! The named schedules of the config, and who uses them.
 
+use std::collections::BTreeMap;
+
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use maud::html;
 
 use super::parts;
@@ -46,6 +49,7 @@ pub(in crate::status) async fn schedules(screen: Screen) -> Response {
                     tbody id="named" data-live="" {
                         @for (name, schedule) in &named {
                             @let users = users(name);
+                            @let alike = users.windows(2).all(|two| two[0].1.words == two[1].1.words);
                             tr id=(format!("named-{name}")) {
                                 th scope="row" data-label="Name" {
                                     span.name { (name) }
@@ -53,8 +57,8 @@ pub(in crate::status) async fn schedules(screen: Screen) -> Response {
                                 }
                                 td data-label="Schedule" {
                                     @match users.first() {
-                                        Some((_, used)) => div.words { (used.words) },
-                                        None => @if let Some(words) = &schedule.words { div.words { (words) } },
+                                        Some((_, used)) if alike => div.words { (used.words) },
+                                        _ => @if let Some(words) = &schedule.words { div.words { (words) } },
                                     }
                                     @match (&schedule.spec, users.is_empty()) {
                                         (Some(spec), _) => div.spec { code { (spec) } },
@@ -65,20 +69,17 @@ pub(in crate::status) async fn schedules(screen: Screen) -> Response {
                                 }
                                 td data-label="Used by" {
                                     @if users.is_empty() { span.dim { "nobody" } }
-                                    @for (job, _) in &users {
-                                        div { a.name href=(screen.base.to(&format!("jobs/{}", escaped(job)))) { (job) } }
+                                    @for (job, used) in &users {
+                                        div {
+                                            a.name href=(screen.base.to(&format!("jobs/{}", escaped(job)))) { (job) }
+                                            @if let (false, Some(zone)) = (alike, &used.zone) { span.note { (zone) } }
+                                        }
                                     }
                                 }
                                 td.num data-label="Next" {
-                                    @match users.first() {
-                                        Some((_, used)) => {
-                                            @for fire in upcoming(used, FIRES) {
-                                                div { (parts::when(fire.at.to_utc(), now)) }
-                                            }
-                                            @if used.next.is_none() { span.dim { "–" } }
-                                        }
-                                        None => span.dim { "–" },
-                                    }
+                                    @let fires = next_of(&users);
+                                    @for at in &fires { div { (parts::when(*at, now)) } }
+                                    @if fires.is_empty() { span.dim { "–" } }
                                 }
                             }
                         }
@@ -88,4 +89,16 @@ pub(in crate::status) async fn schedules(screen: Screen) -> Response {
         }
     };
     page(&screen, "schedules", "Named schedules", body)
+}
+
+/// The next fire times of all who use a schedule, each in a zone of its own.
+fn next_of(users: &[(&str, &ScheduleSnapshot)]) -> Vec<DateTime<Utc>> {
+    let zones: BTreeMap<_, _> =
+        users.iter().filter(|(_, used)| used.next.is_some()).map(|(_, used)| (&used.zone, *used)).collect();
+    let all = zones.values().flat_map(|used| upcoming(used, FIRES)).map(|fire| fire.at.to_utc());
+    let mut all: Vec<_> = all.collect();
+    all.sort_unstable();
+    all.dedup();
+    all.truncate(FIRES);
+    all
 }
