@@ -89,6 +89,12 @@ impl Pool {
         changes
     }
 
+    /// The identity of a run that is written down before the pool has it, if it ever has.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn next_id(&self) -> RunId {
+        self.ids.next(self.clock.now().wall)
+    }
+
     /// The work of a submission with its arguments written down. This calls code of the user, so not under a lock.
     pub(crate) fn written(&self, body: Body) -> Result<Body, Unwritten> {
         if !self.is_durable() {

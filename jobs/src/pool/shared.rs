@@ -36,11 +36,6 @@ impl Pool {
         shared.memory.record_to(journal);
     }
 
-    /// The identity of a run that is made now.
-    pub(crate) fn next_id(&self) -> RunId {
-        self.ids.next(self.clock.now().wall)
-    }
-
     /// Of what executes here and was claimed from no store, the job and the queue.
     #[cfg(feature = "web")]
     pub(crate) fn bound_running(&self) -> Vec<(JobIx, String)> {

@@ -17,6 +17,7 @@ enum Kind {
     Lost,
     /// It is not in the database of the transaction.
     Elsewhere,
+    #[cfg(feature = "postgres")]
     Database(String),
 }
 
@@ -37,6 +38,7 @@ impl fmt::Display for CompleteError {
                 "a run is completed in a transaction on PostgreSQL, where `jobs.store` names its database, and not that of a closure \
                  or a start-up job",
             ),
+            #[cfg(feature = "postgres")]
             Kind::Database(why) => write!(f, "the run cannot be completed in the transaction: {why}"),
         }
     }

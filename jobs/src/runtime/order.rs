@@ -69,7 +69,7 @@ impl Order {
             return cluster.submit(jobs, self);
         }
         let unique = self.unique(jobs);
-        let Self { job, body, origin, options, delay, .. } = self;
+        let Self { job, body, origin, options, delay, requested_by, .. } = self;
         let handle = match (unique, delay) {
             (Some(unique), delay) => jobs.clone().submit_one(job, unique, body, origin, options, delay),
             (None, Some(delay)) => {
@@ -82,7 +82,9 @@ impl Order {
             }
             (None, None) => jobs.clone().submit_as(job, body, origin, options),
         };
-        handle.map(Accepted::here)
+        let handle = handle?;
+        handle.set_requested_by(requested_by.as_deref());
+        Ok(Accepted::here(handle))
     }
 }
 
