@@ -192,6 +192,12 @@ impl Pool {
         self.lock().memory.await_end(run, schedule)
     }
 
+    /// The identity of a run that is made now.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn next_id(&self) -> RunId {
+        self.ids.next(self.clock.now().wall)
+    }
+
     /// The identities that are made from now on come after one.
     pub(crate) fn resume_after(&self, id: RunId) {
         self.ids.resume_after(id);

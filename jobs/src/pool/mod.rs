@@ -54,10 +54,10 @@ use crate::store::slab::Key;
 use backoff::Jitter;
 #[cfg(feature = "sqlite")]
 pub(crate) use durable::Arrived;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 #[cfg(feature = "postgres")]
 pub(crate) use durable::MOST_ARGUMENTS;
 pub(crate) use durable::Recovery;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use durable::Unwritten;
 pub(crate) use inbox::Directory;
 use inbox::Inbox;

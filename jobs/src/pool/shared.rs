@@ -36,11 +36,6 @@ impl Pool {
         shared.memory.record_to(journal);
     }
 
-    /// The identity of a run that is made now.
-    pub(crate) fn next_id(&self) -> RunId {
-        self.ids.next(self.clock.now().wall)
-    }
-
     /// How many runs more it has places for, beside those that wait here already.
     pub(crate) fn places(&self) -> Places {
         let shared = self.lock();

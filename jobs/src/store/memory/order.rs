@@ -64,7 +64,7 @@ impl Memory {
     }
 
     /// The name of a queue.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn queue_name(&self, queue: QueueIx) -> &crate::job::name::JobName {
         self.queues.name(queue)
     }
