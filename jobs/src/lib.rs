@@ -63,9 +63,11 @@ pub use job::{
 };
 pub use jobs_macros::job;
 #[cfg(feature = "postgres")]
-pub use runtime::{ClusterSnapshot, NodeSnapshot, postgres_schema};
+pub use runtime::CompleteError;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use runtime::{CompleteError, StoreTransaction};
+pub use runtime::StoreTransaction;
+#[cfg(feature = "postgres")]
+pub use runtime::{ClusterSnapshot, NodeSnapshot, postgres_schema};
 pub use runtime::{
     Condition, Explanation, Fate, Health, JobSnapshot, JobStatus, Jobs, LedgerEntry, LedgerQuery,
     PoolSnapshot, PreviousRun, QueueSnapshot, Reloaded, ReloadedSchedule, ReloadedSetting, RunHandle,

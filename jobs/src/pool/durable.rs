@@ -89,12 +89,6 @@ impl Pool {
         changes
     }
 
-    /// The identity of a run that is written down before the pool has it, if it ever has.
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
-    pub(crate) fn next_id(&self) -> RunId {
-        self.ids.next(self.clock.now().wall)
-    }
-
     /// The work of a submission with its arguments written down. This calls code of the user, so not under a lock.
     pub(crate) fn written(&self, body: Body) -> Result<Body, Unwritten> {
         if !self.is_durable() {
@@ -196,6 +190,12 @@ impl Pool {
     /// come.
     pub(crate) fn await_end(&self, run: RunKey, schedule: Key) -> bool {
         self.lock().memory.await_end(run, schedule)
+    }
+
+    /// The identity of a run that is made now.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn next_id(&self) -> RunId {
+        self.ids.next(self.clock.now().wall)
     }
 
     /// The identities that are made from now on come after one.

@@ -17,7 +17,6 @@ enum Kind {
     Lost,
     /// It is not in the database of the transaction.
     Elsewhere,
-    #[cfg(feature = "postgres")]
     Database(String),
 }
 
@@ -38,7 +37,6 @@ impl fmt::Display for CompleteError {
                 "a run is completed in a transaction on PostgreSQL, where `jobs.store` names its database, and not that of a closure \
                  or a start-up job",
             ),
-            #[cfg(feature = "postgres")]
             Kind::Database(why) => write!(f, "the run cannot be completed in the transaction: {why}"),
         }
     }
@@ -55,8 +53,7 @@ impl JobContext {
     /// happened, and the attempt counts by what it returns. The lines of [`log`](Self::log) and the output of an attempt that was
     /// completed like this are not kept.
     ///
-    #[cfg_attr(feature = "postgres", doc = "```")]
-    #[cfg_attr(not(feature = "postgres"), doc = "```ignore")]
+    /// ```
     /// # use jobs::{JobContext, job};
     /// #[job]
     /// async fn charge(#[state] pool: &sqlx::PgPool, cx: &JobContext, account: i64) -> Result<(), jobs::BoxError> {
@@ -76,7 +73,6 @@ impl JobContext {
         let inner = self.surroundings.host.upgrade().and_then(|host| host.downcast::<Inner>().ok());
         let jobs = inner.map(|inner| Jobs { inner }).ok_or(CompleteError(Kind::Lost))?;
         match tx.connection() {
-            #[cfg(feature = "postgres")]
             Connection::Postgres(connection) => {
                 let cluster = jobs.inner.cluster.get().ok_or(CompleteError(Kind::Elsewhere))?;
                 let completed = cluster.complete_in(&jobs, self.id, self.started, connection).await;
