@@ -336,6 +336,22 @@ async fn many_are_steered_from_one_process() {
     cluster.end().await;
 }
 
+/// Of very many jobs the list may tell of the last run a moment later; the job itself never does.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_many_jobs_the_last_runs_are_known_all_the_same() {
+    let cluster = Cluster::start().await;
+    for number in 0..600 {
+        cluster.two.jobs.now(func(format!("closure-{number}"), async || {})).await.unwrap();
+    }
+    let outcome = |jobs: Value| jobs["jobs"][0]["previous"]["outcome"].clone();
+    assert_eq!(outcome(cluster.two.api("/jobs?q=quick").await), Value::Null);
+    let handle = cluster.one.jobs.now(quick { order: 1 }).await.unwrap();
+    assert_eq!(bounded(handle.wait()).await, Outcome::Succeeded);
+    assert_eq!(cluster.two.api("/jobs/quick").await["previous"]["outcome"], "succeeded");
+    bounded(async { while outcome(cluster.two.api("/jobs?q=quick").await) != "succeeded" {} }).await;
+    cluster.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn work_that_a_process_does_not_know_is_told_of() {
     let address = Server::shared().database();

@@ -264,6 +264,7 @@ impl Jobs {
         #[cfg(feature = "postgres")]
         if let Some(whole) = Whole::of(self).await {
             whole.widen_in_full(_ix, &mut job);
+            whole.look_closer(self, &mut job).await;
         }
         Some(job)
     }

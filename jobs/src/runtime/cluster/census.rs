@@ -5,13 +5,15 @@
 )]
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
 use super::{Cluster, outcome};
+use crate::clock::Elapsed;
 use crate::job::RunState;
 use crate::job::run::RunId;
 use crate::runtime::error::SubmitError;
@@ -83,6 +85,19 @@ impl Account {
     }
 }
 
+/// Of more jobs than these the last runs are not looked for at every look, but when those that are known are older than
+/// [`STALE`]; whoever looks meanwhile sees those.
+const AT_EVERY_LOOK: usize = 500;
+const STALE: Duration = Duration::from_secs(5);
+
+/// The last runs of many jobs, when they were looked for, and whether they are just now.
+#[derive(Default)]
+pub(super) struct LastRuns {
+    looked: Option<Elapsed>,
+    is_looking: bool,
+    runs: HashMap<String, PreviousRun>,
+}
+
 /// The last answer, for those who ask for the same at the same time: of any number two ask the server at most.
 #[derive(Default)]
 pub(super) struct LastCensus {
@@ -93,16 +108,68 @@ pub(super) struct LastCensus {
 
 impl Cluster {
     /// What there is, as it was at some moment after the call. None where the server does not answer.
-    pub(in crate::runtime) async fn census(&self) -> Option<Arc<Census>> {
+    pub(in crate::runtime) async fn census(self: &Arc<Self>) -> Option<Arc<Census>> {
         let LastCensus { begun, last } = &self.last_census;
         let before = begun.load(Ordering::SeqCst);
         let mut last = last.lock().await;
         if last.0 <= before {
             let number = begun.fetch_add(1, Ordering::SeqCst) + 1;
-            let census = self.take_census(self.names()).await.ok();
+            let census = self.whole_census().await.ok();
             *last = (number, census.map(Arc::new));
         }
         last.1.clone()
+    }
+
+    async fn whole_census(self: &Arc<Self>) -> Result<Census, SubmitError> {
+        let names = self.names();
+        if names.len() <= AT_EVERY_LOOK {
+            return self.take_census(names).await;
+        }
+        let mut census = self.take_census(Vec::new()).await?;
+        let is_first = self.lock_last_runs().looked.is_none();
+        if is_first {
+            self.look_for_last_runs(names).await;
+        } else if self.are_last_runs_stale() {
+            let cluster = Arc::clone(self);
+            if let Some(node) = self.node() {
+                node.spawn(async move { cluster.look_for_last_runs(names).await });
+            }
+        }
+        census.last = self.lock_last_runs().runs.clone();
+        Ok(census)
+    }
+
+    fn lock_last_runs(&self) -> MutexGuard<'_, LastRuns> {
+        // Each step leaves it whole.
+        self.last_runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether they are to be looked for by whoever asks.
+    fn are_last_runs_stale(&self) -> bool {
+        let now = self.recorder.host.clock.now().elapsed;
+        let mut last = self.lock_last_runs();
+        let is_stale = !last.is_looking && last.looked.is_none_or(|looked| now.since(looked) >= STALE);
+        last.is_looking |= is_stale;
+        is_stale
+    }
+
+    async fn look_for_last_runs(&self, names: Vec<String>) {
+        let found = self.last_of(names).await;
+        let mut last = self.lock_last_runs();
+        last.is_looking = false;
+        if let Ok(runs) = found {
+            last.runs = runs;
+            last.looked = Some(self.recorder.host.clock.now().elapsed);
+        }
+    }
+
+    /// The run that ended last, of each of some jobs, by their names there.
+    pub(in crate::runtime) async fn last_of(
+        &self,
+        names: Vec<String>,
+    ) -> Result<HashMap<String, PreviousRun>, SubmitError> {
+        let last = self.steer(move |db| async move { db.last_of_each(&names).await }).await?;
+        Ok(last.into_iter().map(|last| (last.job.clone(), previous(last))).collect())
     }
 
     /// The jobs that have runs there.
@@ -119,22 +186,15 @@ impl Cluster {
     /// With the last runs of some jobs.
     pub(super) async fn take_census(&self, last_of: Vec<String>) -> Result<Census, SubmitError> {
         let this = self.node().map(|node| node.id());
-        let asked = self.steer(move |db| async move {
-            let last = if last_of.is_empty() { Vec::new() } else { db.last_of_each(&last_of).await? };
-            Ok((db.nodes().await?, db.live().await?, last))
-        });
-        let (nodes, live, last) = asked.await?;
+        let asked = self.steer(move |db| async move { Ok((db.nodes().await?, db.live().await?)) });
+        let (nodes, live) = asked.await?;
+        let last = if last_of.is_empty() { HashMap::new() } else { self.last_of(last_of).await? };
         let (mut jobs, mut queues) = (HashMap::<_, Account>::new(), HashMap::<_, Account>::new());
         for runs in live {
             jobs.entry(runs.job.clone()).or_default().add(&runs);
             queues.entry(runs.queue.clone()).or_default().add(&runs);
         }
-        Ok(Census {
-            nodes: nodes.into_iter().map(|row| told(row, this)).collect(),
-            jobs,
-            queues,
-            last: last.into_iter().map(|last| (last.job.clone(), previous(last))).collect(),
-        })
+        Ok(Census { nodes: nodes.into_iter().map(|row| told(row, this)).collect(), jobs, queues, last })
     }
 }
 

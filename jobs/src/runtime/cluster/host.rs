@@ -22,7 +22,7 @@ use crate::telemetry::panics;
 pub(super) struct Host {
     pub(super) pool: Arc<Pool>,
     scheduler: Arc<Scheduler>,
-    clock: Arc<Clock>,
+    pub(super) clock: Arc<Clock>,
     hooks: Arc<Hooks>,
     known: Arc<Known>,
     /// The jobs without limits of their own, closures with schedules among them.

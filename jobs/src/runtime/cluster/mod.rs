@@ -37,7 +37,7 @@ use crate::scheduler::shared::Sharing;
 use crate::store::journal::{Commits, Journal};
 use crate::store::memory::{JobIx, Memory};
 use crate::store::postgres::{Address, AddressError, Id, Identity, JoinError, Limited, Node, Standing};
-use census::LastCensus;
+use census::{LastCensus, LastRuns};
 pub(super) use complete::Completed;
 use host::Host;
 use recorder::Recorder;
@@ -52,6 +52,8 @@ pub(super) struct Cluster {
     known: Arc<Known>,
     #[cfg_attr(not(feature = "web"), allow(dead_code, reason = "only pages are looked at by many at once"))]
     last_census: LastCensus,
+    #[cfg_attr(not(feature = "web"), allow(dead_code, reason = "only the status page shows them"))]
+    last_runs: Mutex<LastRuns>,
 }
 
 /// Reads the address of the config, where that is one of PostgreSQL.
@@ -119,7 +121,13 @@ impl Jobs {
         let node = Mutex::new(Some(node));
         let first = inner
             .cluster
-            .set(Arc::new(Cluster { node, recorder, known, last_census: LastCensus::default() }))
+            .set(Arc::new(Cluster {
+                node,
+                recorder,
+                known,
+                last_census: LastCensus::default(),
+                last_runs: Mutex::default(),
+            }))
             .is_ok();
         debug_assert!(first, "an instance joins once");
         Ok(())

@@ -16,18 +16,16 @@ use sqlx::postgres::PgRow;
 use super::db::Db;
 use super::id::Id;
 
-/// Of what waits for a claim, the first of each lane is the oldest in it.
+/// Identities are ordered by time, also as text: of what waits for a claim in a queue, the first is the oldest.
 const LIVE: &str = "\
-with lanes as (
-    select queue, job, priority, count(*) as runs from jobs.run where state = 'available' group by queue, job, priority
+with available as (
+    select queue, job, count(*) as runs, min(id::text) as first from jobs.run where state = 'available' group by queue, job
+), oldest as (
+    select f.queue, r.due from (select queue, min(first)::uuid as id from available group by queue) f
+    join jobs.run r on r.id = f.id
 )
-select l.queue, l.job, 'available' as state, sum(l.runs)::bigint as runs, 0::bigint as retries, min(first.due) as oldest
-from lanes l cross join lateral (
-    select r.due from jobs.run r
-    where r.state = 'available' and r.queue = l.queue and r.job = l.job and r.priority = l.priority
-    order by r.id limit 1
-) first
-group by l.queue, l.job
+select a.queue, a.job, 'available' as state, a.runs, 0::bigint as retries, o.due
+from available a left join oldest o on o.queue = a.queue
 union all
 select queue, job, state, count(*), 0, null from jobs.run where state = 'running' group by queue, job, state
 union all
@@ -69,7 +67,7 @@ pub(crate) struct LiveRuns {
     pub(crate) runs: u64,
     /// How many of those that wait for their time wait to be tried again.
     pub(crate) retries: u64,
-    /// Since when the one may start that waits for a claim longest.
+    /// Since when the one may start that waits for a claim longest in the queue.
     pub(crate) oldest: Option<DateTime<Utc>>,
 }
 
