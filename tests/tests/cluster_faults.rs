@@ -193,6 +193,8 @@ async fn nothing_is_lost_and_nothing_doubled() {
 
     let submitted = submitting.end().await;
     until(&pool, "select count(*) from jobs.run where job = 'note' and finished is null", "0").await;
+    // No schedule has stopped, or is behind.
+    until(&pool, "select bool_and(next_slot > now() - interval '2 s') from jobs.schedule", "true").await;
     programs.end();
     verdict::check(&pool, &folder, &submitted, &programs.hit).await;
     println!("{} connections were cut", proxy.cuts());

@@ -34,6 +34,13 @@ pub(crate) struct Slot {
     pub(crate) overlap: Overlap,
 }
 
+impl Slot {
+    /// No other run of the job has a say in it.
+    fn is_alone(&self) -> bool {
+        self.overlap == Overlap::Allow
+    }
+}
+
 /// What became of a slot that this node wanted to fire, and how things stand with its schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fired {
@@ -53,6 +60,11 @@ pub(crate) struct Fired {
 
 /// A job's row is the lock of its overlap policy. In order, so that nodes do not wait for each other in a circle.
 const LOCK: &str = "select from jobs.job where name = any ($1::text[]) order by name for update";
+
+/// Where no policy is to be kept to, the rows of the schedules are enough, in order as well.
+const LOCK_SCHEDULES: &str = "\
+select from unnest($1::text[], $2::text[]) as w (job, key) join jobs.schedule s on s.job = w.job and s.key = w.key
+order by s.job, s.key for update of s";
 
 const CANCEL_OTHERS: &str = concat!(
     "update jobs.run set ",
@@ -116,10 +128,14 @@ impl Db {
     pub(crate) async fn fire(&self, slots: &[Slot]) -> sqlx::Result<Vec<Fired>> {
         let mut fired = Vec::new();
         let mut rest: Vec<&Slot> = slots.iter().collect();
-        // What becomes of one slot of a job depends on the one before, so they are not fired in one statement.
+        // What becomes of one slot of a schedule, or of a job whose runs do not overlap, depends on the one before, so they are not
+        // fired in one statement.
         while !rest.is_empty() {
-            let mut jobs = HashSet::new();
-            let (now, later): (Vec<_>, Vec<_>) = rest.into_iter().partition(|slot| jobs.insert(&slot.job));
+            let mut first = HashSet::new();
+            let (now, later): (Vec<_>, Vec<_>) = rest.into_iter().partition(|slot| {
+                let key = slot.is_alone().then_some(slot.key.as_str());
+                first.insert((slot.job.as_str(), key))
+            });
             fired.append(&mut self.fire_once(&now).await?);
             rest = later;
         }
@@ -128,8 +144,16 @@ impl Db {
 
     async fn fire_once(&self, slots: &[&Slot]) -> sqlx::Result<Vec<Fired>> {
         let mut tx = self.pool.begin().await?;
-        let jobs: Vec<_> = slots.iter().map(|slot| slot.job.as_str()).collect();
-        sqlx::query(self.sql(LOCK)).bind(jobs).execute(&mut *tx).await?;
+        let (alone, others): (Vec<&Slot>, Vec<&Slot>) =
+            slots.iter().copied().partition(|slot| slot.is_alone());
+        let jobs = |slots: &[&Slot]| slots.iter().map(|slot| slot.job.clone()).collect::<Vec<_>>();
+        if !others.is_empty() {
+            sqlx::query(self.sql(LOCK)).bind(jobs(&others)).execute(&mut *tx).await?;
+        }
+        if !alone.is_empty() {
+            let keys: Vec<_> = alone.iter().map(|slot| slot.key.as_str()).collect();
+            sqlx::query(self.sql(LOCK_SCHEDULES)).bind(jobs(&alone)).bind(keys).execute(&mut *tx).await?;
+        }
         let cancelling: Vec<_> =
             slots.iter().filter(|slot| slot.overlap == Overlap::CancelOther).copied().collect();
         if !cancelling.is_empty() {

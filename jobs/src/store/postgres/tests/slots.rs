@@ -85,6 +85,34 @@ async fn nodes_at_once_fire_each_slot_once() {
     assert_eq!(db.text("select sum(count) from jobs.ledger where reason = 'ran'").await, fired.to_string());
 }
 
+/// Slots of one job that have nothing to do with each other are one transaction, in whatever order nodes ask for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schedules_of_a_job_whose_runs_overlap_fire_together() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let keys: Vec<String> = (0..200).map(|n| format!("key {n}")).collect();
+    let schedules: Vec<_> = keys.iter().map(|key| registration("sweep", key)).collect();
+    db.register(node, &schedules).await.unwrap();
+    let mut nodes = tokio::task::JoinSet::new();
+    for node in 0..4 {
+        let (db, mut keys) = (db.clone(), keys.clone());
+        keys.rotate_left(node * 50);
+        nodes.spawn(async move {
+            for minute in 0..5 {
+                let slots: Vec<_> =
+                    keys.iter().map(|key| slot("sweep", key, minute, Overlap::Allow)).collect();
+                assert_eq!(db.fire(&slots).await.unwrap().len(), 200);
+            }
+        });
+    }
+    nodes.join_all().await;
+    assert_eq!(db.text("select count(*) from jobs.run").await, "1000");
+    let together = "select count(*) from (select slot from jobs.run group by slot having count(distinct xmin::text) > 1) x";
+    assert_eq!(db.text(together).await, "0");
+    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
+    assert_eq!(db.text(deadlocks).await, "0");
+}
+
 #[tokio::test]
 async fn the_index_holds_where_the_row_was_set_back() {
     let (db, _) = with_schedule().await;
