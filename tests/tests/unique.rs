@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use jobs::testing::TestClock;
 use jobs::{BoxError, Jobs, Outcome, RunState, func, job};
 use serde::{Deserialize, Serialize, Serializer};
@@ -168,6 +169,24 @@ async fn a_window_has_one_run_that_succeeds() {
     // It goes on beyond its window, and the next has one of its own.
     clock.advance(HOUR).await;
     assert!(!submit().await.unwrap().is_duplicate());
+    jobs.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_opens_no_window_again() {
+    let (jobs, gate, clock) = start().await;
+    let submit = || jobs.now(digest { to: "ada".into() });
+    let first = submit().await.unwrap();
+    clock.advance(MINUTE * 50).await;
+    let second = submit().await.unwrap();
+    assert!(!second.is_duplicate(), "13:00");
+    clock.advance(SECOND).await;
+    gate.go.notify_waiters();
+    assert!(first.wait().await.is_success() && second.wait().await.is_success());
+    clock.step(TimeDelta::minutes(-1)).await;
+    assert_eq!(submit().await.unwrap().id(), first.id());
+    clock.advance(MINUTE).await;
+    assert_eq!(submit().await.unwrap().id(), second.id());
     jobs.shutdown().await;
 }
 

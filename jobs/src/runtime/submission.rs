@@ -171,8 +171,9 @@ impl<J: 'static> Submission<J> {
     /// length follow each other from the epoch on: of one hour, they are those of the clock in UTC. The instant that counts
     /// is the one at which the run is to start.
     ///
-    /// A run that has succeeded stands for others to the end of its window; one that has failed for good or was cancelled
-    /// does not. [`unique`](Self::unique) otherwise.
+    /// A run that has succeeded stands for others to the end of its window, also where the clock is set back into it: that is
+    /// remembered for as long again, an hour at most. One that has failed for good or was cancelled does not.
+    /// [`unique`](Self::unique) otherwise.
     pub fn unique_per(mut self, window: Duration) -> Self {
         self.options.unique = Some(Unique::Per(window));
         self

@@ -92,7 +92,7 @@ impl TestJobs {
     /// }
     ///
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-    /// let (steps, step) = std::sync::mpsc::sync_channel(0);
+    /// let (steps, step) = std::sync::mpsc::sync_channel::<()>(0);
     /// let test = testing::start(Config::default().state(steps)).await;
     /// let run = test.now(import {}).await.unwrap();
     /// while step.try_recv().is_err() {

@@ -50,19 +50,23 @@ impl UniqueKey {
         Self { job, arguments: record.arguments, window }
     }
 
-    /// When its window ends.
-    fn end(&self) -> Option<Timestamp> {
+    /// How long its window is kept: for as long again as it lasts, an hour at most, for clocks are set back.
+    fn kept_until(&self) -> Option<Timestamp> {
         let (length, number) = self.window?;
         let nanos = i64::try_from(length.as_nanos()).unwrap_or(i64::MAX);
-        Some(Timestamp::from_nanos(nanos.saturating_mul(number.saturating_add(1))))
+        let end = Timestamp::from_nanos(nanos.saturating_mul(number.saturating_add(1)));
+        Some(end.saturating_add(length.min(KEPT)))
     }
 }
+
+/// How long a window is kept after its end, at most.
+const KEPT: Duration = Duration::from_secs(3600);
 
 /// The runs that stand for others. As long as nothing is unique, there is nothing in it.
 #[derive(Debug, Default)]
 pub(super) struct Uniques {
     runs: HashMap<Arc<UniqueKey>, (RunId, RunKey)>,
-    /// Windows by their end.
+    /// Windows by when they are not kept any more.
     windows: BTreeMap<(Timestamp, RunId), Arc<UniqueKey>>,
 }
 
@@ -73,7 +77,7 @@ impl Uniques {
 
     pub(super) fn insert(&mut self, key: &Arc<UniqueKey>, id: RunId, run: RunKey) {
         self.runs.insert(Arc::clone(key), (id, run));
-        if let Some(end) = key.end() {
+        if let Some(end) = key.kept_until() {
             self.windows.insert((end, id), Arc::clone(key));
         }
     }
@@ -84,7 +88,7 @@ impl Uniques {
             return;
         }
         self.runs.remove(key);
-        if let Some(end) = key.end() {
+        if let Some(end) = key.kept_until() {
             self.windows.remove(&(end, id));
         }
     }
@@ -272,7 +276,7 @@ mod tests {
                 }
                 let now = seconds;
                 let stands = |run: &&ModelRun| {
-                    let over = run.window.is_some_and(|(length, number)| (number + 1) * length as i64 <= now);
+                    let over = run.window.is_some_and(|(length, number)| (number + 2) * length as i64 <= now);
                     run.stands() && !over
                 };
                 let least = model.iter().filter(stands).count();
