@@ -333,7 +333,7 @@ fn refuse_repeated(cx: &Ctxt, function: &ItemFn, params: &[Param]) {
 /// Whether a function stands outside of every `impl` and every trait; none where the source does not tell.
 fn is_free(name: &Ident) -> Option<bool> {
     let (source, at) = Source::of(name.span())?;
-    source::is_free(&source.text, at, name)
+    source.is_free(at, name)
 }
 
 /// Takes off a `self` that the compiler would refuse as well, and the body that may use it.

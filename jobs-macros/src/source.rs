@@ -2,7 +2,7 @@
 //!
 //! Where it cannot be read, or where the function is not found in it, the compiler has the word.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
@@ -15,6 +15,8 @@ pub(crate) struct Source {
     pub(crate) text: String,
     /// How often a name is defined in it, comments and all. Nearly all are once, and then nothing needs to be parsed.
     pub(crate) defined: HashMap<String, usize>,
+    /// Whether the functions in it are free, which is looked up once for all of them.
+    free: OnceCell<HashMap<String, bool>>,
 }
 
 thread_local! {
@@ -54,7 +56,24 @@ impl Source {
             }
             last = word;
         }
-        Self { text, defined }
+        Self { text, defined, free: OnceCell::new() }
+    }
+
+    /// Whether the function whose name stands at a place is outside of every `impl` and every trait; none where it is not
+    /// found.
+    pub(crate) fn is_free(&self, at: (usize, usize), name: &Ident) -> Option<bool> {
+        let word = name.to_string();
+        if !self.text[offset(&self.text, at)?..].starts_with(&word) {
+            return None;
+        }
+        if !self.text.contains("impl") && !self.text.contains("trait") {
+            return Some(true);
+        }
+        if self.defined.get(&word) == Some(&1) {
+            return self.free.get_or_init(|| free_functions(&self.text)).get(&word).copied();
+        }
+        // Several have this name.
+        free_functions(&marked(&self.text, at, name)?).get(HERE).copied()
     }
 }
 
@@ -98,38 +117,37 @@ pub(crate) fn is_below_test(source: &str, at: (usize, usize)) -> bool {
     }
 }
 
-/// Whether the function whose name stands at a place is outside of every `impl` and every trait; none where it is not
-/// found.
-pub(crate) fn is_free(source: &str, at: (usize, usize), name: &Ident) -> Option<bool> {
-    if !source.contains("impl") && !source.contains("trait") {
-        return marked(source, at, name).map(|_| true);
+/// The functions of a source by name, and whether each is outside of every `impl` and every trait.
+fn free_functions(source: &str) -> HashMap<String, bool> {
+    let mut found = HashMap::new();
+    if let Ok(tokens) = source.parse() {
+        find_functions(tokens, true, &mut found);
     }
-    is_free_in(marked(source, at, name)?.parse().ok()?, true)
+    found
 }
 
-/// The same for a part of the source; none where the function is not in it.
-fn is_free_in(tokens: TokenStream, outside: bool) -> Option<bool> {
-    let (mut is_impl, mut is_fn) = (false, false);
+fn find_functions(tokens: TokenStream, outside: bool, found: &mut HashMap<String, bool>) {
+    let (mut is_impl, mut is_fn, mut is_name) = (false, false, false);
     for token in tokens {
+        let was_fn = std::mem::take(&mut is_name);
         match token {
-            TokenTree::Ident(word) if word == HERE => return Some(outside),
+            TokenTree::Ident(name) if was_fn => {
+                found.insert(name.to_string(), outside);
+            }
             TokenTree::Ident(word) => {
                 is_impl |= word == "impl" || word == "trait";
-                is_fn |= word == "fn";
+                is_name = word == "fn";
+                is_fn |= is_name;
             }
             TokenTree::Punct(end) if end.as_char() == ';' => (is_impl, is_fn) = (false, false),
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
                 // Inside of a function, even of a method, is outside of what holds it.
-                let found = is_free_in(group.stream(), !is_impl || is_fn);
-                if found.is_some() {
-                    return found;
-                }
+                find_functions(group.stream(), !is_impl || is_fn, found);
                 (is_impl, is_fn) = (false, false);
             }
             _ => {}
         }
     }
-    None
 }
 
 #[cfg(test)]
@@ -177,8 +195,11 @@ mod tests {
             ("impl not } rust <>sweep", None),
         ] {
             let (source, at) = at_mark(source);
-            assert_eq!(is_free(&source, at, &name), free, "{source}");
+            assert_eq!(Source::new(source.clone()).is_free(at, &name), free, "{source}");
+            // As one of several.
+            let source = format!("{source}\nmod more {{ fn sweep() {{}} }}");
+            assert_eq!(Source::new(source.clone()).is_free(at, &name), free, "{source}");
         }
-        assert_eq!(is_free("fn sweep(self) {}", (1, 1), &name), None);
+        assert_eq!(Source::new("fn sweep(self) {}".to_owned()).is_free((1, 1), &name), None);
     }
 }

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job]
+async fn sum(numbers: ...) {}
+
+fn main() {
+    let _ = sum {};
+}

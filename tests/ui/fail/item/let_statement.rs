@@ -1,0 +1,7 @@
+use jobs::job;
+
+fn main() {
+    #[job(every = "1h")]
+    let sweep = || {};
+    sweep();
+}

@@ -1,0 +1,8 @@
+use jobs::job;
+
+#[job]
+async fn mail(to) {
+    drop(to);
+}
+
+fn main() {}
