@@ -234,7 +234,7 @@ struct Case {
     start: usize,
     overlap: usize,
     missed: Missed,
-    /// Half a second more, so that no run ends with a slot.
+    /// Half a second more, so that few runs end when a slot comes.
     takes: u64,
     events: Vec<Event>,
 }
@@ -352,4 +352,15 @@ fn every_slot_is_in_the_ledger_once_with_the_fate_that_the_rules_give_it() {
     }
     let seen = seen.get();
     assert!(seen.iter().all(|slots| *slots > 50), "of some fate there was hardly any: {seen:?}");
+}
+
+/// A run that ends when a slot comes has ended before it, wherever in tokio's wheel of timers the two meet.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_run_comes_before_a_slot_at_the_same_time() {
+    // Ends at every multiple of 22.5 s and slots at those of 20 s meet each 180 s.
+    for overlap in 0..2 {
+        let events = vec![Event::Advance(60); 300];
+        let case = Case { spec: 0, start: 0, overlap, missed: Missed::Skip, takes: 22, events };
+        against_the_model(&case).await;
+    }
 }

@@ -406,7 +406,7 @@ impl Scheduler {
             biased;
             () = self.earlier.notified() => {}
             () = self.clock.moved() => {}
-            () = tokio::time::sleep_until(self.clock.instant_at(until)) => {}
+            () = tokio::time::sleep_until(self.clock.instant_at(until)) => self.clock.let_others_go_first().await,
         }
     }
 }
