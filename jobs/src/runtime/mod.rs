@@ -67,6 +67,8 @@ pub use ledger::{LedgerEntry, LedgerQuery};
 pub use nodes::{ClusterSnapshot, NodeSnapshot};
 pub use queues::QueueSnapshot;
 pub use reload::{Reloaded, ReloadedSchedule, ReloadedSetting, ScheduleMeaning};
+#[cfg(feature = "web")]
+pub(crate) use runs::Part;
 pub use runs::RunQuery;
 pub use scheduling::{ScheduleHandle, Scheduling};
 pub use shutdown::ShutdownReport;
