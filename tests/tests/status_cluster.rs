@@ -352,6 +352,48 @@ async fn with_many_jobs_the_last_runs_are_known_all_the_same() {
     cluster.end().await;
 }
 
+/// What is not known is not told as if there were nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_does_not_answer_is_said_not_to() {
+    let server = Server::start(&[]);
+    let (tell, _begun) = mpsc::unbounded_channel();
+    let config = Config::default().without_environment().store(&*server.database());
+    let config = config.state(Gate(Arc::new(Semaphore::new(0)))).state(Begun(tell)).state(Place("one"));
+    let jobs = jobs::start(config.shutdown_timeout(Duration::ZERO)).await.unwrap();
+    let process = Process { page: jobs.status_page(), jobs };
+    let handle = process.jobs.now(quick { order: 1 }).await.unwrap();
+    bounded(handle.wait()).await;
+    server.kill();
+    // Its processes may live on for a moment, and answer.
+    bounded(async { while process.send("GET", "/api/nodes", "application/json").await.0 != 503 {} }).await;
+    // Of another process, as far as this one can know.
+    let of_run = "/runs/01a229d7-90ad-7000-8000-5b0000000000".to_owned();
+    for path in ["/runs", "/runs?text=x", &of_run] {
+        let (status, html) = process.send("GET", path, "text/html").await;
+        assert_eq!((status, html.contains("The store does not answer")), (503, true), "{path}: {html}");
+    }
+    for path in ["/api/runs", "/api/nodes", &format!("/api{of_run}")] {
+        let (status, body) = process.send("GET", path, "application/json").await;
+        assert_eq!((status, &*body), (503, r#"{"error":"the store does not answer"}"#), "{path}");
+    }
+    let form = "application/x-www-form-urlencoded";
+    for path in
+        [&format!("{of_run}/cancel"), &format!("{of_run}/retry"), "/queues/slow/pause", "/jobs/quick/pause"]
+    {
+        let (status, html) = process.send("POST", path, form).await;
+        assert_eq!((status, html.contains("The store does not answer")), (503, true), "{path}: {html}");
+    }
+    // What this process knows is told all the same.
+    for path in ["", "/pool", "/jobs/quick", "/schedules"] {
+        let (status, html) = process.send("GET", path, "text/html").await;
+        assert_eq!(status, 200, "{path}: {html}");
+    }
+    server.start_again();
+    bounded(async { while process.send("GET", &of_run, "text/html").await.0 != 404 {} }).await;
+    bounded(async { while process.send("GET", "/runs?job=quick", "text/html").await.0 != 200 {} }).await;
+    process.jobs.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn work_that_a_process_does_not_know_is_told_of() {
     let address = Server::shared().database();

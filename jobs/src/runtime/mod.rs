@@ -78,6 +78,8 @@ pub use many::{SubmitMany, submit_many};
 pub use nodes::{ClusterSnapshot, NodeSnapshot};
 pub use queues::QueueSnapshot;
 pub use reload::{Reloaded, ReloadedSchedule, ReloadedSetting, ScheduleMeaning};
+#[cfg(feature = "web")]
+pub(crate) use runs::Part;
 pub use runs::RunQuery;
 pub use scheduling::{ScheduleHandle, Scheduling};
 pub use shutdown::ShutdownReport;

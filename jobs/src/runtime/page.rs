@@ -104,6 +104,15 @@ impl Jobs {
         self.inner.settings().store.value.is_shared()
     }
 
+    /// Whether nothing is found since the store does not answer.
+    pub(crate) async fn is_store_silent(&self) -> bool {
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = self.inner.cluster.get() {
+            return cluster.troubled().is_some() || self.cluster().await.is_err();
+        }
+        false
+    }
+
     /// The time that waits are counted by.
     pub(crate) fn elapsed(&self) -> Elapsed {
         self.inner.clock.now().elapsed

@@ -142,6 +142,23 @@ impl RunHandle {
     }
 }
 
+/// A part of the runs that a query is about.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "web"), allow(dead_code, reason = "whoever lists them wants all"))]
+pub(crate) struct Part {
+    pub(crate) runs: Vec<RunSnapshot>,
+    /// The run to go on before, where more looks may find more.
+    pub(crate) next: Option<RunId>,
+    /// Whether the store does not answer: there may be more.
+    pub(crate) is_silent: bool,
+}
+
+impl Part {
+    fn all(runs: Vec<RunSnapshot>) -> Self {
+        Self { runs, next: None, is_silent: false }
+    }
+}
+
 /// Which runs [`Jobs::runs`] gives. Without a word it is the last hundred.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is looked for until `list` is awaited"]
@@ -209,11 +226,11 @@ impl RunQuery {
     /// The runs, the youngest first. It looks at a few at a time, so that it holds nobody up; what changes meanwhile may
     /// be seen or not.
     pub async fn list(self) -> Vec<RunSnapshot> {
-        self.part(usize::MAX).await.0
+        self.part(usize::MAX).await.runs
     }
 
-    /// The same, after so many looks at a few runs each; and the run to go on before, where more looks may find more.
-    pub(crate) async fn part(self, looks: usize) -> (Vec<RunSnapshot>, Option<RunId>) {
+    /// The same, after so many looks at a few runs each.
+    pub(crate) async fn part(self, looks: usize) -> Part {
         #[cfg(feature = "postgres")]
         if let Some(cluster) = self.jobs.inner.cluster.get().cloned() {
             return self.part_in_cluster(&cluster, looks).await;
@@ -228,7 +245,7 @@ impl RunQuery {
         };
         let most = |room| if text.is_some() { AT_A_TIME } else { AT_A_TIME.min(room) };
         if let Some(name) = job {
-            let Ok(ix) = jobs.find_job(&name) else { return (runs, None) };
+            let Ok(ix) = jobs.find_job(&name) else { return Part::all(runs) };
             filter.job = Some(ix);
         }
         // Among all runs those of one job, or those that execute, may be few and far between.
@@ -246,22 +263,22 @@ impl RunQuery {
                     coop::consume_budget().await;
                 }
             }
-            return (runs, None);
+            return Part::all(runs);
         }
         for _ in 0..looks {
             if runs.len() >= limit {
-                return (runs, None);
+                return Part::all(runs);
             }
             let (found, next) = pool.look_through(&filter, before, most(limit - runs.len()));
             add(&mut runs, found);
             before = next;
             if before.is_none() {
-                return (runs, None);
+                return Part::all(runs);
             }
             coop::consume_budget().await;
         }
         let is_full = runs.len() >= limit;
-        (runs, before.filter(|_| !is_full))
+        Part { runs, next: before.filter(|_| !is_full), is_silent: false }
     }
 }
 
@@ -269,22 +286,25 @@ impl RunQuery {
 impl RunQuery {
     /// The same of a cluster, whose server finds the runs, but for those that are bound to this process; a text is looked
     /// for in what is shown of them.
-    async fn part_in_cluster(
-        self,
-        cluster: &super::cluster::Cluster,
-        looks: usize,
-    ) -> (Vec<RunSnapshot>, Option<RunId>) {
+    async fn part_in_cluster(self, cluster: &super::cluster::Cluster, looks: usize) -> Part {
         let bound = self.bound();
         let Self { jobs, job, filter, text, mut before, limit } = self;
         let mut runs = Vec::new();
         // As many runs as elsewhere, and fewer questions.
+        let mut is_silent = cluster.troubled().is_some();
         for _ in 0..looks.div_ceil(ASKED_FOR / AT_A_TIME) {
+            if is_silent {
+                break;
+            }
             let room = limit - runs.len();
             if room == 0 {
                 break;
             }
             let most = if text.is_some() { ASKED_FOR } else { room.min(1000) };
-            let found = cluster.runs(&jobs, job.as_deref(), &filter, before, most).await;
+            let Some(found) = cluster.runs(&jobs, job.as_deref(), &filter, before, most).await else {
+                is_silent = true;
+                break;
+            };
             before = found.last().map(|run| run.id).filter(|_| found.len() == most);
             runs.extend(found.into_iter().filter(|run| contains(run, text.as_deref())).take(room));
             if before.is_none() {
@@ -296,7 +316,7 @@ impl RunQuery {
         runs.extend(bound.into_iter().filter(|run| next.is_none_or(|next| run.id >= next)));
         runs.sort_by_key(|run| std::cmp::Reverse(run.id));
         runs.truncate(limit);
-        (runs, next)
+        Part { runs, next, is_silent }
     }
 
     /// Those that no other process knows of: of closures, and what the start runs.

@@ -35,6 +35,8 @@ impl Jobs {
             let text = texts.into_iter().find(|text| is_it(text)).unwrap_or(&schedule.text);
             return written(text, SaidBy::Config(place.clone()));
         }
+        // None of a closure.
+        job.place?;
         let ix = self.find_job(&job.name).ok()?;
         let descriptor = self.inner.pool.read(|memory| memory.job(ix).info.descriptor)?;
         descriptor.schedules.iter().find_map(|decl| match decl.when {

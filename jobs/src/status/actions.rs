@@ -90,6 +90,9 @@ pub(super) async fn steer_run(
     let to = match action.as_str() {
         "cancel" => {
             if page.jobs.run(id).await.is_none() {
+                if page.jobs.is_store_silent().await {
+                    return pages::silent(&screen);
+                }
                 return pages::not_found(&screen, "No run has this identity");
             }
             let did = if page.jobs.cancel(id).await { "cancel" } else { "ended" };
@@ -123,7 +126,8 @@ pub(super) async fn steer_runs(
     };
     let ids: Vec<RunId> = match all {
         true => match matching(&page, &screen.query, action).await {
-            Ok(ids) => ids,
+            Ok(Some(ids)) => ids,
+            Ok(None) => return pages::silent(&screen),
             Err(why) => return pages::bad_request(&screen, &why),
         },
         false => {
@@ -175,15 +179,15 @@ enum Bulk {
 }
 
 /// The runs that an address is about and to which something can be done: found before anything is, since a run that
-/// is made again would be found as well. The error says why there are none.
-async fn matching(page: &Page, query: &Query, action: Bulk) -> Result<Vec<RunId>, String> {
+/// is made again would be found as well. None where the store does not answer; the error says why it is not asked.
+async fn matching(page: &Page, query: &Query, action: Bulk) -> Result<Option<Vec<RunId>>, String> {
     if !pages::runs::is_filtered(query) {
         return Err("all runs at once are too many: filter them first".to_owned());
     }
     let asked = pages::runs::asked(page.jobs.runs(), &query.without("before"))?;
     let most = pages::runs::MOST_AT_ONCE;
-    let (found, _) = asked.limit(most).only_final(action == Bulk::Retry).part(pages::runs::LOOKS).await;
-    Ok(found.into_iter().map(|run| run.id).collect())
+    let found = asked.limit(most).only_final(action == Bulk::Retry).part(pages::runs::LOOKS).await;
+    Ok((!found.is_silent).then(|| found.runs.into_iter().map(|run| run.id).collect()))
 }
 
 /// What can be done to a queue.
@@ -214,6 +218,9 @@ fn refused(screen: &Screen, error: &SubmitError) -> Response {
     }
     if error.is_bad_arguments() {
         return pages::bad_request(screen, &error.to_string());
+    }
+    if error.is_not_written() && screen.page.jobs.is_shared() {
+        return pages::silent(screen);
     }
     pages::conflict(screen, &error.to_string())
 }

@@ -109,6 +109,10 @@ pub(super) struct LastCensus {
 impl Cluster {
     /// What there is, as it was at some moment after the call. None where the server does not answer.
     pub(in crate::runtime) async fn census(self: &Arc<Self>) -> Option<Arc<Census>> {
+        // Nobody waits for a page until it is certain once more that the server does not answer.
+        if self.troubled().is_some() {
+            return None;
+        }
         let LastCensus { begun, last } = &self.last_census;
         let before = begun.load(Ordering::SeqCst);
         let mut last = last.lock().await;

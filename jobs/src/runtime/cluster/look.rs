@@ -131,7 +131,7 @@ impl Cluster {
         Some(self.snapshot_of(jobs, row))
     }
 
-    /// Some runs, the youngest first.
+    /// Some runs, the youngest first; none where the server does not answer.
     pub(in crate::runtime) async fn runs(
         &self,
         jobs: &Jobs,
@@ -139,7 +139,7 @@ impl Cluster {
         filter: &Filter,
         before: Option<RunId>,
         most: usize,
-    ) -> Vec<RunSnapshot> {
+    ) -> Option<Vec<RunSnapshot>> {
         let to = filter.to.map(RunId::first_at);
         let wanted = RunFilter {
             jobs: job.map(|job| self.names_of(job)),
@@ -151,8 +151,8 @@ impl Cluster {
             before: before.into_iter().chain(to).min().map(Into::into),
         };
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let rows = self.look(move |db| async move { db.runs(wanted, most).await }).await;
-        rows.unwrap_or_default().into_iter().map(|row| self.snapshot_of(jobs, row)).collect()
+        let rows = self.look(move |db| async move { db.runs(wanted, most).await }).await?;
+        Some(rows.into_iter().map(|row| self.snapshot_of(jobs, row)).collect())
     }
 
     /// The names that runs of a job may have, by one of them.

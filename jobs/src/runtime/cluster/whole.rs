@@ -116,6 +116,9 @@ impl Whole {
     /// Of many jobs the last runs may be those of a moment ago; of one it is found out.
     pub(in crate::runtime) async fn look_closer(&self, jobs: &Jobs, job: &mut JobSnapshot) {
         let Some(cluster) = jobs.inner.cluster.get() else { return };
+        if cluster.troubled().is_some() {
+            return;
+        }
         let last = cluster.last_of(cluster.names_of(&job.name)).await.unwrap_or_default();
         let all = last.into_values().chain(job.previous.take());
         job.previous = all.max_by_key(|run| run.finished_at);

@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::records::Problem;
-use crate::runtime::SubmitError;
+use crate::runtime::{Jobs, SubmitError};
+use crate::status::pages::SILENT;
 
 /// Why a request was not done.
 #[derive(Debug)]
@@ -29,12 +30,27 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The store may not answer, or there is no such run.
+    pub(super) async fn no_run(jobs: &Jobs) -> Self {
+        match jobs.is_store_silent().await {
+            true => Self::silent(),
+            false => Self::not_found("no run has this identity"),
+        }
+    }
+
+    pub(super) fn silent() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, SILENT.to_lowercase())
+    }
+}
+
 impl From<SubmitError> for Failure {
     fn from(error: SubmitError) -> Self {
         let unknown = error.is_unknown_job() || error.is_unknown_run() || error.is_unknown_queue();
         let status = match unknown {
             true => StatusCode::NOT_FOUND,
             false if error.is_bad_arguments() => StatusCode::BAD_REQUEST,
+            false if error.is_not_written() => StatusCode::SERVICE_UNAVAILABLE,
             false => StatusCode::CONFLICT,
         };
         Self::new(status, error.to_string())

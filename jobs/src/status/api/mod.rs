@@ -108,7 +108,7 @@ const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "get",
         path: "/jobs/{job}/why",
-        does: "Why a job does not run, or has not, in one sentence.",
+        does: "Why a job does not run in this process, or has not, in one sentence.",
         query: &[],
         gives: records::Why::schema,
     },
@@ -196,7 +196,7 @@ const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "get",
         path: "/nodes",
-        does: "The processes of the cluster, the oldest first; none where the store is this process's alone, or does not answer.",
+        does: "The processes of the cluster, the oldest first; none where the store is this process's alone.",
         query: &[],
         gives: Vec::<records::Node>::schema,
     },
@@ -344,6 +344,9 @@ async fn queues(screen: Screen) -> Response {
 
 async fn nodes(screen: Screen) -> Response {
     let (_, workload) = screen.page.jobs.queue_gauges().await;
+    if workload.nodes.is_empty() && screen.page.jobs.is_store_silent().await {
+        return Failure::silent().into_response();
+    }
     answered(Ok(workload.nodes.iter().map(records::Node::from).collect::<Vec<_>>()))
 }
 

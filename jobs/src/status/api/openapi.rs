@@ -50,6 +50,7 @@ pub(super) fn document() -> Value {
             "403": { "description": "Not from here, or not by this page." },
             "404": failure("There is no such thing."),
             "414": { "description": "The query is longer than 4096 bytes." },
+            "503": failure("The store does not answer."),
             "429": { "description": "Too many wrong passwords; `Retry-After` says for how long." },
         });
         if posts {

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use super::answer::{Answer, Failure, answered};
 use super::records::Run;
 use crate::job::RunId;
+use crate::runtime::Part;
 use crate::status::pages::runs::{LOOKS, asked};
 use crate::status::screen::Screen;
 
@@ -43,8 +44,11 @@ async fn found(screen: &Screen) -> Answer<(Vec<Run>, Option<RunId>)> {
         }
     };
     let query = asked(screen.page.jobs.runs(), &screen.query).map_err(Failure::bad_request)?;
-    let (found, go_on) = query.limit(limit).part(LOOKS).await;
-    Ok((found.iter().map(Run::from).collect(), go_on))
+    let Part { runs, next, is_silent } = query.limit(limit).part(LOOKS).await;
+    if is_silent {
+        return Err(Failure::silent());
+    }
+    Ok((runs.iter().map(Run::from).collect(), next))
 }
 
 pub(super) async fn one(Path(id): Path<String>, screen: Screen) -> Response {
@@ -52,8 +56,10 @@ pub(super) async fn one(Path(id): Path<String>, screen: Screen) -> Response {
 }
 
 async fn of(id: &str, screen: &Screen) -> Answer<Run> {
-    let run = screen.page.jobs.run(self::id(id)?).await;
-    run.as_ref().map(Run::from).ok_or_else(|| Failure::not_found("no run has this identity"))
+    match screen.page.jobs.run(self::id(id)?).await {
+        Some(run) => Ok(Run::from(&run)),
+        None => Err(Failure::no_run(&screen.page.jobs).await),
+    }
 }
 
 /// A text that is no identity is the identity of nothing.

@@ -87,7 +87,7 @@ async fn steer_run(run: &str, action: &str, screen: &Screen) -> Answer<Response>
         "cancel" => {
             let id = super::runs::id(run)?;
             if jobs.run(id).await.is_none() {
-                return Err(Failure::not_found("no run has this identity"));
+                return Err(Failure::no_run(jobs).await);
             }
             match jobs.cancel(id).await {
                 true => Ok(done("cancelled")),

@@ -5,13 +5,13 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
-use super::shell::{not_found, page};
+use super::shell::{SILENT, not_found, page};
 use super::{chart, parts};
 use crate::job::RunSnapshot;
 use crate::runtime::in_force::SaidBy;
 use crate::runtime::page::ArgumentField;
 use crate::runtime::wording::Written;
-use crate::runtime::{JobSnapshot, ScheduleSnapshot};
+use crate::runtime::{JobSnapshot, Part, ScheduleSnapshot};
 use crate::status::arguments::{Kind, name_of};
 use crate::status::figures;
 use crate::status::format;
@@ -29,18 +29,22 @@ pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> 
     };
     let job = &job;
     let ledger = screen.page.jobs.ledger(&job.name).map(|ledger| ledger.entries()).unwrap_or_default();
-    let runs = screen.page.jobs.runs().job(&job.name).limit(figures::RUNS).list().await;
+    let Part { runs, is_silent, .. } =
+        screen.page.jobs.runs().job(&job.name).limit(figures::RUNS).part(usize::MAX).await;
     let body = html! {
         (head(&screen, job))
         @if let Ok(why) = screen.page.jobs.explain(&job.name) {
-            p.why id="why" data-live="" { (parts::sentence(&why.text)) }
+            p.why id="why" data-live="" {
+                @if screen.page.jobs.is_shared() { "In this process: " }
+                (parts::sentence(&why.text))
+            }
         }
         div.wide {
             div.cards {
                 @if !job.schedules.is_empty() {
                     section.card id="fires" data-live="" aria-labelledby="fires-title" { (fires(&screen, job, now)) }
                 }
-                section.card id="recent" data-live="" aria-labelledby="recent-title" { (recent(&screen, job, &runs, now)) }
+                section.card id="recent" data-live="" aria-labelledby="recent-title" { (recent(&screen, job, &runs, is_silent, now)) }
                 @if !job.schedules.is_empty() {
                     section.card id="ledger" data-live="" aria-labelledby="ledger-title" {
                         (super::ledger::ledger(&ledger, job.schedules.len() > 1, now))
@@ -98,13 +102,21 @@ fn head(screen: &Screen, job: &JobSnapshot) -> Markup {
 /// Of how many runs the list is shown.
 const LISTED: usize = 12;
 
-fn recent(screen: &Screen, job: &JobSnapshot, runs: &[RunSnapshot], now: DateTime<Utc>) -> Markup {
+fn recent(
+    screen: &Screen,
+    job: &JobSnapshot,
+    runs: &[RunSnapshot],
+    is_silent: bool,
+    now: DateTime<Utc>,
+) -> Markup {
     html! {
         div.title {
             h2 id="recent-title" { "Runs" }
             a.sub href=(format!("{}?job={}", screen.base.to("runs"), escaped(&job.name))) { "All runs" }
         }
-        @if runs.is_empty() {
+        @if is_silent {
+            (parts::nothing(SILENT, "What it holds is shown when it does again."))
+        } @else if runs.is_empty() {
             (parts::nothing("It has not run yet", "Every run shows up here."))
         } @else {
             (chart::chart(runs, now))

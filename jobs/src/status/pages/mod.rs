@@ -15,4 +15,4 @@ pub(super) mod schedules;
 mod shell;
 
 pub(super) use parts::Tone;
-pub(super) use shell::{bad_request, conflict, not_found};
+pub(super) use shell::{SILENT, bad_request, conflict, not_found, silent};

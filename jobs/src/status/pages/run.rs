@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::parts::{self, Tone};
 use super::runs;
-use super::shell::{not_found, page};
+use super::shell::{not_found, page, silent};
 use crate::job::{Attempt, Progress, RunSnapshot};
 use crate::status::format;
 use crate::status::paths::escaped;
@@ -16,6 +16,9 @@ use crate::status::screen::Screen;
 pub(in crate::status) async fn run(Path(id): Path<String>, screen: Screen) -> Response {
     let Ok(id) = id.parse() else { return not_found(&screen, "This is not the identity of a run") };
     let Some(run) = screen.page.jobs.run(id).await else {
+        if screen.page.jobs.is_store_silent().await {
+            return silent(&screen);
+        }
         return not_found(&screen, "No run has this identity");
     };
     let now = screen.page.jobs.wall_time();

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::parts::{self, Tone};
 use super::shell::page;
 use crate::job::{MadeBy, RunId, RunSnapshot, RunState};
-use crate::runtime::RunQuery;
+use crate::runtime::{Part, RunQuery};
 use crate::status::format;
 use crate::status::paths::escaped;
 use crate::status::query::Query;
@@ -29,11 +29,14 @@ pub(in crate::status) const KEPT: [&str; 7] = ["job", "state", "queue", "text", 
 
 pub(in crate::status) async fn runs(screen: Screen) -> Response {
     let now = screen.page.jobs.wall_time();
-    let (found, go_on) = match asked(screen.page.jobs.runs(), &screen.query) {
+    let Part { runs: found, next: go_on, is_silent } = match asked(screen.page.jobs.runs(), &screen.query) {
         // One more tells whether there are more.
         Ok(query) => query.limit(ON_A_PAGE + 1).part(LOOKS).await,
         Err(why) => return super::shell::bad_request(&screen, &why),
     };
+    if is_silent {
+        return super::shell::silent(&screen);
+    }
     let shown = &found[..found.len().min(ON_A_PAGE)];
     let is_narrowed = KEPT.iter().any(|name| screen.query.get(name).is_some());
     let body = html! {

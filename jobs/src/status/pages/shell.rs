@@ -106,6 +106,20 @@ pub(in crate::status) fn bad_request(screen: &Screen, why: &str) -> Response {
     response
 }
 
+/// A page that says that nothing is known, since the store does not answer.
+pub(in crate::status) fn silent(screen: &Screen) -> Response {
+    let body = html! {
+        div.head { h1 { "No answer" } }
+        (parts::nothing(SILENT, "What it holds is shown when it does again."))
+        p { a.button href=(screen.base.root()) { "All jobs" } }
+    };
+    let mut response = page(screen, "-", "No answer", body);
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
+}
+
+pub(in crate::status) const SILENT: &str = "The store does not answer";
+
 /// A page that says that there is no such thing.
 pub(in crate::status) fn not_found(screen: &Screen, what: &str) -> Response {
     let body = html! {
