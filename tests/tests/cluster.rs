@@ -257,3 +257,37 @@ async fn what_a_process_has_and_cannot_execute_goes_to_one_that_can() {
     one.shutdown().await;
     two.shutdown().await;
 }
+
+/// Executes on a thread that nobody can stop, until the test lets it go.
+#[job(retries = 0)]
+fn stubborn(#[state] diary: &Diary, #[state] node: &Node) {
+    diary.note(node, "begins");
+    while diary.notes().iter().filter(|note| *note == "go").count() == 0 {
+        std::thread::yield_now();
+    }
+    diary.note(node, "ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_process_that_was_taken_for_lost_still_executes_it_does_not_begin_beside_it() {
+    let (server, diary) = (Server::shared(), Diary::default());
+    let address = server.database();
+    let database = address.rsplit('/').next().unwrap();
+    let one = node(&address, &diary, "one").await;
+    let run = one.now(stubborn {}).await.unwrap();
+    diary.until(|notes| notes.len() == 1).await;
+    server.sql(database, "delete from jobs.node");
+    // It is given back, and nobody else is there to take it.
+    bounded(async {
+        while server.sql(database, "select claim_no > 1 or node is null from jobs.run") != "t" {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(diary.notes(), ["begins"]);
+    diary.note(&Node("test"), "go");
+    assert_eq!(bounded(run.wait()).await, Outcome::Succeeded);
+    // What the first came to did not count.
+    assert_eq!(diary.notes(), ["begins", "go", "ends", "begins", "ends"]);
+    one.shutdown().await;
+}

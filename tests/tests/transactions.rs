@@ -293,7 +293,8 @@ async fn an_open_transaction_with_the_same_submission_is_waited_for() {
         let mut first: Transaction<'_, Postgres> = pool.begin().await.unwrap();
         let run = jobs.now(index { page }).in_tx(&mut first).await.unwrap();
         let (other_pool, other) = (pool.clone(), jobs.clone());
-        let second = tokio::spawn(async move {
+        let mut waiting = tokio::task::JoinSet::new();
+        waiting.spawn(async move {
             let mut tx = other_pool.begin().await.unwrap();
             let run = other.now(index { page }).in_tx(&mut tx).await.unwrap();
             tx.commit().await.unwrap();
@@ -312,7 +313,7 @@ async fn an_open_transaction_with_the_same_submission_is_waited_for() {
         } else {
             first.rollback().await.unwrap()
         }
-        let second = bounded(second).await.unwrap();
+        let second = bounded(waiting.join_next()).await.unwrap().unwrap();
         assert_eq!((second.is_duplicate(), second.id() == run.id()), (commits, commits));
         jobs.resume_queue("default").await.unwrap();
         assert_eq!(bounded(second.wait()).await, Outcome::Succeeded);

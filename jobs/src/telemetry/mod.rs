@@ -149,6 +149,49 @@ pub(crate) fn not_answered(error: &str) {
     tracing::warn!(%error, "the store on PostgreSQL does not answer");
 }
 
+/// How the store on PostgreSQL fares, which several processes share.
+#[cfg(feature = "postgres")]
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ClusterNews<'a> {
+    Trouble(&'a str),
+    Works,
+    /// This node was taken for lost.
+    TakenForLost,
+    /// So many runs of a node that is lost.
+    TookOver(usize),
+    /// So many ends do not count.
+    Fenced(usize),
+    Unwritten(&'a str),
+    /// A task of ours has panicked.
+    Panicked(&'a str),
+}
+
+/// The log is code of the program's, and its panic is not to end the node.
+#[cfg(feature = "postgres")]
+pub(crate) fn cluster(news: ClusterNews<'_>) {
+    let _ = panics::catch(|| match news {
+        ClusterNews::Trouble(error) => {
+            tracing::warn!(target: "jobs::store", %error, "the store on PostgreSQL has trouble");
+        }
+        ClusterNews::Works => tracing::info!(target: "jobs::store", "the store on PostgreSQL works again"),
+        ClusterNews::TakenForLost => {
+            tracing::warn!(target: "jobs::store", "this node was taken for lost, and others have its runs");
+        }
+        ClusterNews::TookOver(runs) => {
+            tracing::warn!(target: "jobs::store", runs, "took over the runs of a node that is lost");
+        }
+        ClusterNews::Fenced(lost) => {
+            tracing::debug!(target: "jobs::store", lost, "ends do not count: the runs were given to other nodes");
+        }
+        ClusterNews::Unwritten(error) => {
+            tracing::error!(target: "jobs::store", %error, "what became of runs could not be written");
+        }
+        ClusterNews::Panicked(panic) => {
+            tracing::error!(target: "jobs::store", %panic, "the task of the store has panicked, and begins anew");
+        }
+    });
+}
+
 /// What a durable store has of a schedule makes no sense.
 #[cfg(feature = "sqlite")]
 pub(crate) fn unreadable_schedule(job: &str, schedule: &str, error: &serde_json::Error) {

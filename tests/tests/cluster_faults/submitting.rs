@@ -67,7 +67,7 @@ async fn submit(jobs: Jobs, pool: PgPool, stop: Arc<AtomicBool>, count: Arc<Atom
     while !stop.load(Ordering::Relaxed) {
         let number = count.fetch_add(1, Ordering::Relaxed);
         let became = match number % 10 {
-            0 | 1 => in_transaction(&jobs, &pool, number, number % 10 == 0).await,
+            0 | 1 => in_transaction(&jobs, &pool, number, number.is_multiple_of(10)).await,
             _ => {
                 jobs.now(note { number }).await.unwrap();
                 Became::Accepted

@@ -1,6 +1,6 @@
 //! The pool of this process, as the node sees it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{Clock, Timestamp};
@@ -29,8 +29,15 @@ pub(super) struct Host {
     jobs: Mutex<Arc<[String]>>,
     /// Closures with schedules, by their names.
     closures: Mutex<HashMap<String, (JobIx, Template)>>,
-    /// Runs that were claimed and have not ended.
-    claims: Mutex<HashMap<RunId, Claim>>,
+    claims: Mutex<Claims>,
+}
+
+/// Runs that were claimed and have not ended.
+#[derive(Debug, Default)]
+struct Claims {
+    standing: HashMap<RunId, Claim>,
+    /// Those whose claim was lost while they were here: what they come to is for nobody, and until then they are not taken again.
+    lost: HashSet<RunId>,
 }
 
 /// A claim that stands.
@@ -63,19 +70,20 @@ impl Host {
         }
     }
 
-    fn claims(&self) -> MutexGuard<'_, HashMap<RunId, Claim>> {
+    fn claims(&self) -> MutexGuard<'_, Claims> {
         // Each step leaves it whole.
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The claim of a run that has ended here; none where that was lost.
     pub(super) fn settle(&self, run: RunId) -> Option<Claim> {
-        self.claims().remove(&run)
+        let mut claims = self.claims();
+        if claims.lost.remove(&run) { None } else { claims.standing.remove(&run) }
     }
 
     /// The claim of a run that executes here; none where that was lost.
     pub(super) fn fence_of(&self, run: RunId) -> Option<Fence> {
-        self.claims().get(&run).map(|claim| claim.fence)
+        self.claims().standing.get(&run).map(|claim| claim.fence)
     }
 
     /// A run as the pool takes it; none of a job that is not here any more. Its arguments are read by code of the user.
@@ -156,12 +164,13 @@ impl postgres::Host for Host {
         for run in runs {
             let fence = Fence { id: run.id, claim_no: run.claim_no };
             let slot_of = run.slot.map(|_| run.job.clone());
-            let Some(run) = self.read(run) else {
+            let is_here = self.claims().lost.contains(&RunId::from_u128(run.id.0));
+            let Some(run) = (if is_here { None } else { self.read(run) }) else {
                 refused.push(fence);
                 continue;
             };
             // Before it can end.
-            self.claims().insert(run.id, Claim { fence, slot_of });
+            self.claims().standing.insert(run.id, Claim { fence, slot_of });
             taken.push(run);
         }
         for run in self.pool.take_claimed(taken) {
@@ -181,8 +190,13 @@ impl postgres::Host for Host {
     }
 
     fn lost_claims(&self) {
-        let lost = std::mem::take(&mut *self.claims());
-        self.pool.lose_claims(lost.into_keys());
+        let lost: Vec<_> = {
+            let mut claims = self.claims();
+            let lost = std::mem::take(&mut claims.standing).into_keys().collect::<Vec<_>>();
+            claims.lost.extend(&lost);
+            lost
+        };
+        self.pool.lose_claims(lost.into_iter());
     }
 
     fn see(&self, view: ClusterView) {

@@ -8,6 +8,7 @@ use crate::job::snapshot::RunState;
 use crate::store::journal::Commits;
 use crate::store::memory::{Became, ClaimResult};
 use crate::store::postgres::{End, Ends, Follows};
+use crate::telemetry::panics;
 
 /// Tells the server what has become of the runs that were claimed.
 pub(super) struct Recorder {
@@ -26,7 +27,8 @@ impl Recorder {
     pub(super) async fn run(&self, commits: &Commits) {
         loop {
             commits.called().await;
-            if self.flush() {
+            // It is not to end by a fault of ours.
+            if panics::catch(|| self.flush()).unwrap_or_default() {
                 // There is room for others.
                 self.ends.wake();
             }

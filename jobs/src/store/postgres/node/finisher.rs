@@ -5,6 +5,7 @@ use tokio::sync::mpsc;
 use super::Shared;
 use crate::store::postgres::end::{End, Fence, Follows};
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
+use crate::telemetry::{self, ClusterNews};
 
 /// What becomes of a claim.
 pub(super) enum Finish {
@@ -23,7 +24,7 @@ const TRIES_AT_THE_END: u32 = 5;
 
 impl Shared {
     /// Writes what ends, until the node leaves.
-    pub(super) async fn finish(&self, mut from: mpsc::UnboundedReceiver<Finish>) {
+    pub(super) async fn finish(&self, from: &mut mpsc::UnboundedReceiver<Finish>) {
         let mut waiting = Vec::new();
         while from.recv_many(&mut waiting, MOST).await > 0 {
             let (mut ends, mut returns, mut close) = (Vec::new(), Vec::new(), false);
@@ -62,7 +63,7 @@ impl Shared {
             && counted.len() < ends.len()
         {
             let lost = ends.len() - counted.len();
-            tracing::debug!(target: "jobs::store", lost, "ends do not count: the runs were given to other nodes");
+            telemetry::cluster(ClusterNews::Fenced(lost));
         }
         if ends.iter().any(|end| matches!(end.follows, Follows::Retry(_))) {
             self.has_arrived();
@@ -94,8 +95,7 @@ impl Shared {
                 Ok(answer) => return Some(answer),
                 Err(Trouble::Passing(_)) if tries < TRIES_AT_THE_END => self.rest(&mut pause).await,
                 Err(trouble) => {
-                    let error = trouble.message();
-                    tracing::error!(target: "jobs::store", %error, "what became of runs could not be written");
+                    telemetry::cluster(ClusterNews::Unwritten(trouble.message()));
                     return None;
                 }
             }

@@ -27,12 +27,14 @@ pub(crate) use schedules::Registered;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgPoolOptions;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 
 use super::address::Address;
 use super::claim::{Claimed, Limited};
@@ -45,6 +47,7 @@ use super::schedules::{InForce, Registration};
 use super::submit::{NewRun, Submitted};
 use super::trouble::{Pause, Trouble, ask};
 use crate::clock::{Clock, Timestamp};
+use crate::telemetry::{self, ClusterNews, panics};
 use claims::Claims;
 use finisher::Finish;
 use questions::Question;
@@ -373,11 +376,35 @@ impl Shared {
         self.register_all().await
     }
 
+    /// Does all parts, until the node leaves. After a panic, which is a fault of ours, it begins anew.
     async fn run(
         &self,
-        submitted: mpsc::UnboundedReceiver<Submission>,
-        finished: mpsc::UnboundedReceiver<Finish>,
-        asked: mpsc::UnboundedReceiver<Question>,
+        mut submitted: mpsc::UnboundedReceiver<Submission>,
+        mut finished: mpsc::UnboundedReceiver<Finish>,
+        mut asked: mpsc::UnboundedReceiver<Question>,
+    ) {
+        let (mut pause, mut tasks) = (Pause::new(self.identity.id.0), JoinSet::new());
+        while let Err(panic) =
+            caught(self.do_parts(&mut submitted, &mut finished, &mut asked, &mut tasks)).await
+        {
+            telemetry::cluster(ClusterNews::Panicked(&panic));
+            self.stands(&Err::<(), _>(Trouble::Passing(format!("its task has panicked: {panic}"))));
+            // An end may have been in its hands, so the server is asked what is this node's; what executes is not any more.
+            self.claims.clear();
+            let _ = panics::catch(|| self.host.lost_claims());
+            if self.is_closing() {
+                return;
+            }
+            self.rest(&mut pause).await;
+        }
+    }
+
+    async fn do_parts(
+        &self,
+        submitted: &mut mpsc::UnboundedReceiver<Submission>,
+        finished: &mut mpsc::UnboundedReceiver<Finish>,
+        asked: &mut mpsc::UnboundedReceiver<Question>,
+        tasks: &mut JoinSet<()>,
     ) {
         // Ends are written when nothing is claimed any more.
         let others = async {
@@ -388,7 +415,7 @@ impl Shared {
                 self.tell_news(),
                 self.watch_ends(),
                 self.take_submissions(submitted),
-                self.take_questions(asked),
+                self.take_questions(asked, tasks),
                 std::future::pending::<()>(),
             );
         };
@@ -421,14 +448,14 @@ impl Shared {
             match answer {
                 Ok(_) if is_well => false,
                 Ok(_) => {
-                    tracing::info!(target: "jobs::store", "the store on PostgreSQL works again");
+                    telemetry::cluster(ClusterNews::Works);
                     *standing = Standing::Well;
                     true
                 }
                 Err(_) if is_told => false,
                 Err(trouble) => {
                     let message = trouble.message();
-                    tracing::warn!(target: "jobs::store", error = %message, "the store on PostgreSQL has trouble");
+                    telemetry::cluster(ClusterNews::Trouble(message));
                     let since = match standing {
                         Standing::Troubled(since, _) => *since,
                         Standing::Well => self.clock.now().wall,
@@ -444,4 +471,15 @@ impl Shared {
     pub(super) async fn rest(&self, pause: &mut Pause) {
         tokio::time::sleep(pause.next()).await;
     }
+}
+
+/// A future whose panic is its answer.
+async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| match panics::catch(|| future.as_mut().poll(cx)) {
+        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(panic) => Poll::Ready(Err(panic.message.clone())),
+    })
+    .await
 }

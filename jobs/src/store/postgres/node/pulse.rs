@@ -8,6 +8,7 @@ use tokio::time::MissedTickBehavior;
 use super::Shared;
 use crate::clock::Timestamp;
 use crate::store::postgres::trouble::{Trouble, ask};
+use crate::telemetry::{self, ClusterNews};
 
 /// How often a node says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -44,7 +45,7 @@ impl Shared {
         let node = self.identity.id;
         let there = self.beat().await?;
         if there.is_none() {
-            tracing::warn!(target: "jobs::store", "this node was taken for lost, and others have its runs");
+            telemetry::cluster(ClusterNews::TakenForLost);
             self.claims.clear();
             self.host.lost_claims();
             self.enter().await?;
@@ -57,7 +58,7 @@ impl Shared {
             false => Vec::new(),
         };
         if !rescued.is_empty() {
-            tracing::warn!(target: "jobs::store", runs = rescued.len(), "took over the runs of a node that is lost");
+            telemetry::cluster(ClusterNews::TookOver(rescued.len()));
             self.has_arrived();
             self.news.notify_one();
         }

@@ -35,8 +35,11 @@ impl Node {
 
 impl Shared {
     /// Asks what others want to know, side by side.
-    pub(super) async fn take_questions(&self, mut from: mpsc::UnboundedReceiver<Question>) {
-        let mut asked = JoinSet::new();
+    pub(super) async fn take_questions(
+        &self,
+        from: &mut mpsc::UnboundedReceiver<Question>,
+        asked: &mut JoinSet<()>,
+    ) {
         while let Some(question) = from.recv().await {
             asked.spawn(question(self.db.clone()));
             // Those that have been answered.

@@ -27,7 +27,7 @@ impl Shared {
     ///
     /// Those that stand for others travel apart from the rest, since a transaction of somebody else's may hold them up; and the
     /// ones that are held up go on waiting by themselves.
-    pub(super) async fn take_submissions(&self, mut from: Queue) {
+    pub(super) async fn take_submissions(&self, from: &mut Queue) {
         let (plain, plain_from) = mpsc::unbounded_channel();
         let (unique, unique_from) = mpsc::unbounded_channel();
         let (held, held_from) = mpsc::unbounded_channel();

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::{Notify, watch};
 
@@ -16,6 +17,8 @@ pub(super) struct Program {
     pub(super) taken: Mutex<VecDeque<Claimed>>,
     pub(super) news: Notify,
     pub(super) cancelled: Mutex<Vec<Id>>,
+    /// The next runs are too much for it.
+    pub(super) panics: AtomicBool,
     lost: watch::Sender<u32>,
 }
 
@@ -30,6 +33,7 @@ impl Host for Program {
     }
 
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "it is meant to panic");
         let (refused, taken): (Vec<_>, _) = runs.into_iter().partition(|run| run.job != "mail");
         self.taken.lock().unwrap().extend(taken);
         self.news.notify_one();
@@ -329,4 +333,23 @@ async fn questions_are_asked_on_the_thread_of_the_node() {
     let live = node.ask(|db| async move { db.live().await }).await.unwrap();
     assert_eq!((live.len(), live[0].job.as_str(), live[0].runs), (1, "mail", 1));
     node.leave().await;
+}
+
+/// Nothing of ours dies silently.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_task_panics_begins_anew() {
+    let address = Server::shared().database();
+    let program = Program::with_room(5);
+    let node = joined(&address, 1, &program).await;
+    node.submit(mail()).await.unwrap().unwrap();
+    program.execute(&node, 1).await;
+    program.panics.store(true, Ordering::SeqCst);
+    let run = mail();
+    node.submit(run.clone()).await.unwrap().unwrap();
+    // It had claimed the run, and finds it again.
+    assert_eq!(program.execute(&node, 1).await, [run.id]);
+    assert!(*program.lost.borrow() > 0);
+    bounded(node.until(|standing| *standing == Standing::Well)).await;
+    node.leave().await;
+    assert_eq!(watching(&address).text("select state from jobs.run").await, "succeeded,succeeded");
 }
