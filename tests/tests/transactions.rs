@@ -13,7 +13,7 @@ use std::time::Duration;
 use folder::Folder;
 use jobs::{BoxError, Config, JobContext, Jobs, Outcome, func, job};
 use server::Server;
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 async fn bounded<T>(event: impl IntoFuture<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), event.into_future())
@@ -392,4 +392,47 @@ async fn a_run_is_completed_with_what_it_has_written() {
             sqlx::query_scalar("select id from orders order by id").fetch_all(&pool).await.unwrap();
         assert_eq!((found, diary.notes()), (orders, notes.map(str::to_owned).to_vec()), "{ends:?}");
     }
+}
+
+/// Its first attempt leaves its context to the second, as a task that it has spawned would have it.
+#[job(retries = 1, backoff = "10ms..20ms")]
+async fn leaves(#[state] pool: &PgPool, cx: &JobContext) -> Result<(), BoxError> {
+    static LEFT: Mutex<Option<JobContext>> = Mutex::new(None);
+    let before = LEFT.lock().unwrap().replace(cx.clone());
+    let Some(before) = before else { return Err("not yet".into()) };
+    let mut tx = pool.begin().await?;
+    let error = before.complete_in(&mut tx).await.expect_err("that attempt is over");
+    assert!(error.is_lost(), "{error}");
+    cx.complete_in(&mut tx).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_is_over_completes_nothing() {
+    let (address, diary) = (Server::shared().database(), Diary::default());
+    let pool = PgPool::connect(&address).await.unwrap();
+    let jobs = jobs::start(Config::default().store(&address).state(diary).state(pool)).await.unwrap();
+    let run = jobs.now(leaves {}).await.unwrap();
+    assert_eq!(bounded(run.wait()).await, Outcome::Succeeded);
+    jobs.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_test_is_told_of_what_is_submitted_in_a_transaction() {
+    let folder = Folder::new();
+    let nowhere = PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nowhere").unwrap();
+    // On paused time the timeout of a pool would pass, so it is a connection, made before.
+    let file = format!("sqlite:{}?mode=rwc", folder.path().join("jobs.db").display());
+    let mut connection = SqliteConnection::connect(&file).await.unwrap();
+    let config = Config::default().store(folder.sqlite()).state(Diary::default()).state(nowhere);
+    let test = jobs::testing::start(config).await;
+    let mut tx = connection.begin().await.unwrap();
+    test.jobs().now(text("one")).in_tx(&mut tx).await.unwrap();
+    let many = ["two", "three"].map(|tag| test.jobs().now(text(tag)));
+    jobs::submit_many(many).in_tx(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let told: Vec<_> = test.submitted::<note>().iter().map(|note| note.job.text.clone()).collect();
+    assert_eq!(told, ["one", "two", "three"]);
+    test.finish().await;
 }

@@ -113,6 +113,12 @@ impl JobContext {
         self.started.to_chrono()
     }
 
+    /// Whether the attempt has ended; a task that it has left behind may still hold its context.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn is_over(&self) -> bool {
+        self.surroundings.signals.turn() != self.turn
+    }
+
     /// Whether nobody wants the attempt any more: its run was cancelled, its time is up, or a shutdown waits no longer.
     /// Also when the attempt is over.
     ///

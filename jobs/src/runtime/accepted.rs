@@ -56,7 +56,10 @@ impl Accepted {
             #[cfg(feature = "sqlite")]
             Until::Written => match self.handle.jobs.commit().await {
                 Ok(()) => Ok(self.handle),
-                Err(error) => Err(take_back(&self.handle, error)),
+                Err(error) => {
+                    take_back(&self.handle);
+                    Err(error)
+                }
             },
             #[cfg(feature = "postgres")]
             Until::Answered(answer) => answer.apply(self.handle).await,
@@ -70,7 +73,10 @@ impl Accepted {
             #[cfg(feature = "sqlite")]
             Until::Written => match self.handle.jobs.commit_blocking() {
                 Ok(()) => Ok(self.handle),
-                Err(error) => Err(take_back(&self.handle, error)),
+                Err(error) => {
+                    take_back(&self.handle);
+                    Err(error)
+                }
             },
             #[cfg(feature = "postgres")]
             Until::Answered(answer) => super::cluster::block_on(answer.apply(self.handle)),
@@ -78,14 +84,13 @@ impl Accepted {
     }
 }
 
-#[cfg(feature = "sqlite")]
-fn take_back(handle: &RunHandle, error: SubmitError) -> SubmitError {
+/// Takes a run back that this submission has made, where it has not started.
+pub(super) fn take_back(handle: &RunHandle) {
     if let Some(key) = handle.key
         && !handle.duplicate
     {
         handle.jobs.inner.pool.cancel_unstarted(key);
     }
-    error
 }
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

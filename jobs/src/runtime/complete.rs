@@ -75,7 +75,7 @@ impl JobContext {
         match tx.connection() {
             Connection::Postgres(connection) => {
                 let cluster = jobs.inner.cluster.get().ok_or(CompleteError(Kind::Elsewhere))?;
-                let completed = cluster.complete_in(&jobs, self.id, self.started, connection).await;
+                let completed = cluster.complete_in(&jobs, self, connection).await;
                 match completed.map_err(|error| CompleteError(Kind::Database(error.to_string())))? {
                     super::cluster::Completed::Done => Ok(()),
                     super::cluster::Completed::Lost => Err(CompleteError(Kind::Lost)),

@@ -121,10 +121,13 @@ impl<J: 'static> SubmitMany<J> {
         self,
         tx: &mut T,
     ) -> Result<Vec<RunHandle>, SubmitError> {
-        match self.orders()? {
-            Some((jobs, orders)) => jobs.submit_in(orders, tx.connection()).await,
-            None => Ok(Vec::new()),
-        }
+        #[cfg(feature = "testing")]
+        let noted = self.noted();
+        let Some((jobs, orders)) = self.orders()? else { return Ok(Vec::new()) };
+        let handles = jobs.submit_in(orders, tx.connection()).await?;
+        #[cfg(feature = "testing")]
+        noted.into_iter().zip(&handles).for_each(|(noted, handle)| noted.submitted(handle));
+        Ok(handles)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 
 use super::Jobs;
+use super::accepted::take_back;
 use super::error::SubmitError;
 use super::handle::RunHandle;
 use super::order::Order;
@@ -15,9 +16,10 @@ use super::submit::Submit;
 /// Each may have a time and options of its own. They are of one kind of job; those of several kinds are submitted by a call for
 /// each, or in one [transaction](SubmitMany::in_tx).
 ///
-/// **Guarantee**: everything that can be wrong with one of them is found before the first is submitted, and then none is. In a
-/// cluster they come and go together, whatever happens. They start in the order in which they are given. One that is a duplicate,
-/// by `unique`, gives the handle of the run that stands for it.
+/// **Guarantee**: where one cannot be submitted none is. What can be wrong with one is found before the first is submitted; where
+/// the store fails later, those that it has are taken back, but for what has started already. In a cluster they come and go
+/// together, whatever happens. They start in the order in which they are given. One that is a duplicate, by `unique`, gives the
+/// handle of the run that stands for it.
 ///
 /// ```
 /// # use jobs::job;
@@ -37,7 +39,7 @@ pub fn submit_many<J: Submit>(submissions: impl IntoIterator<Item = Submission<J
 /// Submissions in the making: awaiting it submits them, by [`submit_many`].
 #[must_use = "nothing is submitted until this is awaited"]
 pub struct SubmitMany<J: 'static> {
-    submissions: Vec<Submission<J>>,
+    pub(super) submissions: Vec<Submission<J>>,
 }
 
 impl<J: 'static> SubmitMany<J> {
@@ -80,15 +82,27 @@ impl<J: 'static> SubmitMany<J> {
             return cluster.submit_many(&jobs, orders).await;
         }
         let mut accepted = Vec::with_capacity(orders.len());
+        let mut failed = None;
         for order in orders {
-            accepted.push(order.hand_over(&jobs)?);
+            match order.hand_over(&jobs) {
+                Ok(run) => accepted.push(run),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
         }
-        // One commit has them all.
+        // The first to be committed has most of the others with it.
         let mut handles = Vec::with_capacity(accepted.len());
-        for accepted in accepted {
-            handles.push(accepted.safe().await?);
+        for run in accepted {
+            match run.safe().await {
+                Ok(handle) => handles.push(handle),
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        Ok(handles)
+        let Some(error) = failed else { return Ok(handles) };
+        handles.iter().for_each(take_back);
+        Err(error)
     }
 }
 

@@ -80,6 +80,14 @@ impl<J: 'static> Submission<J> {
     }
 }
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl<J: 'static> super::SubmitMany<J> {
+    /// The same of each; none where no test listens.
+    pub(super) fn noted(&self) -> Vec<Noting> {
+        self.submissions.iter().filter_map(Submission::noted).collect()
+    }
+}
+
 /// A submission that a test is to know of when it has been made.
 pub(super) struct Noting {
     probe: Arc<Probe>,

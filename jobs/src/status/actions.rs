@@ -219,7 +219,7 @@ fn refused(screen: &Screen, error: &SubmitError) -> Response {
     if error.is_bad_arguments() {
         return pages::bad_request(screen, &error.to_string());
     }
-    if error.is_not_written() && screen.page.jobs.is_shared() {
+    if error.is_not_answered() {
         return pages::silent(screen);
     }
     pages::conflict(screen, &error.to_string())

@@ -1,8 +1,7 @@
 //! Runs that are completed in a transaction of their job's.
 
 use super::Cluster;
-use crate::clock::Timestamp;
-use crate::job::run::RunId;
+use crate::job::JobContext;
 use crate::runtime::Jobs;
 use crate::store::postgres::{End, Follows};
 
@@ -23,21 +22,28 @@ impl Cluster {
     pub(in crate::runtime) async fn complete_in(
         &self,
         jobs: &Jobs,
-        run: RunId,
-        started: Timestamp,
+        cx: &JobContext,
         connection: &mut sqlx::PgConnection,
     ) -> sqlx::Result<Completed> {
         let pool = &jobs.inner.pool;
         let Some(node) = self.node() else { return Ok(Completed::Lost) };
-        let Some(fence) = self.recorder.host.fence_of(run) else {
+        let Some(fence) = self.recorder.host.fence_of(cx.id) else {
             let here = |key| pool.read(|memory| memory.is_claimed(key));
-            return Ok(if pool.key_of(run).is_some_and(here) { Completed::Lost } else { Completed::Unknown });
+            return Ok(if pool.key_of(cx.id).is_some_and(here) {
+                Completed::Lost
+            } else {
+                Completed::Unknown
+            });
         };
+        // A task that an attempt has left behind could have the claim of the next.
+        if cx.is_over() {
+            return Ok(Completed::Lost);
+        }
         let end = End {
             fence,
             slot_of: None,
             follows: Follows::End("succeeded"),
-            started: started.to_chrono(),
+            started: cx.started.to_chrono(),
             finished: jobs.inner.clock.now().wall.to_chrono(),
             outcome: "succeeded",
             message: None,

@@ -50,7 +50,7 @@ impl From<SubmitError> for Failure {
         let status = match unknown {
             true => StatusCode::NOT_FOUND,
             false if error.is_bad_arguments() => StatusCode::BAD_REQUEST,
-            false if error.is_not_written() => StatusCode::SERVICE_UNAVAILABLE,
+            false if error.is_not_written() || error.is_not_answered() => StatusCode::SERVICE_UNAVAILABLE,
             false => StatusCode::CONFLICT,
         };
         Self::new(status, error.to_string())

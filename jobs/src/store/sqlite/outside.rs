@@ -63,7 +63,8 @@ impl Outside {
     }
 
     pub(super) fn settle(&self, runs: &[RunId]) {
-        self.lock().retain(|run| !runs.contains(run));
+        let settled: HashSet<_> = runs.iter().collect();
+        self.lock().retain(|run| !settled.contains(run));
     }
 }
 
