@@ -65,9 +65,10 @@ impl<J: 'static> Submission<J> {
     /// What a request writes and the work that follows from it so become true together, without an outbox.
     ///
     /// The run starts within a second of the commit, or at once with [`RunHandle::wake`] after it. Before the commit the handle tells
-    /// nothing: [`wait`](RunHandle::wait) gives [`Outcome::Unknown`](crate::Outcome::Unknown) on PostgreSQL, and on SQLite waits for
-    /// the end of the transaction, so not inside of it. `unique` holds: on PostgreSQL
-    /// one that somebody else's open transaction has submitted is waited for, until that is over.
+    /// nothing: [`wait`](RunHandle::wait) gives [`Outcome::Unknown`](crate::Outcome::Unknown) on PostgreSQL, and on SQLite it and
+    /// [`cancel`](RunHandle::cancel) wait for the end of the transaction, so not inside of it. `unique` holds: on PostgreSQL one that
+    /// somebody else's open transaction has submitted is waited for, until that is over. So inside of a transaction submit what may
+    /// be one with its runs by this alone, on either store.
     ///
     /// On SQLite a transaction that has written is the only one that may: what is submitted otherwise waits for its end, so inside
     /// of it submit by this alone. One that reads before it writes may find the file locked; begin it by

@@ -78,6 +78,10 @@ impl Jobs {
     /// Cancels a run: [`RunHandle::cancel`], which says what becomes of it. `false` when it has ended already, or is not
     /// known here.
     pub async fn cancel(&self, id: RunId) -> bool {
+        #[cfg(feature = "sqlite")]
+        if let Some(durable) = &self.inner.durable {
+            durable.settled(id).await;
+        }
         let key = self.inner.pool.key_of(id);
         #[cfg(feature = "postgres")]
         if let Some(cluster) = self.inner.cluster.get()

@@ -50,6 +50,12 @@ impl<T> Slab<T> {
         Key { index, generation: 0 }
     }
 
+    /// Gives a place back that was reserved and not filled.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn unreserve(&mut self, key: Key) {
+        self.free.push(key.index);
+    }
+
     /// Gives a reserved key its value.
     #[inline(always)]
     pub(crate) fn fill(&mut self, key: Key, value: T) {

@@ -78,6 +78,10 @@ impl Durable {
             if written.is_err() {
                 return;
             }
+            if self.blocks {
+                // Whoever is to commit may be on this thread.
+                tokio::task::yield_now().await;
+            }
         }
     }
 

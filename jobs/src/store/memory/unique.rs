@@ -170,6 +170,7 @@ impl Memory {
             if let Some(journal) = &mut self.journal {
                 journal.forget(id);
             }
+            self.runs.unreserve(key);
             return Err(arrival.body);
         }
         match due {

@@ -72,14 +72,19 @@ impl<T: FnMut() -> Batch, N: Fn() -> Timestamp, S: FnMut(RunId, bool)> Writing<T
         let closed = closing.notified();
         let mut closed = std::pin::pin!(closed);
         let (mut wait, mut looks) = (BACKOFF.0, false);
+        let mut look = std::pin::pin!(tokio::time::sleep(LOOK));
         loop {
             let looks_now = std::mem::take(&mut looks) || self.outside.take_woken();
             let failed = self.commit(looks_now).await.is_err();
+            // Else it goes on, however often there is a call meanwhile.
+            if looks_now || self.outside.is_empty() {
+                look.set(tokio::time::sleep(LOOK));
+            }
             tokio::select! {
                 biased;
                 () = &mut closed => return,
                 () = self.commits.called(), if !failed => wait = BACKOFF.0,
-                () = tokio::time::sleep(LOOK), if !failed && !self.outside.is_empty() => looks = true,
+                () = &mut look, if !failed && !self.outside.is_empty() => looks = true,
                 () = tokio::time::sleep(wait), if failed => wait = (wait * 2).min(BACKOFF.1),
             }
         }
