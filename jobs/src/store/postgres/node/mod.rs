@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgPoolOptions;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::address::Address;
@@ -102,8 +102,8 @@ pub(crate) struct Identity {
     pub(crate) retention: (Duration, usize),
 }
 
-/// For claims, ends, submissions of three kinds, news, and listening.
-const CONNECTIONS: u32 = 7;
+/// For claims, ends, submissions of three kinds and of many at once, news, and listening.
+const CONNECTIONS: u32 = 8;
 
 /// How things stand with the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +142,8 @@ struct Shared {
     /// Something was submitted that other nodes are to be told.
     news: Notify,
     standing: watch::Sender<Standing>,
+    /// Whose turn it is to submit many at once.
+    turn: Mutex<()>,
     closing: AtomicBool,
 }
 
@@ -358,6 +360,7 @@ impl Shared {
             arrived: AtomicBool::new(true),
             news: Notify::new(),
             standing: watch::Sender::new(Standing::Well),
+            turn: Mutex::new(()),
             closing: AtomicBool::new(false),
         };
         shared.enter().await.map_err(JoinError::Trouble)?;

@@ -198,6 +198,39 @@ async fn one_that_is_held_up_holds_nobody_up() {
     assert_eq!(bounded(same).await.unwrap().unwrap(), Submitted::Existing(first.id));
 }
 
+/// More of them than the node has connections.
+#[tokio::test]
+async fn many_at_once_that_are_held_up_hold_nobody_up() {
+    let address = Server::shared().database();
+    let program = Program::with_room(10);
+    let node = joined(&address, 1, &program).await;
+    let db = watching(&address);
+    let unique = || {
+        let unique = crate::store::postgres::submit::Unique { key: "lunch".to_owned(), until: None };
+        NewRun { unique: Some(unique), ..run_of("sweep") }
+    };
+    let first = unique();
+    let mut tx = db.pool.begin().await.unwrap();
+    db.submit_unique_on(&mut tx, std::slice::from_ref(&first)).await.unwrap();
+    let held: Vec<_> = (0..20).map(|_| node.submit_all(vec![unique(), run_of("sweep")])).collect();
+    for _ in 0..20 {
+        bounded(node.submit_all(vec![mail(), mail()])).await.unwrap().unwrap();
+        bounded(node.submit(mail())).await.unwrap().unwrap();
+    }
+    program.execute(&node, 60).await;
+    let standing = node.standing();
+    assert!(
+        !matches!(&standing, Standing::Troubled(_, why) if why == Trouble::Held.message()),
+        "{standing:?}"
+    );
+    tx.commit().await.unwrap();
+    for held in held {
+        let submitted = bounded(held).await.unwrap().unwrap();
+        assert_eq!(submitted, [Submitted::Existing(first.id), Submitted::New]);
+    }
+    node.leave().await;
+}
+
 #[tokio::test]
 async fn a_node_goes_by_the_time_of_the_server() {
     let address = Server::shared().database();
