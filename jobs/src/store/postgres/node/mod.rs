@@ -200,8 +200,9 @@ impl Node {
                         if joined.send(Ok(Arc::clone(&shared))).is_ok() {
                             shared.run(submitted, finished, asked).await;
                         }
-                        // Who cannot be told finds out.
-                        let _ = ask(shared.vital.leave(shared.identity.id)).await;
+                        // What the host has taken and not ended may still execute. Who cannot be told finds out.
+                        let begun = shared.claims.known();
+                        let _ = ask(shared.vital.leave(shared.identity.id, &begun)).await;
                     }
                     Err(error) => drop(joined.send(Err(error))),
                 }
@@ -286,7 +287,7 @@ impl Node {
         let _ = self.shared.standing.subscribe().wait_for(wanted).await;
     }
 
-    /// Writes what has ended, and leaves the cluster.
+    /// Writes what has ended, gives back what the host has not taken, and leaves the cluster.
     pub(crate) async fn leave(&self) {
         self.close();
         // An error is the end too.
@@ -392,12 +393,12 @@ impl Shared {
         {
             telemetry::cluster(ClusterNews::Panicked(&panic));
             self.stands(&Err::<(), _>(Trouble::Passing(format!("its task has panicked: {panic}"))));
-            // An end may have been in its hands, so the server is asked what is this node's; what executes is not any more.
-            self.claims.clear();
-            let _ = panics::catch(|| self.host.lost_claims());
             if self.is_closing() {
                 return;
             }
+            // An end may have been in its hands, so the server is asked what is this node's; what executes is not any more.
+            self.claims.clear();
+            let _ = panics::catch(|| self.host.lost_claims());
             self.rest(&mut pause).await;
         }
     }
@@ -409,10 +410,10 @@ impl Shared {
         asked: &mut mpsc::UnboundedReceiver<Question>,
         tasks: &mut JoinSet<()>,
     ) {
-        // Ends are written when nothing is claimed any more.
+        // A claim on its way is answered before the node leaves, so that it can be given back.
+        let claims = async { tokio::join!(self.finish(finished), self.feed()) };
         let others = async {
             tokio::join!(
-                self.feed(),
                 self.pulse(),
                 self.listen(),
                 self.tell_news(),
@@ -424,7 +425,7 @@ impl Shared {
         };
         tokio::select! {
             biased;
-            () = self.finish(finished) => {}
+            _ = claims => {}
             () = others => {}
         }
     }
