@@ -38,7 +38,7 @@ impl Answer {
 }
 
 /// Why nobody knows.
-const LEFT: &str = "this process has left the cluster before";
+const LEFT: &str = "this process has stopped waiting for the server";
 
 /// What was asked of the server was not done, or it is not known whether it was.
 pub(super) fn refused(trouble: &Trouble) -> SubmitError {

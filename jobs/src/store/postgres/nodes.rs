@@ -28,7 +28,13 @@ update jobs.node set
 where id = $1
 returning clock_timestamp(), (select count(*) from jobs.node)";
 
-const LEAVE: &str = "delete from jobs.node where id = $1";
+/// What it has claimed and not begun has used no attempt, and its loss does not count. What it may be executing is rescued.
+const LEAVE: &str = "\
+with back as (
+    update jobs.run r set state = 'available', node = null, started = null, attempt = r.attempt - 1
+    where r.node = $1 and r.state = 'running' and r.id <> all ($2)
+)
+delete from jobs.node where id = $1";
 
 /// The second rescue of a run waits, the third is the last: by then the run is the likeliest reason why its nodes die.
 const RESCUE: &str = "\
@@ -92,9 +98,9 @@ impl Db {
         query.fetch_optional(&self.pool).await
     }
 
-    /// This node goes, and has given back its runs.
-    pub(crate) async fn leave(&self, node: Id) -> sqlx::Result<()> {
-        sqlx::query(self.sql(LEAVE)).bind(node).execute(&self.pool).await?;
+    /// This node goes, and gives back the runs that it has claimed but for those that it has `begun`.
+    pub(crate) async fn leave(&self, node: Id, begun: &[Id]) -> sqlx::Result<()> {
+        sqlx::query(self.sql(LEAVE)).bind(node).bind(begun).execute(&self.pool).await?;
         Ok(())
     }
 

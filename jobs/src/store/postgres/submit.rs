@@ -11,6 +11,7 @@ use sqlx::{PgConnection, Row};
 
 use super::db::Db;
 use super::id::Id;
+use super::trouble::{Trouble, ask};
 
 /// A run in the making.
 #[derive(Debug, Clone)]
@@ -90,12 +91,21 @@ impl Db {
         Ok(())
     }
 
-    /// Adds runs of either kind, all of them or none.
-    pub(crate) async fn submit_all(&self, runs: &[NewRun]) -> sqlx::Result<Vec<Submitted>> {
-        let mut tx = self.pool.begin().await?;
-        let submitted = self.submit_all_on(&mut tx, runs).await?;
-        tx.commit().await?;
-        Ok(submitted)
+    /// Adds runs of either kind, all of them or none; [`submit_unique`](Self::submit_unique) otherwise. They may be many: it
+    /// takes as long as it takes, as long as the server answers part by part.
+    pub(crate) async fn submit_all(
+        &self,
+        runs: &[NewRun],
+        patience: Duration,
+    ) -> Result<Vec<Submitted>, Trouble> {
+        let mut tx = ask(self.pool.begin()).await?;
+        ask(wait_no_longer(&mut tx, patience)).await?;
+        let mut all = Vec::with_capacity(runs.len());
+        for part in parts(runs) {
+            all.extend(ask(self.submit_part_on(&mut tx, part)).await?);
+        }
+        ask(tx.commit()).await?;
+        Ok(all)
     }
 
     /// The same in a transaction of the caller's.
@@ -105,15 +115,22 @@ impl Db {
         runs: &[NewRun],
     ) -> sqlx::Result<Vec<Submitted>> {
         let mut all = Vec::with_capacity(runs.len());
-        for runs in parts(runs) {
-            if runs.iter().all(|run| run.unique.is_none()) {
-                self.submit_on(connection, runs).await?;
-                all.resize(all.len() + runs.len(), Submitted::New);
-            } else {
-                all.extend(self.submit_unique_on(connection, runs).await?);
-            }
+        for part in parts(runs) {
+            all.extend(self.submit_part_on(connection, part).await?);
         }
         Ok(all)
+    }
+
+    async fn submit_part_on(
+        &self,
+        connection: &mut PgConnection,
+        part: &[NewRun],
+    ) -> sqlx::Result<Vec<Submitted>> {
+        if part.iter().any(|run| run.unique.is_some()) {
+            return self.submit_unique_on(connection, part).await;
+        }
+        self.submit_on(connection, part).await?;
+        Ok(vec![Submitted::New; part.len()])
     }
 
     /// Adds runs that stand for others, or finds the one that does for each. A conflict concerns nobody else in the batch.
@@ -126,8 +143,7 @@ impl Db {
         patience: Duration,
     ) -> sqlx::Result<Vec<Submitted>> {
         let mut tx = self.pool.begin().await?;
-        let patience = patience.as_millis().to_string();
-        sqlx::query("select set_config('lock_timeout', $1, true)").bind(patience).execute(&mut *tx).await?;
+        wait_no_longer(&mut tx, patience).await?;
         let submitted = self.submit_unique_on(&mut tx, runs).await?;
         tx.commit().await?;
         Ok(submitted)
@@ -183,6 +199,13 @@ impl Db {
             .fetch_all(connection)
             .await
     }
+}
+
+/// How long this transaction waits for others.
+async fn wait_no_longer(tx: &mut PgConnection, patience: Duration) -> sqlx::Result<()> {
+    let patience = patience.as_millis().to_string();
+    sqlx::query("select set_config('lock_timeout', $1, true)").bind(patience).execute(tx).await?;
+    Ok(())
 }
 
 /// How many go in one statement, and how many bytes of arguments.

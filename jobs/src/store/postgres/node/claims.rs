@@ -35,6 +35,11 @@ impl Claims {
         self.lock().clear();
     }
 
+    /// All of them.
+    pub(super) fn known(&self) -> Vec<Id> {
+        self.lock().keys().copied().collect()
+    }
+
     /// Of these, the ones that the node knows nothing of.
     pub(super) fn unknown(&self, mut ids: Vec<Id>) -> Vec<Id> {
         let claims = self.lock();

@@ -23,7 +23,7 @@ const MOST: usize = 1000;
 const TRIES_AT_THE_END: u32 = 5;
 
 impl Shared {
-    /// Writes what ends, until the node leaves.
+    /// Writes what ends, until the node leaves. When the server does not answer by then, the rest is left to be rescued.
     pub(super) async fn finish(&self, from: &mut mpsc::UnboundedReceiver<Finish>) {
         let mut waiting = Vec::new();
         while from.recv_many(&mut waiting, MOST).await > 0 {
@@ -36,12 +36,17 @@ impl Shared {
                 }
             }
             if !ends.is_empty() {
-                self.write_ends(&ends).await;
+                if let Err(Trouble::Passing(_)) = self.write_ends(&ends).await {
+                    return;
+                }
                 self.claims.remove(ends.iter().map(|end| end.fence));
                 self.waiting.changed.notify_one();
             }
             if !returns.is_empty() {
-                self.persist(|| self.db.give_back(self.identity.id, &returns)).await;
+                let written = self.persist(|| self.db.give_back(self.identity.id, &returns)).await;
+                if let Err(Trouble::Passing(_)) = written {
+                    return;
+                }
                 self.claims.remove(returns.iter().map(|(fence, _)| *fence));
                 self.news.notify_one();
             }
@@ -51,37 +56,45 @@ impl Shared {
         }
     }
 
-    async fn write_ends(&self, ends: &[End]) {
-        let counted = self.persist(|| self.db.end(self.identity.id, ends)).await;
-        // One of them may be at fault: the others do not suffer for it.
-        if counted.is_none() && ends.len() > 1 {
-            for end in ends {
-                self.persist(|| self.db.end(self.identity.id, std::slice::from_ref(end))).await;
+    /// What fails in passing only does so in the end.
+    async fn write_ends(&self, ends: &[End]) -> Result<(), Trouble> {
+        match self.persist(|| self.db.end(self.identity.id, ends)).await {
+            Ok(counted) if counted.len() < ends.len() => {
+                telemetry::cluster(ClusterNews::Fenced(ends.len() - counted.len()));
             }
-        }
-        if let Some(counted) = counted
-            && counted.len() < ends.len()
-        {
-            let lost = ends.len() - counted.len();
-            telemetry::cluster(ClusterNews::Fenced(lost));
+            Ok(_) => {}
+            Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
+            // One of them may be at fault: the others do not suffer for it.
+            Err(_) if ends.len() > 1 => {
+                for end in ends {
+                    let written = self.persist(|| self.db.end(self.identity.id, std::slice::from_ref(end)));
+                    if let Err(trouble @ Trouble::Passing(_)) = written.await {
+                        return Err(trouble);
+                    }
+                }
+            }
+            Err(_) => {}
         }
         if ends.iter().any(|end| matches!(end.follows, Follows::Retry(_))) {
             self.has_arrived();
         }
         let mut jobs: Vec<String> = ends.iter().filter_map(|end| end.slot_of.clone()).collect();
         if jobs.is_empty() {
-            return;
+            return Ok(());
         }
         jobs.sort();
         jobs.dedup();
-        if self.persist(|| self.db.succeed(&jobs)).await.is_some_and(|started| started > 0) {
-            self.has_arrived();
+        match self.persist(|| self.db.succeed(&jobs)).await {
+            Ok(started) if started > 0 => self.has_arrived(),
+            Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
+            _ => {}
         }
+        Ok(())
     }
 
-    /// Asks until the server has answered. What is written twice counts once: the claim is gone by then. None when it
-    /// cannot be, or when the node leaves before.
-    async fn persist<T, F>(&self, question: impl Fn() -> F) -> Option<T>
+    /// Asks until the server has answered. What is written twice counts once: the claim is gone by then. An error
+    /// that passes is the answer only when the node leaves.
+    async fn persist<T, F>(&self, question: impl Fn() -> F) -> Result<T, Trouble>
     where
         F: Future<Output = sqlx::Result<T>>,
     {
@@ -92,11 +105,11 @@ impl Shared {
             self.stands(&answer);
             tries += u32::from(self.is_closing());
             match answer {
-                Ok(answer) => return Some(answer),
+                Ok(answer) => return Ok(answer),
                 Err(Trouble::Passing(_)) if tries < TRIES_AT_THE_END => self.rest(&mut pause).await,
                 Err(trouble) => {
                     telemetry::cluster(ClusterNews::Unwritten(trouble.message()));
-                    return None;
+                    return Err(trouble);
                 }
             }
         }

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgPoolOptions;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::address::Address;
@@ -102,8 +102,8 @@ pub(crate) struct Identity {
     pub(crate) retention: (Duration, usize),
 }
 
-/// For claims, ends, submissions of three kinds, news, and listening.
-const CONNECTIONS: u32 = 7;
+/// For claims, ends, submissions of three kinds and of many at once, news, and listening.
+const CONNECTIONS: u32 = 8;
 
 /// How things stand with the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +142,8 @@ struct Shared {
     /// Something was submitted that other nodes are to be told.
     news: Notify,
     standing: watch::Sender<Standing>,
+    /// Whose turn it is to submit many at once.
+    turn: Mutex<()>,
     closing: AtomicBool,
 }
 
@@ -198,8 +200,9 @@ impl Node {
                         if joined.send(Ok(Arc::clone(&shared))).is_ok() {
                             shared.run(submitted, finished, asked).await;
                         }
-                        // Who cannot be told finds out.
-                        let _ = ask(shared.vital.leave(shared.identity.id)).await;
+                        // What the host has taken and not ended may still execute. Who cannot be told finds out.
+                        let begun = shared.claims.known();
+                        let _ = ask(shared.vital.leave(shared.identity.id, &begun)).await;
                     }
                     Err(error) => drop(joined.send(Err(error))),
                 }
@@ -284,7 +287,7 @@ impl Node {
         let _ = self.shared.standing.subscribe().wait_for(wanted).await;
     }
 
-    /// Writes what has ended, and leaves the cluster.
+    /// Writes what has ended, gives back what the host has not taken, and leaves the cluster.
     pub(crate) async fn leave(&self) {
         self.close();
         // An error is the end too.
@@ -358,6 +361,7 @@ impl Shared {
             arrived: AtomicBool::new(true),
             news: Notify::new(),
             standing: watch::Sender::new(Standing::Well),
+            turn: Mutex::new(()),
             closing: AtomicBool::new(false),
         };
         shared.enter().await.map_err(JoinError::Trouble)?;
@@ -389,12 +393,12 @@ impl Shared {
         {
             telemetry::cluster(ClusterNews::Panicked(&panic));
             self.stands(&Err::<(), _>(Trouble::Passing(format!("its task has panicked: {panic}"))));
-            // An end may have been in its hands, so the server is asked what is this node's; what executes is not any more.
-            self.claims.clear();
-            let _ = panics::catch(|| self.host.lost_claims());
             if self.is_closing() {
                 return;
             }
+            // An end may have been in its hands, so the server is asked what is this node's; what executes is not any more.
+            self.claims.clear();
+            let _ = panics::catch(|| self.host.lost_claims());
             self.rest(&mut pause).await;
         }
     }
@@ -406,10 +410,10 @@ impl Shared {
         asked: &mut mpsc::UnboundedReceiver<Question>,
         tasks: &mut JoinSet<()>,
     ) {
-        // Ends are written when nothing is claimed any more.
+        // A claim on its way is answered before the node leaves, so that it can be given back.
+        let claims = async { tokio::join!(self.finish(finished), self.feed()) };
         let others = async {
             tokio::join!(
-                self.feed(),
                 self.pulse(),
                 self.listen(),
                 self.tell_news(),
@@ -421,7 +425,7 @@ impl Shared {
         };
         tokio::select! {
             biased;
-            () = self.finish(finished) => {}
+            _ = claims => {}
             () = others => {}
         }
     }

@@ -131,14 +131,20 @@ impl Shared {
 }
 
 impl Shared {
-    /// Submits all of these or none, again and again, until the server has said whether it has them.
+    /// Submits all of these or none, again and again, until the server has said whether it has them. Those who do so take
+    /// turns, and whoever is held up lets the next one go first.
     pub(super) async fn commit_all(&self, runs: &[NewRun]) -> Result<Vec<Submitted>, Trouble> {
         let mut pause = Pause::new(self.identity.id.0);
         loop {
-            let answer = ask(self.db.submit_all(runs)).await;
-            self.stands(&answer);
+            let answer = {
+                let _turn = self.turn.lock().await;
+                self.db.submit_all(runs, GROUP_PATIENCE).await
+            };
+            if !matches!(answer, Err(Trouble::Held)) {
+                self.stands(&answer);
+            }
             match answer {
-                Err(Trouble::Passing(_)) if !self.is_closing() => self.rest(&mut pause).await,
+                Err(Trouble::Passing(_) | Trouble::Held) if !self.is_closing() => self.rest(&mut pause).await,
                 Ok(submitted) => {
                     self.has_arrived();
                     self.news.notify_one();

@@ -19,6 +19,8 @@ pub(super) struct Program {
     pub(super) cancelled: Mutex<Vec<Id>>,
     /// The next runs are too much for it.
     pub(super) panics: AtomicBool,
+    /// It takes nothing any more.
+    closed: AtomicBool,
     lost: watch::Sender<u32>,
 }
 
@@ -34,7 +36,8 @@ impl Host for Program {
 
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {
         assert!(!self.panics.swap(false, Ordering::SeqCst), "it is meant to panic");
-        let (refused, taken): (Vec<_>, _) = runs.into_iter().partition(|run| run.job != "mail");
+        let (refused, taken): (Vec<_>, _) =
+            runs.into_iter().partition(|run| run.job != "mail" || self.closed.load(Ordering::SeqCst));
         self.taken.lock().unwrap().extend(taken);
         self.news.notify_one();
         refused.iter().map(fence_of).collect()
@@ -198,6 +201,39 @@ async fn one_that_is_held_up_holds_nobody_up() {
     assert_eq!(bounded(same).await.unwrap().unwrap(), Submitted::Existing(first.id));
 }
 
+/// More of them than the node has connections.
+#[tokio::test]
+async fn many_at_once_that_are_held_up_hold_nobody_up() {
+    let address = Server::shared().database();
+    let program = Program::with_room(10);
+    let node = joined(&address, 1, &program).await;
+    let db = watching(&address);
+    let unique = || {
+        let unique = crate::store::postgres::submit::Unique { key: "lunch".to_owned(), until: None };
+        NewRun { unique: Some(unique), ..run_of("sweep") }
+    };
+    let first = unique();
+    let mut tx = db.pool.begin().await.unwrap();
+    db.submit_unique_on(&mut tx, std::slice::from_ref(&first)).await.unwrap();
+    let held: Vec<_> = (0..10).map(|_| node.submit_all(vec![unique(), run_of("sweep")])).collect();
+    for _ in 0..5 {
+        bounded(node.submit_all(vec![mail(), mail()])).await.unwrap().unwrap();
+        bounded(node.submit(mail())).await.unwrap().unwrap();
+    }
+    program.execute(&node, 15).await;
+    let standing = node.standing();
+    assert!(
+        !matches!(&standing, Standing::Troubled(_, why) if why == Trouble::Held.message()),
+        "{standing:?}"
+    );
+    tx.commit().await.unwrap();
+    for held in held {
+        let submitted = bounded(held).await.unwrap().unwrap();
+        assert_eq!(submitted, [Submitted::Existing(first.id), Submitted::New]);
+    }
+    node.leave().await;
+}
+
 #[tokio::test]
 async fn a_node_goes_by_the_time_of_the_server() {
     let address = Server::shared().database();
@@ -270,7 +306,7 @@ async fn a_node_that_was_taken_for_lost_learns_it_and_comes_back() {
     let program = Program::with_room(1);
     let node = joined(&address, 1, &program).await;
     let db = watching(&address);
-    db.leave(Id(1)).await.unwrap();
+    db.leave(Id(1), &[]).await.unwrap();
     let mut lost = program.lost.subscribe();
     bounded(lost.wait_for(|lost| *lost > 0)).await.unwrap();
     node.submit(mail()).await.unwrap().unwrap();
@@ -333,6 +369,48 @@ async fn questions_are_asked_on_the_thread_of_the_node() {
     let live = node.ask(|db| async move { db.live().await }).await.unwrap();
     assert_eq!((live.len(), live[0].job.as_str(), live[0].runs), (1, "mail", 1));
     node.leave().await;
+}
+
+/// The program has closed its pool: it does not take what was on its way.
+#[tokio::test]
+async fn who_leaves_gives_back_what_was_not_begun_and_nothing_else() {
+    let address = Server::shared().database();
+    let program = Program::with_room(1);
+    let node = joined(&address, 1, &program).await;
+    let db = watching(&address);
+    let (begun, claimed) = (mail(), mail());
+    node.submit(begun.clone()).await.unwrap().unwrap();
+    while program.taken.lock().unwrap().is_empty() {
+        bounded(program.news.notified()).await;
+    }
+    node.submit(claimed.clone()).await.unwrap().unwrap();
+    program.closed.store(true, Ordering::SeqCst);
+    assert_eq!(ids(&db.take(Id(1), 1).await), [claimed.id]);
+    node.leave().await;
+    let found =
+        db.text("select (state, attempt, retries, rescues, node is null) from jobs.run order by id").await;
+    assert_eq!(found, "(running,1,20,0,f),(available,0,20,0,t)");
+    assert_eq!(db.text("select count(*) from jobs.node").await, "0");
+}
+
+/// Each end by itself would take hours.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_does_not_wait_long_for_a_dead_server() {
+    let server = Server::start(&[]);
+    let program = Program::with_room(300);
+    let node = joined(&server.database(), 1, &program).await;
+    for submitted in (0..300).map(|_| node.submit(mail())).collect::<Vec<_>>() {
+        submitted.await.unwrap().unwrap();
+    }
+    let mut taken = Vec::new();
+    while taken.len() < 300 {
+        bounded(program.news.notified()).await;
+        taken.extend(program.drain());
+    }
+    *program.room.lock().unwrap() = 0;
+    server.kill();
+    taken.iter().for_each(|claimed| node.ends().end(success_of(claimed)));
+    tokio::time::timeout(Duration::from_secs(180), node.leave()).await.expect("it leaves");
 }
 
 /// Nothing of ours dies silently.

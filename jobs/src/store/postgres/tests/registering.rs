@@ -65,7 +65,7 @@ async fn another_definition_goes_on_from_now_and_the_old_node_has_no_say() {
     assert!(db.known(&schedule("b", 30)).await.is_ours);
     assert_eq!(db.reasons().await, ["changed"]);
     // The new version is taken back: its node goes.
-    db.leave(new).await.unwrap();
+    db.leave(new, &[]).await.unwrap();
     db.adopt(old, &schedule("a", 40)).await.unwrap();
     let now = db.known(&schedule("a", 40)).await;
     assert!(now.is_ours);
