@@ -126,6 +126,24 @@ macro_rules! the_run_comes_and_goes_with_the_transaction {
 }
 use the_run_comes_and_goes_with_the_transaction;
 
+macro_rules! a_run_is_cancelled_as_soon_as_it_is_there {
+    ($program:expr) => {
+        use super::*;
+        let program = $program;
+        let Program { jobs, diary, pool, .. } = &program;
+        jobs.pause_queue("default").await.unwrap();
+        let mut tx = pool.begin().await.unwrap();
+        let run = jobs.now(text("never")).in_tx(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(bounded(run.cancel()).await);
+        jobs.resume_queue("default").await.unwrap();
+        assert_eq!(bounded(run.wait()).await, Outcome::Cancelled);
+        assert!(diary.notes().is_empty());
+        jobs.shutdown().await;
+    };
+}
+use a_run_is_cancelled_as_soon_as_it_is_there;
+
 macro_rules! a_part_that_is_rolled_back_takes_its_runs_along {
     ($program:expr) => {
         use super::*;
@@ -258,6 +276,7 @@ use what_does_not_fit_is_refused;
 
 on_both!(
     the_run_comes_and_goes_with_the_transaction,
+    a_run_is_cancelled_as_soon_as_it_is_there,
     a_part_that_is_rolled_back_takes_its_runs_along,
     submissions_that_are_one_are_so_in_a_transaction,
     many_are_submitted_together_or_not_at_all,
