@@ -379,6 +379,17 @@ async fn a_day_of_seconds_fires_each_once() {
     jobs.shutdown().await;
 }
 
+/// At 12:00:30, and the scheduler has just died: nobody looks at the clock for a while.
+async fn with_a_dead_scheduler(clock: &TestClock) -> (Jobs, Log) {
+    let (jobs, log) = started(clock).await;
+    jobs.schedule("30 0 12 * * *", note("slot")).await.unwrap();
+    clock.advance(SECOND * 29).await;
+    jobs::testing::kill_scheduler(&jobs);
+    clock.advance(SECOND).await;
+    assert_eq!(log.tags(), ["slot"]);
+    (jobs, log)
+}
+
 /// ```text
 /// scheduler dies   the machine sleeps, and what follows waits ten seconds from here     it lives again, and looks at the clock
 /// ──────┼─────────────────────────────────────┼───────────────────────────────────────────────┼─────────────
@@ -386,12 +397,7 @@ async fn a_day_of_seconds_fires_each_once() {
 #[tokio::test(start_paused = true)]
 async fn what_is_told_to_wait_before_anybody_has_noticed_a_sleep_waits_all_the_same() {
     let clock = clock("2026-03-02 12:00:00");
-    let (jobs, log) = started(&clock).await;
-    jobs.schedule("30 0 12 * * *", note("slot")).await.unwrap();
-    clock.advance(SECOND * 29).await;
-    jobs::testing::kill_scheduler(&jobs);
-    clock.advance(SECOND).await;
-    assert_eq!(log.tags(), ["slot"]);
+    let (jobs, log) = with_a_dead_scheduler(&clock).await;
     clock.suspend(HOUR).await;
     let delayed = jobs.after(SECOND * 10, note("delayed")).await.unwrap();
     let unique = jobs.after(SECOND * 10, note("unique")).unique().await.unwrap();
@@ -415,12 +421,7 @@ async fn what_is_told_to_wait_before_anybody_has_noticed_a_sleep_waits_all_the_s
 #[tokio::test(start_paused = true)]
 async fn what_elapsed_in_a_sleep_counts_for_a_rate_once() {
     let clock = clock("2026-03-02 12:00:00");
-    let (jobs, log) = started(&clock).await;
-    jobs.schedule("30 0 12 * * *", note("slot")).await.unwrap();
-    clock.advance(SECOND * 29).await;
-    jobs::testing::kill_scheduler(&jobs);
-    clock.advance(SECOND).await;
-    assert_eq!(log.tags(), ["slot"]);
+    let (jobs, log) = with_a_dead_scheduler(&clock).await;
     clock.suspend(HOUR * 5).await;
     for _ in 0..5 {
         jobs.now(rated {}).await.unwrap();

@@ -113,7 +113,8 @@ impl Drop for Programs<'_> {
     }
 }
 
-/// Returns when the SQL gives `wanted`.
+/// Returns when the SQL gives `wanted`. The processes and the server live in real time, and nothing else tells of them: it asks
+/// now and then.
 async fn until(pool: &PgPool, sql: &str, wanted: &str) {
     let sql = format!("select t::text from ({sql}) as x (t)");
     let told = async {

@@ -11,7 +11,7 @@ use super::order::Order;
 use super::submission::Submission;
 use super::submit::Submit;
 
-/// Submits many runs at once: on a durable store in one commit, which is many times as fast as one after another.
+/// Submits many runs at once: in a cluster in one commit, on SQLite in one or a few. One after another would have a commit each.
 ///
 /// Each may have a time and options of its own. They are of one kind of job; those of several kinds are submitted by a call for
 /// each, or in one [transaction](SubmitMany::in_tx).
