@@ -9,7 +9,7 @@ use crate::job::body::Body;
 use crate::job::run::RunId;
 use crate::job::signals::Cancellation;
 use crate::store::journal::Journal;
-use crate::store::memory::{Cancel, ClaimResult, ClaimedRun, JobIx, JobState, RunKey};
+use crate::store::memory::{Cancel, ClaimResult, ClaimedRun, JobIx, JobState, Left, RunKey};
 use crate::telemetry::panics;
 
 /// So many results are taken at a time under the lock that claims take.
@@ -122,6 +122,11 @@ impl Pool {
         }
         told.into_iter().for_each(Told::wake);
         ended.into_iter().for_each(|ended| self.settle(ended));
+    }
+
+    /// What a run has left here that has gone back, and may be claimed by anybody.
+    pub(crate) fn left_by(&self, run: RunId) -> Option<Left> {
+        self.read(|memory| memory.left_by(run).cloned())
     }
 
     /// What is paused in the cluster, by the names of jobs and queues. Answers the jobs for which that is new.
