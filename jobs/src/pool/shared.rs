@@ -31,13 +31,14 @@ impl Pool {
     /// there are jobs.
     pub(crate) fn share(&self, journal: Journal) {
         self.durable.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.ids.stand_apart(crate::clock::random());
         let mut shared = self.lock();
         shared.memory.leave_limits();
         shared.memory.record_to(journal);
     }
 
     /// Of what executes here and was claimed from no store, the job and the queue.
-    #[cfg(feature = "web")]
+    #[cfg(any(feature = "testing", feature = "web"))]
     pub(crate) fn bound_running(&self) -> Vec<(JobIx, String)> {
         let shared = self.lock();
         let memory = &shared.memory;

@@ -152,7 +152,8 @@ impl RunHandle {
     async fn kept_output(&self) -> Option<Output> {
         #[cfg(feature = "postgres")]
         if let (None, Some(cluster)) = (self.key, self.jobs.inner.cluster.get()) {
-            return cluster.output_of(self.id).await;
+            let output = cluster.output_of(self.id).await;
+            return output.or_else(|| self.jobs.inner.pool.output(self.here()?));
         }
         self.jobs.inner.pool.output(self.here()?)
     }

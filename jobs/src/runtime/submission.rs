@@ -198,7 +198,7 @@ impl<J: 'static> Submission<J> {
         if let Ok(jobs) = &self.jobs
             && let Some(probe) = jobs.probe()
         {
-            return self.submit_noted(&probe).map(Accepted::here);
+            return self.submit_noted(&probe);
         }
         self.submit_unseen()
     }

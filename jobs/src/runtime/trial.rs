@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Jobs;
+use super::accepted::Accepted;
 use super::error::SubmitError;
 use super::handle::RunHandle;
 use super::submission::Submission;
 use super::submit::{Submit, Who};
-use crate::clock::Timestamp;
+use super::{Jobs, Snapshot};
+use crate::clock::{Clock, Timestamp};
 use crate::job::ambient;
 use crate::job::probe::{Noted, Probe};
+use crate::job::run::RunId;
 use crate::scheduler::timers::Delay;
 use crate::store::memory::RunKey;
 use crate::telemetry::panics;
@@ -20,7 +22,9 @@ use crate::telemetry::panics;
 /// A run that a test holds: it waits until it is let go.
 #[derive(Debug)]
 pub(super) struct Held {
-    key: RunKey,
+    id: RunId,
+    /// None of one that a server keeps.
+    key: Option<RunKey>,
     due: Timestamp,
 }
 
@@ -57,26 +61,21 @@ impl<J: 'static> Submission<J> {
             Some(Delay::For(by)) => submitted.saturating_add(by),
             Some(Delay::At(at)) => at,
         };
-        Some(Noting { probe, job, args, submitted, due })
+        Some(Noting { jobs: jobs.clone(), probe, job, args, submitted, due, is_held: false })
     }
 
     /// Submits, and lets the test know.
-    pub(super) fn submit_noted(mut self, probe: &Probe) -> Result<RunHandle, SubmitError> {
-        let jobs = self.jobs.clone()?;
-        let noting = self.noted();
-        let due = noting.as_ref().map_or(Timestamp::MAX, |noting| noting.due);
-        let holds = probe.holds();
-        if holds {
+    pub(super) fn submit_noted(mut self, probe: &Probe) -> Result<Accepted, SubmitError> {
+        let is_held = probe.holds();
+        let noting = self.noted().map(|noting| Noting { is_held, ..noting });
+        if is_held {
             self.delay = Some(Delay::At(Timestamp::MAX));
         }
-        let handle = self.submit_unseen()?.handle;
-        if holds && !handle.is_duplicate() {
-            jobs.held(|held| held.extend(handle.key.map(|key| Held { key, due })));
-        }
-        if let Some(noting) = noting {
-            noting.submitted(&handle);
-        }
-        Ok(handle)
+        let accepted = self.submit_unseen()?;
+        Ok(match noting {
+            Some(noting) => accepted.noted(noting),
+            None => accepted,
+        })
     }
 }
 
@@ -90,21 +89,30 @@ impl<J: 'static> super::SubmitMany<J> {
 
 /// A submission that a test is to know of when it has been made.
 pub(super) struct Noting {
+    jobs: Jobs,
     probe: Arc<Probe>,
     job: String,
     args: serde_json::Value,
     submitted: Timestamp,
     due: Timestamp,
+    is_held: bool,
 }
 
 impl Noting {
     pub(super) fn submitted(self, handle: &RunHandle) {
-        let Self { probe, job, args, submitted, due } = self;
+        let Self { jobs, probe, job, args, submitted, due, is_held } = self;
+        if is_held && !handle.is_duplicate() {
+            jobs.held(|held| held.push(Held { id: handle.id(), key: handle.key, due }));
+        }
         probe.note(Noted { job, args, id: handle.id(), submitted, due, duplicate: handle.is_duplicate() });
     }
 }
 
 impl Jobs {
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
     pub(crate) fn probe(&self) -> Option<Arc<Probe>> {
         self.inner.settings().trial.as_ref().map(|trial| Arc::clone(&trial.probe))
     }
@@ -114,15 +122,22 @@ impl Jobs {
     }
 
     /// Lets go of the runs that are held: each starts when it was to, or at once where that has passed. Says how many.
-    pub(crate) fn let_go(&self) -> usize {
+    pub(crate) async fn let_go(&self) -> usize {
         let now = self.inner.clock.now().wall;
         let held = self.held(std::mem::take);
         let count = held.len();
-        let (mut ready, later): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| held.due <= now);
-        let mut ready: Vec<_> = ready.drain(..).map(|held| held.key).collect();
+        let (mut ready, mut there) = (Vec::new(), Vec::new());
+        for Held { id, key, due } in held {
+            match key {
+                Some(key) if due <= now => ready.push(key),
+                Some(key) => self.inner.scheduler.delay(key, Delay::At(due)),
+                None => there.push((id, due)),
+            }
+        }
         self.inner.pool.release(&mut ready);
-        for Held { key, due } in later {
-            self.inner.scheduler.delay(key, Delay::At(due));
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = self.inner.cluster.get() {
+            cluster.release(there).await;
         }
         count
     }
@@ -167,9 +182,39 @@ impl Jobs {
         Some(due.since(Timestamp::from_chrono(ended)))
     }
 
-    /// Whether nothing is queued and nothing runs.
-    pub(crate) fn is_at_rest(&self) -> bool {
+    /// What every job is doing, in the whole cluster where there is one. It blocks its thread.
+    pub(crate) fn whole_snapshot(&self) -> Snapshot {
+        #[cfg_attr(not(feature = "postgres"), allow(unused_mut, reason = "a server knows more"))]
+        let mut snapshot = self.snapshot();
+        #[cfg(feature = "postgres")]
+        if let Some(whole) = super::cluster::block_on(super::cluster::whole::Whole::of(self)) {
+            for job in &mut snapshot.jobs {
+                if let Ok(ix) = self.find_job(&job.name) {
+                    whole.widen_in_full(ix, job);
+                }
+            }
+            whole.widen_queues(&mut snapshot.queues);
+            snapshot.pool.queued = whole.workload().queued;
+        }
+        snapshot
+    }
+
+    /// Lets a process of a cluster look for what nobody has told, as it does each second on the server's time.
+    pub(crate) fn look_around(&self) {
+        #[cfg(feature = "postgres")]
+        if let Some(node) = self.inner.cluster.get().and_then(|cluster| cluster.node()) {
+            node.wake();
+        }
+    }
+
+    /// Whether nothing is queued and nothing runs, here or anywhere in the cluster.
+    pub(crate) async fn is_at_rest(&self) -> bool {
         let gauge = self.inner.pool.gauge();
-        gauge.running == 0 && gauge.queued == 0
+        let is_here = gauge.running + gauge.queued > 0;
+        #[cfg(feature = "postgres")]
+        if let (false, Some(cluster)) = (is_here, self.inner.cluster.get()) {
+            return cluster.is_at_rest().await;
+        }
+        !is_here
     }
 }

@@ -154,7 +154,8 @@ order by priority desc, id";
 const LOCK_JOBS: &str =
     "select name from jobs.job where name = any ($1::text[]) order by name for update skip locked";
 
-/// How many more of each job may start. It is asked after the lock is there, so that it sees what came before.
+/// How many more of each job may start, and where the bucket is empty, how long it is until it is not. It is asked after the
+/// lock is there, so that it sees what came before.
 const ROOM: &str = "\
 select greatest(0, least(
     coalesce(concurrency - (
@@ -162,7 +163,8 @@ select greatest(0, least(
     ), 1000000),
     coalesce(tokens - ceil(greatest(0, extract(epoch from coalesce(j.full_at, now()) - now()))
         / extract(epoch from per) * tokens - 0.000001), 1000000)
-))::bigint
+))::bigint,
+    greatest(0, extract(epoch from j.full_at - per * (1 - 1.0 / tokens) - now()))::float8
 from unnest($1::text[], $2::bigint[], $3::bigint[], $4::interval[]) with ordinality
     as l (job, concurrency, tokens, per, place)
 join jobs.job j on j.name = l.job
@@ -217,20 +219,20 @@ impl Db {
         Ok(claimed)
     }
 
-    /// Takes runs of jobs with limits, as far as these let them start. What another node is deciding about at this moment
-    /// is passed over.
+    /// Takes runs of jobs with limits, as far as these let them start, and says how long it is until a `rate` lets the next one
+    /// start, where one holds a job back. What another node is deciding about at this moment is passed over.
     pub(crate) async fn claim_limited(
         &self,
         wanted: Wanted<'_>,
         limited: &[Limited],
-    ) -> sqlx::Result<Vec<Claimed>> {
+    ) -> sqlx::Result<(Vec<Claimed>, Option<Duration>)> {
         let names: Vec<_> = limited.iter().map(|limited| limited.job.as_str()).collect();
         let mut tx = self.pool.begin().await?;
         let locked: Vec<String> =
             sqlx::query_scalar(self.sql(LOCK_JOBS)).bind(names).fetch_all(&mut *tx).await?;
         let limited: Vec<_> = limited.iter().filter(|limited| locked.contains(&limited.job)).collect();
         if limited.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         }
         let jobs: Vec<_> = limited.iter().map(|limited| limited.job.clone()).collect();
         let concurrency: Vec<_> = limited.iter().map(|limited| limited.concurrency.map(i64::from)).collect();
@@ -238,8 +240,12 @@ impl Db {
             |limited: &&Limited| limited.rate.map(|(tokens, _)| i64::try_from(tokens).unwrap_or(i64::MAX));
         let tokens: Vec<_> = limited.iter().map(tokens).collect();
         let per: Vec<_> = limited.iter().map(|limited| limited.rate.map(|(_, per)| interval(per))).collect();
-        let query = sqlx::query_scalar(self.sql(ROOM)).bind(&jobs).bind(concurrency).bind(tokens).bind(per);
-        let rooms: Vec<i64> = query.fetch_all(&mut *tx).await?;
+        let query = sqlx::query_as(self.sql(ROOM)).bind(&jobs).bind(concurrency).bind(tokens).bind(per);
+        let rooms: Vec<(i64, Option<f64>)> = query.fetch_all(&mut *tx).await?;
+        let token =
+            rooms.iter().filter_map(|(_, token)| token.filter(|wait| *wait > 0.0)).min_by(f64::total_cmp);
+        let token = token.map(|wait| Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX));
+        let rooms: Vec<_> = rooms.into_iter().map(|(room, _)| room).collect();
         let claimed = self.claim_on(&mut tx, wanted, &jobs, &rooms).await?;
         let charge = |limited: &&Limited| {
             let count = claimed.iter().filter(|claimed| claimed.job == limited.job).count();
@@ -251,7 +257,7 @@ impl Db {
             sqlx::query(self.sql(CHARGE)).bind(charged).bind(by).execute(&mut *tx).await?;
         }
         tx.commit().await?;
-        Ok(claimed)
+        Ok((claimed, token))
     }
 
     async fn claim_on(

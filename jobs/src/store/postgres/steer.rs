@@ -11,6 +11,14 @@ const PAUSE_QUEUE: &str = "\
 insert into jobs.queue (name, paused_since) values ($1, case when $2 then now() end)
 on conflict (name) do update set paused_since = case when $2 then coalesce(queue.paused_since, now()) end";
 
+#[cfg(feature = "testing")]
+const RELEASE: &str = "\
+update jobs.run r set
+    state = case when e.due > now() then 'scheduled' else 'available' end,
+    due = greatest(e.due, now())
+from unnest($1::uuid[], $2::timestamptz[]) as e (id, due)
+where r.id = e.id and r.state = 'scheduled'";
+
 const CANCEL: &str = concat!(
     "update jobs.run set ",
     cancelled!(),
@@ -47,6 +55,14 @@ impl Db {
     /// Claims no run of a queue, or does so again.
     pub(crate) async fn pause_queue(&self, queue: &str, paused: bool) -> sqlx::Result<()> {
         sqlx::query(self.sql(PAUSE_QUEUE)).bind(queue).bind(paused).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Gives delayed runs another time.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn release(&self, runs: &[(Id, chrono::DateTime<chrono::Utc>)]) -> sqlx::Result<()> {
+        let (ids, due): (Vec<_>, Vec<_>) = runs.iter().copied().unzip();
+        sqlx::query(self.sql(RELEASE)).bind(ids).bind(due).execute(&self.pool).await?;
         Ok(())
     }
 

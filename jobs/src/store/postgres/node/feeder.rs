@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{ClusterView, Shared};
-use crate::clock::monotonic_now;
+use crate::clock::{Hold, Reading, monotonic_now};
 use crate::store::postgres::claim::{Claimed, Lanes, Wanted};
 use crate::store::postgres::end::Fence;
 use crate::store::postgres::id::Id;
@@ -27,40 +27,66 @@ const LOCKED: Duration = Duration::from_millis(20);
 const LOCKED_TIMES: u32 = 3;
 
 impl Shared {
+    /// How long to wait until it is looked whether something has happened that nobody has told.
+    pub(super) fn poll(&self, usual: Duration) -> Duration {
+        if self.clock.is_virtual() { self.clock.longest_sleep() } else { usual }
+    }
+
     /// Claims whenever it is woken, and looks once a second whether there is something that it was not woken for.
     pub(super) async fn feed(&self) {
         let mut pause = Pause::new(self.identity.id.0 >> 64);
-        let (mut place, mut locked) = (Place::new(), 0);
-        let mut woken = true;
+        let (mut place, mut locked) = (Place::new(self.clock.now()), 0);
+        let (mut woken, mut hold) = (true, self.wake.called().await);
         while !self.is_closing() {
             let answer = self.claim_all(&mut place, woken).await;
             self.stands(&answer);
-            let wait = match answer {
-                Ok(Left { available: true, .. }) if locked < LOCKED_TIMES => {
+            let wait = match &answer {
+                // On a test's clock whoever has locked it tells when it is over.
+                Ok(Left { available: true, .. }) if locked < LOCKED_TIMES && !self.clock.is_virtual() => {
                     locked += 1;
                     LOCKED
                 }
                 Ok(Left { next, .. }) => {
                     locked = 0;
                     pause.reset();
-                    next.map_or(POLL, |next| next.min(POLL))
+                    // Counted from when it was asked.
+                    let since = self.clock.now().elapsed.since(place.asked.elapsed);
+                    let next = next.map(|next| next.saturating_sub(since));
+                    next.map_or(self.poll(POLL), |next| next.min(self.poll(POLL)))
                 }
                 Err(_) => pause.next(),
             };
-            woken = tokio::time::timeout(wait, self.wake.notified()).await.is_ok();
+            let is_troubled = answer.is_err();
+            let passed = async {
+                let held = std::mem::take(&mut hold);
+                if is_troubled {
+                    held.let_go();
+                    tokio::time::sleep(wait).await;
+                    return Hold::default();
+                }
+                self.clock.wait(wait, held).await
+            };
+            (woken, hold) = tokio::select! {
+                biased;
+                held = self.wake.called() => (true, held),
+                held = passed => (false, held),
+            };
         }
     }
 
     /// Claims until there is nothing left or no room for it. Who was woken asks for runs at once; who was not first looks
     /// whether there are any.
     async fn claim_all(&self, place: &mut Place, woken: bool) -> Result<Left, Trouble> {
+        place.token = None;
         if woken {
             while self.claim(place).await? {}
             // As long as it is full there is nothing to look for but what somebody wants ended, which can wait a little.
-            if self.host.room().count == 0 && place.looked.elapsed() < POLL / 2 {
+            let is_soon = place.looked.elapsed() < POLL / 2 && !self.clock.is_virtual();
+            if self.host.room().count == 0 && is_soon {
                 return Ok(Left { available: false, next: Some(POLL / 2) });
             }
         }
+        place.asked = self.clock.now();
         let look = ask(self.db.look(self.identity.id)).await?;
         place.looked = monotonic_now();
         if !look.cancelled.is_empty() {
@@ -81,7 +107,9 @@ impl Shared {
             took = true;
         }
         let has_room = self.host.room().count > 0;
-        Ok(Left { available: look.available && has_room && !took && !woken, next: look.next })
+        let token = place.token.filter(|_| look.available && has_room);
+        let next = look.next.into_iter().chain(token).min();
+        Ok(Left { available: look.available && has_room && !took && !woken, next })
     }
 
     /// Takes up runs that the server says are this node's, and of which it knows nothing: the answer to a claim was lost on its
@@ -96,7 +124,7 @@ impl Shared {
         if !refused.is_empty() {
             let refused: Vec<_> = refused.into_iter().map(|fence| (fence, false)).collect();
             ask(self.db.give_back(node, &refused)).await?;
-            self.news.notify_one();
+            self.tell_others();
         }
         Ok(())
     }
@@ -151,7 +179,9 @@ impl Shared {
             rest = take(claimed);
         }
         if rest.count > 0 && !self.identity.limited.is_empty() {
-            take(ask(self.db.claim_limited(rest, &self.identity.limited)).await?);
+            let (claimed, token) = ask(self.db.claim_limited(rest, &self.identity.limited)).await?;
+            place.token = token;
+            take(claimed);
         }
         Ok(taken > 0)
     }
@@ -163,12 +193,23 @@ struct Place {
     lanes: Lanes,
     /// When it last looked how things stand, and how they stood.
     looked: Instant,
+    /// What the clock showed before.
+    asked: Reading,
+    /// How long it was to the next token of a `rate`, when runs of its job were last asked for.
+    token: Option<Duration>,
     view: ClusterView,
 }
 
 impl Place {
-    fn new() -> Self {
-        Self { claims: 0, lanes: Lanes::default(), looked: monotonic_now(), view: ClusterView::default() }
+    fn new(now: Reading) -> Self {
+        Self {
+            asked: now,
+            claims: 0,
+            lanes: Lanes::default(),
+            looked: monotonic_now(),
+            token: None,
+            view: ClusterView::default(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use tokio::sync::mpsc;
 
 use super::Shared;
+use crate::clock::Hold;
 use crate::store::postgres::end::{End, Fence, Follows};
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 use crate::telemetry::{self, ClusterNews};
@@ -24,11 +25,13 @@ const TRIES_AT_THE_END: u32 = 5;
 
 impl Shared {
     /// Writes what ends, until the node leaves. When the server does not answer by then, the rest is left to be rescued.
-    pub(super) async fn finish(&self, from: &mut mpsc::UnboundedReceiver<Finish>) {
+    pub(super) async fn finish(&self, from: &mut mpsc::UnboundedReceiver<(Finish, Hold)>) {
         let mut waiting = Vec::new();
         while from.recv_many(&mut waiting, MOST).await > 0 {
             let (mut ends, mut returns, mut close) = (Vec::new(), Vec::new(), false);
-            for finish in waiting.drain(..) {
+            let mut holds = Vec::with_capacity(waiting.len());
+            for (finish, hold) in waiting.drain(..) {
+                holds.push(hold);
                 match finish {
                     Finish::End(end) => ends.push(*end),
                     Finish::Return(fence, begun) => returns.push((fence, begun)),
@@ -40,7 +43,12 @@ impl Shared {
                     return;
                 }
                 self.claims.remove(ends.iter().map(|end| end.fence));
-                self.waiting.changed.notify_one();
+                // Only now there is room, where that is counted over the cluster.
+                if self.identity.limited.iter().any(|limited| limited.concurrency.is_some()) {
+                    self.has_arrived();
+                    self.tell_others();
+                }
+                self.waiting.changed.call(Some(&self.clock));
             }
             if !returns.is_empty() {
                 let written = self.persist(|| self.db.give_back(self.identity.id, &returns)).await;
@@ -48,8 +56,9 @@ impl Shared {
                     return;
                 }
                 self.claims.remove(returns.iter().map(|(fence, _)| *fence));
-                self.news.notify_one();
+                self.tell_others();
             }
+            self.stir();
             if close {
                 return;
             }

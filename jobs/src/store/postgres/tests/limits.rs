@@ -15,12 +15,12 @@ async fn concurrency_holds_over_all_nodes() {
     let (one, two) = (db.joined(1).await, db.joined(2).await);
     db.submit(&[mail(), mail(), mail(), mail(), mail()]).await.unwrap();
     let limits = limited(Some(3), None);
-    let first = db.claim_limited(Wanted { count: 2, ..wanted(one) }, &limits).await.unwrap();
-    let second = db.claim_limited(wanted(two), &limits).await.unwrap();
+    let first = db.claim_limited(Wanted { count: 2, ..wanted(one) }, &limits).await.unwrap().0;
+    let second = db.claim_limited(wanted(two), &limits).await.unwrap().0;
     assert_eq!((first.len(), second.len()), (2, 1));
-    assert!(db.claim_limited(wanted(one), &limits).await.unwrap().is_empty());
+    assert!(db.claim_limited(wanted(one), &limits).await.unwrap().0.is_empty());
     db.end(one, &[success_of(&first[0])]).await.unwrap();
-    assert_eq!(db.claim_limited(wanted(two), &limits).await.unwrap().len(), 1);
+    assert_eq!(db.claim_limited(wanted(two), &limits).await.unwrap().0.len(), 1);
 }
 
 /// Many who claim at the same moment.
@@ -36,7 +36,7 @@ async fn concurrency_holds_when_nodes_claim_at_once() {
             let node = db.joined(node).await;
             let mut done = 0;
             while db.text("select 1 from jobs.run where state <> 'succeeded' limit 1").await == "1" {
-                let claimed = db.claim_limited(wanted(node), &limited(Some(3), None)).await.unwrap();
+                let claimed = db.claim_limited(wanted(node), &limited(Some(3), None)).await.unwrap().0;
                 let running: usize =
                     db.text("select count(*) from jobs.run where state = 'running'").await.parse().unwrap();
                 assert!(running <= 3, "{running} run at once");
@@ -56,15 +56,18 @@ async fn a_rate_is_charged_for_every_attempt_over_all_nodes() {
     let runs: Vec<_> = (0..30).map(|_| mail()).collect();
     db.submit(&runs).await.unwrap();
     let limits = limited(None, Some((10, Duration::from_secs(3600))));
-    assert_eq!(db.claim_limited(Wanted { count: 4, ..wanted(one) }, &limits).await.unwrap().len(), 4);
-    assert_eq!(db.claim_limited(wanted(two), &limits).await.unwrap().len(), 6);
-    assert!(db.claim_limited(wanted(one), &limits).await.unwrap().is_empty());
+    assert_eq!(db.claim_limited(Wanted { count: 4, ..wanted(one) }, &limits).await.unwrap().0.len(), 4);
+    assert_eq!(db.claim_limited(wanted(two), &limits).await.unwrap().0.len(), 6);
+    // It is empty for the six minutes that a token takes.
+    let (claimed, token) = db.claim_limited(wanted(one), &limits).await.unwrap();
+    assert!(claimed.is_empty());
+    assert!(token.is_some_and(|wait| (300..=360).contains(&wait.as_secs())), "{token:?}");
     // Twelve minutes bring two tokens.
     db.run_sql("update jobs.job set full_at = full_at - interval '12 minutes 1 second'").await;
-    assert_eq!(db.claim_limited(wanted(one), &limits).await.unwrap().len(), 2);
+    assert_eq!(db.claim_limited(wanted(one), &limits).await.unwrap().0.len(), 2);
     // Whatever time has passed, there are never more than the bucket holds.
     db.run_sql("update jobs.job set full_at = full_at - interval '1 week'").await;
-    assert_eq!(db.claim_limited(wanted(two), &limits).await.unwrap().len(), 10);
+    assert_eq!(db.claim_limited(wanted(two), &limits).await.unwrap().0.len(), 10);
 }
 
 #[tokio::test]
@@ -73,6 +76,6 @@ async fn priorities_of_one_job_share_its_limit() {
     let node = db.joined(1).await;
     let runs = [0, 5, 9].map(|priority| NewRun { priority, ..mail() });
     db.submit(&runs).await.unwrap();
-    let claimed = db.claim_limited(wanted(node), &limited(Some(2), None)).await.unwrap();
+    let claimed = db.claim_limited(wanted(node), &limited(Some(2), None)).await.unwrap().0;
     assert_eq!(ids(&claimed), [runs[2].id, runs[1].id]);
 }
