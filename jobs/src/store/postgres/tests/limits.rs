@@ -1,3 +1,4 @@
+use super::nodes::{Program, joined_with, watching};
 use super::*;
 use crate::store::postgres::claim::Limited;
 
@@ -72,6 +73,64 @@ async fn a_rate_is_charged_for_every_attempt_over_all_nodes() {
     // Whatever time has passed, there are never more than the bucket holds.
     db.run_sql("update jobs.job set full_at = full_at - interval '1 week'").await;
     assert_eq!(db.limited(wanted(two), &limits).await.len(), 10);
+}
+
+/// A backlog of other jobs does not keep one with limits from its turn.
+#[tokio::test]
+async fn jobs_with_limits_are_claimed_in_the_order_of_all() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let plain: Vec<_> = (0..100).map(|_| run_of("sweep")).collect();
+    db.submit(&plain).await.unwrap();
+    let runs = [NewRun { priority: 9, ..mail() }, NewRun { priority: 9, ..mail() }, mail()];
+    db.submit(&runs).await.unwrap();
+    let jobs = ["sweep".to_owned()];
+    let wanted = Wanted { jobs: &jobs, count: 2, ..wanted(node) };
+    let claimed = db.limited(wanted, &limited(Some(1), None)).await;
+    assert_eq!(ids(&claimed), [runs[0].id, plain[0].id]);
+    // What may not start yet is passed over.
+    let claimed = db.limited(wanted, &limited(Some(1), None)).await;
+    assert_eq!(ids(&claimed), [plain[1].id, plain[2].id]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_does_not_keep_a_node_from_jobs_with_limits() {
+    let address = Server::shared().database();
+    let program = Program::with_jobs(1, &["sweep"]);
+    let node = joined_with(&address, 1, &program, &clock(), &limited(Some(1), None)).await;
+    let db = watching(&address);
+    let plain: Vec<_> = (0..3000).map(|_| run_of("sweep")).collect();
+    let urgent = NewRun { priority: 9, ..mail() };
+    db.submit(&plain).await.unwrap();
+    program.execute(&node, 10).await;
+    node.submit(urgent.clone()).await.unwrap().unwrap();
+    let mut ended = program.execute(&node, 2000).await;
+    ended.truncate(2000);
+    assert!(ended.contains(&urgent.id), "it would have come last");
+}
+
+/// The end of one lets the next one start, and not the next look of a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_at_a_time_is_not_one_a_second() {
+    let address = Server::shared().database();
+    let program = Program::with_jobs(10, &[]);
+    let node = joined_with(&address, 1, &program, &clock(), &limited(Some(1), None)).await;
+    let runs: Vec<_> = (0..100).map(|_| mail()).collect();
+    watching(&address).submit(&runs).await.unwrap();
+    // Within a minute.
+    assert_eq!(program.execute(&node, 100).await.len(), 100);
+}
+
+/// A bucket that fills several times a second is looked into as often.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_may_be_of_less_than_a_second() {
+    let address = Server::shared().database();
+    let program = Program::with_jobs(10, &[]);
+    let rate = limited(None, Some((1, Duration::from_millis(20))));
+    let node = joined_with(&address, 1, &program, &clock(), &rate).await;
+    let runs: Vec<_> = (0..100).map(|_| mail()).collect();
+    watching(&address).submit(&runs).await.unwrap();
+    assert_eq!(program.execute(&node, 100).await.len(), 100);
 }
 
 #[tokio::test]
