@@ -313,3 +313,63 @@ impl Place {
         if room.waiting > room.count && wanted < self.ahead.count / 2 { 0 } else { wanted }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pass(time: Duration) {
+        tokio::time::advance(time).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn as_many_are_claimed_ahead_as_end_in_the_next_moments() {
+        let mut ahead = Ahead::new();
+        pass(Duration::from_millis(100)).await;
+        ahead.measure(200);
+        assert_eq!(ahead.count, 100);
+        // Too short a time says nothing.
+        pass(Duration::from_millis(1)).await;
+        ahead.measure(10_000);
+        assert_eq!(ahead.count, 100);
+        pass(Duration::from_millis(99)).await;
+        ahead.measure(1_000_000);
+        assert_eq!(ahead.count, MOST_AHEAD);
+        // And when nothing ends any more, it is less and less.
+        let mut counts = Vec::new();
+        while !ahead.is_none() {
+            pass(MEASURED).await;
+            ahead.measure(1_000_000);
+            counts.push(ahead.count);
+        }
+        assert_eq!(counts, [500, 250, 125, 62, 31, 15, 7, 3, 1, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_is_too_much_when_it_does_not_begin_soon() {
+        let mut ahead = Ahead::new();
+        pass(Duration::from_secs(3600)).await;
+        assert!(!ahead.is_too_much(0, 0));
+        assert!(!ahead.is_too_much(100, 0), "it was claimed at this moment");
+        pass(PATIENCE).await;
+        assert!(!ahead.is_too_much(100, 50), "half of it has begun");
+        pass(PATIENCE).await;
+        assert!(ahead.is_too_much(100, 60));
+        assert!(ahead.is_none());
+    }
+
+    #[test]
+    fn there_is_no_question_for_a_few_as_long_as_enough_wait() {
+        let mut place = Place::new();
+        let mut wanted = |ahead, count, waiting| {
+            place.ahead.count = ahead;
+            place.wanted(&Room { count, waiting, queues: Vec::new() })
+        };
+        assert_eq!(wanted(0, 10, 0), 10);
+        assert_eq!(wanted(0, 10, 4), 6);
+        assert_eq!(wanted(0, 0, 0), 0);
+        assert_eq!(wanted(100, 0, 80), 0);
+        assert_eq!(wanted(100, 0, 50), 50);
+        assert_eq!(wanted(100, 20, 10), 110);
+    }
+}
