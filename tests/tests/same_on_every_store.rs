@@ -182,9 +182,11 @@ async fn play(config: Config, world: &World) -> (TestJobs, Vec<String>) {
         let run = if how == "twice" { submission } else { submission.retries(0) };
         runs.push((format!("charge {how}"), run.await.unwrap()));
     }
-    for (to, priority) in [("ada", 0), ("low", -5), ("bob", 0), ("high", 5)] {
+    for (to, priority) in [("ada", 0), ("high", 5), ("bob", 0), ("low", -5)] {
         let run = test.jobs().now(mail { to: to.into(), takes: 60 }).priority(priority).await.unwrap();
         runs.push((format!("mail {to}"), run));
+        // The first has its place before the others come.
+        test.settle().await;
     }
     for number in 0..5 {
         runs.push((format!("call {number}"), test.jobs().now(call { number }).await.unwrap()));
@@ -195,7 +197,7 @@ async fn play(config: Config, world: &World) -> (TestJobs, Vec<String>) {
         runs.push((format!("index {page}, {why}"), run));
     }
     let late =
-        test.jobs().at(instant("2026-03-02 08:20"), mail { to: "late".into(), takes: 1 }).await.unwrap();
+        test.jobs().at(instant("2026-03-02 08:26"), mail { to: "late".into(), takes: 1 }).await.unwrap();
     let cancelled = test.jobs().after(SECOND * 600, mail { to: "nobody".into(), takes: 1 }).await.unwrap();
     protocol.push(format!("cancelled {}, {}", cancelled.cancel().await, cancelled.cancel().await));
     runs.extend([("late".to_owned(), late), ("cancelled".to_owned(), cancelled)]);

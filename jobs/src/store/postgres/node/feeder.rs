@@ -211,14 +211,18 @@ impl Shared {
             return Ok(false);
         }
         let (jobs, limited) = (self.host.jobs(), &self.identity.limited);
-        place.claims = place.claims.wrapping_add(1);
-        let oldest = place.claims.is_multiple_of(OLDEST_EVERY);
+        // Those in vain do not count.
+        let turn = place.claims.wrapping_add(1);
+        let oldest = turn.is_multiple_of(OLDEST_EVERY);
         let wanted = Wanted { node: self.identity.id, count, jobs: &jobs, queues: &room.queues, oldest };
         let arrived = self.arrived.swap(false, Ordering::SeqCst);
         let goes_on = !oldest && !place.lanes.is_empty() && !arrived;
         // Jobs with limits have their turn each second time.
-        if goes_on && (limited.is_empty() || !place.claims.is_multiple_of(2)) {
+        if goes_on && (limited.is_empty() || !turn.is_multiple_of(2)) {
             let claimed = ask(self.db.claim_from(wanted, &mut place.lanes)).await?;
+            if !claimed.is_empty() {
+                place.claims = turn;
+            }
             if claimed.len() < count {
                 // From the beginning, where there may be some that it has passed.
                 place.lanes = Lanes::default();
@@ -235,6 +239,9 @@ impl Shared {
             claimed
         };
         let (any, is_full) = (!claimed.is_empty(), claimed.len() == count);
+        if any {
+            place.claims = turn;
+        }
         if !is_full && limited.is_empty() {
             // It is not for want of room that there are no more.
             self.backlog.store(false, Ordering::SeqCst);
