@@ -115,6 +115,7 @@ fn word_of(fate: Fate, cause: Option<Cause>) -> String {
                     Cause::ClockSet => "clock set",
                     Cause::Stalled => "stalled",
                     Cause::Down => "down",
+                    Cause::Closed => "closed",
                 }
             )
         }
@@ -135,6 +136,7 @@ fn fate_of(word: &str) -> Option<(Fate, Option<Cause>)> {
         "missed: clock set" => (Fate::Missed, Some(Cause::ClockSet)),
         "missed: stalled" => (Fate::Missed, Some(Cause::Stalled)),
         "missed: down" => (Fate::Missed, Some(Cause::Down)),
+        "missed: closed" => (Fate::Missed, Some(Cause::Closed)),
         _ => return None,
     })
 }
@@ -218,7 +220,7 @@ impl Scheduler {
             let entries = ledger.iter().filter_map(entry_of).collect();
             let now = self.clock.now();
             let mut timers = self.lock();
-            timers.remember(key, entries);
+            timers.remember(key, entries, if in_force.was_closed { Cause::Closed } else { Cause::Down });
             let wake = timers.go_to(key, next_of(&in_force), now);
             drop(timers);
             if wake {

@@ -3,7 +3,7 @@
 use super::{Due, Given, Planned, first_slot};
 use crate::clock::{Reading, Timestamp};
 use crate::job::slot::Slot;
-use crate::scheduler::ledger::{Entry, Fate, Keep, Ledger, Tally};
+use crate::scheduler::ledger::{Cause, Entry, Fate, Keep, Ledger, Tally};
 use crate::scheduler::missed::Slots;
 
 /// The server tells times to the microsecond.
@@ -33,13 +33,13 @@ impl Planned {
         is_news
     }
 
-    /// What became of its slots before this process had it.
-    pub(in crate::scheduler) fn remember(&mut self, entries: Vec<Entry>) {
+    /// What became of its slots before this process had it, and why of others nothing did.
+    pub(in crate::scheduler) fn remember(&mut self, entries: Vec<Entry>, cause: Cause) {
         let mut tally = Tally::default();
         entries.iter().for_each(|entry| tally.add(entry.fate, entry.count));
         self.last = entries.last().map(|entry| entry.to);
         self.ledger = Ledger::restored(tally, entries);
-        self.resumed = true;
+        self.resumed = Some(cause);
     }
 
     /// The slot that follows one by the definition here.
@@ -76,6 +76,7 @@ impl Planned {
         keep: Keep,
     ) -> Entry {
         self.last = Some(slot);
+        self.resumed = None;
         let entry = Entry::one(slot, fate, now);
         self.ledger.enter(entry, true, keep);
         entry
