@@ -29,6 +29,7 @@ use crate::clock::Timestamp;
 use crate::job::body::Body;
 use crate::job::slot::Slot;
 use crate::pool::MOST_ARGUMENTS;
+use crate::registry::Timing;
 use crate::store::memory::JobIx;
 use crate::store::postgres::{self, InForce, Node, Registered, Registration, Trouble};
 use crate::telemetry::{self, panics};
@@ -74,6 +75,7 @@ impl Schedules {
 struct Shared {
     job: String,
     key: String,
+    timing: Timing,
     definition: String,
     /// As JSON; none where they cannot be written, and every run will say so.
     args: Option<String>,
@@ -178,7 +180,7 @@ impl Scheduler {
             if !enabled {
                 continue;
             }
-            let known = sharing.get(*key).filter(|known| known.definition.starts_with(&timing.to_string()));
+            let known = sharing.get(*key).filter(|known| known.timing == timing);
             let shared = known.unwrap_or_else(|| {
                 let written = panics::catch(|| Body::Template(template).write_down(MOST_ARGUMENTS));
                 let args = match written {
@@ -190,7 +192,7 @@ impl Scheduler {
                     Some(args) => format!("{timing} {args}"),
                 };
                 let job = self.pool.read(|memory| memory.job(ix).info.name.to_string());
-                let shared = Shared { job, key: name.clone(), definition, args };
+                let shared = Shared { job, key: name.clone(), timing: timing.clone(), definition, args };
                 sharing.lock().insert(*key, ix, shared.clone());
                 shared
             });
