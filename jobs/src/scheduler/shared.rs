@@ -21,7 +21,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::ledger::{Cause, Entry, Fate};
-use super::planned::ScheduleKey;
+use super::planned::{Planned, ScheduleKey};
 use super::task::Scheduler;
 use super::timers::shared::{Firing, Passed};
 use super::timers::{Come, Timers};
@@ -30,6 +30,7 @@ use crate::job::body::Body;
 use crate::job::slot::Slot;
 use crate::pool::MOST_ARGUMENTS;
 use crate::registry::Timing;
+use crate::schedule::Schedule;
 use crate::store::memory::JobIx;
 use crate::store::postgres::{self, InForce, Node, Registered, Registration, Trouble};
 use crate::telemetry::{self, panics};
@@ -103,6 +104,19 @@ impl Sharing {
     fn get(&self, key: ScheduleKey) -> Option<Shared> {
         self.lock().by_key.get(&key).map(|(_, shared)| shared.clone())
     }
+}
+
+/// All that decides when a schedule fires, and with what. Behind a tab, which no text or JSON has, comes what the data of its zone
+/// is here: whoever has other data would name other slots.
+fn definition_of(timing: &Timing, args: Option<&str>) -> String {
+    let mut definition = match args {
+        None | Some("{}") => timing.to_string(),
+        Some(args) => format!("{timing} {args}"),
+    };
+    if let Some(digest) = timing.schedule().and_then(Schedule::zone_digest) {
+        definition += &format!("\t{digest:016x}");
+    }
+    definition
 }
 
 /// A name in the ledger that all processes understand.
@@ -187,10 +201,7 @@ impl Scheduler {
                     Ok(Ok(body)) => Some(body.into_parts().1.map_or_else(|| "{}".to_owned(), String::from)),
                     _ => None,
                 };
-                let definition = match args.as_deref() {
-                    None | Some("{}") => timing.to_string(),
-                    Some(args) => format!("{timing} {args}"),
-                };
+                let definition = definition_of(&timing, args.as_deref());
                 let job = self.pool.read(|memory| memory.job(ix).info.name.to_string());
                 let shared = Shared { job, key: name.clone(), timing: timing.clone(), definition, args };
                 sharing.lock().insert(*key, ix, shared.clone());
@@ -494,7 +505,8 @@ impl Scheduler {
         Ok(true)
     }
 
-    /// Takes over from the rows how things stand with schedules, or with all.
+    /// Takes over from the rows how things stand with schedules, or with all, and from the ledger what others have made of the
+    /// slots of those that have moved.
     async fn resync(&self, sharing: &Sharing, keys: Option<&[ScheduleKey]>) -> Result<(), Trouble> {
         let registrations = match keys {
             Some(keys) => self.registrations_of(keys),
@@ -504,17 +516,48 @@ impl Scheduler {
             return Ok(());
         }
         let rows = sharing.node()?.ask(move |db| async move { db.in_force(&registrations).await }).await?;
-        let mut there = HashSet::new();
+        let (mut there, mut moved) = (HashSet::new(), HashMap::new());
         for row in rows {
             let ix = self.pool.read(|memory| memory.job_named(&row.job));
             if let Some(key) = ix.and_then(|ix| sharing.find(ix, &row.key)) {
                 there.insert(key);
-                self.go_to(key, next_of(&row));
+                let next = next_of(&row);
+                let known = self.read(|timers| timers.get(key).and_then(Planned::next_by_wall));
+                if next.is_some() && known != next {
+                    moved.insert((row.job, row.key), key);
+                }
+                self.go_to(key, next);
             }
         }
         for key in keys.unwrap_or_default().iter().filter(|key| !there.contains(key)) {
             self.go_to(*key, None);
         }
+        self.learn(sharing, moved).await
+    }
+
+    async fn learn(
+        &self,
+        sharing: &Sharing,
+        moved: HashMap<(String, String), ScheduleKey>,
+    ) -> Result<(), Trouble> {
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let most = self.read(Timers::most_entries);
+        let names: Vec<_> = moved.keys().cloned().collect();
+        let node = sharing.node()?;
+        let ledgers = node.ask(move |db| async move {
+            let names: Vec<_> = names.iter().map(|(job, key)| (job.as_str(), key.as_str())).collect();
+            db.ledgers(&names, most).await
+        });
+        let mut entries = HashMap::<ScheduleKey, Vec<Entry>>::new();
+        for (job, key, entry) in ledgers.await? {
+            if let (Some(key), Some(entry)) = (moved.get(&(job, key)), entry_of(&entry)) {
+                entries.entry(*key).or_default().push(entry);
+            }
+        }
+        let mut timers = self.lock();
+        entries.into_iter().for_each(|(key, entries)| timers.learn(key, entries));
         Ok(())
     }
 }

@@ -129,13 +129,20 @@ impl Timers {
     ) {
         let keep = self.keep;
         let Some(planned) = self.schedules.get_mut(key) else { return };
-        let entry = planned.enter_fate(slot, fate, now.wall, keep);
-        come.tell(planned, entry);
+        if let Some(entry) = planned.enter_fate(slot, fate, now.wall, keep) {
+            come.tell(planned, entry);
+        }
     }
 
     pub(in crate::scheduler) fn remember(&mut self, key: ScheduleKey, entries: Vec<Entry>, cause: Cause) {
         if let Some(planned) = self.schedules.get_mut(key) {
             planned.remember(entries, cause);
+        }
+    }
+
+    pub(in crate::scheduler) fn learn(&mut self, key: ScheduleKey, entries: Vec<Entry>) {
+        if let Some(planned) = self.schedules.get_mut(key) {
+            planned.learn(entries);
         }
     }
 

@@ -10,7 +10,8 @@
 //!
 //! The row of a schedule is the truth. Nobody leads: whoever finds a slot due replaces it by the next in the row, and only
 //! one finds it there. The definition in force is that of the live node that started last; others that register
-//! the schedule with another definition do not fire it.
+//! the schedule with another definition do not fire it, and no more do those whose data of its zone are others, which would name other
+//! slots.
 
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use super::nodes::LOST;
 pub(crate) struct Registration {
     pub(crate) job: String,
     pub(crate) key: String,
-    /// All that decides when it fires, as canonical text.
+    /// All that decides when it fires, as canonical text; behind a tab what tells the data of its zone from others.
     pub(crate) definition: String,
     /// The slot that fires next if the schedule is new, or was another.
     pub(crate) first: Option<DateTime<Utc>>,
@@ -59,7 +60,7 @@ on conflict (job, key, node) do update set definition = excluded.definition";
 
 /// Takes over the schedules of which this node is the last that started of those that are live. A schedule that is new or
 /// was another goes on from now; one that is what it was goes on where it stands, and slots that have passed while it was closed
-/// are missed like others.
+/// are missed like others. So does one of which only the data of its zone are other ones: its next slot is named already.
 const ADOPT: &str = "\
 with mine as (
     select w.* from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $7::interval[])
@@ -81,10 +82,14 @@ with mine as (
         delay = excluded.delay,
         closed_since = null,
         missing_since = null,
-        anchor = case when s.definition = excluded.definition then s.anchor else now() end,
-        next_slot = case when s.definition = excluded.definition then s.next_slot else excluded.next_slot end,
-        entry_first = case when s.definition = excluded.definition then s.entry_first end,
-        entry_reason = case when s.definition = excluded.definition then s.entry_reason end
+        (anchor, next_slot, entry_first, entry_reason) = (
+            select
+                case when is_same then s.anchor else now() end,
+                case when is_same then s.next_slot else excluded.next_slot end,
+                case when is_same then s.entry_first end,
+                case when is_same then s.entry_reason end
+            from (select split_part(s.definition, chr(9), 1) = split_part(excluded.definition, chr(9), 1)) x (is_same)
+        )
     where s.node <> excluded.node or s.definition <> excluded.definition
         or s.closed_since is not null or s.missing_since is not null
     returning s.job, s.key
@@ -92,7 +97,7 @@ with mine as (
 insert into jobs.ledger (job, key, first, last, count, reason)
 select b.job, b.key, now(), now(), 1, 'changed'
 from before b join mine m using (job, key) join adopted a using (job, key)
-where b.definition <> m.definition
+where split_part(b.definition, chr(9), 1) <> split_part(m.definition, chr(9), 1)
 on conflict do nothing";
 
 const IN_FORCE: &str = "\

@@ -1,7 +1,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
+use jobs_syntax::Overlap;
 
 use super::*;
-use crate::store::postgres::fire::Entry;
+use crate::store::postgres::fire::{Entry, Slot};
 use crate::store::postgres::schedules::{InForce, Registration};
 
 fn at(minute: i64) -> DateTime<Utc> {
@@ -184,4 +185,41 @@ async fn a_closed_schedule_comes_back_where_it_stood() {
     assert!(db.pass(&schedule("a", 0)[0], at(0), Some(at(3)), &missed("missed: closed")).await.unwrap());
     assert!(!db.known(&schedule("a", 70)).await.was_closed);
     assert_eq!(db.reasons().await, ["closed", "missed: closed"]);
+}
+
+/// Two releases of the data of its zone: the older would name tomorrow's slot 08:00Z, the newer 07:00Z.
+#[tokio::test]
+async fn only_who_has_the_data_of_the_zone_that_is_in_force_fires() {
+    let db = db().await;
+    let (older, newer) = (schedule("TZ=Here 0 9 * * *\t1", 0), schedule("TZ=Here 0 9 * * *\t2", 60));
+    let old = db.started(1, 60).await;
+    db.register(old, &older).await.unwrap();
+    let before = db.known(&older).await;
+    let new = db.started(2, 0).await;
+    db.register(new, &newer).await.unwrap();
+    // It is the same schedule, and goes on where it stands.
+    assert_eq!(db.known(&newer).await, before);
+    assert!(!db.known(&older).await.is_ours);
+    assert_eq!(db.reasons().await, [""; 0]);
+    let slot = |of: &[Registration; 1], next| Slot {
+        job: "sweep".into(),
+        key: "k".into(),
+        definition: of[0].definition.clone(),
+        slot: at(0),
+        next: Some(at(next)),
+        reason: "ran",
+        run: id(),
+        queue: "default".into(),
+        priority: 0,
+        retries: 0,
+        args: "{}".into(),
+        overlap: Overlap::Allow,
+    };
+    assert_eq!(db.fire(&[slot(&older, 60)]).await.unwrap()[0].became, None);
+    assert_eq!(db.fire(&[slot(&newer, 120)]).await.unwrap()[0].became.as_deref(), Some("available"));
+    // The newer goes: the older one has the say, and does not name the slot anew.
+    db.leave(new, &[]).await.unwrap();
+    db.adopt(old, &older).await.unwrap();
+    let back = db.known(&older).await;
+    assert_eq!((back.is_ours, back.next_slot), (true, Some(at(120))));
 }
