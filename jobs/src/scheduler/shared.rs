@@ -292,6 +292,11 @@ impl Scheduler {
     }
 }
 
+/// The clock here is ahead of the server's, which it follows from its next answer on.
+fn too_early() -> Trouble {
+    Trouble::Passing("a slot has not come by the clock of the server".to_owned())
+}
+
 fn next_of(row: &InForce) -> Option<Timestamp> {
     row.next_slot.filter(|_| row.is_ours).map(Timestamp::from_chrono)
 }
@@ -363,10 +368,14 @@ impl Scheduler {
             .collect();
         let fired = sharing.node()?.ask(move |db| async move { db.fire(&slots).await }).await?;
         let now = self.clock.now();
-        let mut wake = false;
+        let (mut wake, mut early) = (false, Ok(()));
         for answer in fired {
             let Some(Firing { schedule, slot, .. }) = by_run.remove(&answer.run) else { continue };
             let mut timers = self.lock();
+            if answer.became.is_none() && answer.is_ours && answer.next_slot == Some(slot.at.to_chrono()) {
+                early = Err(too_early());
+                continue;
+            }
             let fate = match answer.became.as_deref() {
                 Some("overlap") => Some(Fate::Skipped),
                 Some("paused") => Some(Fate::Paused),
@@ -391,7 +400,7 @@ impl Scheduler {
             self.earlier.notify_one();
         }
         self.wake_node(sharing);
-        Ok(())
+        early
     }
 
     fn wake_node(&self, sharing: &Sharing) {
@@ -455,7 +464,12 @@ impl Scheduler {
                     made_up += passed.slots.iter().filter(|slot| slot.caught_up).count();
                 }
                 // Another process had the same to say.
-                Ok(false) => self.resync(sharing, Some(&[*key])).await?,
+                Ok(false) => {
+                    self.resync(sharing, Some(&[*key])).await?;
+                    if self.read(|timers| timers.get(*key)?.next_by_wall()) == Some(passed.from) {
+                        return Err(too_early());
+                    }
+                }
                 Err(trouble) => {
                     // It has come still, and is looked at anew.
                     self.go_to(*key, Some(passed.from));
@@ -557,7 +571,7 @@ impl Scheduler {
             }
         }
         let mut timers = self.lock();
-        entries.into_iter().for_each(|(key, entries)| timers.learn(key, entries));
+        moved.into_values().for_each(|key| timers.learn(key, entries.remove(&key).unwrap_or_default()));
         Ok(())
     }
 }
