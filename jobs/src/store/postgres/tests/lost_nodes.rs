@@ -1,4 +1,5 @@
 use super::*;
+use crate::store::postgres::claim::Limited;
 
 /// What it looks like when a node has said nothing for so many seconds.
 async fn silent(db: &Db, node: u32, seconds: u32) {
@@ -33,6 +34,25 @@ async fn runs_of_a_silent_node_are_taken_after_fifteen_seconds() {
     let again = db.take(judge, 1).await;
     assert_eq!((again[0].attempt, again[0].retries), (2, 21));
     assert_eq!(db.end(judge, &[success_of(&again[0])]).await.unwrap().len(), 1);
+}
+
+/// It was stopped for so long that it is gone, and goes on before its next heartbeat.
+#[tokio::test]
+async fn who_was_taken_for_lost_claims_nothing_before_it_is_back() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.submit(&[mail(), mail()]).await.unwrap();
+    let held = db.take(node, 1).await;
+    let mut lanes = db.lanes(&["mail".into()], &held).await.unwrap();
+    db.run_sql("delete from jobs.node").await;
+    let jobs = ["mail".to_owned()];
+    let wanted = Wanted { node, count: 10, jobs: &jobs, queues: &[], oldest: false };
+    let limited = [Limited { job: "mail".into(), concurrency: Some(5), rate: None }];
+    assert!(db.claim(wanted).await.unwrap().is_empty());
+    assert!(db.claim_from(wanted, &mut lanes).await.unwrap().is_empty());
+    assert!(db.claim_limited(wanted, &limited).await.unwrap().is_empty());
+    db.joined(1).await;
+    assert_eq!(db.claim(wanted).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
