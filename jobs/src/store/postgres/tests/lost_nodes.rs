@@ -114,6 +114,43 @@ async fn the_second_rescue_waits_and_the_third_is_the_last() {
     );
 }
 
+/// Three that execute for hours beside one that kills its node soon after its start.
+#[tokio::test]
+async fn those_that_only_were_there_part_from_what_their_nodes_die_of() {
+    let db = db().await;
+    let judge = old_node(&db, 1).await;
+    let runs = [mail(), mail(), mail(), mail()];
+    db.submit(&runs).await.unwrap();
+    let culprit = runs[1].id;
+    for victim in 2..4 {
+        let node = old_node(&db, victim).await;
+        assert_eq!(db.take(node, 10).await.len(), 4);
+        silent(&db, victim, 16).await;
+        assert_eq!(db.rescue(judge).await.unwrap().len(), 4);
+    }
+    // They are to start one after another.
+    let apart = "select min(apart) > interval '1 min' and count(apart) = 3 from (
+        select due - lag(due) over (order by due) from jobs.run where state = 'scheduled') x (apart)";
+    assert_eq!(db.text(apart).await, "true");
+    let node = old_node(&db, 4).await;
+    for run in [runs[0].id, runs[2].id, runs[3].id, culprit] {
+        let now = "update jobs.run set due = now() where id = $1";
+        sqlx::query(now).bind(run).execute(&db.pool).await.unwrap();
+        db.look(judge).await.unwrap();
+        assert_eq!(ids(&db.take(node, 10).await), [run]);
+    }
+    silent(&db, 4, 16).await;
+    let mut dead = Vec::new();
+    for rescued in db.rescue(judge).await.unwrap() {
+        match rescued.state.as_str() {
+            "dead" => dead.push(rescued.id),
+            state => assert_eq!(state, "scheduled"),
+        }
+    }
+    assert_eq!(dead, [culprit]);
+    assert_eq!(db.text("select distinct rescues from jobs.run where state = 'scheduled'").await, "2");
+}
+
 /// All judges at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_rescued_once() {
