@@ -119,6 +119,8 @@ macro_rules! claim_in {
     left join unnest($4::text[], $5::bigint[]) as f (queue, room) on f.queue = l.queue
     where coalesce(f.room, 1) > 0
         and not exists (select from jobs.queue q where q.name = l.queue and q.paused_since is not null)
+        -- Not one that was taken for lost and has not heard it yet.
+        and exists (select from jobs.node where id = $7)
 ), head as (
     select l.queue, l.job, l.priority, l.after, l.room, l.queue_room, h.id from open l cross join lateral (
         select id from jobs.run r

@@ -72,11 +72,12 @@ const CANCEL_OTHERS: &str = concat!(
     "
 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as w (job, key, definition, slot)
 join jobs.schedule s on s.job = w.job and s.key = w.key and s.definition = w.definition and s.next_slot = w.slot
-    and s.closed_since is null
+    and s.closed_since is null and s.next_slot <= now() + interval '1 s'
 join jobs.job j on j.name = w.job and j.paused_since is null
 where run.job = w.job and run.slot is not null and run.state in ('scheduled', 'available', 'waiting', 'running')"
 );
 
+/// A slot comes by the clock of the server; that of a node is as exact as answers are quick.
 const FIRE: &str = "\
 with wanted as (
     select w.*,
@@ -105,7 +106,7 @@ with wanted as (
         entry_reason = t.entry
     from told t
     where s.job = t.job and s.key = t.key and s.next_slot = t.slot and s.definition = t.definition
-        and s.closed_since is null
+        and s.closed_since is null and s.next_slot <= now() + interval '1 s'
     returning t.*, s.entry_first as joined, s.next_slot as armed
 ), entries as (
     insert into jobs.ledger as l (job, key, first, last, count, reason)
@@ -124,7 +125,7 @@ from wanted w join jobs.schedule s on s.job = w.job and s.key = w.key left join 
 
 impl Db {
     /// Fires slots, and answers what became of those that were this node's: the others another has fired, or they are not to
-    /// be fired any more. Nothing of a schedule that there is not.
+    /// be fired any more, or have not come by the clock of the server. Nothing of a schedule that there is not.
     pub(crate) async fn fire(&self, slots: &[Slot]) -> sqlx::Result<Vec<Fired>> {
         let mut fired = Vec::new();
         let mut rest: Vec<&Slot> = slots.iter().collect();
@@ -217,6 +218,7 @@ with passed as (
         entry_first = case when entry_reason = $9 then entry_first else $6 end,
         entry_reason = $9
     where job = $1 and key = $2 and definition = $3 and next_slot = $4 and closed_since is null
+        and $7 <= now() + interval '1 s'
     returning entry_first
 ), entry as (
     insert into jobs.ledger as l (job, key, first, last, count, reason)
@@ -233,8 +235,8 @@ from unnest($1::text[], $2::text[]) as w (job, key) cross join lateral (
 order by w.job collate \"C\", w.key collate \"C\", l.first";
 
 impl Db {
-    /// Passes over slots that do not fire, up to `next`, unless another node has gone on meanwhile. Answers whether this one
-    /// has.
+    /// Passes over slots that do not fire, up to `next`, unless another node has gone on meanwhile or they have not come by the
+    /// clock of the server. Answers whether this one has.
     pub(crate) async fn pass(
         &self,
         of: &Registration,

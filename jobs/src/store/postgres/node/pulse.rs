@@ -76,7 +76,7 @@ impl Shared {
             self.tell_in_force(&self.host.schedules()).await?;
         }
         if housekeeping {
-            ask(self.vital.close_schedules()).await?;
+            ask(self.vital.close_schedules(node)).await?;
             let (age, count) = self.identity.retention;
             while ask(self.vital.prune(age, count, PRUNED)).await? == PRUNED as u64 {}
         }
