@@ -85,7 +85,7 @@ impl Shared {
         jobs.sort();
         jobs.dedup();
         match self.persist(|| self.db.succeed(&jobs)).await {
-            Ok(started) if started > 0 => self.has_arrived(),
+            Ok(succeeded) => self.has_succeeded(succeeded),
             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
             _ => {}
         }

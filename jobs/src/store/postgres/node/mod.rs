@@ -45,6 +45,7 @@ use super::migrations::{MigrationError, migrate};
 use super::reach::{PATIENCE, Unreachable};
 use super::schedules::{InForce, Registration};
 use super::submit::{NewRun, Submitted};
+use super::succession::Succeeded;
 use super::trouble::{Pause, Trouble, ask};
 use crate::clock::{Clock, Timestamp};
 use crate::telemetry::{self, ClusterNews, panics};
@@ -135,6 +136,8 @@ struct Shared {
     clock: Arc<Clock>,
     /// The server may not know of all schedules of the host's.
     unregistered: AtomicBool,
+    /// There may be runs whose predecessors have ended and that do not know it.
+    undone: AtomicBool,
     /// There may be something to claim.
     wake: Notify,
     /// There is something new to claim, perhaps before where the feeder is.
@@ -357,6 +360,7 @@ impl Shared {
             waiting: Waiting::default(),
             clock,
             unregistered: AtomicBool::new(false),
+            undone: AtomicBool::new(false),
             wake: Notify::new(),
             arrived: AtomicBool::new(true),
             news: Notify::new(),
@@ -434,6 +438,16 @@ impl Shared {
     pub(super) fn has_arrived(&self) {
         self.arrived.store(true, Ordering::SeqCst);
         self.wake.notify_one();
+    }
+
+    /// What has ended was told to who waited for it.
+    pub(super) fn has_succeeded(&self, succeeded: Succeeded) {
+        if succeeded.is_held {
+            self.undone.store(true, Ordering::SeqCst);
+        }
+        if succeeded.started > 0 {
+            self.has_arrived();
+        }
     }
 
     pub(super) fn is_closing(&self) -> bool {

@@ -62,9 +62,9 @@ impl Shared {
             self.has_arrived();
             self.news.notify_one();
         }
-        // Whoever is lost may have left it undone.
-        if (housekeeping || !rescued.is_empty()) && ask(self.vital.succeed_undone()).await? > 0 {
-            self.has_arrived();
+        // Whoever is lost may have left it undone, and so has this node where others held what it wanted.
+        if self.undone.swap(false, Ordering::SeqCst) || housekeeping || !rescued.is_empty() {
+            self.has_succeeded(ask(self.vital.succeed_undone()).await?);
         }
         let changed = std::mem::replace(nodes, there) != there;
         if self.unregistered.swap(false, Ordering::SeqCst) {

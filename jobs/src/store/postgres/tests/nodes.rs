@@ -183,7 +183,7 @@ async fn one_that_is_held_up_holds_nobody_up() {
         NewRun { unique: Some(unique), ..mail() }
     };
     let first = unique("lunch");
-    let mut tx = db.pool.begin().await.unwrap();
+    let mut tx = db.hold().await;
     db.submit_unique_on(&mut tx, std::slice::from_ref(&first)).await.unwrap();
     let same = node.submit(unique("lunch"));
     tokio::pin!(same);
@@ -213,7 +213,7 @@ async fn many_at_once_that_are_held_up_hold_nobody_up() {
         NewRun { unique: Some(unique), ..run_of("sweep") }
     };
     let first = unique();
-    let mut tx = db.pool.begin().await.unwrap();
+    let mut tx = db.hold().await;
     db.submit_unique_on(&mut tx, std::slice::from_ref(&first)).await.unwrap();
     let held: Vec<_> = (0..10).map(|_| node.submit_all(vec![unique(), run_of("sweep")])).collect();
     for _ in 0..5 {
