@@ -6,7 +6,7 @@
 //!                                   ├──► the server ──► feeder
 //!      end, return ──► finisher ────┘         ▲              └──► Host::cancel
 //!                                             │
-//!                          pulse: heartbeat, rescue, housekeeping
+//!                          pulse, housekeeping: the heartbeat, rescue, what is forgotten
 //! ```
 //!
 //! Each part asks one thing at a time, and what comes in while it waits for the answer goes together with the next question:
@@ -15,6 +15,7 @@
 mod claims;
 mod feeder;
 mod finisher;
+mod housekeeping;
 mod listener;
 mod pulse;
 mod questions;
@@ -106,6 +107,9 @@ pub(crate) struct Identity {
 /// For claims, ends, submissions of three kinds and of many at once, news, and listening.
 const CONNECTIONS: u32 = 8;
 
+/// For the heartbeat, and for what is done after it.
+const VITAL_CONNECTIONS: u32 = 2;
+
 /// How things stand with the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -126,7 +130,7 @@ pub(crate) struct Node {
 /// What the parts of a node share.
 struct Shared {
     db: Db,
-    /// Connections for the pulse alone, so that a full pool never makes a living node look dead.
+    /// Connections for the pulse and what goes with it, so that a full pool never makes a living node look dead.
     vital: Db,
     identity: Identity,
     host: Arc<dyn Host>,
@@ -134,6 +138,8 @@ struct Shared {
     waiting: Waiting,
     /// It goes by the server's time.
     clock: Arc<Clock>,
+    /// How many nodes there are, said with every heartbeat.
+    nodes: watch::Sender<i64>,
     /// The server may not know of all schedules of the host's.
     unregistered: AtomicBool,
     /// There may be runs whose predecessors have ended and that do not know it.
@@ -346,7 +352,7 @@ impl Shared {
         let options = address.reach(PATIENCE).await.map_err(JoinError::Unreachable)?;
         let main = pool(CONNECTIONS).connect_lazy_with(options.clone());
         let schema = address.schema;
-        let vital = pool(1).connect_lazy_with(options);
+        let vital = pool(VITAL_CONNECTIONS).connect_lazy_with(options);
         migrate(&main, &schema).await.map_err(|error| match error {
             MigrationError::Database(error) => trouble(error),
             MigrationError::TooOld { needed } => JoinError::TooOld { needed },
@@ -359,6 +365,7 @@ impl Shared {
             claims: Claims::default(),
             waiting: Waiting::default(),
             clock,
+            nodes: watch::Sender::new(0),
             unregistered: AtomicBool::new(false),
             undone: AtomicBool::new(false),
             wake: Notify::new(),
@@ -369,19 +376,8 @@ impl Shared {
             closing: AtomicBool::new(false),
         };
         shared.enter().await.map_err(JoinError::Trouble)?;
+        shared.register_all().await.map_err(JoinError::Trouble)?;
         Ok(shared)
-    }
-
-    /// Says who it is, the first time and after it was taken for lost.
-    pub(super) async fn enter(&self) -> Result<(), Trouble> {
-        let Identity { id, name, limited, .. } = &self.identity;
-        let jobs = self.host.jobs();
-        let names: Vec<String> =
-            jobs.iter().cloned().chain(limited.iter().map(|limited| limited.job.clone())).collect();
-        ask(self.vital.join(*id, name)).await?;
-        ask(self.vital.know_jobs(&names)).await?;
-        self.beat().await?;
-        self.register_all().await
     }
 
     /// Does all parts, until the node leaves. After a panic, which is a fault of ours, it begins anew.
@@ -419,6 +415,8 @@ impl Shared {
         let others = async {
             tokio::join!(
                 self.pulse(),
+                self.keep_house(),
+                self.forget(),
                 self.listen(),
                 self.tell_news(),
                 self.watch_ends(),

@@ -97,14 +97,25 @@ pub(super) async fn joined(address: &str, id: u128, program: &Arc<Program>) -> N
 }
 
 async fn joined_with(address: &str, id: u128, program: &Arc<Program>, clock: &Arc<Clock>) -> Node {
-    let identity = Identity {
-        id: Id(id),
-        name: format!("node {id}"),
-        limited: Vec::new(),
-        retention: (Duration::from_secs(86_400), 1_000_000),
-    };
     let host = Arc::clone(program) as Arc<dyn Host>;
-    Node::join(Address::parse(address).unwrap(), identity, Arc::clone(clock), host).await.unwrap()
+    let retention = (Duration::from_secs(86_400), 1_000_000);
+    Node::join(Address::parse(address).unwrap(), identity(id, retention), Arc::clone(clock), host)
+        .await
+        .unwrap()
+}
+
+pub(super) async fn joined_for(
+    address: &str,
+    id: u128,
+    program: &Arc<Program>,
+    retention: (Duration, usize),
+) -> Node {
+    let host = Arc::clone(program) as Arc<dyn Host>;
+    Node::join(Address::parse(address).unwrap(), identity(id, retention), clock(), host).await.unwrap()
+}
+
+fn identity(id: u128, retention: (Duration, usize)) -> Identity {
+    Identity { id: Id(id), name: format!("node {id}"), limited: Vec::new(), retention }
 }
 
 pub(super) fn watching(address: &str) -> Db {
