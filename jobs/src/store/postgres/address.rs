@@ -52,7 +52,7 @@ impl Address {
 }
 
 /// What our sessions ask of the server. Nothing that is right depends on it: poolers refuse it.
-const SETTINGS: [(&str, &str); 10] = [
+const SETTINGS: [(&str, &str); 11] = [
     // All of our statements have an index that fits. Left alone, the server keeps plans that it made while a table was empty: those
     // read all of it, and go on doing so when it is not empty any more.
     ("enable_seqscan", "off"),
@@ -62,6 +62,8 @@ const SETTINGS: [(&str, &str); 10] = [
     // Roles may be set to another, in which single statements fail that met with those of others.
     ("default_transaction_isolation", "read committed"),
     ("idle_in_transaction_session_timeout", STANDSTILL),
+    // A moment longer than anybody waits for the answer: the server goes on with nothing that was given up.
+    ("statement_timeout", "11s"),
     // A machine that is gone without a word is noticed, with or without something on its way to it.
     ("tcp_keepalives_idle", "10s"),
     ("tcp_keepalives_interval", "5s"),

@@ -33,12 +33,12 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgPoolOptions;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::address::Address;
 use super::claim::{Claimed, Limited};
+use super::connections::pool;
 use super::db::Db;
 use super::end::{End, Ended, Fence};
 use super::id::Id;
@@ -347,12 +347,11 @@ impl Shared {
         clock: Arc<Clock>,
         host: Arc<dyn Host>,
     ) -> Result<Self, JoinError> {
-        let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
         let trouble = |error: sqlx::Error| JoinError::Trouble(error.into());
         let options = address.reach(PATIENCE).await.map_err(JoinError::Unreachable)?;
-        let main = pool(CONNECTIONS).connect_lazy_with(options.clone());
+        let main = pool(options.clone(), CONNECTIONS);
         let schema = address.schema;
-        let vital = pool(VITAL_CONNECTIONS).connect_lazy_with(options);
+        let vital = pool(options, VITAL_CONNECTIONS);
         migrate(&main, &schema).await.map_err(|error| match error {
             MigrationError::Database(error) => trouble(error),
             MigrationError::TooOld { needed } => JoinError::TooOld { needed },
