@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, Error};
+use sqlx::{Connection, Error, Executor, Row};
 
 use super::address::Address;
 use crate::clock::monotonic_now;
@@ -34,6 +34,8 @@ enum Why {
     Password(String),
     Role(String),
     Database(String),
+    /// The database has another encoding than UTF-8.
+    Encoding(String),
     /// What the server says, as that it has too many connections.
     Server(String),
     /// What the system or the driver says.
@@ -67,6 +69,10 @@ impl Unreachable {
                 "correct the user of `jobs.store`, or let the server's `pg_hba.conf` admit it from here"
             }
             Why::Database(_) => "make the database, `createdb` does so, or correct the path of `jobs.store`",
+            Why::Encoding(_) => {
+                "make the database with `createdb --encoding=UTF8 --template=template0`: in any other there are texts that cannot \
+                 be written"
+            }
             Why::Server(_) | Why::Other(_) => {
                 "`jobs.store` is written `postgres://user:password@host:5432/database?sslmode=require&schema=jobs`"
             }
@@ -87,6 +93,9 @@ impl fmt::Display for Unreachable {
             Why::Password(why) => write!(f, "{server} does not take user and password: {why}"),
             Why::Role(why) => write!(f, "{server} does not admit the user: {why}"),
             Why::Database(why) => write!(f, "{server} does not have the database: {why}"),
+            Why::Encoding(encoding) => {
+                write!(f, "the database of {server} is encoded in {encoding}, and has to be in UTF8")
+            }
             Why::Server(why) => write!(f, "{server} refuses: {why}"),
             Why::Other(why) => write!(f, "{server} cannot be reached: {why}"),
         }
@@ -123,6 +132,15 @@ fn passes(error: &Error) -> bool {
     }
 }
 
+/// Connects, and asks how the texts of the database are encoded.
+async fn encoding(options: &PgConnectOptions) -> sqlx::Result<String> {
+    let mut connection = PgConnection::connect_with(options).await?;
+    let encoding = connection.fetch_one("show server_encoding").await?.try_get(0)?;
+    // It is known by now that it works.
+    let _ = connection.close().await;
+    Ok(encoding)
+}
+
 impl Address {
     /// Connects once, and answers with the options that the server takes.
     pub(super) async fn reach(&self, patience: Duration) -> Result<PgConnectOptions, Unreachable> {
@@ -131,12 +149,9 @@ impl Address {
         let mut last = None;
         loop {
             let left = patience.saturating_sub(began.elapsed());
-            let error = match tokio::time::timeout(left, PgConnection::connect_with(&options)).await {
-                Ok(Ok(connection)) => {
-                    // It is known by now that it works.
-                    let _ = connection.close().await;
-                    return Ok(options);
-                }
+            let error = match tokio::time::timeout(left, encoding(&options)).await {
+                Ok(Ok(encoding)) if encoding == "UTF8" => return Ok(options),
+                Ok(Ok(encoding)) => return Err(self.unreachable(Why::Encoding(encoding))),
                 Ok(Err(error)) => error,
                 Err(_) => return Err(self.unreachable(last.unwrap_or(Why::Silent(patience)))),
             };

@@ -56,9 +56,12 @@ fn passes(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => {
             let Some(code) = error.code() else { return false };
-            // read_only_sql_transaction (after a failover), idle_in_transaction_session_timeout, and by class: connections,
-            // rollbacks, insufficient resources, operator intervention, system errors.
-            let (codes, classes) = (["25006", "25P03"], ["08", "40", "53", "57", "58"]);
+            // By class: connections, authorization (a password that is being changed), rollbacks, insufficient resources, operator
+            // intervention, system errors.
+            let classes = ["08", "28", "40", "53", "57", "58"];
+            // read_only_sql_transaction (after a failover), idle_in_transaction_session_timeout; and where a pooler has mixed
+            // up sessions, invalid_sql_statement_name and duplicate_prepared_statement.
+            let codes = ["25006", "25P03", "26000", "42P05"];
             codes.contains(&code.as_ref()) || classes.iter().any(|class| code.starts_with(class))
         }
         sqlx::Error::Io(_)

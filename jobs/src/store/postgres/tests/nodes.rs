@@ -338,6 +338,78 @@ async fn who_cannot_join_is_told_why_without_the_password() {
     assert!(message.contains("no_such_") && !message.contains("hunter2"), "{message}");
 }
 
+/// What the server does not take of an end is left out, and the run is not executed again; the others are written as they are.
+#[tokio::test]
+async fn an_end_that_the_server_does_not_take_is_written_without_its_text() {
+    let address = Server::shared().database();
+    let program = Program::with_room(2);
+    let node = joined(&address, 1, &program).await;
+    let db = watching(&address);
+    db.run_sql("alter table jobs.run add check (message not like '%poison%')").await;
+    for _ in 0..2 {
+        node.submit(mail()).await.unwrap().unwrap();
+    }
+    let mut taken = Vec::new();
+    while taken.len() < 2 {
+        bounded(program.news.notified()).await;
+        taken.extend(program.drain());
+    }
+    *program.room.lock().unwrap() = 0;
+    for (claimed, message) in taken.iter().zip(["poison", "no route to host"]) {
+        let end = end_of(claimed, Follows::End("dead"));
+        node.ends().end(End { message: Some(message.into()), record: Some("{}".into()), ..end });
+    }
+    db.until("select count(*) from jobs.run where state = 'dead' and claim_no = 1", "2").await;
+    let found = db.text("select (message, record) from jobs.run order by id").await;
+    let unwritten = "the server does not take the message of this attempt and what it has recorded";
+    assert_eq!(found, format!("(\"{unwritten}\",),(\"no route to host\",{{}})"));
+    node.leave().await;
+}
+
+/// A right that is missing for a while, as it may be for everything.
+#[tokio::test]
+async fn ends_that_the_server_refuses_are_written_when_it_does_not() {
+    let server = Server::shared();
+    let address = server.database();
+    let name = address.rsplit('/').next().unwrap().to_owned();
+    let program = Program::with_room(2);
+    let node = joined(&address, 1, &program).await;
+    let db = watching(&address);
+    for _ in 0..2 {
+        node.submit(mail()).await.unwrap().unwrap();
+    }
+    let mut taken = Vec::new();
+    while taken.len() < 2 {
+        bounded(program.news.notified()).await;
+        taken.extend(program.drain());
+    }
+    *program.room.lock().unwrap() = 0;
+    server.sql(
+        &name,
+        "create function refuse() returns trigger language plpgsql as
+            $$ begin raise exception 'no' using errcode = '42501'; end $$;
+         create trigger refuse before update on jobs.run execute function refuse()",
+    );
+    node.ends().end(success_of(&taken[0]));
+    node.ends().give_back(fence_of(&taken[1]), true);
+    bounded(node.until(|standing| *standing != Standing::Well)).await;
+    assert_eq!(db.text("select count(*) from jobs.run where state = 'running' and claim_no = 1").await, "2");
+    server.sql(&name, "drop trigger refuse on jobs.run");
+    db.until("select string_agg(state || claim_no, ' ' order by id) from jobs.run", "succeeded1 available1")
+        .await;
+    node.leave().await;
+}
+
+#[tokio::test]
+async fn a_database_of_another_encoding_is_refused() {
+    let server = Server::shared();
+    server.sql("postgres", "create database latin encoding 'LATIN1' template template0");
+    let address = Address::parse(&server.address("latin")).unwrap();
+    let refused = Node::join(address, identity(1, (Duration::ZERO, 0)), clock(), Program::with_room(0)).await;
+    let Err(refused @ JoinError::Unreachable(_)) = refused else { panic!("it has joined") };
+    assert!(refused.to_string().contains("is encoded in LATIN1, and has to be in UTF8"), "{refused}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn trouble_is_told_and_so_is_its_end() {
     let server = Server::start(&[]);
