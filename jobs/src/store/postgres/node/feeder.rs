@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::standing::Part;
 use super::{ClusterView, Shared};
 use crate::clock::monotonic_now;
 use crate::store::postgres::claim::{Claimed, Lanes, Wanted};
@@ -34,7 +35,7 @@ impl Shared {
         let mut woken = true;
         while !self.is_closing() {
             let answer = self.claim_all(&mut place, woken).await;
-            self.stands(&answer);
+            self.stands(Part::Claims, &answer);
             let wait = match answer {
                 Ok(Left { available: true, .. }) if locked < LOCKED_TIMES => {
                     locked += 1;

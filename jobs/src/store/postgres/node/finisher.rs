@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 
 use super::Shared;
+use super::standing::Part;
 use crate::store::postgres::end::{End, Fence, Follows};
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 use crate::telemetry::{self, ClusterNews};
@@ -130,7 +131,7 @@ impl Shared {
         let mut tries = 0;
         loop {
             let answer = ask(question()).await;
-            self.stands(&answer);
+            self.stands(Part::Ends, &answer);
             tries += u32::from(self.is_closing());
             match answer {
                 Ok(answer) => return Ok(answer),

@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Shared;
+use super::standing::Part;
 use crate::clock::monotonic_now;
-use crate::store::postgres::trouble::{Trouble, ask};
+use crate::store::postgres::trouble::{Pause, Trouble, ask};
 use crate::telemetry::{self, ClusterNews};
 
 /// Every so many heartbeats schedules are looked after, though no node has come or gone.
@@ -28,7 +29,7 @@ impl Shared {
             let nodes = *beats.borrow_and_update();
             let all = since >= SCHEDULES_EVERY;
             let answer = self.look_after(nodes, &mut known, all).await;
-            self.stands(&answer);
+            self.stands(Part::Housekeeping, &answer);
             since = if all && answer.is_ok() { 1 } else { since.saturating_add(1) };
         }
     }
@@ -66,10 +67,16 @@ impl Shared {
 
     /// Forgets what has ended, when it is its time.
     pub(super) async fn forget(&self) {
+        let mut pause = Pause::new(self.identity.id.0 >> 96);
         loop {
             let answer = self.forget_all().await;
-            self.stands(&answer);
-            tokio::time::sleep(PRUNE_EVERY).await;
+            self.stands(Part::Forgetting, &answer);
+            if answer.is_ok() {
+                pause.reset();
+                tokio::time::sleep(PRUNE_EVERY).await;
+            } else {
+                self.rest(&mut pause).await;
+            }
         }
     }
 

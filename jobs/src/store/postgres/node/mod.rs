@@ -20,10 +20,12 @@ mod listener;
 mod pulse;
 mod questions;
 mod schedules;
+mod standing;
 mod submitter;
 mod waiting;
 
 pub(crate) use schedules::Registered;
+pub(crate) use standing::Standing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -48,11 +50,12 @@ use super::schedules::{InForce, Registration};
 use super::submit::{NewRun, Submitted};
 use super::succession::Succeeded;
 use super::trouble::{Pause, Trouble, ask};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::telemetry::{self, ClusterNews, panics};
 use claims::Claims;
 use finisher::Finish;
 use questions::Question;
+use standing::{Part, Standings};
 use submitter::Submission;
 use waiting::Waiting;
 
@@ -104,19 +107,11 @@ pub(crate) struct Identity {
     pub(crate) retention: (Duration, usize),
 }
 
-/// For claims, ends, submissions of three kinds and of many at once, news, and listening.
+/// For claims, ends, submissions of three kinds and of many at once, news, and what is forgotten. One more listens.
 const CONNECTIONS: u32 = 8;
 
 /// For the heartbeat, and for what is done after it.
 const VITAL_CONNECTIONS: u32 = 2;
-
-/// How things stand with the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Well,
-    /// Since when, and what it said last.
-    Troubled(Timestamp, String),
-}
 
 /// A node of the cluster. It leaves when it is dropped, or at [`leave`](Self::leave).
 pub(crate) struct Node {
@@ -150,7 +145,7 @@ struct Shared {
     arrived: AtomicBool,
     /// Something was submitted that other nodes are to be told.
     news: Notify,
-    standing: watch::Sender<Standing>,
+    standings: Standings,
     /// Whose turn it is to submit many at once.
     turn: Mutex<()>,
     closing: AtomicBool,
@@ -286,14 +281,14 @@ impl Node {
 
     /// How things stand with the server.
     pub(crate) fn standing(&self) -> Standing {
-        self.shared.standing.borrow().clone()
+        self.shared.standings.whole.borrow().clone()
     }
 
     /// Returns when things stand with the server as wanted.
     #[cfg(test)]
     pub(crate) async fn until(&self, wanted: impl FnMut(&Standing) -> bool) {
         // The sender is as old as the node.
-        let _ = self.shared.standing.subscribe().wait_for(wanted).await;
+        let _ = self.shared.standings.whole.subscribe().wait_for(wanted).await;
     }
 
     /// Writes what has ended, gives back what the host has not taken, and leaves the cluster.
@@ -370,7 +365,7 @@ impl Shared {
             wake: Notify::new(),
             arrived: AtomicBool::new(true),
             news: Notify::new(),
-            standing: watch::Sender::new(Standing::Well),
+            standings: Standings::new(),
             turn: Mutex::new(()),
             closing: AtomicBool::new(false),
         };
@@ -391,7 +386,8 @@ impl Shared {
             caught(self.do_parts(&mut submitted, &mut finished, &mut asked, &mut tasks)).await
         {
             telemetry::cluster(ClusterNews::Panicked(&panic));
-            self.stands(&Err::<(), _>(Trouble::Passing(format!("its task has panicked: {panic}"))));
+            let trouble = Err::<(), _>(Trouble::Passing(format!("its task has panicked: {panic}")));
+            self.stands(Part::Claims, &trouble);
             if self.is_closing() {
                 return;
             }
@@ -451,35 +447,9 @@ impl Shared {
         self.closing.load(Ordering::SeqCst)
     }
 
-    /// Keeps what the server said, for whoever asks how things stand.
-    pub(super) fn stands<T>(&self, answer: &Result<T, Trouble>) {
-        self.standing.send_if_modified(|standing| {
-            let (is_well, is_told) = match standing {
-                Standing::Well => (true, false),
-                Standing::Troubled(_, said) => {
-                    (false, answer.as_ref().is_err_and(|trouble| trouble.message() == said))
-                }
-            };
-            match answer {
-                Ok(_) if is_well => false,
-                Ok(_) => {
-                    telemetry::cluster(ClusterNews::Works);
-                    *standing = Standing::Well;
-                    true
-                }
-                Err(_) if is_told => false,
-                Err(trouble) => {
-                    let message = trouble.message();
-                    telemetry::cluster(ClusterNews::Trouble(message));
-                    let since = match standing {
-                        Standing::Troubled(since, _) => *since,
-                        Standing::Well => self.clock.now().wall,
-                    };
-                    *standing = Standing::Troubled(since, message.to_owned());
-                    true
-                }
-            }
-        });
+    /// Keeps what the server said to a part, for whoever asks how things stand.
+    pub(super) fn stands<T>(&self, part: Part, answer: &Result<T, Trouble>) {
+        self.standings.hear(part, answer, || self.clock.now().wall);
     }
 
     /// Waits for the next try.

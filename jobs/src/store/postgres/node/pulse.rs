@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
 use super::Shared;
+use super::standing::Part;
 use crate::clock::Timestamp;
 use crate::store::postgres::trouble::{Trouble, ask};
 use crate::telemetry::{self, ClusterNews};
@@ -21,7 +22,7 @@ impl Shared {
         loop {
             interval.tick().await;
             let answer = self.beat_on().await;
-            self.stands(&answer);
+            self.stands(Part::Pulse, &answer);
         }
     }
 

@@ -4,6 +4,7 @@ use tokio::task::JoinSet;
 
 use super::nodes::{Program, bounded, joined, watching};
 use super::*;
+use crate::store::postgres::node::Standing;
 use crate::store::postgres::trouble::Trouble;
 
 /// What fails while the server is down does so soon.
@@ -182,5 +183,54 @@ async fn a_node_outlives_its_connections_that_fall_silent() {
         db.until(&format!("select heartbeat > '{now}' from jobs.node"), "true").await;
     }
     db.until("select count(*) from jobs.run where state = 'succeeded'", "3").await;
+    node.leave().await;
+}
+
+/// Who listens is not told that nobody speaks any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_ears_fall_silent_listens_anew() {
+    let address = Server::shared().database();
+    let swallower = Swallower::before(&address).await;
+    let node = joined(&swallower.address, 1, &Program::with_room(0)).await;
+    let db = watching(&address);
+    let listening = |since: &str| {
+        format!(
+            "select count(*) > 0 from pg_stat_activity where datname = current_database()
+             and (query ilike 'listen%' or query like 'select %heard_') and backend_start > '{since}'"
+        )
+    };
+    db.until(&listening("-infinity"), "true").await;
+    let now = db.text("select now()").await;
+    swallower.swallow();
+    db.until(&listening(&now), "true").await;
+    node.leave().await;
+}
+
+/// Heartbeats fail, and all else works: it is not told to be well in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trouble_of_one_part_is_not_over_when_others_have_none() {
+    let address = Server::shared().database();
+    let program = Program::with_room(10);
+    let node = joined(&address, 1, &program).await;
+    let db = watching(&address);
+    db.run_sql(
+        "create function refuse() returns trigger language plpgsql as
+            $$ begin raise exception 'no heartbeats today'; end $$;
+         create trigger refuse before update on jobs.node execute function refuse()",
+    )
+    .await;
+    let (mut well, mut troubled) = (0, 0);
+    bounded(node.until(|standing| *standing != Standing::Well)).await;
+    for _ in 0..20 {
+        node.submit(mail()).await.unwrap().unwrap();
+        program.execute(&node, 1).await;
+        match node.standing() {
+            Standing::Well => well += 1,
+            Standing::Troubled(_, why) => troubled += usize::from(why.contains("no heartbeats today")),
+        }
+    }
+    assert_eq!((well, troubled), (0, 20));
+    db.run_sql("drop trigger refuse on jobs.node").await;
+    bounded(node.until(|standing| *standing == Standing::Well)).await;
     node.leave().await;
 }
