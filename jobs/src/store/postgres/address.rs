@@ -42,7 +42,11 @@ impl Address {
             }
             _ => AddressError::Driver("it is not an address of PostgreSQL".to_owned()),
         })?;
-        Ok(Self { options: options.application_name("jobs"), schema })
+        let options = match options.get_application_name() {
+            None => options.application_name("jobs"),
+            Some(_) => options,
+        };
+        Ok(Self { options, schema })
     }
 
     /// With the settings of our sessions.
@@ -99,6 +103,13 @@ mod tests {
         assert_eq!(address.options.get_database(), Some("shop"));
         assert!(matches!(address.options.get_ssl_mode(), sqlx::postgres::PgSslMode::Require));
         assert_eq!(Address::parse("postgres://db/shop").unwrap().schema, Schema::default());
+    }
+
+    #[test]
+    fn connections_bear_the_name_that_they_are_given() {
+        let name = |text| Address::parse(text).unwrap().options.get_application_name().map(str::to_owned);
+        assert_eq!(name("postgres://db/shop").as_deref(), Some("jobs"));
+        assert_eq!(name("postgres://db/shop?application_name=till").as_deref(), Some("till"));
     }
 
     #[test]

@@ -400,6 +400,21 @@ async fn ends_that_the_server_refuses_are_written_when_it_does_not() {
     node.leave().await;
 }
 
+/// The longest name that a schema may have.
+#[tokio::test]
+async fn nodes_hear_each_other_in_every_schema() {
+    let schema = "s".repeat(58);
+    let address = format!("{}?schema={schema}", Server::shared().database());
+    let node = joined(&address, 1, &Program::with_room(0)).await;
+    let db = Db::new(pool(&address, 1), Schema::parse(&schema).unwrap());
+    let mut listener = sqlx::postgres::PgListener::connect_with(&pool(&address, 1)).await.unwrap();
+    listener.listen(&format!("jobs_{schema}")).await.unwrap();
+    db.know_jobs(&["mail".into()]).await.unwrap();
+    node.submit(mail()).await.unwrap().unwrap();
+    bounded(listener.recv()).await.unwrap();
+    node.leave().await;
+}
+
 #[tokio::test]
 async fn a_database_of_another_encoding_is_refused() {
     let server = Server::shared();
