@@ -18,7 +18,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row};
 
-use super::db::{Db, interval};
+use super::db::{Db, LOCK_PATIENCE, interval};
 use super::id::Id;
 
 /// What a node wants.
@@ -245,7 +245,8 @@ impl Db {
         places: usize,
     ) -> sqlx::Result<(Vec<Claimed>, Option<Duration>)> {
         let names: Vec<_> = limited.iter().map(|limited| limited.job.as_str()).collect();
-        let mut tx = self.pool.begin().await?;
+        // Rows of jobs that others have are passed over, and so are runs.
+        let mut tx = self.begin(LOCK_PATIENCE).await?;
         let locked: Vec<String> =
             sqlx::query_scalar(self.sql(LOCK_JOBS)).bind(names).fetch_all(&mut *tx).await?;
         let limited: Vec<_> = limited.iter().filter(|limited| locked.contains(&limited.job)).collect();

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::standing::Part;
 use super::{ClusterView, Room, Shared};
 use crate::clock::monotonic_now;
 use crate::store::postgres::claim::{Claimed, Lanes, Wanted};
@@ -55,7 +56,7 @@ impl Shared {
         let mut woken = true;
         while !self.is_closing() {
             let answer = self.feed_once(&mut place, woken).await;
-            self.stands(&answer);
+            self.stands(Part::Claims, &answer);
             let wait = match answer {
                 Ok(wait) => {
                     pause.reset();

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 
 use super::Shared;
+use super::standing::Part;
 use crate::store::postgres::end::{End, Fence, Follows};
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 use crate::telemetry::{self, ClusterNews};
@@ -20,6 +21,9 @@ pub(super) enum Finish {
 
 /// How many go in one statement.
 const MOST: usize = 500;
+
+/// What takes the place of what an attempt has ended with, in letters of every encoding.
+const UNWRITTEN: &str = "the server does not take the message of this attempt and what it has recorded";
 
 /// How often the server is asked when the node leaves: what it does not take is rescued.
 const TRIES_AT_THE_END: u32 = 5;
@@ -38,7 +42,7 @@ impl Shared {
                 }
             }
             if !ends.is_empty() {
-                if let Err(Trouble::Passing(_)) = self.write_ends(&ends).await {
+                if self.write_ends(&ends).await.is_err() {
                     return;
                 }
                 self.claims.remove(ends.iter().map(|end| end.fence));
@@ -46,8 +50,7 @@ impl Shared {
                 self.waiting.changed.notify_one();
             }
             if !returns.is_empty() {
-                let written = self.persist(|| self.db.give_back(self.identity.id, &returns)).await;
-                if let Err(Trouble::Passing(_)) = written {
+                if self.insist(|| self.db.give_back(self.identity.id, &returns)).await.is_err() {
                     return;
                 }
                 self.claims.remove(returns.iter().map(|(fence, _)| *fence));
@@ -66,7 +69,7 @@ impl Shared {
         }
     }
 
-    /// What fails in passing only does so in the end.
+    /// An error is the answer only when the node leaves.
     async fn write_ends(&self, ends: &[End]) -> Result<(), Trouble> {
         match self.persist(|| self.db.end(self.identity.id, ends)).await {
             Ok(counted) if counted.len() < ends.len() => {
@@ -75,15 +78,11 @@ impl Shared {
             Ok(_) => {}
             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
             // One of them may be at fault: the others do not suffer for it.
-            Err(_) if ends.len() > 1 => {
+            Err(_) => {
                 for end in ends {
-                    let written = self.persist(|| self.db.end(self.identity.id, std::slice::from_ref(end)));
-                    if let Err(trouble @ Trouble::Passing(_)) = written.await {
-                        return Err(trouble);
-                    }
+                    self.write_one(end).await?;
                 }
             }
-            Err(_) => {}
         }
         if ends.iter().any(|end| matches!(end.follows, Follows::Retry(_))) {
             self.has_arrived();
@@ -95,11 +94,39 @@ impl Shared {
         jobs.sort();
         jobs.dedup();
         match self.persist(|| self.db.succeed(&jobs)).await {
-            Ok(started) if started > 0 => self.has_arrived(),
+            Ok(succeeded) => self.has_succeeded(succeeded),
             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
-            _ => {}
+            Err(_) => self.undone.store(true, Ordering::SeqCst),
         }
         Ok(())
+    }
+
+    /// Writes the end of a run as it is or, where the server takes the text of it for no text of its own, without that: an end
+    /// that is not written is a run that executes again.
+    async fn write_one(&self, end: &End) -> Result<(), Trouble> {
+        let node = self.identity.id;
+        match self.persist(|| self.db.end(node, std::slice::from_ref(end))).await {
+            Ok(_) => return Ok(()),
+            Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
+            Err(trouble) => telemetry::cluster(ClusterNews::Unwritten(trouble.message())),
+        }
+        let bare = End { message: Some(UNWRITTEN.to_owned()), record: None, ..end.clone() };
+        self.insist(|| self.db.end(node, std::slice::from_ref(&bare))).await?;
+        Ok(())
+    }
+
+    /// Asks until the server has done it, whatever it says meanwhile. An error is the answer only when the node leaves.
+    async fn insist<T, F>(&self, question: impl Fn() -> F) -> Result<T, Trouble>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let mut pause = Pause::new(self.identity.id.0);
+        loop {
+            match self.persist(&question).await {
+                Err(Trouble::Lasting(_) | Trouble::Held) if !self.is_closing() => self.rest(&mut pause).await,
+                answer => return answer,
+            }
+        }
     }
 
     /// Asks until the server has answered. What is written twice counts once: the claim is gone by then. An error
@@ -112,15 +139,12 @@ impl Shared {
         let mut tries = 0;
         loop {
             let answer = ask(question()).await;
-            self.stands(&answer);
+            self.stands(Part::Ends, &answer);
             tries += u32::from(self.is_closing());
             match answer {
                 Ok(answer) => return Ok(answer),
                 Err(Trouble::Passing(_)) if tries < TRIES_AT_THE_END => self.rest(&mut pause).await,
-                Err(trouble) => {
-                    telemetry::cluster(ClusterNews::Unwritten(trouble.message()));
-                    return Err(trouble);
-                }
+                Err(trouble) => return Err(trouble),
             }
         }
     }

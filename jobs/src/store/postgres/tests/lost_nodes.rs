@@ -50,7 +50,7 @@ async fn who_was_taken_for_lost_claims_nothing_before_it_is_back() {
     let limited = [Limited { job: "mail".into(), concurrency: Some(5), rate: None }];
     assert!(db.claim(wanted).await.unwrap().is_empty());
     assert!(db.claim_from(wanted, &mut lanes).await.unwrap().is_empty());
-    assert!(db.claim_limited(wanted, &limited).await.unwrap().is_empty());
+    assert!(db.claim_with(wanted, &limited, wanted.count).await.unwrap().0.is_empty());
     db.joined(1).await;
     assert_eq!(db.claim(wanted).await.unwrap().len(), 1);
 }
@@ -136,7 +136,7 @@ async fn those_that_only_were_there_part_from_what_their_nodes_die_of() {
     for run in [runs[0].id, runs[2].id, runs[3].id, culprit] {
         let now = "update jobs.run set due = now() where id = $1";
         sqlx::query(now).bind(run).execute(&db.pool).await.unwrap();
-        db.look(judge).await.unwrap();
+        db.look(judge, &["mail".to_owned()]).await.unwrap();
         assert_eq!(ids(&db.take(node, 10).await), [run]);
     }
     silent(&db, 4, 16).await;

@@ -66,6 +66,11 @@ impl Db {
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
     }
 
+    /// A transaction of somebody else's, who takes his time.
+    async fn hold(&self) -> sqlx::Transaction<'static, sqlx::Postgres> {
+        self.pool.begin_with("begin; set local idle_in_transaction_session_timeout = 0").await.unwrap()
+    }
+
     async fn state(&self, id: Id) -> String {
         sqlx::query_scalar("select state from jobs.run where id = $1")
             .bind(id)
