@@ -38,7 +38,6 @@ use crate::store::journal::{Commits, Journal};
 use crate::store::memory::{JobIx, Memory};
 use crate::store::postgres::{Address, AddressError, Id, Identity, JoinError, Limited, Node, Standing};
 use census::{LastCensus, LastRuns};
-pub(super) use complete::Completed;
 use host::Host;
 use recorder::Recorder;
 pub(super) use submit::Answer;

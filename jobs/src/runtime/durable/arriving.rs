@@ -1,7 +1,6 @@
 //! Runs that a transaction of the program's has written into the file, on their way to the pool of this process.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Durable;
@@ -18,7 +17,7 @@ use crate::scheduler::task::Scheduler;
 use crate::scheduler::timers::Delay;
 use crate::store::journal::{Details, Recorded, RunRecord};
 use crate::store::memory::{JobIx, RunOptions, UniqueKey};
-use crate::store::sqlite::{Outside, begin_on, write_outside, written_there};
+use crate::store::sqlite::{Outside, What, Written, begin_on, write_outside, written_there};
 use crate::telemetry::panics;
 
 /// What was submitted in transactions that may not be over.
@@ -93,12 +92,8 @@ impl Durable {
         connection: &mut sqlx::SqliteConnection,
     ) -> Result<Vec<RunHandle>, SubmitError> {
         let refused = |error: sqlx::Error| SubmitError::not_written(&error.to_string());
-        let path = self.path.get().cloned().unwrap_or_else(PathBuf::new);
-        if !begin_on(connection, &path).await.map_err(refused)? {
-            return Err(SubmitError::not_written(&format!(
-                "the transaction is not one on `{}`, where the runs are kept",
-                path.display()
-            )));
+        if !begin_on(connection, self.path()).await.map_err(refused)? {
+            return Err(SubmitError::not_written(&self.other_file()));
         }
         let mut handles = Vec::with_capacity(orders.len());
         for order in orders {
@@ -160,7 +155,7 @@ impl Durable {
         let record = RunRecord { arguments, details, ..record };
         self.arriving.lock().insert(id, Arrival { job, body, options, due, unique });
         let mut wish = Wish { durable: self, id, is_sent: true };
-        if let Err(error) = write_outside(connection, record).await {
+        if let Err(error) = write_outside(connection, record, None).await {
             wish.is_sent = false;
             let gone = self.arriving.lock().remove(&id);
             let _ = panics::catch(|| drop(gone));
@@ -204,7 +199,9 @@ struct Wish<'d> {
 impl Drop for Wish<'_> {
     fn drop(&mut self) {
         if self.is_sent {
-            self.durable.arriving.outside.add(self.id, &self.durable.commits);
+            let outside = &self.durable.arriving.outside;
+            let written = Written { run: self.id, ticket: outside.ticket(), what: What::Run };
+            outside.add(written, &self.durable.commits);
         }
     }
 }
