@@ -150,8 +150,9 @@ impl Shared {
             }
             rest = take(claimed);
         }
-        if rest.count > 0 && !self.identity.limited.is_empty() {
-            take(ask(self.db.claim_limited(rest, &self.identity.limited)).await?);
+        let limited = self.host.limited();
+        if rest.count > 0 && !limited.is_empty() {
+            take(ask(self.db.claim_limited(rest, &limited)).await?);
         }
         Ok(taken > 0)
     }

@@ -58,8 +58,12 @@ use waiting::Waiting;
 pub(crate) trait Host: Send + Sync + 'static {
     /// How many runs it has places for at this moment, and the queues that are full.
     fn room(&self) -> Room;
-    /// Jobs that it executes and that have no limits of their own.
+    /// Jobs that it executes and that have no limits of their own. These and the next two may be others at any time.
     fn jobs(&self) -> Arc<[String]>;
+    /// Those with limits.
+    fn limited(&self) -> Arc<[Limited]>;
+    /// How long runs that have ended are kept, and how many of each job.
+    fn retention(&self) -> (Duration, usize);
     /// Runs that are its to try, in the order in which they are to start. It answers which it does not take: they go back.
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence>;
     /// Somebody wants these ended.
@@ -97,9 +101,6 @@ pub(crate) struct Identity {
     pub(crate) id: Id,
     /// The host and the process, for people.
     pub(crate) name: String,
-    pub(crate) limited: Vec<Limited>,
-    /// How long runs that have ended are kept, and how many of each job.
-    pub(crate) retention: (Duration, usize),
 }
 
 /// For claims, ends, submissions of three kinds and of many at once, news, and listening.
@@ -270,6 +271,20 @@ impl Node {
         self.shared.news.notify_one();
     }
 
+    /// What the host executes, with which limits, or how long it keeps what has ended is another now.
+    pub(crate) async fn changed(&self) -> Result<(), Trouble> {
+        let shared = Arc::clone(&self.shared);
+        let (told, answer) = oneshot::channel();
+        self.spawn(async move {
+            let known = shared.know_jobs().await;
+            shared.has_arrived();
+            let _ = told.send(known);
+            // What fails is done with the housekeeping.
+            let _ = shared.prune().await;
+        });
+        answer.await.map_err(|_| Trouble::Closed)?
+    }
+
     /// Which node it is.
     pub(crate) fn id(&self) -> Id {
         self.shared.identity.id
@@ -370,14 +385,19 @@ impl Shared {
 
     /// Says who it is, the first time and after it was taken for lost.
     pub(super) async fn enter(&self) -> Result<(), Trouble> {
-        let Identity { id, name, limited, .. } = &self.identity;
-        let jobs = self.host.jobs();
-        let names: Vec<String> =
-            jobs.iter().cloned().chain(limited.iter().map(|limited| limited.job.clone())).collect();
+        let Identity { id, name } = &self.identity;
         ask(self.vital.join(*id, name)).await?;
-        ask(self.vital.know_jobs(&names)).await?;
+        self.know_jobs().await?;
         self.beat().await?;
         self.register_all().await
+    }
+
+    /// Lets the server know of the jobs of the host's.
+    async fn know_jobs(&self) -> Result<(), Trouble> {
+        let (jobs, limited) = (self.host.jobs(), self.host.limited());
+        let limited = limited.iter().map(|limited| limited.job.clone());
+        let names: Vec<_> = jobs.iter().cloned().chain(limited).collect();
+        ask(self.vital.know_jobs(&names)).await
     }
 
     /// Does all parts, until the node leaves. After a panic, which is a fault of ours, it begins anew.

@@ -77,9 +77,18 @@ impl Shared {
         }
         if housekeeping {
             ask(self.vital.close_schedules()).await?;
-            let (age, count) = self.identity.retention;
-            while ask(self.vital.prune(age, count, PRUNED)).await? == PRUNED as u64 {}
+            self.prune().await?;
         }
         Ok(())
+    }
+
+    /// Forgets the runs that are not to be kept any more.
+    pub(super) async fn prune(&self) -> Result<(), Trouble> {
+        loop {
+            let (age, count) = self.host.retention();
+            if ask(self.vital.prune(age, count, PRUNED)).await? < PRUNED as u64 {
+                return Ok(());
+            }
+        }
     }
 }

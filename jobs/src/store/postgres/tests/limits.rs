@@ -76,3 +76,23 @@ async fn priorities_of_one_job_share_its_limit() {
     let claimed = db.claim_limited(wanted(node), &limited(Some(2), None)).await.unwrap();
     assert_eq!(ids(&claimed), [runs[2].id, runs[1].id]);
 }
+
+/// A node of another version, or one that has taken another config, has as large a part of the bucket left.
+#[tokio::test]
+async fn another_rate_goes_on_with_what_is_left_of_the_bucket() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let runs: Vec<_> = (0..60).map(|_| mail()).collect();
+    db.submit(&runs).await.unwrap();
+    let rate = |tokens, hours: u64| limited(None, Some((tokens, Duration::from_secs(3600 * hours))));
+    let some = db.claim_limited(Wanted { count: 4, ..wanted(node) }, &rate(10, 1)).await.unwrap();
+    assert_eq!(some.len(), 4);
+    // Six tenths.
+    assert_eq!(db.claim_limited(wanted(node), &rate(20, 24)).await.unwrap().len(), 12);
+    assert!(db.claim_limited(wanted(node), &rate(20, 24)).await.unwrap().is_empty());
+    // A bucket of a day that is empty is one of six seconds that is.
+    let fast = limited(None, Some((10, Duration::from_secs(6))));
+    assert!(db.claim_limited(wanted(node), &fast).await.unwrap().is_empty());
+    db.run_sql("update jobs.job set full_at = full_at - interval '6 seconds'").await;
+    assert_eq!(db.claim_limited(wanted(node), &fast).await.unwrap().len(), 10);
+}

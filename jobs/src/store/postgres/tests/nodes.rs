@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::{Notify, watch};
 
 use super::*;
+use crate::store::postgres::claim::Limited;
 use crate::store::postgres::node::{ClusterView, Host, Identity, JoinError, Node, Room, Standing};
 use crate::store::postgres::schedules::{InForce, Registration};
 use crate::store::postgres::submit::Submitted;
@@ -32,6 +33,14 @@ impl Host for Program {
 
     fn jobs(&self) -> Arc<[String]> {
         ["mail".to_owned()].into()
+    }
+
+    fn limited(&self) -> Arc<[Limited]> {
+        [].into()
+    }
+
+    fn retention(&self) -> (Duration, usize) {
+        (Duration::from_secs(86_400), 1_000_000)
     }
 
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {
@@ -97,12 +106,7 @@ pub(super) async fn joined(address: &str, id: u128, program: &Arc<Program>) -> N
 }
 
 async fn joined_with(address: &str, id: u128, program: &Arc<Program>, clock: &Arc<Clock>) -> Node {
-    let identity = Identity {
-        id: Id(id),
-        name: format!("node {id}"),
-        limited: Vec::new(),
-        retention: (Duration::from_secs(86_400), 1_000_000),
-    };
+    let identity = Identity { id: Id(id), name: format!("node {id}") };
     let host = Arc::clone(program) as Arc<dyn Host>;
     Node::join(Address::parse(address).unwrap(), identity, Arc::clone(clock), host).await.unwrap()
 }
@@ -318,8 +322,7 @@ async fn a_node_that_was_taken_for_lost_learns_it_and_comes_back() {
 #[tokio::test]
 async fn who_cannot_join_is_told_why_without_the_password() {
     let missing = Server::shared().database().replace("test_", "no_such_").replace("jobs@", "jobs:hunter2@");
-    let identity =
-        Identity { id: Id(1), name: "test".into(), limited: Vec::new(), retention: (Duration::ZERO, 0) };
+    let identity = Identity { id: Id(1), name: "test".into() };
     let refused =
         Node::join(Address::parse(&missing).unwrap(), identity, clock(), Program::with_room(0)).await;
     let Err(refused @ JoinError::Unreachable(_)) = refused else { panic!("it has joined") };
