@@ -68,7 +68,8 @@ async fn start(address: &str, diary: &Diary) -> Jobs {
 }
 
 async fn start_beside(address: &str, diary: &Diary, databases: Databases) -> Jobs {
-    jobs::start(Config::default().store(address).state(diary.clone()).state(databases)).await.unwrap()
+    let config = Config::default().store(address).state(diary.clone()).state(databases);
+    jobs::start(config.state(Open::default())).await.unwrap()
 }
 
 async fn on_postgres() -> Program<Postgres> {
@@ -477,6 +478,60 @@ async fn a_run_in_a_file_is_completed_with_what_it_has_written() {
     );
 }
 
+/// Transactions that outlive the attempts that have begun them.
+#[derive(Debug, Clone, Default)]
+struct Open(Arc<Mutex<Vec<Transaction<'static, Postgres>>>>);
+
+#[job(retries = 0)]
+async fn leaves_open(
+    #[state] databases: &Databases,
+    #[state] open: &Open,
+    cx: &JobContext,
+) -> Result<(), BoxError> {
+    let mut tx = databases.postgres.as_ref().unwrap().begin().await?;
+    cx.complete_in(&mut tx).await?;
+    open.0.lock().unwrap().push(tx);
+    Err("not yet".into())
+}
+
+/// Whether one commits or not, nobody else waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_outlives_its_attempt_holds_up_no_other_end() {
+    let program = on_postgres().await;
+    program.jobs.shutdown().await;
+    let open = Open::default();
+    let config = Config::default().store(&program.address).state(program.diary.clone());
+    let jobs = jobs::start(config.state(program.databases()).state(open.clone())).await.unwrap();
+    for (commits, outcome) in [(true, Outcome::Succeeded), (false, Outcome::Failed("not yet".into()))] {
+        let run = jobs.now(leaves_open {}).await.unwrap();
+        let tx = bounded(async {
+            loop {
+                let tx = open.0.lock().unwrap().pop();
+                match tx {
+                    Some(tx) => break tx,
+                    None => tokio::task::yield_now().await,
+                }
+            }
+        })
+        .await;
+        for n in 0..3 {
+            let other = jobs.now(text(&format!("{n}"))).await.unwrap();
+            assert_eq!(bounded(other.wait()).await, Outcome::Succeeded);
+        }
+        let state =
+            sqlx::query_scalar("select state from jobs.run where job = 'leaves_open' and finished is null");
+        let states: Vec<String> = state.fetch_all(&program.pool).await.unwrap();
+        assert_eq!(states, ["running"]);
+        if commits {
+            tx.commit().await.unwrap()
+        } else {
+            tx.rollback().await.unwrap()
+        }
+        assert_eq!(bounded(run.wait()).await, outcome);
+    }
+    jobs.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_was_taken_away_is_not_completed() {
     let program = on_postgres().await;
@@ -546,7 +601,11 @@ async fn a_test_is_told_of_what_is_submitted_in_a_transaction() {
     // On paused time the timeout of a pool would pass, so it is a connection, made before.
     let file = format!("sqlite:{}?mode=rwc", folder.path().join("jobs.db").display());
     let mut connection = SqliteConnection::connect(&file).await.unwrap();
-    let config = Config::default().store(folder.sqlite()).state(Diary::default()).state(Databases::default());
+    let config = Config::default()
+        .store(folder.sqlite())
+        .state(Diary::default())
+        .state(Databases::default())
+        .state(Open::default());
     let test = jobs::testing::start(config).await;
     let mut tx = connection.begin().await.unwrap();
     test.jobs().now(text("one")).in_tx(&mut tx).await.unwrap();

@@ -25,6 +25,7 @@ impl Cluster {
                 Completed::Elsewhere
             });
         };
+        node.completes(fence);
         // A task that an attempt has left behind could have the claim of the next.
         if cx.is_over() {
             return Ok(Completed::Lost);

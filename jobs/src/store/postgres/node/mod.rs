@@ -39,7 +39,7 @@ use tokio::task::JoinSet;
 use super::address::Address;
 use super::claim::{Claimed, Limited};
 use super::db::Db;
-use super::end::{End, Ended, Fence};
+use super::end::{End, Ended, Fence, Finished};
 use super::id::Id;
 use super::migrations::{MigrationError, migrate};
 use super::reach::{PATIENCE, Unreachable};
@@ -250,6 +250,12 @@ impl Node {
         answer.map_err(|_| Trouble::Closed)
     }
 
+    /// A transaction of its job's is about to end a run: until that is over, the end of the attempt waits for it, and holds up
+    /// no other.
+    pub(crate) fn completes(&self, fence: Fence) {
+        self.shared.claims.complete(fence);
+    }
+
     /// Where what becomes of claims is said.
     pub(crate) fn ends(&self) -> Ends {
         Ends { finishes: self.finishes.clone(), shared: Arc::clone(&self.shared) }
@@ -326,12 +332,12 @@ impl Ends {
     /// An attempt has ended. It is written with others, and as often as it takes.
     pub(crate) fn end(&self, end: End) {
         // After the node has left, what was not written is rescued by others.
-        let _ = self.finishes.send(Finish::End(Box::new(end)));
+        let _ = self.finishes.send(Finish::Claim(Finished::End(Box::new(end))));
     }
 
     /// Gives back a run that was claimed, with whether its attempt had begun.
     pub(crate) fn give_back(&self, fence: Fence, begun: bool) {
-        let _ = self.finishes.send(Finish::Return(fence, begun));
+        let _ = self.finishes.send(Finish::Claim(Finished::Return(fence, begun)));
     }
 
     /// The host has more room.
