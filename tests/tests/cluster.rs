@@ -282,6 +282,10 @@ async fn what_a_process_that_was_taken_for_lost_still_executes_it_does_not_begin
         while server.sql(database, "select claim_no > 1 or node is null from jobs.run") != "t" {
             tokio::task::yield_now().await;
         }
+        // And taken again by the one that is there, which must not go on for ever.
+        while server.sql(database, "select state = 'scheduled' and due > now() from jobs.run") != "t" {
+            tokio::task::yield_now().await;
+        }
     })
     .await;
     assert_eq!(diary.notes(), ["begins"]);

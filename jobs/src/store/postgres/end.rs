@@ -1,10 +1,12 @@
 //! Attempts end, many in one statement; only the claim that stands may end a run.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
-use super::db::Db;
+use super::db::{Db, interval};
 use super::id::Id;
 
 /// A claim: a run, and the number of the claim.
@@ -130,6 +132,14 @@ impl Db {
     }
 }
 
+/// Gives back runs that this node cannot begin, to be claimed when so much time has passed.
+const PUT_OFF: &str = "\
+update jobs.run r set node = null, started = null, attempt = r.attempt - 1,
+    state = case when e.wait > interval '0' then 'scheduled' else 'available' end,
+    due = case when e.wait > interval '0' then now() + e.wait else r.due end
+from unnest($1::uuid[], $2::integer[], $3::interval[]) as e (id, claim_no, wait)
+where r.id = e.id and r.claim_no = e.claim_no and r.node = $4";
+
 /// Of these claims, those that stand and that nobody locks.
 const FREE: &str = "\
 select r.id from jobs.run r join unnest($1::uuid[], $2::integer[]) as e (id, claim_no) on r.id = e.id
@@ -158,6 +168,17 @@ impl Finished {
 }
 
 impl Db {
+    /// Gives runs back that were not begun, each to be claimed after a wait.
+    pub(crate) async fn put_off(&self, node: Id, runs: &[(Fence, Duration)]) -> sqlx::Result<()> {
+        let query = sqlx::query(self.sql(PUT_OFF))
+            .bind(runs.iter().map(|(fence, _)| fence.id).collect::<Vec<_>>())
+            .bind(runs.iter().map(|(fence, _)| fence.claim_no).collect::<Vec<_>>())
+            .bind(runs.iter().map(|(_, wait)| interval(*wait)).collect::<Vec<_>>())
+            .bind(node);
+        query.execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Finishes claims that a transaction of somebody else's may have ended, and waits for none. Answers which stand still: that
     /// transaction goes on.
     pub(crate) async fn finish_free(&self, node: Id, finished: &[Finished]) -> sqlx::Result<Vec<Id>> {

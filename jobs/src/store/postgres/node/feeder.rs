@@ -1,5 +1,6 @@
 //! Claims as many runs as the host has places for.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -25,6 +26,12 @@ const OLDEST_EVERY: u32 = 8;
 /// How long it waits when others have just locked what it wanted, and how often in a row.
 const LOCKED: Duration = Duration::from_millis(20);
 const LOCKED_TIMES: u32 = 3;
+
+/// How long a run waits that this node could not begin for the second time, and at most.
+const REFUSED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Of so many runs at most it is remembered how often that was.
+const REFUSALS: usize = 10_000;
 
 impl Shared {
     /// Claims whenever it is woken, and looks once a second whether there is something that it was not woken for.
@@ -72,7 +79,7 @@ impl Shared {
             self.host.see(view.clone());
             place.view = view;
         }
-        self.settle_adrift(look.claimed).await?;
+        self.settle_adrift(look.claimed, &mut place.refused).await?;
         if look.promoted {
             self.arrived.store(true, Ordering::SeqCst);
         }
@@ -85,19 +92,30 @@ impl Shared {
     }
 
     /// Takes up runs that the server says are this node's, and of which it knows nothing: the answer to a claim was lost on its
-    /// way, or the host did not take them. What the host does not take is given back, since nobody else may try it before.
-    async fn settle_adrift(&self, claimed: Vec<Id>) -> Result<(), Trouble> {
+    /// way, or the host did not take them. What the host does not take is given back, since nobody else may try it before; after
+    /// the first time for later and later, since the next to claim it may be this node again, which would go on without end.
+    async fn settle_adrift(&self, claimed: Vec<Id>, refusals: &mut HashMap<Id, u32>) -> Result<(), Trouble> {
         let unknown = self.claims.unknown(claimed);
         if unknown.is_empty() {
             return Ok(());
         }
         let node = self.identity.id;
         let refused = self.hand_over(ask(self.db.adrift(node, &unknown)).await?);
-        if !refused.is_empty() {
-            let refused: Vec<_> = refused.into_iter().map(|fence| (fence, false)).collect();
-            ask(self.db.give_back(node, &refused)).await?;
-            self.news.notify_one();
+        if refused.is_empty() {
+            return Ok(());
         }
+        if refusals.len() > REFUSALS {
+            refusals.clear();
+        }
+        let mut later = |fence: Fence| {
+            let times = refusals.entry(fence.id).or_default();
+            let wait = REFUSED.0.saturating_mul(1 << times.saturating_sub(1).min(10)).min(REFUSED.1);
+            *times += 1;
+            (fence, if *times == 1 { Duration::ZERO } else { wait })
+        };
+        let put_off: Vec<_> = refused.into_iter().map(&mut later).collect();
+        ask(self.db.put_off(node, &put_off)).await?;
+        self.news.notify_one();
         Ok(())
     }
 
@@ -165,11 +183,19 @@ struct Place {
     /// When it last looked how things stand, and how they stood.
     looked: Instant,
     view: ClusterView,
+    /// How often the host did not take a run.
+    refused: HashMap<Id, u32>,
 }
 
 impl Place {
     fn new() -> Self {
-        Self { claims: 0, lanes: Lanes::default(), looked: monotonic_now(), view: ClusterView::default() }
+        Self {
+            claims: 0,
+            lanes: Lanes::default(),
+            looked: monotonic_now(),
+            view: ClusterView::default(),
+            refused: HashMap::new(),
+        }
     }
 }
 
