@@ -350,6 +350,27 @@ async fn an_open_transaction_with_the_same_submission_is_waited_for() {
     jobs.shutdown().await;
 }
 
+/// Whichever of the two is looked at first, the file or the pool: a run that goes from one to the other is in both meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn submissions_are_one_at_the_moment_a_transaction_is_over() {
+    let program = on_sqlite().await;
+    let Program { jobs, pool, .. } = &program;
+    jobs.pause_queue("default").await.unwrap();
+    for page in 0..500 {
+        let mut tx = pool.begin_with("begin immediate").await.unwrap();
+        let first = jobs.now(index { page }).in_tx(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        first.wake();
+        for _ in 0..3 {
+            let mut tx = pool.begin_with("begin immediate").await.unwrap();
+            let same = jobs.now(index { page }).in_tx(&mut tx).await.unwrap();
+            tx.commit().await.unwrap();
+            assert!(same.is_duplicate() && same.id() == first.id(), "{page}");
+        }
+    }
+    jobs.shutdown().await;
+}
+
 /// What the job that completes its run is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Ends {

@@ -31,7 +31,8 @@ pub(super) struct Arriving {
 #[derive(Debug)]
 struct Arrival {
     job: JobIx,
-    body: Body,
+    /// None once it is on its way into the pool.
+    body: Option<Body>,
     options: RunOptions,
     due: Option<Timestamp>,
     unique: Option<UniqueKey>,
@@ -45,18 +46,23 @@ impl Arriving {
 
     /// A transaction is over, and has committed the run or not.
     pub(super) fn settle(&self, run: RunId, is_there: bool, pool: &Pool, scheduler: &Scheduler) {
-        let Some(Arrival { job, body, options, due, unique }) = self.lock().remove(&run) else { return };
-        if !is_there {
-            // Code of the user, which may panic.
-            let _ = panics::catch(|| drop(body));
-            return;
+        if is_there {
+            let arrives = self.lock().get_mut(&run).and_then(|arrival| {
+                let Arrival { job, body, options, due, unique } = arrival;
+                Some((*job, body.take()?, *options, *due, unique.clone()))
+            });
+            let Some((job, body, options, due, unique)) = arrives else { return };
+            // Who looks for it here and then in the pool finds it.
+            match pool.arrive(run, job, body, options, due, unique) {
+                Arrived::Queued => {}
+                Arrived::Delayed(key, due) => scheduler.delay(key, Delay::At(due)),
+                // Of a shutdown: it is in the file, and starts with the next process.
+                Arrived::Left(body) => drop(panics::catch(|| drop(body))),
+            }
         }
-        match pool.arrive(run, job, body, options, due, unique) {
-            Arrived::Queued => {}
-            Arrived::Delayed(key, due) => scheduler.delay(key, Delay::At(due)),
-            // Of a shutdown: it is in the file, and starts with the next process.
-            Arrived::Left(body) => drop(panics::catch(|| drop(body))),
-        }
+        let gone = self.lock().remove(&run);
+        // Code of the user, which may panic.
+        let _ = panics::catch(|| drop(gone));
     }
 }
 
@@ -129,9 +135,7 @@ impl Durable {
         };
         let handle = |id, key, duplicate| RunHandle { id, key, jobs: jobs.clone(), duplicate };
         if let Some(unique) = &unique {
-            if let Some((id, key)) = pool.standing(unique) {
-                return Ok(handle(id, Some(key), true));
-            }
+            // In this order: a run that arrives is in the pool before it is not here any more.
             let same: Vec<_> = {
                 let runs = self.arriving.lock();
                 runs.iter()
@@ -141,6 +145,9 @@ impl Durable {
             };
             if let Some(id) = written_there(connection, &same).await.map_err(refused)?.first() {
                 return Ok(handle(*id, None, true));
+            }
+            if let Some((id, key)) = pool.standing(unique) {
+                return Ok(handle(id, Some(key), true));
             }
         }
         let id = pool.next_id();
@@ -153,7 +160,7 @@ impl Durable {
         let details =
             unique.as_ref().map(|unique| Details { unique: Some(unique.record()), ..Details::default() });
         let record = RunRecord { arguments, details, ..record };
-        self.arriving.lock().insert(id, Arrival { job, body, options, due, unique });
+        self.arriving.lock().insert(id, Arrival { job, body: Some(body), options, due, unique });
         let mut wish = Wish { durable: self, id, is_sent: true };
         if let Err(error) = write_outside(connection, record, None).await {
             wish.is_sent = false;
