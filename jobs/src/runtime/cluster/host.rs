@@ -130,6 +130,12 @@ impl Host {
         self.claims().standing.get(&run).map(|claim| claim.fence)
     }
 
+    /// The runs that are here by a claim.
+    #[cfg(feature = "web")]
+    pub(super) fn claimed(&self) -> Vec<RunId> {
+        self.claims().standing.keys().copied().collect()
+    }
+
     /// A run as the pool takes it; none of a job that is not here any more. Its arguments are read by code of the user.
     fn read(&self, claimed: Claimed) -> Option<ClaimedRun> {
         let (job, body) = match self.known.get(&claimed.job) {
