@@ -637,3 +637,27 @@ async fn a_test_is_told_of_what_is_submitted_in_a_transaction() {
     assert_eq!(told, ["one", "two", "three"]);
     test.finish().await;
 }
+
+#[tokio::test]
+async fn a_test_holds_what_is_submitted_in_a_transaction() {
+    let folder = Folder::new();
+    let file = format!("sqlite:{}?mode=rwc", folder.path().join("jobs.db").display());
+    let mut connection = SqliteConnection::connect(&file).await.unwrap();
+    let diary = Diary::default();
+    let config = Config::default().store(folder.sqlite()).state(diary.clone());
+    let config = config.state(Databases::default()).state(Open::default());
+    let test = jobs::testing::start(config).hold().await;
+    let mut tx = connection.begin().await.unwrap();
+    test.jobs().now(text("undone")).in_tx(&mut tx).await.unwrap();
+    tx.rollback().await.unwrap();
+    let mut tx = connection.begin().await.unwrap();
+    test.jobs().now(text("one")).in_tx(&mut tx).await.unwrap();
+    let later = test.jobs().after(Duration::from_secs(60), text("later"));
+    jobs::submit_many([test.jobs().now(text("two")), later]).in_tx(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    test.advance(Duration::from_secs(120)).await;
+    assert!(diary.notes().is_empty());
+    assert_eq!(test.release().await, 3);
+    assert_eq!(diary.notes(), ["later", "one", "two"]);
+    test.finish().await;
+}

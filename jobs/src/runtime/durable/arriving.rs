@@ -71,6 +71,19 @@ impl Durable {
         self.arriving.outside.wake(&self.commits);
     }
 
+    /// Whether it is not known yet whether a run is in the file that was submitted in a transaction.
+    #[cfg(feature = "testing")]
+    pub(in crate::runtime) fn arrives(&self, run: RunId) -> bool {
+        self.arriving.outside.contains(run)
+    }
+
+    /// Finds out which transactions are over. It blocks its thread.
+    #[cfg(feature = "testing")]
+    pub(in crate::runtime) fn look_blocking(&self) {
+        self.wake();
+        let _ = self.commits.committed_blocking(self.commits.request());
+    }
+
     /// Waits until it is known whether a run is in the file that was submitted in a transaction.
     pub(in crate::runtime) async fn settled(&self, run: RunId) {
         while self.arriving.outside.contains(run) {
