@@ -80,8 +80,8 @@ impl Shared {
         }
     }
 
-    async fn forget_all(&self) -> Result<(), Trouble> {
-        let (age, count) = self.identity.retention;
+    pub(super) async fn forget_all(&self) -> Result<(), Trouble> {
+        let (age, count) = self.host.retention();
         for stale in ask(self.db.stale(age, count)).await? {
             loop {
                 let began = monotonic_now();
