@@ -195,7 +195,7 @@ select
     ))::bigint,
     (to_full - extract(epoch from per) * (tokens - 1) / tokens)::float8
 from bucket b
-order by l.place";
+order by b.place";
 
 const CHARGE: &str = "\
 update jobs.job j set full_at = greatest(j.full_at, now()) + c.by, full_per = c.per

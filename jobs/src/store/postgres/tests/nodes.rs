@@ -451,13 +451,22 @@ async fn nodes_hear_each_other_in_every_schema() {
     let schema = "s".repeat(58);
     let address = format!("{}?schema={schema}", Server::shared().database());
     let node = joined(&address, 1, &Program::with_room(0)).await;
-    let db = Db::new(pool(&address, 1), Schema::parse(&schema).unwrap());
+    let other = joined(&address, 2, &Program::with_room(0)).await;
     let mut listener = sqlx::postgres::PgListener::connect_with(&pool(&address, 1)).await.unwrap();
     listener.listen(&format!("jobs_{schema}")).await.unwrap();
-    db.know_jobs(&["mail".into()]).await.unwrap();
-    node.submit(mail()).await.unwrap().unwrap();
-    bounded(listener.recv()).await.unwrap();
+    // Until it knows that it is not alone it tells nobody.
+    let heard = async {
+        loop {
+            node.submit(mail()).await.unwrap().unwrap();
+            let news = tokio::time::timeout(Duration::from_millis(100), listener.recv()).await;
+            if news.is_ok_and(|news| news.unwrap().payload() == format!("{:032x}", 1)) {
+                break;
+            }
+        }
+    };
+    bounded(heard).await;
     node.leave().await;
+    other.leave().await;
 }
 
 #[tokio::test]
