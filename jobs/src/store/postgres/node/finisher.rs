@@ -20,7 +20,7 @@ pub(super) enum Finish {
 }
 
 /// How many go in one statement.
-const MOST: usize = 1000;
+const MOST: usize = 500;
 
 /// What takes the place of what an attempt has ended with, in letters of every encoding.
 const UNWRITTEN: &str = "the server does not take the message of this attempt and what it has recorded";
@@ -46,6 +46,7 @@ impl Shared {
                     return;
                 }
                 self.claims.remove(ends.iter().map(|end| end.fence));
+                self.limits_let_more();
                 self.waiting.changed.notify_one();
             }
             if !returns.is_empty() {
@@ -58,6 +59,13 @@ impl Shared {
             if close {
                 return;
             }
+        }
+    }
+
+    /// What has ended does not count against limits any more.
+    fn limits_let_more(&self) {
+        if !self.identity.limited.is_empty() && self.backlog.load(Ordering::SeqCst) {
+            self.tell_all();
         }
     }
 

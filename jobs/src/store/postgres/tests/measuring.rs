@@ -45,7 +45,8 @@ async fn drain(prepare: &str, what: &str, beside_old: bool) {
         db.submit(&batch).await.unwrap();
     }
     let holder = pool(&address, 1);
-    let mut old = holder.begin().await.unwrap();
+    let mut old =
+        holder.begin_with("begin; set local idle_in_transaction_session_timeout = 0").await.unwrap();
     if beside_old {
         let snapshot = "set transaction isolation level repeatable read; select count(*) from jobs.run";
         sqlx::raw_sql(snapshot).execute(&mut *old).await.unwrap();
