@@ -7,7 +7,7 @@ use jobs_syntax::Overlap;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, Row, Transaction};
 
-use super::db::{Db, LOCK_PATIENCE, SHORT};
+use super::db::{Db, LOCK_PATIENCE, SHORT, settle};
 use super::id::Id;
 use super::schedules::Registration;
 use super::trouble::is_held;
@@ -188,8 +188,11 @@ impl Db {
     async fn fire_first(&self, slots: &[&Slot]) -> sqlx::Result<Vec<Fired>> {
         let waited = async {
             let mut tx = self.begin(LOCK_PATIENCE).await?;
-            self.lock(&mut tx, slots).await?;
-            self.fire_locked(tx, slots).await
+            let fired = match self.lock(&mut tx, slots).await {
+                Ok(()) => self.fire_locked(&mut tx, slots).await,
+                Err(error) => Err(error),
+            };
+            settle(tx, fired).await
         };
         match waited.await {
             Err(error) if is_held(&error) => {}
@@ -215,18 +218,27 @@ impl Db {
             return Ok(Vec::new());
         }
         let mut tx = self.begin(SHORT).await?;
+        let fired = self.fire_free_in(&mut tx, slots).await;
+        settle(tx, fired).await
+    }
+
+    async fn fire_free_in(
+        &self,
+        tx: &mut Transaction<'_, Postgres>,
+        slots: &[&Slot],
+    ) -> sqlx::Result<Vec<Fired>> {
         let others: Vec<_> =
             slots.iter().filter(|slot| !slot.is_alone()).map(|slot| slot.job.as_str()).collect();
         let jobs: HashSet<String> = sqlx::query_scalar(self.sql(LOCK_FREE))
             .bind(others)
-            .fetch_all(&mut *tx)
+            .fetch_all(&mut **tx)
             .await?
             .into_iter()
             .collect();
         let schedules: HashSet<(String, String)> = sqlx::query_as(self.sql(LOCK_FREE_SCHEDULES))
             .bind(slots.iter().map(|slot| slot.job.as_str()).collect::<Vec<_>>())
             .bind(slots.iter().map(|slot| slot.key.as_str()).collect::<Vec<_>>())
-            .fetch_all(&mut *tx)
+            .fetch_all(&mut **tx)
             .await?
             .into_iter()
             .collect();
@@ -255,15 +267,15 @@ impl Db {
 
     async fn fire_locked(
         &self,
-        mut tx: Transaction<'_, Postgres>,
+        tx: &mut Transaction<'_, Postgres>,
         slots: &[&Slot],
     ) -> sqlx::Result<Vec<Fired>> {
         let cancelling: Vec<_> =
             slots.iter().filter(|slot| slot.overlap == Overlap::CancelOther).copied().collect();
         if !cancelling.is_empty() {
-            self.cancel_others(&mut tx, &cancelling).await?;
+            self.cancel_others(tx, &cancelling).await?;
         }
-        let fired = sqlx::query(self.sql(FIRE))
+        sqlx::query(self.sql(FIRE))
             .bind(slots.iter().map(|slot| slot.job.as_str()).collect::<Vec<_>>())
             .bind(slots.iter().map(|slot| slot.key.as_str()).collect::<Vec<_>>())
             .bind(slots.iter().map(|slot| slot.definition.as_str()).collect::<Vec<_>>())
@@ -288,10 +300,8 @@ impl Db {
                     is_held: false,
                 })
             })
-            .fetch_all(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(fired)
+            .fetch_all(&mut **tx)
+            .await
     }
 
     async fn cancel_others(&self, tx: &mut Transaction<'_, Postgres>, slots: &[&Slot]) -> sqlx::Result<()> {

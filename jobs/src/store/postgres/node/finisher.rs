@@ -105,7 +105,7 @@ impl Shared {
                         match self.finish_free(std::slice::from_ref(one)).await {
                             Ok(stands) => stand.extend(stands),
                             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
-                            Err(_) => {}
+                            Err(_) => self.write_finished(one).await?,
                         }
                     }
                     stand
@@ -130,11 +130,22 @@ impl Shared {
         self.succeed(ends).await
     }
 
+    /// It waits for whoever has locked it.
+    async fn write_finished(&self, finished: &Finished) -> Result<(), Trouble> {
+        match finished {
+            Finished::End(end) => self.write_one(end).await,
+            Finished::Return(fence, begun) => {
+                let back = [(*fence, *begun)];
+                self.insist(|| self.db.give_back(self.identity.id, &back)).await.map(drop)
+            }
+        }
+    }
+
     async fn finish_free(&self, some: &[Finished]) -> Result<Vec<Id>, Trouble> {
         self.persist(|| self.db.finish_free(self.identity.id, some)).await
     }
 
-    /// What fails in passing only does so in the end.
+    /// An error is the answer only when the node leaves.
     async fn write_ends(&self, ends: &[End]) -> Result<(), Trouble> {
         match self.persist(|| self.db.end(self.identity.id, ends)).await {
             Ok(counted) if counted.len() < ends.len() => {

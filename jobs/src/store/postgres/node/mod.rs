@@ -480,6 +480,16 @@ impl Shared {
         self.wake.notify_one();
     }
 
+    /// What has ended was told to who waited for it.
+    pub(super) fn has_succeeded(&self, succeeded: Succeeded) {
+        if succeeded.is_held {
+            self.undone.store(true, Ordering::SeqCst);
+        }
+        if succeeded.started > 0 {
+            self.has_arrived();
+        }
+    }
+
     /// Runs were submitted, which others may claim as well.
     pub(super) fn were_submitted(&self, runs: &[NewRun]) {
         let is_paused = {
@@ -496,16 +506,6 @@ impl Shared {
     pub(super) fn tell_all(&self) {
         self.has_arrived();
         self.news.notify_one();
-    }
-
-    /// What has ended was told to who waited for it.
-    pub(super) fn has_succeeded(&self, succeeded: Succeeded) {
-        if succeeded.is_held {
-            self.undone.store(true, Ordering::SeqCst);
-        }
-        if succeeded.started > 0 {
-            self.has_arrived();
-        }
     }
 
     pub(super) fn is_closing(&self) -> bool {

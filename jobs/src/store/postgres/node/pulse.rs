@@ -31,6 +31,7 @@ impl Shared {
         let before = self.clock.now();
         let Some((server, nodes)) = ask(self.vital.beat(self.identity.id)).await? else { return Ok(None) };
         self.clock.follow(before, Timestamp::from_chrono(server), self.clock.now());
+        self.alone.store(nodes == 1, Ordering::SeqCst);
         Ok(Some(nodes))
     }
 

@@ -47,7 +47,8 @@ async fn db() -> Db {
 }
 
 fn pool(address: &str, connections: u32) -> PgPool {
-    let options = Address::parse(address).unwrap().planned();
+    // Tests may take their time.
+    let options = Address::parse(address).unwrap().planned().options([("statement_timeout", "0")]);
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(30));
     pool.connect_lazy_with(options)
 }
