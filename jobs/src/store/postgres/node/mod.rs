@@ -302,7 +302,7 @@ impl Node {
             shared.has_arrived();
             let _ = told.send(known);
             // What fails is done with the housekeeping.
-            let _ = shared.forget_all().await;
+            let _ = shared.forget_all(false).await;
         });
         answer.await.map_err(|_| Trouble::Closed)?
     }
