@@ -8,6 +8,8 @@ use serde::Serialize;
 use super::accepted::Accepted;
 use super::error::SubmitError;
 use super::handle::RunHandle;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use super::order::Order;
 use super::submission::Submission;
 use super::submit::{Submit, Who};
 use super::{Jobs, Snapshot};
@@ -23,10 +25,13 @@ use crate::telemetry::panics;
 #[derive(Debug)]
 pub(super) struct Held {
     id: RunId,
-    /// None of one that a server keeps.
+    /// None of one that a server keeps, or that a transaction has submitted which is not over.
     key: Option<RunKey>,
     due: Timestamp,
 }
+
+/// When what is held comes due by itself.
+const HELD: Delay = Delay::At(Timestamp::MAX);
 
 /// What a run in isolation pretends to be.
 #[derive(Debug, Clone, Copy)]
@@ -61,15 +66,15 @@ impl<J: 'static> Submission<J> {
             Some(Delay::For(by)) => submitted.saturating_add(by),
             Some(Delay::At(at)) => at,
         };
-        Some(Noting { jobs: jobs.clone(), probe, job, args, submitted, due, is_held: false })
+        let holds = probe.holds();
+        Some(Noting { probe, job, args, submitted, due, holds })
     }
 
     /// Submits, and lets the test know.
-    pub(super) fn submit_noted(mut self, probe: &Probe) -> Result<Accepted, SubmitError> {
-        let is_held = probe.holds();
-        let noting = self.noted().map(|noting| Noting { is_held, ..noting });
-        if is_held {
-            self.delay = Some(Delay::At(Timestamp::MAX));
+    pub(super) fn submit_noted(mut self) -> Result<Accepted, SubmitError> {
+        let noting = self.noted();
+        if noting.as_ref().is_some_and(|noting| noting.holds) {
+            self.delay = Some(HELD);
         }
         let accepted = self.submit_unseen()?;
         Ok(match noting {
@@ -89,20 +94,25 @@ impl<J: 'static> super::SubmitMany<J> {
 
 /// A submission that a test is to know of when it has been made.
 pub(super) struct Noting {
-    jobs: Jobs,
     probe: Arc<Probe>,
     job: String,
     args: serde_json::Value,
     submitted: Timestamp,
     due: Timestamp,
-    is_held: bool,
+    holds: bool,
 }
 
 impl Noting {
+    /// An order as it is where the test holds what is submitted.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(super) fn held(&self, order: Order) -> Order {
+        if self.holds { Order { delay: Some(HELD), ..order } } else { order }
+    }
+
     pub(super) fn submitted(self, handle: &RunHandle) {
-        let Self { jobs, probe, job, args, submitted, due, is_held } = self;
-        if is_held && !handle.is_duplicate() {
-            jobs.held(|held| held.push(Held { id: handle.id(), key: handle.key, due }));
+        let Self { probe, job, args, submitted, due, holds } = self;
+        if holds && !handle.is_duplicate() {
+            handle.jobs.held(|held| held.push(Held { id: handle.id, key: handle.key, due }));
         }
         probe.note(Noted { job, args, id: handle.id(), submitted, due, duplicate: handle.is_duplicate() });
     }
@@ -125,19 +135,42 @@ impl Jobs {
     pub(crate) async fn let_go(&self) -> usize {
         let now = self.inner.clock.now().wall;
         let held = self.held(std::mem::take);
-        let count = held.len();
-        let (mut ready, mut there) = (Vec::new(), Vec::new());
-        for Held { id, key, due } in held {
-            match key {
-                Some(key) if due <= now => ready.push(key),
-                Some(key) => self.inner.scheduler.delay(key, Delay::At(due)),
-                None => there.push((id, due)),
+        #[cfg(feature = "sqlite")]
+        if let Some(durable) =
+            self.inner.durable.as_ref().filter(|_| held.iter().any(|held| held.key.is_none()))
+        {
+            durable.look_blocking();
+        }
+        let (mut ready, mut count) = (Vec::new(), 0);
+        #[cfg(feature = "postgres")]
+        let mut there = Vec::new();
+        for held in held {
+            let Some(key) = held.key.or_else(|| self.inner.pool.key_of(held.id)) else {
+                // Of one whose transaction goes on; what was rolled back is nowhere.
+                #[cfg(feature = "sqlite")]
+                if self.inner.durable.as_ref().is_some_and(|durable| durable.arrives(held.id)) {
+                    self.held(|all| all.push(held));
+                    continue;
+                }
+                #[cfg(feature = "postgres")]
+                there.push(held);
+                continue;
+            };
+            count += 1;
+            if held.due <= now {
+                ready.push(key);
+            } else {
+                self.inner.scheduler.delay(key, Delay::At(held.due));
             }
         }
         self.inner.pool.release(&mut ready);
         #[cfg(feature = "postgres")]
         if let Some(cluster) = self.inner.cluster.get() {
-            cluster.release(there).await;
+            let released = cluster.release(there.iter().map(|held| (held.id, held.due)).collect()).await;
+            count += released.len();
+            // Of one whose transaction goes on, or was rolled back: the server knows nothing of either.
+            there.retain(|held| !released.contains(&held.id));
+            self.held(|all| all.append(&mut there));
         }
         count
     }

@@ -6,10 +6,11 @@ use crate::job::RunState;
 use crate::job::run::RunId;
 
 impl Cluster {
-    /// Lets runs start that a test has held, each at its time.
-    pub(in crate::runtime) async fn release(&self, runs: Vec<(RunId, Timestamp)>) {
+    /// Lets runs start that a test has held, each at its time. Answers those that are there.
+    pub(in crate::runtime) async fn release(&self, runs: Vec<(RunId, Timestamp)>) -> Vec<RunId> {
         let runs: Vec<_> = runs.into_iter().map(|(id, due)| (id.into(), due.to_chrono())).collect();
-        self.look(move |db| async move { db.release(&runs).await }).await;
+        let released = self.look(move |db| async move { db.release(&runs).await }).await;
+        released.unwrap_or_default().into_iter().map(|id| RunId::from_u128(id.0)).collect()
     }
 
     /// Whether nothing is queued and nothing runs, of any process.

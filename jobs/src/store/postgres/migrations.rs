@@ -21,8 +21,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, oldest: 1, sql: include_str!("migrations/0001.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, oldest: 1, sql: include_str!("migrations/0001.sql") },
+    Migration { version: 2, oldest: 1, sql: include_str!("migrations/0002.sql") },
+];
 
 /// What stands among the versions where those who use the schema go by the clock of a test.
 const VIRTUAL: i32 = 0;
@@ -93,7 +95,8 @@ async fn migrate_once(
     {
         return found.check(is_virtual);
     }
-    let mut tx = connection.begin().await?;
+    // An index on what is there takes as long as it takes.
+    let mut tx = connection.begin_with("begin; set local statement_timeout = 0").await?;
     let create = sqlx::AssertSqlSafe(format!("create schema if not exists \"{schema}\""));
     sqlx::raw_sql(create).execute(&mut *tx).await?;
     sqlx::raw_sql(schema.sql(VERSIONS)).execute(&mut *tx).await?;

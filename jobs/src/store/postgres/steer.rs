@@ -17,7 +17,8 @@ update jobs.run r set
     state = case when e.due > now() then 'scheduled' else 'available' end,
     due = greatest(e.due, now())
 from unnest($1::uuid[], $2::timestamptz[]) as e (id, due)
-where r.id = e.id and r.state = 'scheduled'";
+where r.id = e.id and r.state = 'scheduled'
+returning r.id";
 
 const CANCEL: &str = concat!(
     "update jobs.run set ",
@@ -58,12 +59,14 @@ impl Db {
         Ok(())
     }
 
-    /// Gives delayed runs another time.
+    /// Gives delayed runs another time, and answers those that are there.
     #[cfg(feature = "testing")]
-    pub(crate) async fn release(&self, runs: &[(Id, chrono::DateTime<chrono::Utc>)]) -> sqlx::Result<()> {
+    pub(crate) async fn release(
+        &self,
+        runs: &[(Id, chrono::DateTime<chrono::Utc>)],
+    ) -> sqlx::Result<Vec<Id>> {
         let (ids, due): (Vec<_>, Vec<_>) = runs.iter().copied().unzip();
-        sqlx::query(self.sql(RELEASE)).bind(ids).bind(due).execute(&self.pool).await?;
-        Ok(())
+        sqlx::query_scalar(self.sql(RELEASE)).bind(ids).bind(due).fetch_all(&self.pool).await
     }
 
     /// Ends a run that has not begun; one that executes is ended by its node.

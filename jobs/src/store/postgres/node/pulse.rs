@@ -1,9 +1,10 @@
-//! The heartbeat, and what goes with it: the rescue of runs, whose definition holds, and what is forgotten.
+//! The heartbeat. Nothing else is asked on its way, so that it is late only when the server is.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Shared;
+use super::standing::Part;
 use crate::clock::{Timestamp, monotonic_now};
 use crate::store::postgres::trouble::{Trouble, ask};
 use crate::telemetry::{self, ClusterNews};
@@ -11,32 +12,22 @@ use crate::telemetry::{self, ClusterNews};
 /// How often a node says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// Every so many heartbeats schedules are looked after, and runs that have ended are forgotten.
-const HOUSEKEEPING_EVERY: u32 = 12;
-
 /// On a test's clock a node that is alone beats less and less often, down to this.
 const ALONE: Duration = Duration::from_secs(86_400);
-
-/// How many runs are forgotten in one statement.
-const PRUNED: usize = 1000;
 
 impl Shared {
     /// Beats until the node leaves.
     pub(super) async fn pulse(&self) {
-        let (mut beats, mut nodes, mut wait) = (0_u32, 0, HEARTBEAT);
+        let mut wait = HEARTBEAT;
         let mut hold = self.beat.called().await;
         loop {
             let began = monotonic_now();
-            let answer = self.beat_once(beats, &mut nodes).await;
-            self.stands(&answer);
-            beats = beats.wrapping_add(1);
-            if self.clock.is_virtual() && nodes < 2 {
-                // Whatever is to be done at intervals of time is done at each.
-                beats = 0;
-                wait = (wait * 2).min(ALONE);
-            } else {
-                wait = HEARTBEAT.saturating_sub(began.elapsed());
-            }
+            let answer = self.beat_on().await;
+            self.stands(Part::Pulse, &answer);
+            wait = match self.is_alone_in_a_test() {
+                true => (wait * 2).min(ALONE),
+                false => HEARTBEAT.saturating_sub(began.elapsed()),
+            };
             tokio::select! {
                 biased;
                 held = self.beat.called() => hold = held,
@@ -46,55 +37,48 @@ impl Shared {
     }
 
     /// Says that the node is there, and answers how many are; none when it was taken for lost.
-    pub(super) async fn beat(&self) -> Result<Option<i64>, Trouble> {
+    async fn beat(&self) -> Result<Option<i64>, Trouble> {
         let before = self.clock.now();
         let Some((server, nodes)) = ask(self.vital.beat(self.identity.id)).await? else { return Ok(None) };
         if !self.clock.is_virtual() {
             self.clock.follow(before, Timestamp::from_chrono(server), self.clock.now());
         }
+        self.alone.store(nodes == 1, Ordering::SeqCst);
         Ok(Some(nodes))
     }
 
-    async fn beat_once(&self, beats: u32, nodes: &mut i64) -> Result<(), Trouble> {
-        let node = self.identity.id;
-        let there = self.beat().await?;
-        if there.is_none() {
-            telemetry::cluster(ClusterNews::TakenForLost);
-            self.claims.clear();
-            self.host.lost_claims();
-            self.enter().await?;
+    /// Nobody else goes by the clock of its test, as far as it knows.
+    pub(super) fn is_alone_in_a_test(&self) -> bool {
+        self.clock.is_virtual() && *self.nodes.borrow() < 2
+    }
+
+    /// So many nodes are there.
+    fn are_there(&self, nodes: i64) {
+        self.nodes.send_replace(nodes);
+        self.house.call(Some(&self.clock));
+    }
+
+    async fn beat_on(&self) -> Result<(), Trouble> {
+        if let Some(nodes) = self.beat().await? {
+            self.alone.store(nodes == 1, Ordering::SeqCst);
+            self.are_there(nodes);
+            return Ok(());
         }
-        let there = there.unwrap_or_default();
-        self.alone.store(there == 1, Ordering::SeqCst);
-        let housekeeping = beats.is_multiple_of(HOUSEKEEPING_EVERY);
-        // Who is alone finds what others have left when it comes, and now and then.
-        let rescued = match there > 1 || housekeeping {
-            true => ask(self.vital.rescue(node)).await?,
-            false => Vec::new(),
-        };
-        if !rescued.is_empty() {
-            telemetry::cluster(ClusterNews::TookOver(rescued.len()));
-            self.tell_all();
-        }
-        // Whoever is lost may have left it undone.
-        if (housekeeping || !rescued.is_empty()) && ask(self.vital.succeed_undone()).await? > 0 {
-            self.has_arrived();
-            self.stir();
-        }
-        let changed = std::mem::replace(nodes, there) != there;
-        if self.unregistered.swap(false, Ordering::SeqCst) {
-            self.register_all().await.inspect_err(|_| self.unregistered.store(true, Ordering::SeqCst))?;
-        } else if housekeeping || changed {
-            self.adopt_all().await?;
-        }
-        if changed {
-            self.tell_in_force(&self.host.schedules()).await?;
-        }
-        if housekeeping {
-            ask(self.vital.close_schedules()).await?;
-            let (age, count) = self.identity.retention;
-            while ask(self.vital.prune(age, count, PRUNED)).await? == PRUNED as u64 {}
-        }
+        telemetry::cluster(ClusterNews::TakenForLost);
+        self.claims.clear();
+        self.host.lost_claims();
+        // With the node its registrations have gone.
+        self.unregistered.store(true, Ordering::SeqCst);
+        self.enter().await
+    }
+
+    /// Says who it is, the first time and after it was taken for lost.
+    pub(super) async fn enter(&self) -> Result<(), Trouble> {
+        let super::Identity { id, name } = &self.identity;
+        ask(self.vital.join(*id, name)).await?;
+        ask(self.vital.know_jobs(&self.known_jobs())).await?;
+        let nodes = self.beat().await?;
+        self.are_there(nodes.unwrap_or_default());
         Ok(())
     }
 }
