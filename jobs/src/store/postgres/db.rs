@@ -51,6 +51,16 @@ impl Db {
     }
 }
 
+/// The end of a transaction. One that is given up is over when this returns, so that what it had locked is free.
+pub(super) async fn settle<T>(tx: Transaction<'_, Postgres>, answer: sqlx::Result<T>) -> sqlx::Result<T> {
+    match answer {
+        Ok(_) => tx.commit().await?,
+        // The connection has ended, and with it what it held.
+        Err(_) => drop(tx.rollback().await),
+    }
+    answer
+}
+
 /// A length of time as the server's.
 pub(super) fn interval(length: Duration) -> PgInterval {
     let microseconds = i64::try_from(length.as_micros()).unwrap_or(i64::MAX);

@@ -7,7 +7,7 @@ use jobs_syntax::Overlap;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, Row, Transaction};
 
-use super::db::{Db, LOCK_PATIENCE, SHORT};
+use super::db::{Db, LOCK_PATIENCE, SHORT, settle};
 use super::id::Id;
 use super::schedules::Registration;
 use super::trouble::is_held;
@@ -107,11 +107,12 @@ const CANCEL_OTHERS: &str = concat!(
     "
 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as w (job, key, definition, slot)
 join jobs.schedule s on s.job = w.job and s.key = w.key and s.definition = w.definition and s.next_slot = w.slot
-    and s.closed_since is null
+    and s.closed_since is null and s.next_slot <= now() + interval '1 s'
 join jobs.job j on j.name = w.job and j.paused_since is null
 where run.job = w.job and run.slot is not null and run.state in ('scheduled', 'available', 'waiting', 'running')"
 );
 
+/// A slot comes by the clock of the server; that of a node is as exact as answers are quick.
 const FIRE: &str = "\
 with wanted as (
     select w.*,
@@ -140,7 +141,7 @@ with wanted as (
         entry_reason = t.entry
     from told t
     where s.job = t.job and s.key = t.key and s.next_slot = t.slot and s.definition = t.definition
-        and s.closed_since is null
+        and s.closed_since is null and s.next_slot <= now() + interval '1 s'
     returning t.*, s.entry_first as joined, s.next_slot as armed
 ), entries as (
     insert into jobs.ledger as l (job, key, first, last, count, reason)
@@ -159,7 +160,7 @@ from wanted w join jobs.schedule s on s.job = w.job and s.key = w.key left join 
 
 impl Db {
     /// Fires slots, and answers what became of those that were this node's: the others another has fired, or they are not to
-    /// be fired any more. Nothing of a schedule that there is not.
+    /// be fired any more, or have not come by the clock of the server. Nothing of a schedule that there is not.
     pub(crate) async fn fire(&self, slots: &[Slot]) -> sqlx::Result<Vec<Fired>> {
         let mut fired: Vec<Fired> = Vec::new();
         let mut rest: Vec<&Slot> = slots.iter().collect();
@@ -187,8 +188,11 @@ impl Db {
     async fn fire_first(&self, slots: &[&Slot]) -> sqlx::Result<Vec<Fired>> {
         let waited = async {
             let mut tx = self.begin(LOCK_PATIENCE).await?;
-            self.lock(&mut tx, slots).await?;
-            self.fire_locked(tx, slots).await
+            let fired = match self.lock(&mut tx, slots).await {
+                Ok(()) => self.fire_locked(&mut tx, slots).await,
+                Err(error) => Err(error),
+            };
+            settle(tx, fired).await
         };
         match waited.await {
             Err(error) if is_held(&error) => {}
@@ -214,18 +218,27 @@ impl Db {
             return Ok(Vec::new());
         }
         let mut tx = self.begin(SHORT).await?;
+        let fired = self.fire_free_in(&mut tx, slots).await;
+        settle(tx, fired).await
+    }
+
+    async fn fire_free_in(
+        &self,
+        tx: &mut Transaction<'_, Postgres>,
+        slots: &[&Slot],
+    ) -> sqlx::Result<Vec<Fired>> {
         let others: Vec<_> =
             slots.iter().filter(|slot| !slot.is_alone()).map(|slot| slot.job.as_str()).collect();
         let jobs: HashSet<String> = sqlx::query_scalar(self.sql(LOCK_FREE))
             .bind(others)
-            .fetch_all(&mut *tx)
+            .fetch_all(&mut **tx)
             .await?
             .into_iter()
             .collect();
         let schedules: HashSet<(String, String)> = sqlx::query_as(self.sql(LOCK_FREE_SCHEDULES))
             .bind(slots.iter().map(|slot| slot.job.as_str()).collect::<Vec<_>>())
             .bind(slots.iter().map(|slot| slot.key.as_str()).collect::<Vec<_>>())
-            .fetch_all(&mut *tx)
+            .fetch_all(&mut **tx)
             .await?
             .into_iter()
             .collect();
@@ -254,15 +267,15 @@ impl Db {
 
     async fn fire_locked(
         &self,
-        mut tx: Transaction<'_, Postgres>,
+        tx: &mut Transaction<'_, Postgres>,
         slots: &[&Slot],
     ) -> sqlx::Result<Vec<Fired>> {
         let cancelling: Vec<_> =
             slots.iter().filter(|slot| slot.overlap == Overlap::CancelOther).copied().collect();
         if !cancelling.is_empty() {
-            self.cancel_others(&mut tx, &cancelling).await?;
+            self.cancel_others(tx, &cancelling).await?;
         }
-        let fired = sqlx::query(self.sql(FIRE))
+        sqlx::query(self.sql(FIRE))
             .bind(slots.iter().map(|slot| slot.job.as_str()).collect::<Vec<_>>())
             .bind(slots.iter().map(|slot| slot.key.as_str()).collect::<Vec<_>>())
             .bind(slots.iter().map(|slot| slot.definition.as_str()).collect::<Vec<_>>())
@@ -287,10 +300,8 @@ impl Db {
                     is_held: false,
                 })
             })
-            .fetch_all(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(fired)
+            .fetch_all(&mut **tx)
+            .await
     }
 
     async fn cancel_others(&self, tx: &mut Transaction<'_, Postgres>, slots: &[&Slot]) -> sqlx::Result<()> {
@@ -321,6 +332,7 @@ with passed as (
         entry_first = case when entry_reason = $9 then entry_first else $6 end,
         entry_reason = $9
     where job = $1 and key = $2 and definition = $3 and next_slot = $4 and closed_since is null
+        and $7 <= now() + interval '1 s'
     returning entry_first
 ), entry as (
     insert into jobs.ledger as l (job, key, first, last, count, reason)
@@ -337,8 +349,8 @@ from unnest($1::text[], $2::text[]) as w (job, key) cross join lateral (
 order by w.job collate \"C\", w.key collate \"C\", l.first";
 
 impl Db {
-    /// Passes over slots that do not fire, up to `next`, unless another node has gone on meanwhile. Answers whether this one
-    /// has.
+    /// Passes over slots that do not fire, up to `next`, unless another node has gone on meanwhile or they have not come by the
+    /// clock of the server. Answers whether this one has.
     pub(crate) async fn pass(
         &self,
         of: &Registration,

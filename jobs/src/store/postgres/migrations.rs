@@ -21,8 +21,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, oldest: 1, sql: include_str!("migrations/0001.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, oldest: 1, sql: include_str!("migrations/0001.sql") },
+    Migration { version: 2, oldest: 1, sql: include_str!("migrations/0002.sql") },
+];
 
 /// The version that this one knows.
 const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use super::db::{Db, LOCK_PATIENCE, SHORT};
+use sqlx::{Postgres, Transaction};
+
+use super::db::{Db, LOCK_PATIENCE, SHORT, settle};
 use super::trouble::is_held;
 
 const LOCK_JOBS: &str = "select name from jobs.job where name = any ($1::text[]) order by name for update";
@@ -67,11 +69,20 @@ impl Db {
         patience: Duration,
     ) -> sqlx::Result<Succeeded> {
         let mut tx = self.begin(patience).await?;
+        let succeeded = self.succeed_in(&mut tx, jobs, lock).await;
+        settle(tx, succeeded).await
+    }
+
+    async fn succeed_in(
+        &self,
+        tx: &mut Transaction<'_, Postgres>,
+        jobs: &[String],
+        lock: &'static str,
+    ) -> sqlx::Result<Succeeded> {
         // In a statement of its own, so that the next sees what a slot that fired meanwhile has left.
-        let locked: Vec<String> = sqlx::query_scalar(self.sql(lock)).bind(jobs).fetch_all(&mut *tx).await?;
-        let started = sqlx::query(self.sql(SUCCEED)).bind(&locked).execute(&mut *tx).await?;
-        sqlx::query(self.sql(REARM)).bind(&locked).execute(&mut *tx).await?;
-        tx.commit().await?;
+        let locked: Vec<String> = sqlx::query_scalar(self.sql(lock)).bind(jobs).fetch_all(&mut **tx).await?;
+        let started = sqlx::query(self.sql(SUCCEED)).bind(&locked).execute(&mut **tx).await?;
+        sqlx::query(self.sql(REARM)).bind(&locked).execute(&mut **tx).await?;
         let is_held = lock == LOCK_FREE_JOBS && jobs.iter().any(|job| !locked.contains(job));
         Ok(Succeeded { started: started.rows_affected(), is_held })
     }

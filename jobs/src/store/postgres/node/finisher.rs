@@ -1,23 +1,27 @@
 //! Ends are written together, and as often as it takes.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::Shared;
 use super::standing::Part;
-use crate::store::postgres::end::{End, Fence, Follows};
+use crate::clock::monotonic_now;
+use crate::store::postgres::end::{End, Finished, Follows};
+use crate::store::postgres::id::Id;
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 use crate::telemetry::{self, ClusterNews};
 
-/// What becomes of a claim.
+/// What comes in.
 pub(super) enum Finish {
-    End(Box<End>),
-    /// With whether its attempt had begun.
-    Return(Fence, bool),
+    Claim(Finished),
     /// The node leaves; what stands before this is written.
     Close,
 }
+
+/// How long it waits before it comes back for what a transaction of its job's locked.
+const LOCKED: Duration = Duration::from_millis(200);
 
 /// How many go in one statement.
 const MOST: usize = 500;
@@ -31,13 +35,24 @@ const TRIES_AT_THE_END: u32 = 5;
 impl Shared {
     /// Writes what ends, until the node leaves. When the server does not answer by then, the rest is left to be rescued.
     pub(super) async fn finish(&self, from: &mut mpsc::UnboundedReceiver<Finish>) {
-        let mut waiting = Vec::new();
-        while from.recv_many(&mut waiting, MOST).await > 0 {
+        // What transactions of their jobs' may have ended: nobody else waits for these.
+        let (mut waiting, mut locked) = (Vec::new(), Vec::new());
+        let mut again = monotonic_now();
+        loop {
+            tokio::select! {
+                biased;
+                count = from.recv_many(&mut waiting, MOST) => if count == 0 { return },
+                () = tokio::time::sleep_until(again), if !locked.is_empty() => {}
+            }
             let (mut ends, mut returns, mut close) = (Vec::new(), Vec::new(), false);
+            let before = locked.len();
             for finish in waiting.drain(..) {
                 match finish {
-                    Finish::End(end) => ends.push(*end),
-                    Finish::Return(fence, begun) => returns.push((fence, begun)),
+                    Finish::Claim(finished) if self.claims.completes(finished.fence()) => {
+                        locked.push(finished)
+                    }
+                    Finish::Claim(Finished::End(end)) => ends.push(*end),
+                    Finish::Claim(Finished::Return(fence, begun)) => returns.push((fence, begun)),
                     Finish::Close => close = true,
                 }
             }
@@ -56,6 +71,12 @@ impl Shared {
                 self.claims.remove(returns.iter().map(|(fence, _)| *fence));
                 self.news.notify_one();
             }
+            if !locked.is_empty() && (locked.len() > before || close || monotonic_now() >= again) {
+                if let Err(Trouble::Passing(_)) = self.write_free(&mut locked).await {
+                    return;
+                }
+                again = monotonic_now() + LOCKED;
+            }
             if close {
                 return;
             }
@@ -64,9 +85,64 @@ impl Shared {
 
     /// What has ended does not count against limits any more.
     fn limits_let_more(&self) {
-        if !self.identity.limited.is_empty() && self.backlog.load(Ordering::SeqCst) {
+        if !self.host.limited().is_empty() && self.backlog.load(Ordering::SeqCst) {
             self.tell_all();
         }
+    }
+
+    /// Writes what may be locked, and leaves what is.
+    async fn write_free(&self, locked: &mut Vec<Finished>) -> Result<(), Trouble> {
+        let (mut settled, mut standing) = (Vec::new(), Vec::new());
+        while !locked.is_empty() {
+            let some: Vec<_> = locked.drain(..locked.len().min(MOST)).collect();
+            let stand = match self.finish_free(&some).await {
+                Ok(stand) => stand,
+                Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
+                // One of them may be at fault: the others do not suffer for it.
+                Err(_) => {
+                    let mut stand = Vec::new();
+                    for one in &some {
+                        match self.finish_free(std::slice::from_ref(one)).await {
+                            Ok(stands) => stand.extend(stands),
+                            Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
+                            Err(_) => self.write_finished(one).await?,
+                        }
+                    }
+                    stand
+                }
+            };
+            for finished in some {
+                let of = if stand.contains(&finished.fence().id) { &mut standing } else { &mut settled };
+                of.push(finished);
+            }
+        }
+        *locked = standing;
+        if settled.is_empty() {
+            return Ok(());
+        }
+        self.claims.remove(settled.iter().map(Finished::fence));
+        self.waiting.changed.notify_one();
+        self.has_arrived();
+        let ends = settled.iter().filter_map(|finished| match finished {
+            Finished::End(end) => Some(&**end),
+            Finished::Return(..) => None,
+        });
+        self.succeed(ends).await
+    }
+
+    /// It waits for whoever has locked it.
+    async fn write_finished(&self, finished: &Finished) -> Result<(), Trouble> {
+        match finished {
+            Finished::End(end) => self.write_one(end).await,
+            Finished::Return(fence, begun) => {
+                let back = [(*fence, *begun)];
+                self.insist(|| self.db.give_back(self.identity.id, &back)).await.map(drop)
+            }
+        }
+    }
+
+    async fn finish_free(&self, some: &[Finished]) -> Result<Vec<Id>, Trouble> {
+        self.persist(|| self.db.finish_free(self.identity.id, some)).await
     }
 
     /// An error is the answer only when the node leaves.
@@ -87,7 +163,12 @@ impl Shared {
         if ends.iter().any(|end| matches!(end.follows, Follows::Retry(_))) {
             self.has_arrived();
         }
-        let mut jobs: Vec<String> = ends.iter().filter_map(|end| end.slot_of.clone()).collect();
+        self.succeed(ends.iter()).await
+    }
+
+    /// What waited for the ends of these starts.
+    async fn succeed(&self, ends: impl Iterator<Item = &End>) -> Result<(), Trouble> {
+        let mut jobs: Vec<String> = ends.filter_map(|end| end.slot_of.clone()).collect();
         if jobs.is_empty() {
             return Ok(());
         }

@@ -62,7 +62,7 @@ impl Shared {
             self.tell_in_force(&self.host.schedules()).await?;
         }
         if all {
-            ask(self.vital.close_schedules()).await?;
+            ask(self.vital.close_schedules(self.identity.id)).await?;
         }
         *known = nodes;
         Ok(())
@@ -85,8 +85,8 @@ impl Shared {
         }
     }
 
-    async fn forget_all(&self, ledgers: bool) -> Result<(), Trouble> {
-        let (age, count) = self.identity.retention;
+    pub(super) async fn forget_all(&self, ledgers: bool) -> Result<(), Trouble> {
+        let (age, count) = self.host.retention();
         for stale in ask(self.db.stale(age, count)).await? {
             self.forget_part(PRUNED, || self.db.prune(&stale, PRUNED)).await?;
         }

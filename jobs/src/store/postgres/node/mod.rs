@@ -42,7 +42,7 @@ use super::address::Address;
 use super::claim::{Claimed, Limited};
 use super::connections::pool;
 use super::db::Db;
-use super::end::{End, Ended, Fence};
+use super::end::{End, Ended, Fence, Finished};
 use super::id::Id;
 use super::migrations::{MigrationError, migrate};
 use super::reach::{PATIENCE, Unreachable};
@@ -63,8 +63,12 @@ use waiting::Waiting;
 pub(crate) trait Host: Send + Sync + 'static {
     /// How many runs it has places for at this moment.
     fn room(&self) -> Room;
-    /// Jobs that it executes and that have no limits of their own.
+    /// Jobs that it executes and that have no limits of their own. These and the next two may be others at any time.
     fn jobs(&self) -> Arc<[String]>;
+    /// Those with limits.
+    fn limited(&self) -> Arc<[Limited]>;
+    /// How long runs that have ended are kept, and how many of each job.
+    fn retention(&self) -> (Duration, usize);
     /// Runs that are its to try, in the order in which they are to start. It answers which it does not take: they go back.
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence>;
     /// Gives up what it has taken and not begun, and answers with it.
@@ -107,9 +111,6 @@ pub(crate) struct Identity {
     pub(crate) id: Id,
     /// The host and the process, for people.
     pub(crate) name: String,
-    pub(crate) limited: Vec<Limited>,
-    /// How long runs that have ended are kept, and how many of each job.
-    pub(crate) retention: (Duration, usize),
 }
 
 /// For claims, ends, submissions of three kinds and of many at once, news, and what is forgotten. One more listens.
@@ -266,6 +267,12 @@ impl Node {
         answer.map_err(|_| Trouble::Closed)
     }
 
+    /// A transaction of its job's is about to end a run: until that is over, the end of the attempt waits for it, and holds up
+    /// no other.
+    pub(crate) fn completes(&self, fence: Fence) {
+        self.shared.claims.complete(fence);
+    }
+
     /// Where what becomes of claims is said.
     pub(crate) fn ends(&self) -> Ends {
         Ends { finishes: self.finishes.clone(), shared: Arc::clone(&self.shared) }
@@ -284,6 +291,20 @@ impl Node {
     /// Something new was made that others may claim as well.
     pub(crate) fn tell(&self) {
         self.shared.tell_all();
+    }
+
+    /// What the host executes, with which limits, or how long it keeps what has ended is another now.
+    pub(crate) async fn changed(&self) -> Result<(), Trouble> {
+        let shared = Arc::clone(&self.shared);
+        let (told, answer) = oneshot::channel();
+        self.spawn(async move {
+            let known = ask(shared.vital.know_jobs(&shared.known_jobs())).await;
+            shared.has_arrived();
+            let _ = told.send(known);
+            // What fails is done with the housekeeping.
+            let _ = shared.forget_all(false).await;
+        });
+        answer.await.map_err(|_| Trouble::Closed)?
     }
 
     /// Which node it is.
@@ -328,12 +349,12 @@ impl Ends {
     pub(crate) fn end(&self, end: End) {
         self.shared.ended.fetch_add(1, Ordering::Relaxed);
         // After the node has left, what was not written is rescued by others.
-        let _ = self.finishes.send(Finish::End(Box::new(end)));
+        let _ = self.finishes.send(Finish::Claim(Finished::End(Box::new(end))));
     }
 
     /// Gives back a run that was claimed, with whether its attempt had begun.
     pub(crate) fn give_back(&self, fence: Fence, begun: bool) {
-        let _ = self.finishes.send(Finish::Return(fence, begun));
+        let _ = self.finishes.send(Finish::Claim(Finished::Return(fence, begun)));
     }
 
     /// The host has more room.
@@ -391,6 +412,13 @@ impl Shared {
         shared.enter().await.map_err(JoinError::Trouble)?;
         shared.register_all().await.map_err(JoinError::Trouble)?;
         Ok(shared)
+    }
+
+    /// All jobs of the host's.
+    pub(super) fn known_jobs(&self) -> Vec<String> {
+        let (jobs, limited) = (self.host.jobs(), self.host.limited());
+        let limited = limited.iter().map(|limited| limited.job.clone());
+        jobs.iter().cloned().chain(limited).collect()
     }
 
     /// Does all parts, until the node leaves. After a panic, which is a fault of ours, it begins anew.

@@ -50,12 +50,9 @@ impl Shared {
 
     /// Says who it is, the first time and after it was taken for lost.
     pub(super) async fn enter(&self) -> Result<(), Trouble> {
-        let super::Identity { id, name, limited, .. } = &self.identity;
-        let jobs = self.host.jobs();
-        let names: Vec<String> =
-            jobs.iter().cloned().chain(limited.iter().map(|limited| limited.job.clone())).collect();
+        let super::Identity { id, name } = &self.identity;
         ask(self.vital.join(*id, name)).await?;
-        ask(self.vital.know_jobs(&names)).await?;
+        ask(self.vital.know_jobs(&self.known_jobs())).await?;
         let nodes = self.beat().await?;
         self.nodes.send_replace(nodes.unwrap_or_default());
         Ok(())

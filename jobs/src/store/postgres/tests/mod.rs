@@ -80,10 +80,16 @@ impl Db {
             .unwrap()
     }
 
-    /// Claims of the jobs that the tests know.
+    /// Claims of the jobs that the tests know, by a node that is there.
     async fn take(&self, node: Id, count: usize) -> Vec<Claimed> {
+        self.is_there(node).await;
         let jobs = ["mail".to_owned(), "sweep".to_owned(), "report".to_owned()];
         self.claim(Wanted { node, count, jobs: &jobs, queues: &[], oldest: false }).await.unwrap()
+    }
+
+    async fn is_there(&self, node: Id) {
+        let there = "insert into jobs.node (id, name) values ($1, 'test') on conflict (id) do nothing";
+        sqlx::query(self.sql(there)).bind(node).execute(&self.pool).await.unwrap();
     }
 
     async fn joined(&self, id: u128) -> Id {

@@ -20,6 +20,8 @@ pub(super) struct Program {
     pub(super) cancelled: Mutex<Vec<Id>>,
     /// Those that it knows and that have no limits: `mail` where it is not said.
     jobs: Option<Arc<[String]>>,
+    limited: Vec<Limited>,
+    retention: Option<(Duration, usize)>,
     /// The next runs are too much for it.
     pub(super) panics: AtomicBool,
     /// It takes nothing any more.
@@ -35,6 +37,14 @@ impl Host for Program {
 
     fn jobs(&self) -> Arc<[String]> {
         self.jobs.clone().unwrap_or_else(|| ["mail".to_owned()].into())
+    }
+
+    fn limited(&self) -> Arc<[Limited]> {
+        self.limited.clone().into()
+    }
+
+    fn retention(&self) -> (Duration, usize) {
+        self.retention.unwrap_or((Duration::from_secs(86_400), 1_000_000))
     }
 
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {
@@ -76,9 +86,19 @@ impl Program {
         Arc::new(Self { room: Mutex::new(room), ..Self::default() })
     }
 
-    pub(super) fn with_jobs(room: usize, jobs: &[&str]) -> Arc<Self> {
+    /// It knows one job with limits, and others without.
+    pub(super) fn with_limits(room: usize, limited: &[Limited], jobs: &[&str]) -> Arc<Self> {
         let jobs = jobs.iter().map(|job| (*job).to_owned()).collect();
-        Arc::new(Self { room: Mutex::new(room), jobs: Some(jobs), ..Self::default() })
+        Arc::new(Self {
+            room: Mutex::new(room),
+            jobs: Some(jobs),
+            limited: limited.to_vec(),
+            ..Self::default()
+        })
+    }
+
+    pub(super) fn that_keeps(age: Duration, count: usize) -> Arc<Self> {
+        Arc::new(Self { retention: Some((age, count)), ..Self::default() })
     }
 
     pub(super) fn drain(&self) -> Vec<Claimed> {
@@ -108,34 +128,16 @@ pub(super) async fn bounded<T>(event: impl Future<Output = T>) -> T {
 }
 
 pub(super) async fn joined(address: &str, id: u128, program: &Arc<Program>) -> Node {
-    joined_with(address, id, program, &clock(), &[]).await
+    joined_with(address, id, program, &clock()).await
 }
 
-pub(super) async fn joined_with(
-    address: &str,
-    id: u128,
-    program: &Arc<Program>,
-    clock: &Arc<Clock>,
-    limited: &[Limited],
-) -> Node {
+async fn joined_with(address: &str, id: u128, program: &Arc<Program>, clock: &Arc<Clock>) -> Node {
     let host = Arc::clone(program) as Arc<dyn Host>;
-    let retention = (Duration::from_secs(86_400), 1_000_000);
-    let identity = Identity { limited: limited.to_vec(), ..identity(id, retention) };
-    Node::join(Address::parse(address).unwrap(), identity, Arc::clone(clock), host).await.unwrap()
+    Node::join(Address::parse(address).unwrap(), identity(id), Arc::clone(clock), host).await.unwrap()
 }
 
-pub(super) async fn joined_for(
-    address: &str,
-    id: u128,
-    program: &Arc<Program>,
-    retention: (Duration, usize),
-) -> Node {
-    let host = Arc::clone(program) as Arc<dyn Host>;
-    Node::join(Address::parse(address).unwrap(), identity(id, retention), clock(), host).await.unwrap()
-}
-
-fn identity(id: u128, retention: (Duration, usize)) -> Identity {
-    Identity { id: Id(id), name: format!("node {id}"), limited: Vec::new(), retention }
+fn identity(id: u128) -> Identity {
+    Identity { id: Id(id), name: format!("node {id}") }
 }
 
 pub(super) fn watching(address: &str) -> Db {
@@ -297,7 +299,7 @@ async fn a_node_goes_by_the_time_of_the_server() {
     let now = time.now();
     time.follow(now, now.wall.saturating_add(Duration::from_secs(3600)), now);
     let program = Program::with_room(0);
-    let node = joined_with(&address, 1, &program, &time, &[]).await;
+    let node = joined_with(&address, 1, &program, &time).await;
     let server = watching(&address).text("select clock_timestamp()").await;
     let server = chrono::DateTime::parse_from_str(&format!("{server}00"), "%F %T%.f%z").unwrap();
     let apart = (time.look().0.wall.to_chrono() - server.to_utc()).abs();
@@ -373,8 +375,7 @@ async fn a_node_that_was_taken_for_lost_learns_it_and_comes_back() {
 #[tokio::test]
 async fn who_cannot_join_is_told_why_without_the_password() {
     let missing = Server::shared().database().replace("test_", "no_such_").replace("jobs@", "jobs:hunter2@");
-    let identity =
-        Identity { id: Id(1), name: "test".into(), limited: Vec::new(), retention: (Duration::ZERO, 0) };
+    let identity = Identity { id: Id(1), name: "test".into() };
     let refused =
         Node::join(Address::parse(&missing).unwrap(), identity, clock(), Program::with_room(0)).await;
     let Err(refused @ JoinError::Unreachable(_)) = refused else { panic!("it has joined") };
@@ -449,15 +450,23 @@ async fn ends_that_the_server_refuses_are_written_when_it_does_not() {
 async fn nodes_hear_each_other_in_every_schema() {
     let schema = "s".repeat(58);
     let address = format!("{}?schema={schema}", Server::shared().database());
-    let one = joined(&address, 1, &Program::with_room(0)).await;
+    let node = joined(&address, 1, &Program::with_room(0)).await;
+    let other = joined(&address, 2, &Program::with_room(0)).await;
     let mut listener = sqlx::postgres::PgListener::connect_with(&pool(&address, 1)).await.unwrap();
     listener.listen(&format!("jobs_{schema}")).await.unwrap();
-    // Who is alone says nothing.
-    let two = joined(&address, 2, &Program::with_room(0)).await;
-    two.submit(mail()).await.unwrap().unwrap();
-    bounded(listener.recv()).await.unwrap();
-    one.leave().await;
-    two.leave().await;
+    // Until it knows that it is not alone it tells nobody.
+    let heard = async {
+        loop {
+            node.submit(mail()).await.unwrap().unwrap();
+            let news = tokio::time::timeout(Duration::from_millis(100), listener.recv()).await;
+            if news.is_ok_and(|news| news.unwrap().payload() == format!("{:032x}", 1)) {
+                break;
+            }
+        }
+    };
+    bounded(heard).await;
+    node.leave().await;
+    other.leave().await;
 }
 
 #[tokio::test]
@@ -465,7 +474,7 @@ async fn a_database_of_another_encoding_is_refused() {
     let server = Server::shared();
     server.sql("postgres", "create database latin encoding 'LATIN1' template template0");
     let address = Address::parse(&server.address("latin")).unwrap();
-    let refused = Node::join(address, identity(1, (Duration::ZERO, 0)), clock(), Program::with_room(0)).await;
+    let refused = Node::join(address, identity(1), clock(), Program::with_room(0)).await;
     let Err(refused @ JoinError::Unreachable(_)) = refused else { panic!("it has joined") };
     assert!(refused.to_string().contains("is encoded in LATIN1, and has to be in UTF8"), "{refused}");
 }

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use super::nodes::{Program, bounded, joined_for, watching};
+use super::nodes::{Program, bounded, joined, watching};
 use super::*;
 use crate::store::postgres::prune::Stale;
 
@@ -77,7 +77,7 @@ async fn a_node_that_has_much_to_forget_is_not_taken_for_lost() {
          create trigger slow before delete on jobs.run execute function slow()",
     )
     .await;
-    let node = joined_for(&address, 1, &Program::with_room(0), (Duration::ZERO, 500)).await;
+    let node = joined(&address, 1, &Program::that_keeps(Duration::ZERO, 500)).await;
     let mut heartbeats = HashSet::new();
     bounded(async {
         while db.text("select count(*) from jobs.run").await != "500" {

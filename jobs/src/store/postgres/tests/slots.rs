@@ -7,7 +7,7 @@ use crate::store::postgres::schedules::Registration;
 use crate::store::postgres::trouble::Trouble;
 
 fn at(minute: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minute)
+    DateTime::from_timestamp(1_700_000_000, 0).unwrap() + TimeDelta::minutes(minute)
 }
 
 fn registration(job: &str, key: &str) -> Registration {
@@ -119,9 +119,29 @@ async fn the_index_holds_where_the_row_was_set_back() {
     let (db, _) = with_schedule().await;
     assert!(db.fire_one(slot("sweep", "hourly", 0, Overlap::Allow)).await.is_some());
     assert!(db.fire_one(slot("sweep", "hourly", 0, Overlap::Allow)).await.is_none());
-    db.run_sql("update jobs.schedule set next_slot = to_timestamp(1800000000)").await;
+    db.run_sql("update jobs.schedule set next_slot = to_timestamp(1700000000)").await;
     db.fire_one(slot("sweep", "hourly", 0, Overlap::Allow)).await;
     assert_eq!(db.text("select count(*) from jobs.run").await, "1");
+}
+
+/// The clock of a node is wrong by minutes.
+#[tokio::test]
+async fn no_slot_fires_or_is_passed_over_before_its_time_by_the_server() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let soon = DateTime::from_timestamp(4_000_000_000, 0).unwrap();
+    let hourly = Registration { first: Some(soon), ..registration("sweep", "hourly") };
+    db.register(node, std::slice::from_ref(&hourly)).await.unwrap();
+    let next = Some(soon + TimeDelta::hours(1));
+    for overlap in [Overlap::Allow, Overlap::BufferOne, Overlap::CancelOther] {
+        let early = Slot { slot: soon, next, ..slot("sweep", "hourly", 0, overlap) };
+        let fired = db.fire(&[early]).await.unwrap().pop().unwrap();
+        assert_eq!((fired.became, fired.is_ours, fired.next_slot), (None, true, Some(soon)));
+    }
+    let missed = Entry { first: soon, last: soon, count: 1, reason: "missed".into() };
+    assert!(!db.pass(&hourly, soon, next, &missed).await.unwrap());
+    assert_eq!(db.text("select count(*) from jobs.run").await, "0");
+    assert_eq!(db.text("select count(*) from jobs.ledger").await, "0");
 }
 
 #[tokio::test]
