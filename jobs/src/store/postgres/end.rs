@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
-use super::db::{Db, interval};
+use super::db::{Db, LOCK_PATIENCE, interval};
 use super::id::Id;
 
 /// A claim: a run, and the number of the claim.
@@ -240,7 +240,7 @@ impl Db {
     pub(crate) async fn finish_free(&self, node: Id, finished: &[Finished]) -> sqlx::Result<Vec<Id>> {
         let (ids, claims): (Vec<_>, Vec<_>) =
             finished.iter().map(|finished| (finished.fence().id, finished.fence().claim_no)).unzip();
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin(LOCK_PATIENCE).await?;
         let free = sqlx::query_scalar(self.sql(FREE)).bind(&ids).bind(&claims).bind(node);
         let free: Vec<Id> = free.fetch_all(&mut *tx).await?;
         let (mut ends, mut returns) = (Vec::new(), Vec::new());

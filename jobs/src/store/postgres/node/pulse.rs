@@ -60,7 +60,6 @@ impl Shared {
 
     async fn beat_on(&self) -> Result<(), Trouble> {
         if let Some(nodes) = self.beat().await? {
-            self.alone.store(nodes == 1, Ordering::SeqCst);
             self.are_there(nodes);
             return Ok(());
         }

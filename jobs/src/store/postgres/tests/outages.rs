@@ -271,6 +271,36 @@ async fn a_node_outlives_a_server_that_only_reads() {
     );
 }
 
+/// A password that is being changed, and for a while is another than the node's.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_waits_until_the_node_is_let_in_again() {
+    let server = Server::start_with_passwords();
+    server.sql("postgres", "alter role jobs password 'old'");
+    let address = server.database().replace("jobs@", "jobs:old@");
+    let name = address.rsplit('/').next().unwrap().to_owned();
+    let program = Program::with_room(1);
+    let node = joined(&address, 1, &program).await;
+    node.submit(mail()).await.unwrap().unwrap();
+    while program.taken.lock().unwrap().is_empty() {
+        bounded(program.news.notified()).await;
+    }
+    let [claimed] = program.drain().try_into().unwrap();
+    *program.room.lock().unwrap() = 0;
+    server.sql("postgres", "alter role jobs password 'new'");
+    server.sql(
+        "postgres",
+        &format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"),
+    );
+    node.ends().end(success_of(&claimed));
+    let is_told = |standing: &Standing| matches!(standing, Standing::Troubled(_, why) if why.contains("authentication failed"));
+    bounded(node.until(is_told)).await;
+    assert_eq!(server.sql(&name, "select state from jobs.run"), "running");
+    server.sql("postgres", "alter role jobs password 'old'");
+    watching(&address).until("select state || claim_no from jobs.run", "succeeded1").await;
+    bounded(node.until(|standing| *standing == Standing::Well)).await;
+    node.leave().await;
+}
+
 /// Others have nearly all connections of the server: the node gets on with few, and has them all when it can.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_gets_on_with_few_connections() {
