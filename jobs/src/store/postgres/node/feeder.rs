@@ -87,16 +87,20 @@ impl Shared {
     /// Takes up runs that the server says are this node's, and of which it knows nothing: the answer to a claim was lost on its
     /// way, or the host did not take them. What the host does not take is given back, since nobody else may try it before.
     async fn settle_adrift(&self, claimed: Vec<Id>) -> Result<(), Trouble> {
-        let unknown = self.claims.unknown(claimed);
-        if unknown.is_empty() {
-            return Ok(());
-        }
+        let mut unknown = self.claims.unknown(claimed);
         let node = self.identity.id;
-        let refused = self.hand_over(ask(self.db.adrift(node, &unknown)).await?);
-        if !refused.is_empty() {
-            let refused: Vec<_> = refused.into_iter().map(|fence| (fence, false)).collect();
-            ask(self.db.give_back(node, &refused)).await?;
-            self.news.notify_one();
+        while !unknown.is_empty() {
+            let found = ask(self.db.adrift(node, &unknown)).await?;
+            if found.is_empty() {
+                break;
+            }
+            unknown.retain(|id| found.iter().all(|found| found.id != *id));
+            let refused = self.hand_over(found);
+            if !refused.is_empty() {
+                let refused: Vec<_> = refused.into_iter().map(|fence| (fence, false)).collect();
+                ask(self.db.give_back(node, &refused)).await?;
+                self.news.notify_one();
+            }
         }
         Ok(())
     }
