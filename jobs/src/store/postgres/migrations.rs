@@ -127,10 +127,14 @@ async fn version(connection: &mut PgConnection, schema: &Schema) -> sqlx::Result
     Ok(Some(Found { version: row.try_get(0)?, oldest: row.try_get(1)? }))
 }
 
-/// The migrations as SQL, for `psql --single-transaction`.
-pub(crate) fn as_sql(schema: &Schema) -> String {
-    let mut text = format!("create schema if not exists \"{schema}\";\n{};\n", schema.text(VERSIONS));
-    for Migration { version, oldest, sql } in MIGRATIONS {
+/// The migrations behind a version as SQL, for `psql --single-transaction`; all of them behind 0.
+pub(crate) fn as_sql(schema: &Schema, behind: u32) -> String {
+    let mut text = match behind {
+        0 => format!("create schema if not exists \"{schema}\";\n{};\n", schema.text(VERSIONS)),
+        _ => String::new(),
+    };
+    let is_missing = |migration: &&Migration| i64::from(migration.version) > i64::from(behind);
+    for Migration { version, oldest, sql } in MIGRATIONS.iter().filter(is_missing) {
         let insert = schema.text("insert into jobs.migration (version, oldest) values");
         text += &format!("\n-- Version {version}.\n{}{insert} ({version}, {oldest});\n", schema.text(sql));
     }

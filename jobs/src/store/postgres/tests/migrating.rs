@@ -50,11 +50,23 @@ async fn applications_share_a_database_by_schema() {
 async fn the_printed_sql_makes_what_migrating_makes() {
     let address = Server::shared().database();
     let printed = Db::new(pool(&address, 1), Schema::default());
-    printed.run_sql(&as_sql(&Schema::default())).await;
+    printed.run_sql(&as_sql(&Schema::default(), 0)).await;
     migrate(&printed.pool, &printed.schema).await.unwrap();
     let tables = "select table_name || '.' || column_name || ' ' || data_type from information_schema.columns \
         where table_schema = 'jobs' order by 1";
-    assert_eq!(printed.text(tables).await, db().await.text(tables).await);
+    let made = db().await.text(tables).await;
+    assert_eq!(printed.text(tables).await, made);
+    assert_eq!(as_sql(&Schema::default(), 2), "");
+
+    // By steps: a team that has version 1 goes to the next.
+    let stepped = Db::new(pool(&Server::shared().database(), 1), Schema::default());
+    let (all, step) = (as_sql(&Schema::default(), 0), as_sql(&Schema::default(), 1));
+    stepped.run_sql(all.strip_suffix(&step).unwrap()).await;
+    assert_eq!(stepped.text("select version from jobs.migration").await, "1");
+    assert_ne!(stepped.text(tables).await, made);
+    stepped.run_sql(&step).await;
+    assert_eq!(stepped.text(tables).await, made);
+    migrate(&stepped.pool, &stepped.schema).await.unwrap();
 }
 
 #[tokio::test]
