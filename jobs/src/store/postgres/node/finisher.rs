@@ -1,5 +1,7 @@
 //! Ends are written together, and as often as it takes.
 
+use std::sync::atomic::Ordering;
+
 use tokio::sync::mpsc;
 
 use super::Shared;
@@ -17,7 +19,7 @@ pub(super) enum Finish {
 }
 
 /// How many go in one statement.
-const MOST: usize = 1000;
+const MOST: usize = 500;
 
 /// How often the server is asked when the node leaves: what it does not take is rescued.
 const TRIES_AT_THE_END: u32 = 5;
@@ -40,6 +42,7 @@ impl Shared {
                     return;
                 }
                 self.claims.remove(ends.iter().map(|end| end.fence));
+                self.limits_let_more();
                 self.waiting.changed.notify_one();
             }
             if !returns.is_empty() {
@@ -53,6 +56,13 @@ impl Shared {
             if close {
                 return;
             }
+        }
+    }
+
+    /// What has ended does not count against limits any more.
+    fn limits_let_more(&self) {
+        if !self.identity.limited.is_empty() && self.backlog.load(Ordering::SeqCst) {
+            self.tell_all();
         }
     }
 
