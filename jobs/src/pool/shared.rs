@@ -47,6 +47,14 @@ impl Pool {
         bound.filter_map(|(run, _)| memory.place_of(run)).collect()
     }
 
+    /// Of these runs, those of closures that wait here and were claimed from the store, the job and the queue.
+    #[cfg(feature = "web")]
+    pub(crate) fn closures_claimed(&self, runs: &[RunId]) -> Vec<(JobIx, String)> {
+        let shared = self.lock();
+        let key_of = |run: &RunId| shared.memory.key_of(*run);
+        runs.iter().filter_map(key_of).filter_map(|key| shared.memory.waits_claimed(key)).collect()
+    }
+
     /// Of one job or of all, the runs that were claimed from no store and made before one, the youngest first.
     pub(crate) fn bound_runs(&self, job: Option<JobIx>, before: Option<RunId>) -> Vec<(RunId, RunKey)> {
         let is_bound = |(_, job): &(JobIx, &JobState)| {

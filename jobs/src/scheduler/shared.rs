@@ -317,7 +317,7 @@ impl Scheduler {
         }
     }
 
-    /// Fires what has come. Where the server does not answer, it has come still at the next look.
+    /// Fires what has come. Where the server does not answer, or others hold what is wanted, it has come still at the next look.
     async fn look_shared(&self, sharing: &Sharing) -> Result<(), Trouble> {
         let mut come = Come::default();
         let (now, moved) = self.look_at_clock();
@@ -335,12 +335,13 @@ impl Scheduler {
             on_time.iter().filter_map(|key| timers.firing(*key)).collect::<Vec<_>>()
         };
         let mut result = self.fire_shared(sharing, firings, &mut come).await;
-        if result.is_ok() && !late.is_empty() {
-            result = self.pass_late(sharing, &late, moved.unwrap_or(Cause::Stalled), &mut come).await;
+        if matches!(result, Ok(()) | Err(Trouble::Held)) && !late.is_empty() {
+            let passed = self.pass_late(sharing, &late, moved.unwrap_or(Cause::Stalled), &mut come).await;
+            result = passed.and(result);
         }
         if result.is_err() {
             let now = self.clock.now();
-            // They are due at once, and asked for again.
+            // Those that have not gone on are due at once, and asked for again.
             self.lock().arm_again(on_time.iter().chain(&late), now);
         }
         self.tell_slots(&mut come);
@@ -368,9 +369,13 @@ impl Scheduler {
             .collect();
         let fired = sharing.node()?.ask(move |db| async move { db.fire(&slots).await }).await?;
         let now = self.clock.now();
-        let (mut wake, mut early) = (false, Ok(()));
+        let (mut wake, mut held, mut early) = (false, false, Ok(()));
         for answer in fired {
             let Some(Firing { schedule, slot, .. }) = by_run.remove(&answer.run) else { continue };
+            if answer.is_held {
+                held = true;
+                continue;
+            }
             let mut timers = self.lock();
             if answer.became.is_none() && answer.is_ours && answer.next_slot == Some(slot.at.to_chrono()) {
                 early = Err(too_early());
@@ -400,7 +405,7 @@ impl Scheduler {
             self.earlier.notify_one();
         }
         self.wake_node(sharing);
-        early
+        if held { Err(Trouble::Held) } else { early }
     }
 
     fn wake_node(&self, sharing: &Sharing) {
@@ -451,6 +456,7 @@ impl Scheduler {
     ) -> Result<(), Trouble> {
         self.resync(sharing, Some(late)).await?;
         let (mut schedules, mut slots, mut made_up) = (0, 0, 0);
+        let mut held = false;
         for key in late {
             let now = self.clock.now();
             let is_paused = |job| self.pool.read_inside(|memory| memory.job(job).paused_since.is_some());
@@ -473,14 +479,17 @@ impl Scheduler {
                 Err(trouble) => {
                     // It has come still, and is looked at anew.
                     self.go_to(*key, Some(passed.from));
-                    return Err(trouble);
+                    if !matches!(trouble, Trouble::Held) {
+                        return Err(trouble);
+                    }
+                    held = true;
                 }
             }
         }
         if slots > 0 || made_up > 0 {
             let _ = panics::catch(|| telemetry::missed(schedules, slots, made_up as u64));
         }
-        Ok(())
+        if held { Err(Trouble::Held) } else { Ok(()) }
     }
 
     /// Lets the row of a schedule pass over what was missed, and fires what is made up for. `false` when another process was

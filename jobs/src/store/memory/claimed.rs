@@ -159,6 +159,14 @@ impl Memory {
         body
     }
 
+    /// The job and the queue of a closure's run that waits here, and that the store counts as one that executes.
+    #[cfg(feature = "web")]
+    pub(crate) fn waits_claimed(&self, key: RunKey) -> Option<(JobIx, String)> {
+        let run = self.runs.get(key)?;
+        let waits = matches!(run.state, State::Available { .. }) && self.job(run.job).info.is_func;
+        (waits && self.is_claimed(key)).then(|| self.place_of(key)).flatten()
+    }
+
     /// The claim of a run was lost: one that waits ends, without a word to the store.
     pub(crate) fn lose_claim(&mut self, key: RunKey, now: Timestamp) -> Cancel {
         match self.runs.get(key).map(|run| run.state) {
@@ -195,4 +203,39 @@ pub(crate) enum Became {
     Back {
         begun: bool,
     },
+}
+
+#[cfg(all(test, feature = "web"))]
+mod tests {
+    use super::super::tests::{body, info, now, reading};
+    use super::*;
+    use crate::store::journal::Journal;
+    use crate::store::memory::Overlap;
+
+    #[test]
+    fn a_closures_run_that_waits_by_a_claim_is_told_from_one_that_was_submitted_here() {
+        let mut memory = Memory::new(0);
+        memory.record_to(Journal::shared(std::sync::Arc::default()));
+        let job = memory.bind_job(info("chime", Overlap::Allow)).unwrap();
+        let claimed = ClaimedRun {
+            id: RunId::from_u128(7),
+            job,
+            origin: Origin::Slot,
+            slot: Some(Slot::at(now())),
+            schedule: None,
+            attempt: 0,
+            retries: 0,
+            queue: "default".to_owned(),
+            priority: 0,
+            body: Ok(body()),
+            details: None,
+            since: now(),
+        };
+        let claimed = memory.take_claimed(claimed, now());
+        let (_, here) = memory.submit(job, body(), Origin::Submission, now());
+        assert_eq!(memory.waits_claimed(claimed), Some((job, "default".to_owned())));
+        assert_eq!(memory.waits_claimed(here), None);
+        assert_eq!(memory.claim(0, reading(now())).map(|claim| claim.key), Some(claimed));
+        assert_eq!(memory.waits_claimed(claimed), None, "it executes");
+    }
 }

@@ -18,7 +18,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row};
 
-use super::db::{Db, interval};
+use super::db::{Db, LOCK_PATIENCE, interval};
 use super::id::Id;
 
 /// What a node wants.
@@ -176,25 +176,35 @@ const LOCK_JOBS: &str =
     "select name from jobs.job where name = any ($1::text[]) order by name for update skip locked";
 
 /// How many more of each job may start, and where the rate allows none, how long it is until it does. It is asked after the
-/// lock is there, so that it sees what came before.
+/// lock is there, so that it sees what came before. Where the bucket was last used by another rate, as large a part of it is left
+/// under this.
 const ROOM: &str = "\
+with l as (
+    select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::interval[]) with ordinality
+        as l (job, concurrency, tokens, per, place)
+), rescaled as (
+    update jobs.job j set full_per = l.per, full_at = now() + greatest(interval '0', j.full_at - now())
+        * (extract(epoch from l.per) / extract(epoch from j.full_per))
+    from l where j.name = l.job and j.full_per <> l.per
+    returning j.name, j.full_at
+), bucket as (
+    select l.*, extract(epoch from coalesce(r.full_at, j.full_at, now()) - now()) as to_full
+    from l join jobs.job j on j.name = l.job left join rescaled r on r.name = l.job
+)
 select
     greatest(0, least(
         coalesce(concurrency - (
-            select count(*) from jobs.node n join jobs.run r on r.node = n.id and r.job = l.job and r.state = 'running'
+            select count(*) from jobs.node n join jobs.run r on r.node = n.id and r.job = b.job and r.state = 'running'
         ), 1000000),
-        coalesce(tokens - ceil(greatest(0, extract(epoch from coalesce(j.full_at, now()) - now()))
-            / extract(epoch from per) * tokens - 0.000001), 1000000)
+        coalesce(tokens - ceil(greatest(0, to_full) / extract(epoch from per) * tokens - 0.000001), 1000000)
     ))::bigint,
-    (extract(epoch from j.full_at - now()) - extract(epoch from per) * (tokens - 1) / tokens)::float8
-from unnest($1::text[], $2::bigint[], $3::bigint[], $4::interval[]) with ordinality
-    as l (job, concurrency, tokens, per, place)
-join jobs.job j on j.name = l.job
-order by l.place";
+    (to_full - extract(epoch from per) * (tokens - 1) / tokens)::float8
+from bucket b
+order by b.place";
 
 const CHARGE: &str = "\
-update jobs.job j set full_at = greatest(j.full_at, now()) + c.by
-from unnest($1::text[], $2::interval[]) as c (job, by) where j.name = c.job";
+update jobs.job j set full_at = greatest(j.full_at, now()) + c.by, full_per = c.per
+from unnest($1::text[], $2::interval[], $3::interval[]) as c (job, by, per) where j.name = c.job";
 
 impl Db {
     /// Takes runs of jobs that have no limits of their own, in the order in which they are to start.
@@ -251,7 +261,8 @@ impl Db {
         places: usize,
     ) -> sqlx::Result<(Vec<Claimed>, Option<Duration>)> {
         let names: Vec<_> = limited.iter().map(|limited| limited.job.as_str()).collect();
-        let mut tx = self.pool.begin().await?;
+        // Rows of jobs that others have are passed over, and so are runs.
+        let mut tx = self.begin(LOCK_PATIENCE).await?;
         let locked: Vec<String> =
             sqlx::query_scalar(self.sql(LOCK_JOBS)).bind(names).fetch_all(&mut *tx).await?;
         let limited: Vec<_> = limited.iter().filter(|limited| locked.contains(&limited.job)).collect();
@@ -272,11 +283,13 @@ impl Db {
         let charge = |limited: &&Limited| {
             let count = claimed.iter().filter(|claimed| claimed.job == limited.job).count();
             let (tokens, per) = limited.rate.filter(|_| count > 0)?;
-            Some((limited.job.clone(), interval(per.mul_f64(count as f64 / tokens as f64))))
+            let by = interval(per.mul_f64(count as f64 / tokens as f64));
+            Some((limited.job.clone(), (by, interval(per))))
         };
         let (charged, by): (Vec<_>, Vec<_>) = limited.iter().filter_map(charge).unzip();
         if !charged.is_empty() {
-            sqlx::query(self.sql(CHARGE)).bind(charged).bind(by).execute(&mut *tx).await?;
+            let (by, per): (Vec<_>, Vec<_>) = by.into_iter().unzip();
+            sqlx::query(self.sql(CHARGE)).bind(charged).bind(by).bind(per).execute(&mut *tx).await?;
         }
         tx.commit().await?;
         Ok((claimed, wait))

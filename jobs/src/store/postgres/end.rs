@@ -1,10 +1,12 @@
 //! Attempts end, many in one statement; only the claim that stands may end a run.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
-use super::db::Db;
+use super::db::{Db, interval};
 use super::id::Id;
 
 /// A claim: a run, and the number of the claim.
@@ -166,13 +168,97 @@ impl Db {
 
     /// Gives runs back, with whether their attempt had begun.
     pub(crate) async fn give_back(&self, node: Id, runs: &[(Fence, bool)]) -> sqlx::Result<Vec<Id>> {
+        let mut connection = self.pool.acquire().await?;
+        self.give_back_on(&mut connection, node, runs).await
+    }
+
+    async fn give_back_on(
+        &self,
+        connection: &mut PgConnection,
+        node: Id,
+        runs: &[(Fence, bool)],
+    ) -> sqlx::Result<Vec<Id>> {
         sqlx::query_scalar(self.sql(RETURN))
             .bind(runs.iter().map(|(fence, _)| fence.id).collect::<Vec<_>>())
             .bind(runs.iter().map(|(fence, _)| fence.claim_no).collect::<Vec<_>>())
             .bind(runs.iter().map(|(_, begun)| *begun).collect::<Vec<_>>())
             .bind(node)
-            .fetch_all(&self.pool)
+            .fetch_all(connection)
             .await
+    }
+}
+
+/// Gives back runs that this node cannot begin, to be claimed when so much time has passed.
+const PUT_OFF: &str = "\
+update jobs.run r set node = null, started = null, attempt = r.attempt - 1,
+    state = case when e.wait > interval '0' then 'scheduled' else 'available' end,
+    due = case when e.wait > interval '0' then now() + e.wait else r.due end
+from unnest($1::uuid[], $2::integer[], $3::interval[]) as e (id, claim_no, wait)
+where r.id = e.id and r.claim_no = e.claim_no and r.node = $4";
+
+/// Of these claims, those that stand and that nobody locks.
+const FREE: &str = "\
+select r.id from jobs.run r join unnest($1::uuid[], $2::integer[]) as e (id, claim_no) on r.id = e.id
+where r.claim_no = e.claim_no and r.node = $3 for update of r skip locked";
+
+/// Those that stand.
+const STANDING: &str = "\
+select r.id from jobs.run r join unnest($1::uuid[], $2::integer[]) as e (id, claim_no) on r.id = e.id
+where r.claim_no = e.claim_no and r.node = $3";
+
+/// What becomes of a claim.
+#[derive(Debug)]
+pub(crate) enum Finished {
+    End(Box<End>),
+    /// It is given back, with whether its attempt had begun.
+    Return(Fence, bool),
+}
+
+impl Finished {
+    pub(crate) fn fence(&self) -> Fence {
+        match self {
+            Self::End(end) => end.fence,
+            Self::Return(fence, _) => *fence,
+        }
+    }
+}
+
+impl Db {
+    /// Gives runs back that were not begun, each to be claimed after a wait.
+    pub(crate) async fn put_off(&self, node: Id, runs: &[(Fence, Duration)]) -> sqlx::Result<()> {
+        let query = sqlx::query(self.sql(PUT_OFF))
+            .bind(runs.iter().map(|(fence, _)| fence.id).collect::<Vec<_>>())
+            .bind(runs.iter().map(|(fence, _)| fence.claim_no).collect::<Vec<_>>())
+            .bind(runs.iter().map(|(_, wait)| interval(*wait)).collect::<Vec<_>>())
+            .bind(node);
+        query.execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Finishes claims that a transaction of somebody else's may have ended, and waits for none. Answers which stand still: that
+    /// transaction goes on.
+    pub(crate) async fn finish_free(&self, node: Id, finished: &[Finished]) -> sqlx::Result<Vec<Id>> {
+        let (ids, claims): (Vec<_>, Vec<_>) =
+            finished.iter().map(|finished| (finished.fence().id, finished.fence().claim_no)).unzip();
+        let mut tx = self.pool.begin().await?;
+        let free = sqlx::query_scalar(self.sql(FREE)).bind(&ids).bind(&claims).bind(node);
+        let free: Vec<Id> = free.fetch_all(&mut *tx).await?;
+        let (mut ends, mut returns) = (Vec::new(), Vec::new());
+        for finished in finished.iter().filter(|finished| free.contains(&finished.fence().id)) {
+            match finished {
+                Finished::End(end) => ends.push((**end).clone()),
+                Finished::Return(fence, begun) => returns.push((*fence, *begun)),
+            }
+        }
+        if !ends.is_empty() {
+            self.end_on(&mut tx, node, &ends).await?;
+        }
+        if !returns.is_empty() {
+            self.give_back_on(&mut tx, node, &returns).await?;
+        }
+        tx.commit().await?;
+        let standing = sqlx::query_scalar(self.sql(STANDING)).bind(ids).bind(claims).bind(node);
+        standing.fetch_all(&self.pool).await
     }
 }
 

@@ -82,7 +82,8 @@ async fn migrate_once(connection: &mut PgConnection, schema: &Schema) -> Result<
     {
         return found.check();
     }
-    let mut tx = connection.begin().await?;
+    // An index on what is there takes as long as it takes.
+    let mut tx = connection.begin_with("begin; set local statement_timeout = 0").await?;
     let create = sqlx::AssertSqlSafe(format!("create schema if not exists \"{schema}\""));
     sqlx::raw_sql(create).execute(&mut *tx).await?;
     sqlx::raw_sql(schema.sql(VERSIONS)).execute(&mut *tx).await?;

@@ -24,7 +24,9 @@ use sqlx::{ConnectOptions, SqliteConnection};
 
 pub(crate) use load::{Loaded, LoadedRun};
 use lock::Lock;
-pub(crate) use outside::{Outside, begin_on, write_outside, written_there};
+pub(crate) use outside::{
+    Outside, Ticket, What, Written, begin_on, has_ended_there, write_outside, written_there,
+};
 pub(crate) use write::{Batch, ScheduleRow};
 pub(crate) use writer::Writer;
 

@@ -71,8 +71,9 @@ create index run_finished on jobs.run (job, finished) where finished is not null
 create table jobs.job (
     name text collate "C" primary key,
     paused_since timestamptz,
-    -- When the token bucket would be full again.
-    full_at timestamptz
+    -- When the token bucket would be full again, and how long an empty one takes by the rate that it was last used by.
+    full_at timestamptz,
+    full_per interval
 ) with (fillfactor = 50);
 create index job_paused on jobs.job (name) where paused_since is not null;
 

@@ -4,12 +4,14 @@
 //! it is going to execute in the next moments, by what it has executed in the last: nothing where runs take long, and with
 //! one question for hundreds of runs where they are short. When they turn out longer it gives back what waits.
 
+use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::standing::Part;
 use super::{ClusterView, Room, Shared};
 use crate::clock::monotonic_now;
 use crate::store::postgres::claim::{Claimed, Lanes, Wanted};
@@ -44,6 +46,12 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// Every so many claims the oldest runs come first, whatever their priority.
 const OLDEST_EVERY: u32 = 8;
 
+/// How long a run waits that this node could not begin for the second time, and at most.
+const REFUSED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Of so many runs at most it is remembered how often that was.
+const REFUSALS: usize = 10_000;
+
 impl Shared {
     /// Claims whenever it is woken, and looks once a second whether there is something that it was not woken for.
     pub(super) async fn feed(&self) {
@@ -52,7 +60,7 @@ impl Shared {
         let mut woken = true;
         while !self.is_closing() {
             let answer = self.feed_once(&mut place, woken).await;
-            self.stands(&answer);
+            self.stands(Part::Claims, &answer);
             let wait = match answer {
                 Ok(wait) => {
                     pause.reset();
@@ -110,10 +118,7 @@ impl Shared {
 
     /// Looks how things stand, and does what is to be done about it but for claims.
     async fn look(&self, place: &mut Place) -> Result<Look, Trouble> {
-        let jobs = self.host.jobs();
-        let limited = self.identity.limited.iter().map(|limited| limited.job.clone());
-        let jobs: Vec<_> = jobs.iter().cloned().chain(limited).collect();
-        let mut look = ask(self.db.look(self.identity.id, &jobs)).await?;
+        let mut look = ask(self.db.look(self.identity.id, &self.known_jobs())).await?;
         place.looked = monotonic_now();
         if !look.cancelled.is_empty() {
             self.host.cancel(std::mem::take(&mut look.cancelled));
@@ -128,13 +133,14 @@ impl Shared {
             self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&view.paused_queues);
             place.view = view;
         }
-        self.settle_adrift(std::mem::take(&mut look.claimed)).await?;
+        self.settle_adrift(std::mem::take(&mut look.claimed), &mut place.refused).await?;
         Ok(look)
     }
 
     /// Takes up runs that the server says are this node's, and of which it knows nothing: the answer to a claim was lost on its
-    /// way, or the host did not take them. What the host does not take is given back, since nobody else may try it before.
-    async fn settle_adrift(&self, claimed: Vec<Id>) -> Result<(), Trouble> {
+    /// way, or the host did not take them. What the host does not take is given back, since nobody else may try it before; after
+    /// the first time for later and later, since the next to claim it may be this node again, which would go on without end.
+    async fn settle_adrift(&self, claimed: Vec<Id>, refusals: &mut HashMap<Id, u32>) -> Result<(), Trouble> {
         let mut unknown = self.claims.unknown(claimed);
         let node = self.identity.id;
         while !unknown.is_empty() {
@@ -145,11 +151,26 @@ impl Shared {
             unknown.retain(|id| found.iter().all(|found| found.id != *id));
             let refused = self.hand_over(found);
             if !refused.is_empty() {
-                let refused: Vec<_> = refused.into_iter().map(|fence| (fence, false)).collect();
-                ask(self.db.give_back(node, &refused)).await?;
-                self.news.notify_one();
+                self.put_off(refused, refusals).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Gives back what the host has not taken, each time for longer.
+    async fn put_off(&self, refused: Vec<Fence>, refusals: &mut HashMap<Id, u32>) -> Result<(), Trouble> {
+        if refusals.len() > REFUSALS {
+            refusals.clear();
+        }
+        let mut later = |fence: Fence| {
+            let times = refusals.entry(fence.id).or_default();
+            let wait = REFUSED.0.saturating_mul(1 << times.saturating_sub(1).min(10)).min(REFUSED.1);
+            *times += 1;
+            (fence, if *times == 1 { Duration::ZERO } else { wait })
+        };
+        let put_off: Vec<_> = refused.into_iter().map(&mut later).collect();
+        ask(self.db.put_off(self.identity.id, &put_off)).await?;
+        self.news.notify_one();
         Ok(())
     }
 
@@ -175,7 +196,7 @@ impl Shared {
         if count == 0 || self.is_closing() {
             return Ok(false);
         }
-        let (jobs, limited) = (self.host.jobs(), &self.identity.limited);
+        let (jobs, limited) = (self.host.jobs(), self.host.limited());
         place.claims = place.claims.wrapping_add(1);
         let oldest = place.claims.is_multiple_of(OLDEST_EVERY);
         let wanted = Wanted { node: self.identity.id, count, jobs: &jobs, queues: &room.queues, oldest };
@@ -195,7 +216,7 @@ impl Shared {
             ask(self.db.claim(wanted)).await?
         } else {
             let places = room.count.saturating_sub(room.waiting);
-            let (claimed, wait) = ask(self.db.claim_with(wanted, limited, places)).await?;
+            let (claimed, wait) = ask(self.db.claim_with(wanted, &limited, places)).await?;
             *rate = wait;
             claimed
         };
@@ -290,6 +311,8 @@ struct Place {
     /// When it last looked how things stand, and how they stood.
     looked: Instant,
     view: ClusterView,
+    /// How often the host did not take a run.
+    refused: HashMap<Id, u32>,
 }
 
 impl Place {
@@ -302,6 +325,7 @@ impl Place {
             ahead: Ahead::new(),
             looked: monotonic_now(),
             view: ClusterView::default(),
+            refused: HashMap::new(),
         }
     }
 

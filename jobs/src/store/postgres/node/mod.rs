@@ -6,7 +6,7 @@
 //!                                   ├──► the server ──► feeder
 //!      end, return ──► finisher ────┘         ▲              └──► Host::cancel
 //!                                             │
-//!                          pulse: heartbeat, rescue, housekeeping
+//!                          pulse, housekeeping: the heartbeat, rescue, what is forgotten
 //! ```
 //!
 //! Each part asks one thing at a time, and what comes in while it waits for the answer goes together with the next question:
@@ -15,14 +15,17 @@
 mod claims;
 mod feeder;
 mod finisher;
+mod housekeeping;
 mod listener;
 mod pulse;
 mod questions;
 mod schedules;
+mod standing;
 mod submitter;
 mod waiting;
 
 pub(crate) use schedules::Registered;
+pub(crate) use standing::Standing;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,25 +35,27 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgPoolOptions;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::address::Address;
 use super::claim::{Claimed, Limited};
+use super::connections::pool;
 use super::db::Db;
-use super::end::{End, Ended, Fence};
+use super::end::{End, Ended, Fence, Finished};
 use super::id::Id;
 use super::migrations::{MigrationError, migrate};
 use super::reach::{PATIENCE, Unreachable};
 use super::schedules::{InForce, Registration};
 use super::submit::{NewRun, Submitted};
+use super::succession::Succeeded;
 use super::trouble::{Pause, Trouble, ask};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::telemetry::{self, ClusterNews, panics};
 use claims::Claims;
 use finisher::Finish;
 use questions::Question;
+use standing::{Part, Standings};
 use submitter::Submission;
 use waiting::Waiting;
 
@@ -58,8 +63,12 @@ use waiting::Waiting;
 pub(crate) trait Host: Send + Sync + 'static {
     /// How many runs it has places for at this moment.
     fn room(&self) -> Room;
-    /// Jobs that it executes and that have no limits of their own.
+    /// Jobs that it executes and that have no limits of their own. These and the next two may be others at any time.
     fn jobs(&self) -> Arc<[String]>;
+    /// Those with limits.
+    fn limited(&self) -> Arc<[Limited]>;
+    /// How long runs that have ended are kept, and how many of each job.
+    fn retention(&self) -> (Duration, usize);
     /// Runs that are its to try, in the order in which they are to start. It answers which it does not take: they go back.
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence>;
     /// Gives up what it has taken and not begun, and answers with it.
@@ -102,21 +111,13 @@ pub(crate) struct Identity {
     pub(crate) id: Id,
     /// The host and the process, for people.
     pub(crate) name: String,
-    pub(crate) limited: Vec<Limited>,
-    /// How long runs that have ended are kept, and how many of each job.
-    pub(crate) retention: (Duration, usize),
 }
 
-/// For claims, ends, submissions of three kinds and of many at once, news, and listening.
+/// For claims, ends, submissions of three kinds and of many at once, news, and what is forgotten. One more listens.
 const CONNECTIONS: u32 = 8;
 
-/// How things stand with the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Well,
-    /// Since when, and what it said last.
-    Troubled(Timestamp, String),
-}
+/// For the heartbeat, and for what is done after it.
+const VITAL_CONNECTIONS: u32 = 2;
 
 /// A node of the cluster. It leaves when it is dropped, or at [`leave`](Self::leave).
 pub(crate) struct Node {
@@ -130,7 +131,7 @@ pub(crate) struct Node {
 /// What the parts of a node share.
 struct Shared {
     db: Db,
-    /// Connections for the pulse alone, so that a full pool never makes a living node look dead.
+    /// Connections for the pulse and what goes with it, so that a full pool never makes a living node look dead.
     vital: Db,
     identity: Identity,
     host: Arc<dyn Host>,
@@ -140,8 +141,12 @@ struct Shared {
     ended: AtomicU64,
     /// It goes by the server's time.
     clock: Arc<Clock>,
+    /// How many nodes there are, said with every heartbeat.
+    nodes: watch::Sender<i64>,
     /// The server may not know of all schedules of the host's.
     unregistered: AtomicBool,
+    /// There may be runs whose predecessors have ended and that do not know it.
+    undone: AtomicBool,
     /// There may be something to claim.
     wake: Notify,
     /// There is something new to claim, perhaps before where the feeder is.
@@ -154,7 +159,7 @@ struct Shared {
     alone: AtomicBool,
     /// Queues that it claims nothing from, as far as it knows.
     paused: StdMutex<Vec<String>>,
-    standing: watch::Sender<Standing>,
+    standings: Standings,
     /// Whose turn it is to submit many at once.
     turn: Mutex<()>,
     closing: AtomicBool,
@@ -262,6 +267,12 @@ impl Node {
         answer.map_err(|_| Trouble::Closed)
     }
 
+    /// A transaction of its job's is about to end a run: until that is over, the end of the attempt waits for it, and holds up
+    /// no other.
+    pub(crate) fn completes(&self, fence: Fence) {
+        self.shared.claims.complete(fence);
+    }
+
     /// Where what becomes of claims is said.
     pub(crate) fn ends(&self) -> Ends {
         Ends { finishes: self.finishes.clone(), shared: Arc::clone(&self.shared) }
@@ -282,6 +293,20 @@ impl Node {
         self.shared.tell_all();
     }
 
+    /// What the host executes, with which limits, or how long it keeps what has ended is another now.
+    pub(crate) async fn changed(&self) -> Result<(), Trouble> {
+        let shared = Arc::clone(&self.shared);
+        let (told, answer) = oneshot::channel();
+        self.spawn(async move {
+            let known = ask(shared.vital.know_jobs(&shared.known_jobs())).await;
+            shared.has_arrived();
+            let _ = told.send(known);
+            // What fails is done with the housekeeping.
+            let _ = shared.forget_all().await;
+        });
+        answer.await.map_err(|_| Trouble::Closed)?
+    }
+
     /// Which node it is.
     pub(crate) fn id(&self) -> Id {
         self.shared.identity.id
@@ -289,14 +314,14 @@ impl Node {
 
     /// How things stand with the server.
     pub(crate) fn standing(&self) -> Standing {
-        self.shared.standing.borrow().clone()
+        self.shared.standings.whole.borrow().clone()
     }
 
     /// Returns when things stand with the server as wanted.
     #[cfg(test)]
     pub(crate) async fn until(&self, wanted: impl FnMut(&Standing) -> bool) {
         // The sender is as old as the node.
-        let _ = self.shared.standing.subscribe().wait_for(wanted).await;
+        let _ = self.shared.standings.whole.subscribe().wait_for(wanted).await;
     }
 
     /// Writes what has ended, gives back what the host has not taken, and leaves the cluster.
@@ -324,12 +349,12 @@ impl Ends {
     pub(crate) fn end(&self, end: End) {
         self.shared.ended.fetch_add(1, Ordering::Relaxed);
         // After the node has left, what was not written is rescued by others.
-        let _ = self.finishes.send(Finish::End(Box::new(end)));
+        let _ = self.finishes.send(Finish::Claim(Finished::End(Box::new(end))));
     }
 
     /// Gives back a run that was claimed, with whether its attempt had begun.
     pub(crate) fn give_back(&self, fence: Fence, begun: bool) {
-        let _ = self.finishes.send(Finish::Return(fence, begun));
+        let _ = self.finishes.send(Finish::Claim(Finished::Return(fence, begun)));
     }
 
     /// The host has more room.
@@ -353,12 +378,11 @@ impl Shared {
         clock: Arc<Clock>,
         host: Arc<dyn Host>,
     ) -> Result<Self, JoinError> {
-        let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
         let trouble = |error: sqlx::Error| JoinError::Trouble(error.into());
         let options = address.reach(PATIENCE).await.map_err(JoinError::Unreachable)?;
-        let main = pool(CONNECTIONS).connect_lazy_with(options.clone());
+        let main = pool(options.clone(), CONNECTIONS);
         let schema = address.schema;
-        let vital = pool(1).connect_lazy_with(options);
+        let vital = pool(options, VITAL_CONNECTIONS);
         migrate(&main, &schema).await.map_err(|error| match error {
             MigrationError::Database(error) => trouble(error),
             MigrationError::TooOld { needed } => JoinError::TooOld { needed },
@@ -372,31 +396,29 @@ impl Shared {
             waiting: Waiting::default(),
             ended: AtomicU64::new(0),
             clock,
+            nodes: watch::Sender::new(0),
             unregistered: AtomicBool::new(false),
+            undone: AtomicBool::new(false),
             wake: Notify::new(),
             arrived: AtomicBool::new(true),
             backlog: AtomicBool::new(true),
             news: Notify::new(),
             alone: AtomicBool::new(false),
             paused: StdMutex::default(),
-            standing: watch::Sender::new(Standing::Well),
+            standings: Standings::new(),
             turn: Mutex::new(()),
             closing: AtomicBool::new(false),
         };
         shared.enter().await.map_err(JoinError::Trouble)?;
+        shared.register_all().await.map_err(JoinError::Trouble)?;
         Ok(shared)
     }
 
-    /// Says who it is, the first time and after it was taken for lost.
-    pub(super) async fn enter(&self) -> Result<(), Trouble> {
-        let Identity { id, name, limited, .. } = &self.identity;
-        let jobs = self.host.jobs();
-        let names: Vec<String> =
-            jobs.iter().cloned().chain(limited.iter().map(|limited| limited.job.clone())).collect();
-        ask(self.vital.join(*id, name)).await?;
-        ask(self.vital.know_jobs(&names)).await?;
-        self.beat().await?;
-        self.register_all().await
+    /// All jobs of the host's.
+    pub(super) fn known_jobs(&self) -> Vec<String> {
+        let (jobs, limited) = (self.host.jobs(), self.host.limited());
+        let limited = limited.iter().map(|limited| limited.job.clone());
+        jobs.iter().cloned().chain(limited).collect()
     }
 
     /// Does all parts, until the node leaves. After a panic, which is a fault of ours, it begins anew.
@@ -411,7 +433,8 @@ impl Shared {
             caught(self.do_parts(&mut submitted, &mut finished, &mut asked, &mut tasks)).await
         {
             telemetry::cluster(ClusterNews::Panicked(&panic));
-            self.stands(&Err::<(), _>(Trouble::Passing(format!("its task has panicked: {panic}"))));
+            let trouble = Err::<(), _>(Trouble::Passing(format!("its task has panicked: {panic}")));
+            self.stands(Part::Claims, &trouble);
             if self.is_closing() {
                 return;
             }
@@ -434,6 +457,8 @@ impl Shared {
         let others = async {
             tokio::join!(
                 self.pulse(),
+                self.keep_house(),
+                self.forget(),
                 self.listen(),
                 self.tell_news(),
                 self.watch_ends(),
@@ -453,6 +478,16 @@ impl Shared {
     pub(super) fn has_arrived(&self) {
         self.arrived.store(true, Ordering::SeqCst);
         self.wake.notify_one();
+    }
+
+    /// What has ended was told to who waited for it.
+    pub(super) fn has_succeeded(&self, succeeded: Succeeded) {
+        if succeeded.is_held {
+            self.undone.store(true, Ordering::SeqCst);
+        }
+        if succeeded.started > 0 {
+            self.has_arrived();
+        }
     }
 
     /// Runs were submitted, which others may claim as well.
@@ -477,35 +512,9 @@ impl Shared {
         self.closing.load(Ordering::SeqCst)
     }
 
-    /// Keeps what the server said, for whoever asks how things stand.
-    pub(super) fn stands<T>(&self, answer: &Result<T, Trouble>) {
-        self.standing.send_if_modified(|standing| {
-            let (is_well, is_told) = match standing {
-                Standing::Well => (true, false),
-                Standing::Troubled(_, said) => {
-                    (false, answer.as_ref().is_err_and(|trouble| trouble.message() == said))
-                }
-            };
-            match answer {
-                Ok(_) if is_well => false,
-                Ok(_) => {
-                    telemetry::cluster(ClusterNews::Works);
-                    *standing = Standing::Well;
-                    true
-                }
-                Err(_) if is_told => false,
-                Err(trouble) => {
-                    let message = trouble.message();
-                    telemetry::cluster(ClusterNews::Trouble(message));
-                    let since = match standing {
-                        Standing::Troubled(since, _) => *since,
-                        Standing::Well => self.clock.now().wall,
-                    };
-                    *standing = Standing::Troubled(since, message.to_owned());
-                    true
-                }
-            }
-        });
+    /// Keeps what the server said to a part, for whoever asks how things stand.
+    pub(super) fn stands<T>(&self, part: Part, answer: &Result<T, Trouble>) {
+        self.standings.hear(part, answer, || self.clock.now().wall);
     }
 
     /// Waits for the next try.

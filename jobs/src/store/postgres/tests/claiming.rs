@@ -214,7 +214,7 @@ async fn an_old_transaction_does_not_slow_claims() {
         let runs: Vec<_> = (0..1000).map(|_| mail()).collect();
         db.submit(&runs).await.unwrap();
     }
-    let mut old = db.pool.begin().await.unwrap();
+    let mut old = db.hold().await;
     let snapshot = "set transaction isolation level repeatable read; select count(*) from jobs.run";
     sqlx::raw_sql(snapshot).execute(&mut *old).await.unwrap();
 

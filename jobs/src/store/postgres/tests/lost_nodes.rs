@@ -50,7 +50,7 @@ async fn who_was_taken_for_lost_claims_nothing_before_it_is_back() {
     let limited = [Limited { job: "mail".into(), concurrency: Some(5), rate: None }];
     assert!(db.claim(wanted).await.unwrap().is_empty());
     assert!(db.claim_from(wanted, &mut lanes).await.unwrap().is_empty());
-    assert!(db.claim_with(wanted, &limited, 10).await.unwrap().0.is_empty());
+    assert!(db.claim_with(wanted, &limited, wanted.count).await.unwrap().0.is_empty());
     db.joined(1).await;
     assert_eq!(db.claim(wanted).await.unwrap().len(), 1);
 }

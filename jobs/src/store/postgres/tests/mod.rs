@@ -47,7 +47,8 @@ async fn db() -> Db {
 }
 
 fn pool(address: &str, connections: u32) -> PgPool {
-    let options = Address::parse(address).unwrap().planned();
+    // Tests may take their time.
+    let options = Address::parse(address).unwrap().planned().options([("statement_timeout", "0")]);
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(30));
     pool.connect_lazy_with(options)
 }
@@ -64,6 +65,11 @@ impl Db {
         let sql =
             AssertSqlSafe(format!("select coalesce(string_agg(t::text, ','), '') from ({sql}) as x (t)"));
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// A transaction of somebody else's, who takes his time.
+    async fn hold(&self) -> sqlx::Transaction<'static, sqlx::Postgres> {
+        self.pool.begin_with("begin; set local idle_in_transaction_session_timeout = 0").await.unwrap()
     }
 
     async fn state(&self, id: Id) -> String {
