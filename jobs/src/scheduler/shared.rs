@@ -15,13 +15,15 @@
 //! While the server does not answer, nothing fires. What has passed when it does is missed or late as after any other
 //! standstill, by the policy of the schedule.
 
+mod learning;
+
 use std::collections::HashSet;
 use std::collections::hash_map::{self, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::ledger::{Cause, Entry, Fate};
-use super::planned::{Planned, ScheduleKey};
+use super::planned::ScheduleKey;
 use super::task::Scheduler;
 use super::timers::shared::{Firing, Passed};
 use super::timers::{Come, Timers};
@@ -50,6 +52,8 @@ struct Schedules {
     by_key: HashMap<ScheduleKey, (JobIx, Shared)>,
     /// By their jobs and keys.
     by_name: HashMap<JobIx, HashMap<String, ScheduleKey>>,
+    /// Those of which others have made more than is known here, by the names of their jobs and their keys.
+    unlearned: HashMap<(String, String), ScheduleKey>,
 }
 
 impl Schedules {
@@ -99,6 +103,11 @@ impl Sharing {
     /// The place of a schedule by the name of its job there and its key.
     fn find(&self, job: JobIx, key: &str) -> Option<ScheduleKey> {
         self.lock().by_name.get(&job)?.get(key).copied()
+    }
+
+    /// Others have made more of a schedule's slots than is known here.
+    fn has_moved(&self, job: &str, schedule: &str, key: ScheduleKey) {
+        self.lock().unlearned.insert((job.to_owned(), schedule.to_owned()), key);
     }
 
     fn get(&self, key: ScheduleKey) -> Option<Shared> {
@@ -267,7 +276,12 @@ impl Scheduler {
         let Some(sharing) = self.sharing.get() else { return };
         for (ix, row) in rows {
             if let Some(key) = sharing.find(ix, &row.key) {
-                self.go_to(key, next_of(&row));
+                let next = next_of(&row);
+                if next.is_some() && self.next_known(key).is_some_and(|known| Some(known) != next) {
+                    sharing.has_moved(&row.job, &row.key, key);
+                    self.earlier.notify_one();
+                }
+                self.go_to(key, next);
             }
         }
     }
@@ -345,7 +359,7 @@ impl Scheduler {
             self.lock().arm_again(on_time.iter().chain(&late), now);
         }
         self.tell_slots(&mut come);
-        result
+        result.and(self.learn(sharing).await)
     }
 
     /// Asks for slots, and enters what became of them.
@@ -371,7 +385,7 @@ impl Scheduler {
         let now = self.clock.now();
         let (mut wake, mut held, mut early) = (false, false, Ok(()));
         for answer in fired {
-            let Some(Firing { schedule, slot, .. }) = by_run.remove(&answer.run) else { continue };
+            let Some(Firing { schedule, slot, next: follows }) = by_run.remove(&answer.run) else { continue };
             if answer.is_held {
                 held = true;
                 continue;
@@ -396,6 +410,10 @@ impl Scheduler {
             }
             let next = answer.next_slot.filter(|_| answer.is_ours).map(Timestamp::from_chrono);
             wake |= timers.go_to(schedule, next, now);
+            drop(timers);
+            if answer.became.is_none() && next.is_some() && follows.is_some() && next != follows {
+                sharing.has_moved(&answer.job, &answer.key, schedule);
+            }
         }
         // Nothing is known there of those that are left: another version has taken their rows away.
         for Firing { schedule, .. } in by_run.into_values() {
@@ -528,8 +546,7 @@ impl Scheduler {
         Ok(true)
     }
 
-    /// Takes over from the rows how things stand with schedules, or with all, and from the ledger what others have made of the
-    /// slots of those that have moved.
+    /// Takes over from the rows how things stand with schedules, or with all.
     async fn resync(&self, sharing: &Sharing, keys: Option<&[ScheduleKey]>) -> Result<(), Trouble> {
         let registrations = match keys {
             Some(keys) => self.registrations_of(keys),
@@ -539,15 +556,14 @@ impl Scheduler {
             return Ok(());
         }
         let rows = sharing.node()?.ask(move |db| async move { db.in_force(&registrations).await }).await?;
-        let (mut there, mut moved) = (HashSet::new(), HashMap::new());
+        let mut there = HashSet::new();
         for row in rows {
             let ix = self.pool.read(|memory| memory.job_named(&row.job));
             if let Some(key) = ix.and_then(|ix| sharing.find(ix, &row.key)) {
                 there.insert(key);
                 let next = next_of(&row);
-                let known = self.read(|timers| timers.get(key).and_then(Planned::next_by_wall));
-                if next.is_some() && known != next {
-                    moved.insert((row.job, row.key), key);
+                if next.is_some() && self.next_known(key) != next {
+                    sharing.has_moved(&row.job, &row.key, key);
                 }
                 self.go_to(key, next);
             }
@@ -555,32 +571,6 @@ impl Scheduler {
         for key in keys.unwrap_or_default().iter().filter(|key| !there.contains(key)) {
             self.go_to(*key, None);
         }
-        self.learn(sharing, moved).await
-    }
-
-    async fn learn(
-        &self,
-        sharing: &Sharing,
-        moved: HashMap<(String, String), ScheduleKey>,
-    ) -> Result<(), Trouble> {
-        if moved.is_empty() {
-            return Ok(());
-        }
-        let most = self.read(Timers::most_entries);
-        let names: Vec<_> = moved.keys().cloned().collect();
-        let node = sharing.node()?;
-        let ledgers = node.ask(move |db| async move {
-            let names: Vec<_> = names.iter().map(|(job, key)| (job.as_str(), key.as_str())).collect();
-            db.ledgers(&names, most).await
-        });
-        let mut entries = HashMap::<ScheduleKey, Vec<Entry>>::new();
-        for (job, key, entry) in ledgers.await? {
-            if let (Some(key), Some(entry)) = (moved.get(&(job, key)), entry_of(&entry)) {
-                entries.entry(*key).or_default().push(entry);
-            }
-        }
-        let mut timers = self.lock();
-        moved.into_values().for_each(|key| timers.learn(key, entries.remove(&key).unwrap_or_default()));
         Ok(())
     }
 }

@@ -224,6 +224,8 @@ impl Timers {
         #[cfg(feature = "postgres")]
         if self.is_shared {
             planned.await_row();
+            // The row may say that slots have come before what became of the others is known here.
+            planned.resumed = Some(Cause::Down);
         }
         let next = planned.due();
         let key = self.schedules.insert(planned);

@@ -156,7 +156,7 @@ fn refused(why: &JoinError, place: &Place) -> StartError {
         JoinError::Unreachable(why) => why.help(),
         JoinError::Trouble(_) => {
             "the user of `jobs.store` may make a schema in the database, or one who may has made it before: \
-             `jobs::postgres_schema` prints it"
+             `jobs::postgres_schema` prints it, and what one of an earlier version lacks"
         }
         JoinError::TooOld { .. } => {
             "run the newer version, or give this one a schema of its own: `?schema=NAME`"

@@ -31,17 +31,24 @@ impl Cluster {
         Ok(ClusterSnapshot { nodes: census.nodes, live })
     }
 }
-/// The tables of the store on PostgreSQL as SQL, for teams that make them themselves: to be run in one transaction, in an empty
-/// schema of that name. A program whose user may make them does so at its start.
+/// The tables of the store on PostgreSQL as SQL, for teams that make them themselves: to be run in one transaction. A program whose
+/// user may make them does so at its start.
+///
+/// `behind` is the version that the schema of that name has, which `select max(version) from jobs.migration` tells: 0 prints
+/// all for a schema that is not there or empty, 1 what brings version 1 to that of this program, one step after another. For
+/// a schema that has it already, or is newer, there is nothing to print. Programs of the version before go on beside one that has
+/// migrated, unless they say at their start that they are too old.
 ///
 /// ```
-/// let sql = jobs::postgres_schema("jobs").expect("a name that needs no quotes");
-/// assert!(sql.contains("create table \"jobs\".run"));
+/// let all = jobs::postgres_schema("jobs", 0).expect("a name that needs no quotes");
+/// assert!(all.contains("create table \"jobs\".run"));
+/// let steps = jobs::postgres_schema("jobs", 1).expect("a name that needs no quotes");
+/// assert_eq!(steps, "", "version 1 is that of this program");
 /// ```
 ///
 /// None for a name that no schema of `jobs.store` can have: 1 to 58 of `a-z`, `0-9` and `_`, not beginning with a digit, nor
 /// with `pg_`.
 #[must_use]
-pub fn postgres_schema(schema: &str) -> Option<String> {
-    Schema::parse(schema).map(|schema| as_sql(&schema))
+pub fn postgres_schema(schema: &str, behind: u32) -> Option<String> {
+    Schema::parse(schema).map(|schema| as_sql(&schema, behind))
 }

@@ -160,11 +160,16 @@ const CLAIM_FROM: &str = claim_in!(known_lanes!());
 const LANES: &str =
     concat!(all_lanes!(), " select queue, job, priority from lane where job = any ($1::text[])");
 
-/// Of these runs, those that this node has.
+/// Of these runs, those that this node has: so many that the answer comes also over a slow link.
 const ADRIFT: &str = "\
-select id, job, queue, priority, attempt, retries, claim_no, origin, schedule, slot, args, record, due
-from jobs.run where id = any ($2::uuid[]) and node = $1 and state = 'running'
+select id, job, queue, priority, attempt, retries, claim_no, origin, schedule, slot, args, record, due from (
+    select *, sum(octet_length(args)) over (order by priority desc, id) - octet_length(args) as before
+    from jobs.run where id = any ($2::uuid[]) and node = $1 and state = 'running'
+) mine where before < $3
 order by priority desc, id";
+
+/// How many bytes of arguments are read together, but for those of the last run.
+const TOGETHER: i64 = 1 << 20;
 
 /// Whoever has the row of a job decides about its limits; who does not get it leaves that to the other.
 const LOCK_JOBS: &str =
@@ -209,9 +214,10 @@ impl Db {
         self.claim_on(&mut connection, wanted, wanted.jobs, &rooms).await
     }
 
-    /// Reads runs that this node has claimed and does not know of, as far as it has them still.
+    /// Reads runs that this node has claimed and does not know of, as far as it has them still, the first of them: those that are left
+    /// are for the next question.
     pub(crate) async fn adrift(&self, node: Id, unknown: &[Id]) -> sqlx::Result<Vec<Claimed>> {
-        let query = sqlx::query(self.sql(ADRIFT)).bind(node).bind(unknown);
+        let query = sqlx::query(self.sql(ADRIFT)).bind(node).bind(unknown).bind(TOGETHER);
         query.try_map(claimed_run).fetch_all(&self.pool).await
     }
 

@@ -21,10 +21,8 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[
-    Migration { version: 1, oldest: 1, sql: include_str!("migrations/0001.sql") },
-    Migration { version: 2, oldest: 1, sql: include_str!("migrations/0002.sql") },
-];
+const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, oldest: 1, sql: include_str!("migrations/0001.sql") }];
 
 /// What stands among the versions where those who use the schema go by the clock of a test.
 const VIRTUAL: i32 = 0;
@@ -156,12 +154,47 @@ select coalesce(max(version), 0), coalesce(max(oldest), 0), coalesce(bool_or(ver
     Ok(Some(Found { version: row.try_get(0)?, oldest: row.try_get(1)?, is_virtual: row.try_get(2)? }))
 }
 
-/// The migrations as SQL, for `psql --single-transaction`.
-pub(crate) fn as_sql(schema: &Schema) -> String {
-    let mut text = format!("create schema if not exists \"{schema}\";\n{};\n", schema.text(VERSIONS));
-    for Migration { version, oldest, sql } in MIGRATIONS {
+/// The migrations behind a version as SQL, for `psql --single-transaction`; all of them behind 0.
+pub(crate) fn as_sql(schema: &Schema, behind: u32) -> String {
+    let text = match behind {
+        0 => format!("create schema if not exists \"{schema}\";\n{};\n", schema.text(VERSIONS)),
+        _ => String::new(),
+    };
+    text + &steps(schema, MIGRATIONS, behind)
+}
+
+fn steps(schema: &Schema, migrations: &[Migration], behind: u32) -> String {
+    let mut text = String::new();
+    let is_missing = |migration: &&Migration| i64::from(migration.version) > i64::from(behind);
+    for Migration { version, oldest, sql } in migrations.iter().filter(is_missing) {
         let insert = schema.text("insert into jobs.migration (version, oldest) values");
         text += &format!("\n-- Version {version}.\n{}{insert} ({version}, {oldest});\n", schema.text(sql));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_those_behind_a_version() {
+        let schema = Schema::parse("billing").expect("it needs no quotes");
+        let step = |version, sql| Migration { version, oldest: 1, sql };
+        let migrations = [
+            step(1, "create table jobs.one ();\n"),
+            step(2, "create table jobs.two ();\n"),
+            step(3, "create table jobs.three ();\n"),
+        ];
+        let text = steps(&schema, &migrations, 1);
+        assert_eq!(
+            text,
+            "\n-- Version 2.\ncreate table \"billing\".two ();\n\
+             insert into \"billing\".migration (version, oldest) values (2, 1);\n\
+             \n-- Version 3.\ncreate table \"billing\".three ();\n\
+             insert into \"billing\".migration (version, oldest) values (3, 1);\n"
+        );
+        assert_eq!(steps(&schema, &migrations, 3), "");
+        assert_eq!(steps(&schema, &migrations, 4), "");
+    }
 }

@@ -49,8 +49,8 @@ pub(crate) struct InForce {
     pub(crate) was_closed: bool,
 }
 
-/// A schedule that nobody has registered for this long is closed: a program that starts anew comes back before.
-const ABANDONED: Duration = Duration::from_secs(5 * 60);
+/// How long a schedule may be without a node that registers it until it is closed: the program is being started again.
+const ORPHANED: Duration = Duration::from_secs(600);
 
 const REGISTER: &str = "\
 insert into jobs.registration (node, job, key, definition)
@@ -81,7 +81,7 @@ with mine as (
         node = excluded.node,
         delay = excluded.delay,
         closed_since = null,
-        missing_since = null,
+        orphaned_since = null,
         (anchor, next_slot, entry_first, entry_reason) = (
             select
                 case when is_same then s.anchor else now() end,
@@ -91,7 +91,7 @@ with mine as (
             from (select split_part(s.definition, chr(9), 1) = split_part(excluded.definition, chr(9), 1)) x (is_same)
         )
     where s.node <> excluded.node or s.definition <> excluded.definition
-        or s.closed_since is not null or s.missing_since is not null
+        or s.closed_since is not null or s.orphaned_since is not null
     returning s.job, s.key
 )
 insert into jobs.ledger (job, key, first, last, count, reason)
@@ -109,9 +109,9 @@ join jobs.schedule s on s.job = w.job and s.key = w.key";
 /// Closes schedules that no live node has registered for a while. After an outage nobody seems to be live, so a node says
 /// nothing until the others had time to come back.
 const CLOSE: &str = "\
-with missing as (
-    select s.job, s.key, s.missing_since from jobs.schedule s
-    where s.closed_since is null and (s.missing_since is null or s.missing_since <= now() - $3::interval)
+with orphans as (
+    select s.job, s.key, s.orphaned_since from jobs.schedule s
+    where s.closed_since is null and (s.orphaned_since is null or s.orphaned_since <= now() - $3::interval)
         and exists (select from jobs.node where id = $1 and good_since <= now() - $2::interval)
         and not exists (
             select from jobs.registration g join jobs.node n on n.id = g.node
@@ -120,13 +120,13 @@ with missing as (
     order by s.job, s.key
 ), closed as (
     update jobs.schedule s set
-        missing_since = coalesce(s.missing_since, now()),
-        closed_since = case when m.missing_since is not null then now() end,
-        entry_first = case when m.missing_since is null then s.entry_first else now() end,
-        entry_reason = case when m.missing_since is null then s.entry_reason else 'closed' end
+        orphaned_since = coalesce(s.orphaned_since, now()),
+        closed_since = case when m.orphaned_since is not null then now() end,
+        entry_first = case when m.orphaned_since is null then s.entry_first else now() end,
+        entry_reason = case when m.orphaned_since is null then s.entry_reason else 'closed' end
     -- Unless somebody has registered it in this moment.
-    from missing m where s.job = m.job and s.key = m.key and s.closed_since is null
-        and s.missing_since is not distinct from m.missing_since
+    from orphans m where s.job = m.job and s.key = m.key and s.closed_since is null
+        and s.orphaned_since is not distinct from m.orphaned_since
     returning s.job, s.key, s.closed_since
 )
 insert into jobs.ledger (job, key, first, last, count, reason)
@@ -192,7 +192,7 @@ impl Db {
 
     /// Closes schedules that no live node has registered for a while, as this node sees it.
     pub(crate) async fn close_schedules(&self, node: Id) -> sqlx::Result<()> {
-        let query = sqlx::query(self.sql(CLOSE)).bind(node).bind(interval(LOST)).bind(interval(ABANDONED));
+        let query = sqlx::query(self.sql(CLOSE)).bind(node).bind(interval(LOST)).bind(interval(ORPHANED));
         query.execute(&self.pool).await?;
         Ok(())
     }

@@ -99,7 +99,8 @@ create table jobs.node (
 create table jobs.schedule (
     job text collate "C" not null,
     key text collate "C" not null,
-    -- The definition in force, as its canonical text, and the node that gave it.
+    -- The definition in force, as its canonical text and behind a tab what tells the data of its zone from others, and the node that
+    -- gave it.
     definition text collate "C" not null,
     node uuid not null,
     -- Where an interval counts from.
@@ -108,7 +109,8 @@ create table jobs.schedule (
     next_slot timestamptz,
     -- The next slot is so long after the end of the run of the last; until then there is none.
     delay interval,
-    -- Since when no live node registers it.
+    -- Since when no live node registers it, and since when it is closed for that.
+    orphaned_since timestamptz,
     closed_since timestamptz,
     -- The entry of the ledger that the next slot may join.
     entry_first timestamptz,

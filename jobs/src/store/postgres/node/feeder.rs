@@ -37,9 +37,6 @@ const MEASURED: Duration = Duration::from_millis(5);
 const LOCKED: Duration = Duration::from_millis(20);
 const LOCKED_TIMES: u32 = 3;
 
-/// How many runs that are adrift are read in one statement.
-const ADRIFT: usize = 20;
-
 /// How long at least it waits for a rate.
 const SOON: Duration = Duration::from_millis(1);
 
@@ -174,14 +171,15 @@ impl Shared {
     /// way, or the host did not take them. What the host does not take is given back, since nobody else may try it before; after
     /// the first time for later and later, since the next to claim it may be this node again, which would go on without end.
     async fn settle_adrift(&self, claimed: Vec<Id>, refusals: &mut HashMap<Id, u32>) -> Result<(), Trouble> {
-        let unknown = self.claims.unknown(claimed);
-        if unknown.is_empty() {
-            return Ok(());
-        }
+        let mut unknown = self.claims.unknown(claimed);
         let node = self.identity.id;
-        // A few at a time: it may have been for their size that the answer was lost.
-        for part in unknown.chunks(ADRIFT) {
-            let refused = self.hand_over(ask(self.db.adrift(node, part)).await?);
+        while !unknown.is_empty() {
+            let found = ask(self.db.adrift(node, &unknown)).await?;
+            if found.is_empty() {
+                break;
+            }
+            unknown.retain(|id| found.iter().all(|found| found.id != *id));
+            let refused = self.hand_over(found);
             if !refused.is_empty() {
                 self.put_off(refused, refusals).await?;
             }
@@ -381,7 +379,7 @@ impl Place {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "testing"))]
 mod tests {
     use super::*;
     use crate::clock::Clock;

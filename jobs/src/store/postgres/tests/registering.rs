@@ -93,7 +93,7 @@ impl Db {
     /// Housekeeping so many minutes after what is known now.
     async fn close_after(&self, node: Id, minutes: u32) {
         self.run_sql(&format!(
-            "update jobs.schedule set missing_since = missing_since - interval '{minutes} min'"
+            "update jobs.schedule set orphaned_since = orphaned_since - interval '{minutes} min'"
         ))
         .await;
         self.close_schedules(node).await.unwrap();
@@ -119,8 +119,8 @@ async fn what_nobody_registers_is_closed_and_fires_no_more() {
     assert!(db.known(&schedule("a", 0)).await.is_ours);
     db.unregister(one, "sweep", "k").await.unwrap();
     db.close_after(one, 0).await;
-    db.close_after(one, 6).await;
-    db.close_after(one, 6).await;
+    db.close_after(one, 11).await;
+    db.close_after(one, 11).await;
     assert!(!db.known(&schedule("a", 0)).await.is_ours);
     assert_eq!(db.reasons().await, ["closed"]);
     // Another definition comes in its place, and goes on from then.
@@ -140,14 +140,14 @@ async fn a_program_that_starts_anew_keeps_its_schedules_beside_others() {
     let before = db.known(&schedule("a", 0)).await;
     db.leave(worker, &[]).await.unwrap();
     db.close_after(web, 0).await;
-    db.close_after(web, 4).await;
+    db.close_after(web, 9).await;
     let worker = db.started(3, 0).await;
     db.register(worker, &schedule("a", 70)).await.unwrap();
     assert_eq!(db.known(&schedule("a", 70)).await, before);
     // The minutes count anew at its next absence.
     db.leave(worker, &[]).await.unwrap();
     db.close_after(web, 0).await;
-    db.close_after(web, 4).await;
+    db.close_after(web, 9).await;
     assert!(db.known(&schedule("a", 0)).await.is_ours);
     assert_eq!(db.reasons().await, [""; 0]);
 }
@@ -162,7 +162,7 @@ async fn who_was_cut_off_itself_closes_nothing() {
     db.beat(web).await.unwrap();
     db.close_after(web, 0).await;
     db.close_after(web, 60).await;
-    assert_eq!(db.text("select missing_since is null from jobs.schedule").await, "true");
+    assert_eq!(db.text("select orphaned_since is null from jobs.schedule").await, "true");
     assert!(db.known(&schedule("a", 0)).await.is_ours);
 }
 
@@ -174,7 +174,7 @@ async fn a_closed_schedule_comes_back_where_it_stood() {
     let before = db.known(&schedule("a", 0)).await;
     db.unregister(node, "sweep", "k").await.unwrap();
     db.close_after(node, 0).await;
-    db.close_after(node, 6).await;
+    db.close_after(node, 11).await;
     assert!(!db.known(&schedule("a", 0)).await.is_ours);
     db.register(node, &schedule("a", 70)).await.unwrap();
     let back = db.known(&schedule("a", 70)).await;
