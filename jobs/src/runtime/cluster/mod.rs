@@ -135,13 +135,14 @@ impl Jobs {
 
     fn identity(&self, known: &Known) -> Identity {
         let inner = &self.inner;
-        let mut limited = Vec::new();
+        let (mut names, mut limited) = (Vec::new(), Vec::new());
         inner.pool.read(|memory| {
             for (name, job) in known.iter() {
                 let info = &memory.job(job.ix).info;
                 if !info.enabled {
                     continue;
                 }
+                names.push((name.to_owned(), info.name.to_string()));
                 let limits = &info.limits;
                 if limits.concurrency.is_some() || limits.rate.is_some() {
                     limited.push(Limited {
@@ -156,6 +157,7 @@ impl Jobs {
         Identity {
             id: Id::from(inner.pool.next_id()),
             name: name_of_process(),
+            names,
             limited,
             retention: (settings.retention.value, settings.retention_count.value),
         }

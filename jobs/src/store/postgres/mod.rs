@@ -21,6 +21,7 @@ mod census;
 mod claim;
 mod db;
 mod end;
+mod families;
 mod fire;
 mod id;
 mod look;

@@ -1,16 +1,19 @@
 //! Schedules over the cluster: whose definition is in force, and which slot fires once.
 //!
 //! ```text
-//!  register ──► open ──fire──► open, with the next slot
-//!                │ ▲
-//!   nobody live  │ │ somebody registers it: from now on
-//!   registers it ▼ │
-//!              closed
+//!       register ──► open ──fire──► open, with the next slot
+//!                     │ ▲
+//!   nobody live has   │ │ somebody registers it: from now on
+//!   registered it for │ │
+//!   long, or the last │ │
+//!   disowns it        ▼ │
+//!                   closed
 //! ```
 //!
 //! The row of a schedule is the truth. Nobody leads: whoever finds a slot due replaces it by the next in the row, and only
 //! one finds it there. The definition in force is that of the live node that started last; others that register
-//! the schedule with another definition do not fire it.
+//! the schedule with another definition do not fire it. A node that knows a job *disowns* the schedules which others have
+//! declared for it and it has not: so that one which a new version has changed or dropped is not fired by the old.
 
 use std::time::Duration;
 
@@ -33,7 +36,35 @@ pub(crate) struct Registration {
     pub(crate) first: Option<DateTime<Utc>>,
     /// Its next slot is so long after the end of the run of the last.
     pub(crate) delay: Option<Duration>,
+    /// The slot after `first`, which takes its place where another definition has just fired that.
+    pub(crate) second: Option<DateTime<Utc>>,
+    /// The program says it, for as long as it is this version.
+    pub(crate) declared: bool,
 }
+
+/// How long a schedule may be without a node that registers it until it is closed: the program is being started again.
+const ORPHANED: Duration = Duration::from_secs(600);
+
+/// Of the live nodes that have said something about a schedule `w` by any name of its job, the one that started last.
+macro_rules! last_word {
+    ($what:literal, $lost:literal) => {
+        concat!(
+            "select ",
+            $what,
+            " from jobs.registration g join jobs.node n on n.id = g.node
+        where g.key = w.key and g.job in (
+            select w.job
+            union all
+            select k.name from jobs.job j join jobs.job k on k.family = j.family and k.name <> j.name
+            where j.name = w.job
+        ) and (n.heartbeat >= now() - ",
+            $lost,
+            "::interval or n.id = $1)
+        order by n.started desc, n.id desc limit 1"
+        )
+    };
+}
+pub(super) use last_word;
 
 /// What holds for a schedule of this node's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,28 +83,45 @@ select $1, job, key, definition from unnest($2::text[], $3::text[], $4::text[]) 
 order by job, key
 on conflict (job, key, node) do update set definition = excluded.definition";
 
+/// Of the schedules that change hands with their meaning the rows, so that no slot fires meanwhile.
+const LOCK_CHANGED: &str = "\
+select from unnest($1::text[], $2::text[], $3::text[]) as w (job, key, definition)
+join jobs.schedule s on s.job = w.job and s.key = w.key
+where s.definition <> w.definition or s.closed_since is not null
+order by s.job, s.key for update of s";
+
 /// Takes over the schedules of which this node is the last that started of those that are live. A schedule that is new, was
 /// closed or was another goes on from now; one that is what it was goes on where it stands.
-const ADOPT: &str = "\
+const ADOPT: &str = concat!(
+    "\
 with mine as (
-    select w.* from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $7::interval[])
-        as w (job, key, definition, first, delay)
-    where $1 = (
-        select n.id from jobs.registration g join jobs.node n on n.id = g.node
-        where g.job = w.job and g.key = w.key and (n.heartbeat >= now() - $6::interval or n.id = $1)
-        order by n.started desc, n.id desc limit 1
+    select w.job, w.key, w.definition, w.delay, w.declared, case
+        when exists (select from jobs.run r where r.job = w.job and r.schedule = w.key and r.slot = w.first)
+        then w.second else w.first end as first
+    from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $7::interval[], $8::timestamptz[], $9::boolean[])
+        as w (job, key, definition, first, delay, second, declared)
+    where $1 = (",
+    last_word!("n.id", "$6"),
+    ")
+    -- Who had the last word before may just have gone, and then it is inherited the next time.
+    and not exists (
+        select from jobs.job j join jobs.job k on k.family = j.family and k.name <> j.name
+        join jobs.schedule o on o.job = k.name and o.key = w.key and o.closed_since is null
+        where j.name = w.job
     )
     order by w.job, w.key
 ), before as (
     select s.job, s.key, s.definition, s.closed_since, s.next_slot, s.entry_reason
     from jobs.schedule s join mine using (job, key)
 ), adopted as (
-    insert into jobs.schedule as s (job, key, definition, node, next_slot, delay)
-    select job, key, definition, $1, first, delay from mine
+    insert into jobs.schedule as s (job, key, definition, node, next_slot, delay, declared)
+    select job, key, definition, $1, first, delay, declared from mine
     on conflict (job, key) do update set
         definition = excluded.definition,
         node = excluded.node,
         delay = excluded.delay,
+        declared = excluded.declared,
+        orphaned_since = null,
         closed_since = null,
         anchor = case when s.definition = excluded.definition and s.closed_since is null
             then s.anchor else now() end,
@@ -87,58 +135,111 @@ with mine as (
 insert into jobs.ledger (job, key, first, last, count, reason)
 select b.job, b.key, coalesce(b.next_slot, now()), coalesce(b.next_slot, now()), 1, 'changed'
 from before b join mine m using (job, key) join adopted a using (job, key)
-where b.definition <> m.definition
-on conflict do nothing";
+where b.definition <> m.definition and b.closed_since is null
+on conflict do nothing"
+);
 
 const IN_FORCE: &str = "\
 select s.job, s.key, s.definition = w.definition and s.closed_since is null, s.anchor, s.next_slot
 from unnest($1::text[], $2::text[], $3::text[]) as w (job, key, definition)
 join jobs.schedule s on s.job = w.job and s.key = w.key";
 
-/// Closes schedules that no live node registers.
-const CLOSE: &str = "\
-with closed as (
+/// Says of schedules that are declared for jobs which this node knows, by whatever name, that it does not have them.
+const DISOWN: &str = "\
+with known as (
+    select name from unnest($2::text[]) as w (name)
+    union
+    select k.name from unnest($2::text[]) as w (name)
+    join jobs.job j on j.name = w.name join jobs.job k on k.family = j.family
+), own as (
+    select job, key from unnest($3::text[], $4::text[]) as w (job, key)
+    union
+    select k.name, w.key from unnest($3::text[], $4::text[]) as w (job, key)
+    join jobs.job j on j.name = w.job join jobs.job k on k.family = j.family
+)
+insert into jobs.registration (node, job, key)
+select $1, s.job, s.key from jobs.schedule s join known on known.name = s.job
+where s.declared and s.closed_since is null
+    and not exists (select from own where own.job = s.job and own.key = s.key)
+on conflict do nothing";
+
+/// Closes schedules of which the last live node that knows them says that there are none, and those that for long no live node
+/// has registered.
+const CLOSE: &str = concat!(
+    "\
+with without as (
+    select w.job, w.key, w.node, l.node as by from jobs.schedule w left join lateral (",
+    last_word!("g.node, g.definition", "$2"),
+    ") l on true
+    where w.closed_since is null and l.definition is null
+), closed as (
     update jobs.schedule s set closed_since = now(), entry_first = null, entry_reason = null
-    from (select job, key, next_slot from jobs.schedule where closed_since is null) o
-    where s.job = o.job and s.key = o.key and s.closed_since is null and not exists (
-        select from jobs.registration g join jobs.node n on n.id = g.node
-        where g.job = s.job and g.key = s.key and n.heartbeat >= now() - $1::interval
-    )
-    returning s.job, s.key, coalesce(o.next_slot, now()) as slot
+    from without w
+    where s.job = w.job and s.key = w.key and s.node = w.node and s.closed_since is null
+        and (w.by is not null or s.orphaned_since <= now() - $3::interval)
+    returning s.job, s.key, coalesce(s.next_slot, now()) as slot
+), orphaned as (
+    update jobs.schedule s set orphaned_since = now() from without w
+    where s.job = w.job and s.key = w.key and w.by is null and s.closed_since is null and s.orphaned_since is null
 )
 insert into jobs.ledger (job, key, first, last, count, reason)
 select job, key, slot, slot, 1, 'closed' from closed
-on conflict do nothing";
+on conflict do nothing"
+);
 
 const UNREGISTER: &str = "delete from jobs.registration where node = $1 and job = $2 and key = $3";
 
 impl Db {
     /// Makes schedules known as this node's, and puts its definitions in force where it is for it to say.
     pub(crate) async fn register(&self, node: Id, schedules: &[Registration]) -> sqlx::Result<()> {
-        sqlx::query(self.sql(REGISTER))
-            .bind(node)
-            .bind(schedules.iter().map(|schedule| schedule.job.as_str()).collect::<Vec<_>>())
-            .bind(schedules.iter().map(|schedule| schedule.key.as_str()).collect::<Vec<_>>())
-            .bind(schedules.iter().map(|schedule| schedule.definition.as_str()).collect::<Vec<_>>())
-            .execute(&self.pool)
-            .await?;
-        self.adopt(node, schedules).await
+        self.put_in_force(node, schedules, true).await
     }
 
     /// Puts this node's definitions in force where it is the last that started of those that are live. It is for every
-    /// heartbeat: the node that had the say may be gone.
+    /// heartbeat after which other nodes are there: the node that had the say may be gone.
     pub(crate) async fn adopt(&self, node: Id, schedules: &[Registration]) -> sqlx::Result<()> {
+        self.put_in_force(node, schedules, false).await
+    }
+
+    async fn put_in_force(&self, node: Id, schedules: &[Registration], registers: bool) -> sqlx::Result<()> {
+        let jobs: Vec<_> = schedules.iter().map(|schedule| schedule.job.as_str()).collect();
+        let keys: Vec<_> = schedules.iter().map(|schedule| schedule.key.as_str()).collect();
+        let definitions: Vec<_> = schedules.iter().map(|schedule| schedule.definition.as_str()).collect();
+        let mut tx = self.pool.begin().await?;
+        self.lock_families(&mut tx, &jobs).await?;
+        if registers {
+            let query = sqlx::query(self.sql(REGISTER)).bind(node).bind(&jobs).bind(&keys).bind(&definitions);
+            query.execute(&mut *tx).await?;
+        }
+        self.inherit(&mut tx, node, &jobs, &keys).await?;
+        let query = sqlx::query(self.sql(LOCK_CHANGED)).bind(&jobs).bind(&keys).bind(&definitions);
+        query.execute(&mut *tx).await?;
         sqlx::query(self.sql(ADOPT))
             .bind(node)
-            .bind(schedules.iter().map(|schedule| schedule.job.as_str()).collect::<Vec<_>>())
-            .bind(schedules.iter().map(|schedule| schedule.key.as_str()).collect::<Vec<_>>())
-            .bind(schedules.iter().map(|schedule| schedule.definition.as_str()).collect::<Vec<_>>())
+            .bind(jobs)
+            .bind(keys)
+            .bind(definitions)
             .bind(schedules.iter().map(|schedule| schedule.first).collect::<Vec<_>>())
             .bind(interval(LOST))
             .bind(schedules.iter().map(|schedule| schedule.delay.map(interval)).collect::<Vec<_>>())
-            .execute(&self.pool)
+            .bind(schedules.iter().map(|schedule| schedule.second).collect::<Vec<_>>())
+            .bind(schedules.iter().map(|schedule| schedule.declared).collect::<Vec<_>>())
+            .execute(&mut *tx)
             .await?;
-        Ok(())
+        tx.commit().await
+    }
+
+    /// This node knows these jobs, and of their schedules those of `own`. The others that are declared for them are not fired
+    /// by nodes that started before it.
+    pub(crate) async fn disown(
+        &self,
+        node: Id,
+        jobs: &[String],
+        own: &[(String, String)],
+    ) -> sqlx::Result<()> {
+        let (of, keys): (Vec<_>, Vec<_>) = own.iter().map(|(job, key)| (job.as_str(), key.as_str())).unzip();
+        sqlx::query(self.sql(DISOWN)).bind(node).bind(jobs).bind(of).bind(keys).execute(&self.pool).await?;
+        self.close_schedules(node).await
     }
 
     /// What holds for schedules of this node's.
@@ -166,9 +267,10 @@ impl Db {
         Ok(())
     }
 
-    /// Closes schedules that no live node registers.
-    pub(crate) async fn close_schedules(&self) -> sqlx::Result<()> {
-        sqlx::query(self.sql(CLOSE)).bind(interval(LOST)).execute(&self.pool).await?;
+    /// Closes schedules that are not in force any more.
+    pub(crate) async fn close_schedules(&self, node: Id) -> sqlx::Result<()> {
+        let query = sqlx::query(self.sql(CLOSE)).bind(node).bind(interval(LOST)).bind(interval(ORPHANED));
+        query.execute(&self.pool).await?;
         Ok(())
     }
 }

@@ -5,7 +5,13 @@
 
 use super::db::Db;
 
-const LOCK_JOBS: &str = "select from jobs.job where name = any ($1::text[]) order by name for update";
+/// By all of their names: who has executed a run may know its job by another than who has fired the next slot.
+const LOCK_JOBS: &str = "\
+select name from jobs.job where name in (
+    select unnest($1::text[])
+    union
+    select k.name from jobs.job j join jobs.job k on k.family = j.family where j.name = any ($1::text[])
+) order by name for update";
 
 /// The first that waits may start when no other is live.
 const SUCCEED: &str = "\
@@ -38,8 +44,9 @@ impl Db {
     pub(crate) async fn succeed(&self, jobs: &[String]) -> sqlx::Result<u64> {
         let mut tx = self.pool.begin().await?;
         // In a statement of its own, so that the next sees what a slot that fired meanwhile has left.
-        sqlx::query(self.sql(LOCK_JOBS)).bind(jobs).execute(&mut *tx).await?;
-        let started = sqlx::query(self.sql(SUCCEED)).bind(jobs).execute(&mut *tx).await?;
+        let jobs: Vec<String> =
+            sqlx::query_scalar(self.sql(LOCK_JOBS)).bind(jobs).fetch_all(&mut *tx).await?;
+        let started = sqlx::query(self.sql(SUCCEED)).bind(&jobs).execute(&mut *tx).await?;
         sqlx::query(self.sql(REARM)).bind(jobs).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(started.rows_affected())

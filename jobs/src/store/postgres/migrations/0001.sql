@@ -70,9 +70,12 @@ create table jobs.job (
     name text primary key,
     paused_since timestamptz,
     -- When the token bucket would be full again.
-    full_at timestamptz
+    full_at timestamptz,
+    -- What the names have in common that one job has had.
+    family text
 ) with (fillfactor = 50);
 create index job_paused on jobs.job (name) where paused_since is not null;
+create index job_family on jobs.job (family) where family is not null;
 
 -- Queues that are paused.
 create table jobs.queue (
@@ -105,7 +108,11 @@ create table jobs.schedule (
     next_slot timestamptz,
     -- The next slot is so long after the end of the run of the last; until then there is none.
     delay interval,
-    -- Since when no live node registers it.
+    -- A program says it; the others were added while one ran.
+    declared boolean not null default false,
+    -- Since when no live node registers it, and since when it is closed for that, or because the node that has the say knows
+    -- the job without it.
+    orphaned_since timestamptz,
     closed_since timestamptz,
     -- The entry of the ledger that the next slot may join.
     entry_first timestamptz,
@@ -115,12 +122,12 @@ create table jobs.schedule (
 -- Nodes hear by it of a slot that the end of a run has armed.
 create index schedule_delay on jobs.schedule (job, key) where delay is not null;
 
--- Which live node registers which schedule, and as what.
+-- Which live node registers which schedule, and as what; null where it knows the job, which has no such schedule any more.
 create table jobs.registration (
     node uuid not null references jobs.node on delete cascade,
     job text not null,
     key text not null,
-    definition text not null,
+    definition text,
     primary key (job, key, node)
 );
 -- For the cascade.

@@ -25,8 +25,8 @@ mod waiting;
 pub(crate) use schedules::Registered;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -97,6 +97,8 @@ pub(crate) struct Identity {
     pub(crate) id: Id,
     /// The host and the process, for people.
     pub(crate) name: String,
+    /// The names that the jobs it executes have had, each with the one that the job has now.
+    pub(crate) names: Vec<(String, String)>,
     pub(crate) limited: Vec<Limited>,
     /// How long runs that have ended are kept, and how many of each job.
     pub(crate) retention: (Duration, usize),
@@ -135,6 +137,10 @@ struct Shared {
     clock: Arc<Clock>,
     /// The server may not know of all schedules of the host's.
     unregistered: AtomicBool,
+    /// The schedules that the program has declared, once it has.
+    declared: OnceLock<Vec<(String, String)>>,
+    /// When it joined, by the server's clock.
+    started: OnceLock<DateTime<Utc>>,
     /// There may be something to claim.
     wake: Notify,
     /// There is something new to claim, perhaps before where the feeder is.
@@ -357,6 +363,8 @@ impl Shared {
             waiting: Waiting::default(),
             clock,
             unregistered: AtomicBool::new(false),
+            declared: OnceLock::new(),
+            started: OnceLock::new(),
             wake: Notify::new(),
             arrived: AtomicBool::new(true),
             news: Notify::new(),
@@ -370,12 +378,14 @@ impl Shared {
 
     /// Says who it is, the first time and after it was taken for lost.
     pub(super) async fn enter(&self) -> Result<(), Trouble> {
-        let Identity { id, name, limited, .. } = &self.identity;
+        let Identity { id, name, names, limited, .. } = &self.identity;
         let jobs = self.host.jobs();
-        let names: Vec<String> =
+        let known: Vec<String> =
             jobs.iter().cloned().chain(limited.iter().map(|limited| limited.job.clone())).collect();
-        ask(self.vital.join(*id, name)).await?;
-        ask(self.vital.know_jobs(&names)).await?;
+        let started = ask(self.vital.join(*id, name, self.started.get().copied())).await?;
+        let _ = self.started.set(started);
+        ask(self.vital.know_jobs(&known)).await?;
+        ask(self.vital.know_families(names)).await?;
         self.beat().await?;
         self.register_all().await
     }

@@ -7,6 +7,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::Shared;
 use crate::clock::Timestamp;
+use crate::store::postgres::id::Id;
 use crate::store::postgres::trouble::{Trouble, ask};
 use crate::telemetry::{self, ClusterNews};
 
@@ -24,7 +25,7 @@ impl Shared {
     pub(super) async fn pulse(&self) {
         let mut interval = tokio::time::interval(HEARTBEAT);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut beats, mut nodes) = (0_u32, 0);
+        let (mut beats, mut nodes) = (0_u32, Vec::new());
         loop {
             interval.tick().await;
             let answer = self.beat_once(beats, &mut nodes).await;
@@ -33,15 +34,15 @@ impl Shared {
         }
     }
 
-    /// Says that the node is there, and answers how many are; none when it was taken for lost.
-    pub(super) async fn beat(&self) -> Result<Option<i64>, Trouble> {
+    /// Says that the node is there, and answers which are; none when it was taken for lost.
+    pub(super) async fn beat(&self) -> Result<Option<Vec<Id>>, Trouble> {
         let before = self.clock.now();
         let Some((server, nodes)) = ask(self.vital.beat(self.identity.id)).await? else { return Ok(None) };
         self.clock.follow(before, Timestamp::from_chrono(server), self.clock.now());
         Ok(Some(nodes))
     }
 
-    async fn beat_once(&self, beats: u32, nodes: &mut i64) -> Result<(), Trouble> {
+    async fn beat_once(&self, beats: u32, nodes: &mut Vec<Id>) -> Result<(), Trouble> {
         let node = self.identity.id;
         let there = self.beat().await?;
         if there.is_none() {
@@ -53,7 +54,7 @@ impl Shared {
         let there = there.unwrap_or_default();
         let housekeeping = beats.is_multiple_of(HOUSEKEEPING_EVERY);
         // Who is alone finds what others have left when it comes, and now and then.
-        let rescued = match there > 1 || housekeeping {
+        let rescued = match there.len() > 1 || housekeeping {
             true => ask(self.vital.rescue(node)).await?,
             false => Vec::new(),
         };
@@ -66,7 +67,8 @@ impl Shared {
         if (housekeeping || !rescued.is_empty()) && ask(self.vital.succeed_undone()).await? > 0 {
             self.has_arrived();
         }
-        let changed = std::mem::replace(nodes, there) != there;
+        let changed = *nodes != there;
+        *nodes = there;
         if self.unregistered.swap(false, Ordering::SeqCst) {
             self.register_all().await.inspect_err(|_| self.unregistered.store(true, Ordering::SeqCst))?;
         } else if housekeeping || changed {
@@ -76,7 +78,7 @@ impl Shared {
             self.tell_in_force(&self.host.schedules()).await?;
         }
         if housekeeping {
-            ask(self.vital.close_schedules()).await?;
+            ask(self.vital.close_schedules(node)).await?;
             let (age, count) = self.identity.retention;
             while ask(self.vital.prune(age, count, PRUNED)).await? == PRUNED as u64 {}
         }

@@ -69,6 +69,8 @@ fn schedules(first: DateTime<Utc>) -> Vec<Registration> {
         definition: "1s".into(),
         first: Some(first),
         delay: None,
+        second: None,
+        declared: false,
     };
     jobs().into_iter().map(schedule).collect()
 }
@@ -102,6 +104,7 @@ async fn the_process_of_a_node() {
     let identity = || Identity {
         id: Id(id),
         name: format!("node {id}"),
+        names: Vec::new(),
         limited: Vec::new(),
         retention: (Duration::from_secs(86_400), 1_000_000),
     };
