@@ -100,6 +100,8 @@ impl Programs<'_> {
             self.signal(which, "-TERM");
         }
         for mut child in self.running.drain(..) {
+            // It would end by the end of its input.
+            let _input = child.stdin.take();
             child.wait().unwrap();
         }
     }
