@@ -155,7 +155,7 @@ impl Jobs {
         });
         let settings = inner.settings();
         Identity {
-            id: Id::from(inner.pool.next_id()),
+            id: Id::from(inner.pool.own_id()),
             name: name_of_process(),
             names,
             limited,
