@@ -34,14 +34,16 @@ from kin where j.name = kin.name and j.family is distinct from $1";
 /// Schedules that go on under a name of this node's, and the name under which they are known.
 const INHERITED: &str = concat!(
     "\
-select w.job, w.key, s.job from unnest($2::text[], $3::text[]) as w (job, key)
-join jobs.job j on j.name = w.job
-join jobs.job k on k.family = j.family and k.name <> j.name
-join jobs.schedule s on s.job = k.name and s.key = w.key and s.closed_since is null
+select w.job, w.key, f.other from (
+    select j.name, k.name as other from jobs.job j join jobs.job k on k.family = j.family and k.name <> j.name offset 0
+) f join unnest($2::text[], $3::text[]) as w (job, key) on w.job = f.name
+cross join lateral (
+    select from jobs.schedule s where s.job = f.other and s.key = w.key and s.closed_since is null offset 0
+) s
 where $1 = (",
     last_word!("n.id", "$4"),
     ")
-order by s.job, s.key"
+order by f.other, w.key"
 );
 
 /// Everybody locks in this order: jobs, schedules, runs.

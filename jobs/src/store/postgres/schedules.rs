@@ -45,19 +45,22 @@ pub(crate) struct Registration {
 /// How long a schedule may be without a node that registers it until it is closed: the program is being started again.
 const ORPHANED: Duration = Duration::from_secs(600);
 
-/// Of the live nodes that have said something about a schedule `w` by any name of its job, the one that started last.
+/// Of the live nodes that have said something about a schedule `w` by any name of its job, the one that started last. What
+/// stands behind `offset 0` is looked up for each name, whatever is known of the table.
 macro_rules! last_word {
     ($what:literal, $lost:literal) => {
         concat!(
             "select ",
             $what,
-            " from jobs.registration g join jobs.node n on n.id = g.node
-        where g.key = w.key and g.job in (
-            select w.job
+            " from (
+            select w.job as name
             union all
             select k.name from jobs.job j join jobs.job k on k.family = j.family and k.name <> j.name
             where j.name = w.job
-        ) and (n.heartbeat >= now() - ",
+        ) f cross join lateral (
+            select g.node, g.definition from jobs.registration g where g.job = f.name and g.key = w.key offset 0
+        ) g join jobs.node n on n.id = g.node
+        where (n.heartbeat >= now() - ",
             $lost,
             "::interval or n.id = $1)
         order by n.started desc, n.id desc limit 1"
@@ -85,10 +88,12 @@ on conflict (job, key, node) do update set definition = excluded.definition";
 
 /// Of the schedules that change hands with their meaning the rows, so that no slot fires meanwhile.
 const LOCK_CHANGED: &str = "\
-select from unnest($1::text[], $2::text[], $3::text[]) as w (job, key, definition)
-join jobs.schedule s on s.job = w.job and s.key = w.key
-where s.definition <> w.definition or s.closed_since is not null
-order by s.job, s.key for update of s";
+select from (
+    select * from unnest($1::text[], $2::text[], $3::text[]) as w (job, key, definition) order by job, key
+) w cross join lateral (
+    select from jobs.schedule s where s.job = w.job and s.key = w.key
+        and (s.definition <> w.definition or s.closed_since is not null) for update
+) s";
 
 /// Takes over the schedules of which this node is the last that started of those that are live. A schedule that is new, was
 /// closed or was another goes on from now; one that is what it was goes on where it stands.
@@ -106,13 +111,17 @@ with mine as (
     -- Who had the last word before may just have gone, and then it is inherited the next time.
     and not exists (
         select from jobs.job j join jobs.job k on k.family = j.family and k.name <> j.name
-        join jobs.schedule o on o.job = k.name and o.key = w.key and o.closed_since is null
+        cross join lateral (
+            select from jobs.schedule o where o.job = k.name and o.key = w.key and o.closed_since is null offset 0
+        ) o
         where j.name = w.job
     )
     order by w.job, w.key
 ), before as (
-    select s.job, s.key, s.definition, s.closed_since, s.next_slot, s.entry_reason
-    from jobs.schedule s join mine using (job, key)
+    select w.job, w.key, s.next_slot from mine w cross join lateral (
+        select * from jobs.schedule s where s.job = w.job and s.key = w.key offset 0
+    ) s
+    where s.definition <> w.definition and s.closed_since is null
 ), adopted as (
     insert into jobs.schedule as s (job, key, definition, node, next_slot, delay, declared)
     select job, key, definition, $1, first, delay, declared from mine
@@ -130,19 +139,17 @@ with mine as (
         entry_first = case when s.definition = excluded.definition then s.entry_first end,
         entry_reason = case when s.definition = excluded.definition then s.entry_reason end
     where s.node <> excluded.node or s.definition <> excluded.definition or s.closed_since is not null
-    returning s.job, s.key
 )
 insert into jobs.ledger (job, key, first, last, count, reason)
 select b.job, b.key, coalesce(b.next_slot, now()), coalesce(b.next_slot, now()), 1, 'changed'
-from before b join mine m using (job, key) join adopted a using (job, key)
-where b.definition <> m.definition and b.closed_since is null
+from before b
 on conflict do nothing"
 );
 
 const IN_FORCE: &str = "\
 select s.job, s.key, s.definition = w.definition and s.closed_since is null, s.anchor, s.next_slot
 from unnest($1::text[], $2::text[], $3::text[]) as w (job, key, definition)
-join jobs.schedule s on s.job = w.job and s.key = w.key";
+cross join lateral (select * from jobs.schedule s where s.job = w.job and s.key = w.key offset 0) s";
 
 /// Says of schedules that are declared for jobs which this node knows, by whatever name, that it does not have them.
 const DISOWN: &str = "\
@@ -160,7 +167,7 @@ with known as (
 insert into jobs.registration (node, job, key)
 select $1, s.job, s.key from jobs.schedule s join known on known.name = s.job
 where s.declared and s.closed_since is null
-    and not exists (select from own where own.job = s.job and own.key = s.key)
+    and (s.job, s.key) not in (select job, key from own)
 on conflict do nothing";
 
 /// Closes schedules of which the last live node that knows them says that there are none, and those that for long no live node
