@@ -62,7 +62,7 @@ pub use job::{
     RunIdError, RunSnapshot, RunState, Steered, discard, func, log, progress, retry_in,
 };
 pub use jobs_macros::job;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use runtime::CompleteError;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use runtime::StoreTransaction;

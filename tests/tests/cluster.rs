@@ -97,7 +97,7 @@ async fn index(#[state] diary: &Diary, #[state] node: &Node, page: u64) {
     diary.note(node, format!("page {page}"));
 }
 
-#[job]
+#[job(retries = 0)]
 async fn tick(#[state] diary: &Diary, #[state] node: &Node, cx: &JobContext) {
     diary.note(node, cx.slot().expect("it is the run of a slot").to_rfc3339());
 }
@@ -182,6 +182,36 @@ async fn each_slot_fires_once_and_every_process_knows_what_became_of_it() {
     }
     one.shutdown().await;
     two.shutdown().await;
+}
+
+/// Somebody, or a process that stands still in the middle of a transaction, has the row of a job.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_held_stops_no_other_schedule() {
+    let (address, diary) = (Server::shared().database(), Diary::default());
+    let one = node(&address, &diary, "one").await;
+    one.every(Duration::from_secs(1), tick {}).await.unwrap();
+    let closure = diary.clone();
+    let chime = func("chime", move || {
+        let diary = closure.clone();
+        async move { diary.note(&Node("one"), "chime") }
+    });
+    one.every(Duration::from_secs(1), chime).await.unwrap();
+    let count =
+        |notes: &[String], chimes: bool| notes.iter().filter(|note| (*note == "chime") == chimes).count();
+    diary.until(|notes| count(notes, true) >= 1 && count(notes, false) >= 1).await;
+    let pool = sqlx::PgPool::connect(&address).await.unwrap();
+    let mut holder = pool.begin().await.unwrap();
+    let lock = "select from jobs.job where name = 'tick' for update";
+    sqlx::raw_sql(lock).execute(&mut *holder).await.unwrap();
+    let before = diary.notes();
+    diary.until(|notes| count(notes, true) >= count(&before, true) + 12).await;
+    // One may have been on its way.
+    let ticks = count(&diary.notes(), false);
+    assert!(ticks <= count(&before, false) + 1, "{:?}", diary.notes());
+    assert!(one.health().is_ok(), "{:?}", one.health());
+    holder.rollback().await.unwrap();
+    diary.until(|notes| count(notes, false) > ticks).await;
+    one.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,6 +312,10 @@ async fn what_a_process_that_was_taken_for_lost_still_executes_it_does_not_begin
         while server.sql(database, "select claim_no > 1 or node is null from jobs.run") != "t" {
             tokio::task::yield_now().await;
         }
+        // And taken again by the one that is there, which must not go on for ever.
+        while server.sql(database, "select state = 'scheduled' and due > now() from jobs.run") != "t" {
+            tokio::task::yield_now().await;
+        }
     })
     .await;
     assert_eq!(diary.notes(), ["begins"]);
@@ -289,5 +323,50 @@ async fn what_a_process_that_was_taken_for_lost_still_executes_it_does_not_begin
     assert_eq!(bounded(run.wait()).await, Outcome::Succeeded);
     // What the first came to did not count.
     assert_eq!(diary.notes(), ["begins", "go", "ends", "begins", "ends"]);
+    one.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_config_holds_at_once_where_it_is_taken() {
+    let (address, diary) = (Server::shared().database(), Diary::default());
+    let with = |text: &str| {
+        let config = Config::from_toml(text).unwrap().without_environment();
+        config.store(&address).state(diary.clone()).state(Node("one"))
+    };
+    let begun =
+        |notes: &[String], count| notes.iter().filter(|note| note.ends_with("begins")).count() == count;
+    let one = jobs::start(with("job.long.concurrency = 1\njob.tick.enabled = false")).await.unwrap();
+    one.every(Duration::from_millis(100), tick {}).await.unwrap();
+    for tag in ["first", "second", "third", "fourth"] {
+        one.now(long { tag: tag.to_owned() }).await.unwrap();
+    }
+    diary.until(|notes| begun(notes, 1)).await;
+    // Somebody who looks for more to do has looked.
+    bounded(one.now(note { text: "noted".into() }).await.unwrap().wait()).await;
+    // What is off is its schedules alone.
+    let run = one.now(tick {}).await.unwrap();
+    assert!(matches!(bounded(run.wait()).await, Outcome::Panicked(_)), "it is of no slot");
+    assert_eq!(diary.notes(), ["first begins", "noted"]);
+    let changed = one.reload(with("job.long.concurrency = 3")).await.unwrap();
+    assert_eq!(changed.settings.len(), 2, "{changed}");
+    let ticks = |notes: &[String]| notes.iter().filter(|note| note.contains("T")).count();
+    diary.until(|notes| begun(notes, 3) && ticks(notes) > 1).await;
+    one.reload(with("job.long.rate = \"100/1m\"")).await.unwrap();
+    diary.until(|notes| begun(notes, 4)).await;
+
+    for text in ["a", "b", "c"] {
+        bounded(one.now(note { text: text.to_owned() }).await.unwrap().wait()).await;
+    }
+    one.reload(with("jobs.retention_count = 2")).await.unwrap();
+    bounded(async {
+        while one.runs().job("note").list().await.len() > 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // Nobody waits for them.
+    for run in one.runs().job("long").list().await {
+        one.cancel(run.id).await;
+    }
     one.shutdown().await;
 }

@@ -14,13 +14,13 @@ mod program;
 #[path = "durable_kills/verdict.rs"]
 mod verdict;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::env;
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use jobs::Outcome;
+use jobs::{Outcome, RunId};
 
 use program::MODE;
 use support::folder::Folder;
@@ -92,6 +92,25 @@ fn what_was_accepted_is_done_however_often_the_program_is_killed() {
             verdict.hear(&program.killed_after(usize::try_from(lines).unwrap()));
         }
         verdict.reach(folder.path(), KILLS);
+    });
+}
+
+/// Runs happen at least once. Those that are completed in the transaction that writes have their effect once.
+#[test]
+fn what_is_completed_in_a_transaction_is_there_once_however_often_the_program_is_killed() {
+    seeds::for_each_in_real_time(1, |seed| {
+        let mut rng = Rng::new(seed);
+        let folder = Folder::new();
+        let mut accepted = HashMap::new();
+        for kill in 0..KILLS {
+            let program = Program::start("once", &folder, kill * 1_000_000);
+            let said = program.killed_after(usize::try_from(rng.below(60)).unwrap());
+            accepted.extend(said.iter().filter_map(|line| {
+                let (run, number) = line.strip_prefix("accepted ")?.split_once(' ')?;
+                Some((run.parse::<RunId>().unwrap(), number.to_owned()))
+            }));
+        }
+        verdict::of_effects(folder.path(), &accepted);
     });
 }
 

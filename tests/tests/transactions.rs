@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use folder::Folder;
-use jobs::{BoxError, Config, JobContext, Jobs, Outcome, func, job};
+use jobs::{BoxError, Config, JobContext, Jobs, Outcome, RunState, func, job};
 use server::Server;
 use sqlx::{Connection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
@@ -56,10 +56,20 @@ struct Program<DB: sqlx::Database> {
     _folder: Option<Folder>,
 }
 
+/// The database of the program's tables, where a test has one.
+#[derive(Debug, Clone, Default)]
+struct Databases {
+    postgres: Option<PgPool>,
+    sqlite: Option<SqlitePool>,
+}
+
 async fn start(address: &str, diary: &Diary) -> Jobs {
-    // For `charge`, which these do not submit.
-    let nowhere = PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nowhere").unwrap();
-    jobs::start(Config::default().store(address).state(diary.clone()).state(nowhere)).await.unwrap()
+    start_beside(address, diary, Databases::default()).await
+}
+
+async fn start_beside(address: &str, diary: &Diary, databases: Databases) -> Jobs {
+    let config = Config::default().store(address).state(diary.clone()).state(databases);
+    jobs::start(config.state(Open::default())).await.unwrap()
 }
 
 async fn on_postgres() -> Program<Postgres> {
@@ -340,111 +350,283 @@ async fn an_open_transaction_with_the_same_submission_is_waited_for() {
     jobs.shutdown().await;
 }
 
+/// Whichever of the two is looked at first, the file or the pool: a run that goes from one to the other is in both meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn submissions_are_one_at_the_moment_a_transaction_is_over() {
+    let program = on_sqlite().await;
+    let Program { jobs, pool, .. } = &program;
+    jobs.pause_queue("default").await.unwrap();
+    for page in 0..500 {
+        let mut tx = pool.begin_with("begin immediate").await.unwrap();
+        let first = jobs.now(index { page }).in_tx(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        first.wake();
+        for _ in 0..3 {
+            let mut tx = pool.begin_with("begin immediate").await.unwrap();
+            let same = jobs.now(index { page }).in_tx(&mut tx).await.unwrap();
+            tx.commit().await.unwrap();
+            assert!(same.is_duplicate() && same.id() == first.id(), "{page}");
+        }
+    }
+    jobs.shutdown().await;
+}
+
 /// What the job that completes its run is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Ends {
     Well,
     /// It commits, and returns an error all the same.
     Badly,
+    /// It commits, and goes on until its time is up.
+    Never,
     /// It rolls its first attempt back.
     Again,
+    /// It rolls back and completes once more.
+    Twice,
     /// Somebody has taken its run away.
     Late,
 }
 
-#[job(retries = 3, backoff = "10ms..20ms")]
-async fn charge(
-    #[state] pool: &PgPool,
-    #[state] diary: &Diary,
-    cx: &JobContext,
-    ends: Ends,
-) -> Result<(), BoxError> {
-    let mut tx = pool.begin().await?;
-    let order = i32::try_from(cx.attempt())?;
-    sqlx::query("insert into orders values ($1)").bind(order).execute(&mut *tx).await?;
-    if ends == Ends::Late {
-        sqlx::query("update jobs.run set claim_no = claim_no + 1").execute(pool).await?;
-    }
-    match cx.complete_in(&mut tx).await {
-        Ok(()) => assert_ne!(ends, Ends::Late),
-        Err(error) => {
-            assert!(error.is_lost(), "{error}");
-            diary.0.lock().unwrap().push("lost".to_owned());
-            return Err(error.into());
+/// A job that completes its run in a transaction, and one whose attempts leave their contexts to the next.
+macro_rules! completing {
+    ($charge:ident, $leaves:ident, $of:ident, $begin:literal) => {
+        #[job(retries = 3, backoff = "10ms..20ms", timeout = "300ms")]
+        async fn $charge(
+            #[state] databases: &Databases,
+            #[state] diary: &Diary,
+            cx: &JobContext,
+            ends: Ends,
+        ) -> Result<(), BoxError> {
+            let pool = databases.$of.as_ref().unwrap();
+            cx.log("charges");
+            cx.output(&cx.attempt());
+            if ends == Ends::Twice {
+                let mut tx = pool.begin_with($begin).await?;
+                cx.complete_in(&mut tx).await?;
+                tx.rollback().await?;
+            }
+            let mut tx = pool.begin_with($begin).await?;
+            let order = i32::try_from(cx.attempt())?;
+            sqlx::query("insert into orders values ($1)").bind(order).execute(&mut *tx).await?;
+            if ends == Ends::Late {
+                sqlx::query("update jobs.run set claim_no = claim_no + 1").execute(pool).await?;
+            }
+            match cx.complete_in(&mut tx).await {
+                Ok(()) => assert_ne!(ends, Ends::Late),
+                Err(error) => {
+                    assert!(error.is_lost(), "{error}");
+                    diary.0.lock().unwrap().push("lost".to_owned());
+                    return Err(error.into());
+                }
+            }
+            let again = cx.complete_in(&mut tx).await.expect_err("it is completed already");
+            assert!(again.is_lost(), "{again}");
+            if ends == Ends::Again && cx.attempt() == 1 {
+                tx.rollback().await?;
+                return Err("not yet".into());
+            }
+            tx.commit().await?;
+            diary.0.lock().unwrap().push("charged".to_owned());
+            match ends {
+                Ends::Badly => Err("too late".into()),
+                Ends::Never => std::future::pending().await,
+                _ => Ok(()),
+            }
         }
+
+        /// As a task that it has spawned would have it.
+        #[job(retries = 1, backoff = "10ms..20ms")]
+        async fn $leaves(#[state] databases: &Databases, cx: &JobContext) -> Result<(), BoxError> {
+            static LEFT: Mutex<Option<JobContext>> = Mutex::new(None);
+            let before = LEFT.lock().unwrap().replace(cx.clone());
+            let Some(before) = before else { return Err("not yet".into()) };
+            let mut tx = databases.$of.as_ref().unwrap().begin_with($begin).await?;
+            let error = before.complete_in(&mut tx).await.expect_err("that attempt is over");
+            assert!(error.is_lost(), "{error}");
+            cx.complete_in(&mut tx).await?;
+            tx.commit().await?;
+            Ok(())
+        }
+    };
+}
+completing!(charge, leaves, postgres, "begin");
+completing!(charge_in_file, leaves_in_file, sqlite, "begin immediate");
+
+impl Program<Postgres> {
+    fn databases(&self) -> Databases {
+        Databases { postgres: Some(self.pool.clone()), sqlite: None }
     }
-    if ends == Ends::Again && cx.attempt() == 1 {
-        tx.rollback().await?;
-        return Err("not yet".into());
+}
+
+impl Program<Sqlite> {
+    fn databases(&self) -> Databases {
+        Databases { postgres: None, sqlite: Some(self.pool.clone()) }
     }
-    tx.commit().await?;
-    diary.0.lock().unwrap().push("charged".to_owned());
-    if ends == Ends::Badly { Err("too late".into()) } else { Ok(()) }
+}
+
+macro_rules! is_completed_with_what_it_has_written {
+    ($program:expr, $charge:ident, [$($ends:ident),*]) => {
+        for (ends, order, note) in [
+            $((Ends::$ends, if Ends::$ends == Ends::Again { 2 } else { 1 }, "charged"),)*
+        ] {
+            let program = $program;
+            program.jobs.shutdown().await;
+            let diary = Diary::default();
+            let jobs = start_beside(&program.address, &diary, program.databases()).await;
+            let run = jobs.now($charge { ends }).await.unwrap();
+            assert_eq!(bounded(run.wait()).await, Outcome::Succeeded, "{ends:?}");
+            let told = jobs.run(run.id()).await.unwrap();
+            assert_eq!((told.state, told.outcome), (RunState::Succeeded, Some(Outcome::Succeeded)), "{ends:?}");
+            jobs.shutdown().await;
+            let orders = sqlx::query_scalar("select id from orders order by id");
+            let orders: Vec<i32> = orders.fetch_all(&program.pool).await.unwrap();
+            assert_eq!((orders, diary.notes()), (vec![order], vec![note.to_owned()]), "{ends:?}");
+        }
+    };
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_completed_with_what_it_has_written() {
-    for (ends, orders, notes) in [
-        (Ends::Well, vec![1], ["charged"]),
-        (Ends::Badly, vec![1], ["charged"]),
-        (Ends::Again, vec![2], ["charged"]),
-        (Ends::Late, vec![], ["lost"]),
-    ] {
-        let (address, diary) = (Server::shared().database(), Diary::default());
-        let pool = PgPool::connect(&address).await.unwrap();
-        sqlx::query("create table orders (id integer primary key)").execute(&pool).await.unwrap();
-        let config = Config::default().store(&address).state(diary.clone()).state(pool.clone());
-        let jobs = jobs::start(config).await.unwrap();
-        let run = jobs.now(charge { ends }).await.unwrap();
-        if ends == Ends::Late {
-            bounded(async {
-                while diary.notes().is_empty() {
-                    tokio::task::yield_now().await;
-                }
-            })
-            .await;
-        } else {
-            assert_eq!(bounded(run.wait()).await, Outcome::Succeeded, "{ends:?}");
-        }
-        jobs.shutdown().await;
-        let found: Vec<i32> =
-            sqlx::query_scalar("select id from orders order by id").fetch_all(&pool).await.unwrap();
-        assert_eq!((found, diary.notes()), (orders, notes.map(str::to_owned).to_vec()), "{ends:?}");
-    }
+    is_completed_with_what_it_has_written!(on_postgres().await, charge, [Well, Badly, Never, Again, Twice]);
 }
 
-/// Its first attempt leaves its context to the second, as a task that it has spawned would have it.
-#[job(retries = 1, backoff = "10ms..20ms")]
-async fn leaves(#[state] pool: &PgPool, cx: &JobContext) -> Result<(), BoxError> {
-    static LEFT: Mutex<Option<JobContext>> = Mutex::new(None);
-    let before = LEFT.lock().unwrap().replace(cx.clone());
-    let Some(before) = before else { return Err("not yet".into()) };
-    let mut tx = pool.begin().await?;
-    let error = before.complete_in(&mut tx).await.expect_err("that attempt is over");
-    assert!(error.is_lost(), "{error}");
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_in_a_file_is_completed_with_what_it_has_written() {
+    is_completed_with_what_it_has_written!(
+        on_sqlite().await,
+        charge_in_file,
+        [Well, Badly, Never, Again, Twice]
+    );
+}
+
+/// Transactions that outlive the attempts that have begun them.
+#[derive(Debug, Clone, Default)]
+struct Open(Arc<Mutex<Vec<Transaction<'static, Postgres>>>>);
+
+#[job(retries = 0)]
+async fn leaves_open(
+    #[state] databases: &Databases,
+    #[state] open: &Open,
+    cx: &JobContext,
+) -> Result<(), BoxError> {
+    let mut tx = databases.postgres.as_ref().unwrap().begin().await?;
     cx.complete_in(&mut tx).await?;
-    tx.commit().await?;
-    Ok(())
+    open.0.lock().unwrap().push(tx);
+    Err("not yet".into())
+}
+
+/// Whether one commits or not, nobody else waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_outlives_its_attempt_holds_up_no_other_end() {
+    let program = on_postgres().await;
+    program.jobs.shutdown().await;
+    let open = Open::default();
+    let config = Config::default().store(&program.address).state(program.diary.clone());
+    let jobs = jobs::start(config.state(program.databases()).state(open.clone())).await.unwrap();
+    for (commits, outcome) in [(true, Outcome::Succeeded), (false, Outcome::Failed("not yet".into()))] {
+        let run = jobs.now(leaves_open {}).await.unwrap();
+        let tx = bounded(async {
+            loop {
+                let tx = open.0.lock().unwrap().pop();
+                match tx {
+                    Some(tx) => break tx,
+                    None => tokio::task::yield_now().await,
+                }
+            }
+        })
+        .await;
+        for n in 0..3 {
+            let other = jobs.now(text(&format!("{n}"))).await.unwrap();
+            assert_eq!(bounded(other.wait()).await, Outcome::Succeeded);
+        }
+        let state =
+            sqlx::query_scalar("select state from jobs.run where job = 'leaves_open' and finished is null");
+        let states: Vec<String> = state.fetch_all(&program.pool).await.unwrap();
+        assert_eq!(states, ["running"]);
+        if commits {
+            tx.commit().await.unwrap()
+        } else {
+            tx.rollback().await.unwrap()
+        }
+        assert_eq!(bounded(run.wait()).await, outcome);
+    }
+    jobs.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_taken_away_is_not_completed() {
+    let program = on_postgres().await;
+    program.jobs.shutdown().await;
+    let diary = Diary::default();
+    let jobs = start_beside(&program.address, &diary, program.databases()).await;
+    jobs.now(charge { ends: Ends::Late }).await.unwrap();
+    bounded(async {
+        while diary.notes().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    jobs.shutdown().await;
+    let orders: Vec<i32> =
+        sqlx::query_scalar("select id from orders").fetch_all(&program.pool).await.unwrap();
+    assert_eq!((orders, diary.notes()), (vec![], vec!["lost".to_owned()]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_is_over_completes_nothing() {
-    let (address, diary) = (Server::shared().database(), Diary::default());
-    let pool = PgPool::connect(&address).await.unwrap();
-    let jobs = jobs::start(Config::default().store(&address).state(diary).state(pool)).await.unwrap();
+    let program = on_postgres().await;
+    program.jobs.shutdown().await;
+    let jobs = start_beside(&program.address, &program.diary, program.databases()).await;
     let run = jobs.now(leaves {}).await.unwrap();
     assert_eq!(bounded(run.wait()).await, Outcome::Succeeded);
     jobs.shutdown().await;
+    let program = on_sqlite().await;
+    program.jobs.shutdown().await;
+    let jobs = start_beside(&program.address, &program.diary, program.databases()).await;
+    let run = jobs.now(leaves_in_file {}).await.unwrap();
+    assert_eq!(bounded(run.wait()).await, Outcome::Succeeded);
+    jobs.shutdown().await;
+}
+
+/// What the run has said by then is kept on SQLite.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_completed_run_has_said_outlives_the_process() {
+    let program = on_sqlite().await;
+    program.jobs.shutdown().await;
+    let jobs = start_beside(&program.address, &program.diary, program.databases()).await;
+    let run = jobs.now(charge_in_file { ends: Ends::Never }).await.unwrap();
+    assert_eq!(bounded(run.wait()).await, Outcome::Succeeded);
+    jobs.shutdown().await;
+    let jobs = start(&program.address, &program.diary).await;
+    let told = jobs.run(run.id()).await.unwrap();
+    assert_eq!((told.outcome, told.output.as_deref()), (Some(Outcome::Succeeded), Some("1")));
+    assert_eq!((told.log.len(), told.arguments.as_deref()), (1, Some(r#"{"ends":"Never"}"#)));
+    jobs.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_not_completed_in_another_file() {
+    let (one, other) = (on_sqlite().await, on_sqlite().await);
+    one.jobs.shutdown().await;
+    let jobs = start_beside(&one.address, &one.diary, other.databases()).await;
+    let run = jobs.now(charge_in_file { ends: Ends::Well }).await.unwrap();
+    let outcome = bounded(run.wait()).await;
+    assert!(matches!(&outcome, Outcome::Panicked(why) if why.contains("is not one on")), "{outcome:?}");
+    jobs.shutdown().await;
+    other.jobs.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_test_is_told_of_what_is_submitted_in_a_transaction() {
     let folder = Folder::new();
-    let nowhere = PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nowhere").unwrap();
     // On paused time the timeout of a pool would pass, so it is a connection, made before.
     let file = format!("sqlite:{}?mode=rwc", folder.path().join("jobs.db").display());
     let mut connection = SqliteConnection::connect(&file).await.unwrap();
-    let config = Config::default().store(folder.sqlite()).state(Diary::default()).state(nowhere);
+    let config = Config::default()
+        .store(folder.sqlite())
+        .state(Diary::default())
+        .state(Databases::default())
+        .state(Open::default());
     let test = jobs::testing::start(config).await;
     let mut tx = connection.begin().await.unwrap();
     test.jobs().now(text("one")).in_tx(&mut tx).await.unwrap();
@@ -453,5 +635,29 @@ async fn a_test_is_told_of_what_is_submitted_in_a_transaction() {
     tx.commit().await.unwrap();
     let told: Vec<_> = test.submitted::<note>().iter().map(|note| note.job.text.clone()).collect();
     assert_eq!(told, ["one", "two", "three"]);
+    test.finish().await;
+}
+
+#[tokio::test]
+async fn a_test_holds_what_is_submitted_in_a_transaction() {
+    let folder = Folder::new();
+    let file = format!("sqlite:{}?mode=rwc", folder.path().join("jobs.db").display());
+    let mut connection = SqliteConnection::connect(&file).await.unwrap();
+    let diary = Diary::default();
+    let config = Config::default().store(folder.sqlite()).state(diary.clone());
+    let config = config.state(Databases::default()).state(Open::default());
+    let test = jobs::testing::start(config).hold().await;
+    let mut tx = connection.begin().await.unwrap();
+    test.jobs().now(text("undone")).in_tx(&mut tx).await.unwrap();
+    tx.rollback().await.unwrap();
+    let mut tx = connection.begin().await.unwrap();
+    test.jobs().now(text("one")).in_tx(&mut tx).await.unwrap();
+    let later = test.jobs().after(Duration::from_secs(60), text("later"));
+    jobs::submit_many([test.jobs().now(text("two")), later]).in_tx(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    test.advance(Duration::from_secs(120)).await;
+    assert!(diary.notes().is_empty());
+    assert_eq!(test.release().await, 3);
+    assert_eq!(diary.notes(), ["later", "one", "two"]);
     test.finish().await;
 }

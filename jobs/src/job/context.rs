@@ -114,7 +114,7 @@ impl JobContext {
     }
 
     /// Whether the attempt has ended; a task that it has left behind may still hold its context.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn is_over(&self) -> bool {
         self.surroundings.signals.turn() != self.turn
     }

@@ -17,6 +17,8 @@
 mod attempt;
 mod backoff;
 mod closing;
+#[cfg(feature = "sqlite")]
+mod completing;
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a store on this machine asks"))]
 mod durable;
 mod failure;
@@ -53,6 +55,10 @@ use crate::store::slab::Key;
 
 use backoff::Jitter;
 #[cfg(feature = "sqlite")]
+use completing::Completing;
+#[cfg(feature = "sqlite")]
+pub(crate) use completing::{Completed, Transactions};
+#[cfg(feature = "sqlite")]
 pub(crate) use durable::Arrived;
 #[cfg(feature = "postgres")]
 pub(crate) use durable::MOST_ARGUMENTS;
@@ -87,6 +93,9 @@ pub(crate) struct Pool {
     durable: AtomicBool,
     /// Set where the process before has ended in disorder.
     recovery: OnceLock<Recovery>,
+    /// Set where jobs may complete their runs in transactions.
+    #[cfg(feature = "sqlite")]
+    transactions: OnceLock<Transactions>,
     ids: Arc<RunIds>,
     clock: Arc<Clock>,
     hooks: Arc<Hooks>,
@@ -106,6 +115,8 @@ struct Shared {
     /// Keys for the inbox.
     keys: Vec<RunKey>,
     jitter: Jitter,
+    #[cfg(feature = "sqlite")]
+    completing: Completing,
     /// No run is accepted or claimed any more.
     closed: bool,
     /// No run waits for anything any more: what fails now is not tried again.
@@ -137,6 +148,8 @@ impl Pool {
             arrivals: Vec::new(),
             keys: Vec::new(),
             jitter: Jitter::new(clock.entropy()),
+            #[cfg(feature = "sqlite")]
+            completing: Completing::default(),
             closed: false,
             drained: false,
         };
@@ -147,6 +160,8 @@ impl Pool {
             urgent: Apart::default(),
             durable: AtomicBool::new(false),
             recovery: OnceLock::new(),
+            #[cfg(feature = "sqlite")]
+            transactions: OnceLock::new(),
             ids,
             clock,
             hooks,

@@ -19,6 +19,8 @@ const AT_A_TIME: usize = 128;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Places {
     pub(crate) count: usize,
+    /// How many runs wait here for one of them.
+    pub(crate) waiting: usize,
     /// Queues with a limit of their own, and how many of their runs fit.
     pub(crate) queues: Vec<(String, usize)>,
 }
@@ -45,6 +47,14 @@ impl Pool {
         bound.filter_map(|(run, _)| memory.place_of(run)).collect()
     }
 
+    /// Of these runs, those of closures that wait here and were claimed from the store, the job and the queue.
+    #[cfg(feature = "web")]
+    pub(crate) fn closures_claimed(&self, runs: &[RunId]) -> Vec<(JobIx, String)> {
+        let shared = self.lock();
+        let key_of = |run: &RunId| shared.memory.key_of(*run);
+        runs.iter().filter_map(key_of).filter_map(|key| shared.memory.waits_claimed(key)).collect()
+    }
+
     /// Of one job or of all, the runs that were claimed from no store and made before one, the youngest first.
     pub(crate) fn bound_runs(&self, job: Option<JobIx>, before: Option<RunId>) -> Vec<(RunId, RunKey)> {
         let is_bound = |(_, job): &(JobIx, &JobState)| {
@@ -59,7 +69,7 @@ impl Pool {
         runs
     }
 
-    /// How many runs more it has places for, beside those that wait here already.
+    /// How many runs it has places for, and how many wait here for one.
     pub(crate) fn places(&self) -> Places {
         let shared = self.lock();
         if shared.closed || self.spawn.get().is_none() {
@@ -72,7 +82,7 @@ impl Pool {
             let limit = queue.limit.map_or(usize::MAX, std::num::NonZeroUsize::get);
             (queue.name.to_string(), limit.saturating_sub(queue.running + queue.waiting))
         });
-        Places { count: size.saturating_sub(running + queued), queues: queues.collect() }
+        Places { count: size.saturating_sub(running), waiting: queued, queues: queues.collect() }
     }
 
     /// Takes runs that were claimed for it, in the order in which they are to start. All come back where nothing starts any more.
@@ -92,6 +102,13 @@ impl Pool {
         #[cfg(feature = "metrics")]
         self.measure();
         Vec::new()
+    }
+
+    /// Forgets the runs that were claimed and wait here for a place, and answers which.
+    pub(crate) fn let_go_waiting(&self) -> Vec<RunId> {
+        let (gone, left) = self.lock().memory.let_go_waiting();
+        drop_all(left);
+        gone
     }
 
     /// What has become of the runs that were claimed, in the order in which it did.

@@ -33,6 +33,9 @@ pub(crate) struct Worker {
 enum Next {
     /// What was claimed.
     Execute,
+    /// What the run has come to depends on a transaction.
+    #[cfg(feature = "sqlite")]
+    Settle,
     Park,
     Leave,
 }
@@ -78,6 +81,12 @@ impl Worker {
                         tokio::task::yield_now().await;
                     }
                 }
+                #[cfg(feature = "sqlite")]
+                Next::Settle => {
+                    if let Some(over) = &mut leave.over {
+                        pool.settle_completion(over).await;
+                    }
+                }
                 Next::Park => {
                     let called = || unpark.swap(false, Ordering::AcqRel);
                     poll_fn(|_| if called() { Poll::Ready(()) } else { Poll::Pending }).await;
@@ -93,15 +102,17 @@ impl Worker {
     /// Ends the attempt that was made and claims the next run, in one step.
     fn next(&self, pool: &Pool, over: &mut Option<Over>, claim: &mut Option<Claim>) -> Next {
         let had_run = over.is_some();
-        if !pool.hooks.attempts.on_failure.is_empty()
-            && let Some(over) = over.take_if(|over| over.has_failed())
-        {
+        if !pool.hooks.attempts.on_failure.is_empty() && over.as_ref().is_some_and(Over::has_failed) {
             self.end_and_tell(pool, over);
         }
         let reading = pool.clock.now();
         let now = reading.wall;
         let mut guard = pool.lock_claims();
         let shared: &mut Shared = &mut guard;
+        #[cfg(feature = "sqlite")]
+        if over.as_ref().is_some_and(|over| shared.is_completing(over.key)) {
+            return Next::Settle;
+        }
         // What elapsed in a suspension fills the bucket of a rate before this claim, and not after it.
         let reading = if shared.memory.is_restricted() { pool.clock.present().0 } else { reading };
         let was_called = shared.workers.is_called(self.index);
@@ -161,10 +172,15 @@ impl Worker {
 
     /// Ends an attempt that has failed, and tells the program before anything is claimed: what it does takes its time,
     /// and what it says by [`log`](crate::log()) or [`discard`](crate::discard()) is not for the next run.
-    fn end_and_tell(&self, pool: &Pool, over: Over) {
+    fn end_and_tell(&self, pool: &Pool, over: &mut Option<Over>) {
         let now = pool.clock.now().wall;
         let after = {
             let mut shared = pool.lock();
+            #[cfg(feature = "sqlite")]
+            if over.as_ref().is_some_and(|over| shared.is_completing(over.key)) {
+                return;
+            }
+            let Some(over) = over.take() else { return };
             let after = shared.end(self.index, over, now);
             shared.workers.tells(self.index);
             after
@@ -366,17 +382,26 @@ impl Drop for Leave<'_> {
         let mut shared = self.pool.lock();
         // What the attempt has laid out is kept with its run also where it was cut off.
         let body = self.kept.take();
-        let cut_off = |key| Over::cut_off(key, body);
-        let after = match (self.over.take(), self.executing) {
-            (Some(over), _) => shared.end(self.worker.index, over, now),
-            // By a fault of `jobs`, and not since the runtime goes away.
-            (None, Some(key)) if std::thread::panicking() => {
-                Some(shared.end_of_dead(self.worker.index, cut_off(key), now))
+        let is_dead = self.over.is_none() && std::thread::panicking();
+        let over = self.over.take();
+        let over = over.or_else(|| self.executing.map(|key| Over::cut_off(key, body)));
+        #[cfg(feature = "sqlite")]
+        let (over, is_dead, litter) = match over {
+            Some(mut over) if shared.is_completing(over.key) => {
+                let litter = shared.settle_at_once(&mut over);
+                (Some(over), false, litter)
             }
-            (None, executing) => executing.and_then(|key| shared.end(self.worker.index, cut_off(key), now)),
+            over => (over, is_dead, None),
+        };
+        let after = match over {
+            // By a fault of `jobs`, and not since the runtime goes away.
+            Some(over) if is_dead => Some(shared.end_of_dead(self.worker.index, over, now)),
+            over => over.and_then(|over| shared.end(self.worker.index, over, now)),
         };
         let waited = shared.workers.leave(self.worker.index);
         drop(shared);
+        #[cfg(feature = "sqlite")]
+        let _ = panics::catch(|| drop(litter));
         if waited {
             self.worker.surroundings.signals.tell();
         }

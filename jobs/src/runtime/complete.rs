@@ -20,6 +20,17 @@ enum Kind {
     Database(String),
 }
 
+/// What has come of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Completed {
+    /// It is, when the transaction commits.
+    Done,
+    /// It is not this attempt's any more.
+    Lost,
+    /// It is not in the database: it belongs to this process.
+    Elsewhere,
+}
+
 impl CompleteError {
     /// Whether the run is not this attempt's any more: its process was taken for lost, and another tries it, or the run was
     /// completed before. The transaction is to be rolled back.
@@ -34,8 +45,8 @@ impl fmt::Display for CompleteError {
         match &self.0 {
             Kind::Lost => f.write_str("the run is not this attempt's any more; roll the transaction back"),
             Kind::Elsewhere => f.write_str(
-                "a run is completed in a transaction on PostgreSQL, where `jobs.store` names its database, and not that of a closure \
-                 or a start-up job",
+                "a run is completed in a transaction on the database that `jobs.store` names, and not that of a closure or a \
+                 start-up job",
             ),
             Kind::Database(why) => write!(f, "the run cannot be completed in the transaction: {why}"),
         }
@@ -45,15 +56,20 @@ impl fmt::Display for CompleteError {
 impl std::error::Error for CompleteError {}
 
 impl JobContext {
-    /// Completes the run in a transaction of the job's own, on the PostgreSQL that is the store: what it has written there and that
+    /// Completes the run in a transaction of the job's own, on the database that is the store: what it has written there and that
     /// the run has succeeded become true together, when the transaction commits. Runs happen at least once; what is done in such a
     /// transaction has its effect **once**.
     ///
     /// After the commit the run has succeeded, whatever the attempt returns. When the transaction is rolled back nothing has
-    /// happened, and the attempt counts by what it returns. The lines of [`log`](Self::log) and the output of an attempt that was
-    /// completed like this are not kept.
+    /// happened, and the attempt counts by what it returns. What the attempt has said by then by [`log`](Self::log) and
+    /// [`output`](Self::output) is kept on SQLite, what it says later as well unless the process ends in between; on PostgreSQL
+    /// neither is.
     ///
-    /// ```
+    /// On SQLite the run ends when its attempt does and the transaction is over, and this makes the transaction the one that
+    /// writes: one that has read before and finds another writing fails, so begin it by `pool.begin_with("BEGIN IMMEDIATE")`.
+    ///
+    #[cfg_attr(feature = "postgres", doc = "```")]
+    #[cfg_attr(not(feature = "postgres"), doc = "```ignore")]
     /// # use jobs::{JobContext, job};
     /// #[job]
     /// async fn charge(#[state] pool: &sqlx::PgPool, cx: &JobContext, account: i64) -> Result<(), jobs::BoxError> {
@@ -73,20 +89,25 @@ impl JobContext {
         let inner = self.surroundings.host.upgrade().and_then(|host| host.downcast::<Inner>().ok());
         let jobs = inner.map(|inner| Jobs { inner }).ok_or(CompleteError(Kind::Lost))?;
         match tx.connection() {
+            #[cfg(feature = "postgres")]
             Connection::Postgres(connection) => {
                 let cluster = jobs.inner.cluster.get().ok_or(CompleteError(Kind::Elsewhere))?;
                 let completed = cluster.complete_in(&jobs, self, connection).await;
-                match completed.map_err(|error| CompleteError(Kind::Database(error.to_string())))? {
-                    super::cluster::Completed::Done => Ok(()),
-                    super::cluster::Completed::Lost => Err(CompleteError(Kind::Lost)),
-                    super::cluster::Completed::Unknown => Err(CompleteError(Kind::Elsewhere)),
-                }
+                Self::completed(completed.map_err(|error| error.to_string()))
             }
             #[cfg(feature = "sqlite")]
-            Connection::Sqlite(_) => {
-                drop(jobs);
-                Err(CompleteError(Kind::Elsewhere))
+            Connection::Sqlite(connection) => {
+                let durable = jobs.inner.durable.as_ref().ok_or(CompleteError(Kind::Elsewhere))?;
+                Self::completed(durable.complete_in(&jobs, self, connection).await)
             }
+        }
+    }
+
+    fn completed(completed: Result<Completed, String>) -> Result<(), CompleteError> {
+        match completed.map_err(|why| CompleteError(Kind::Database(why)))? {
+            Completed::Done => Ok(()),
+            Completed::Lost => Err(CompleteError(Kind::Lost)),
+            Completed::Elsewhere => Err(CompleteError(Kind::Elsewhere)),
         }
     }
 }

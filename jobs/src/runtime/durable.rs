@@ -1,9 +1,10 @@
 //! An instance whose runs outlive the process: opened with what the process before has left, and written down since.
 
 mod arriving;
+mod completing;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Jobs;
@@ -11,14 +12,16 @@ use super::error::{StartError, SubmitError};
 use super::known::{Known, KnownJob, body};
 use crate::config::{Settings, Store};
 use crate::error::{Place, Problem};
-use crate::pool::Recovery;
+use crate::pool::{Recovery, Transactions};
 use crate::registry::Registered;
 use crate::scheduler::marks::AllLeft;
 use crate::scheduler::saved::Left;
 use crate::scheduler::timers::Delay;
 use crate::store::journal::{Commits, Failing, Journal};
 use crate::store::memory::{JobIx, Restored, RunKey};
-use crate::store::sqlite::{Batch, Database, Loaded, LoadedRun, OpenError, ScheduleRow, Synchronous, Writer};
+use crate::store::sqlite::{
+    Batch, Database, Loaded, LoadedRun, OpenError, ScheduleRow, Synchronous, What, Writer, Written,
+};
 use crate::telemetry::{self, panics};
 use arriving::Arriving;
 
@@ -81,6 +84,15 @@ impl Durable {
     /// Since when and why nothing can be written.
     pub(super) fn failing(&self) -> Option<Failing> {
         self.commits.failing()
+    }
+
+    /// The file; empty before it is opened.
+    fn path(&self) -> &Path {
+        self.path.get().map_or(Path::new(""), PathBuf::as_path)
+    }
+
+    fn other_file(&self) -> String {
+        format!("the transaction is not one on `{}`, where the runs are kept", self.path().display())
     }
 
     /// Writes what is marked still, and lets the store go. It blocks the thread until then.
@@ -157,8 +169,17 @@ impl Jobs {
         let settle = {
             let (pool, scheduler) = (Arc::clone(&inner.pool), Arc::clone(&inner.scheduler));
             let arriving = Arc::clone(&durable.arriving);
-            move |run, is_there| arriving.settle(run, is_there, &pool, &scheduler)
+            move |written: Written, is_there| match written.what {
+                What::Run => arriving.settle(written.run, is_there, &pool, &scheduler),
+                What::End => pool.completion_known(written.ticket, is_there),
+            }
         };
+        inner.pool.heed(Transactions {
+            outside: Arc::clone(&durable.arriving.outside),
+            commits: Arc::clone(&durable.commits),
+            blocks: durable.blocks,
+            told: tokio::sync::Notify::new(),
+        });
         let (commits, outside) = (Arc::clone(&durable.commits), Arc::clone(&durable.arriving.outside));
         let writer =
             Writer::start(database, commits, renamed, take, now, outside, settle).map_err(|error| {

@@ -102,6 +102,11 @@ impl<J: 'static> Submission<J> {
         #[cfg(feature = "testing")]
         let noted = self.noted();
         let (jobs, order) = self.order()?;
+        #[cfg(feature = "testing")]
+        let order = match &noted {
+            Some(noted) => noted.held(order),
+            None => order,
+        };
         let handles = jobs.submit_in(vec![order], tx.connection()).await?;
         let handle = handles.into_iter().next().expect("invariant: one order has one handle");
         #[cfg(feature = "testing")]
@@ -125,6 +130,11 @@ impl<J: 'static> SubmitMany<J> {
         #[cfg(feature = "testing")]
         let noted = self.noted();
         let Some((jobs, orders)) = self.orders()? else { return Ok(Vec::new()) };
+        #[cfg(feature = "testing")]
+        let orders = match noted.is_empty() {
+            true => orders,
+            false => orders.into_iter().zip(&noted).map(|(order, noted)| noted.held(order)).collect(),
+        };
         let handles = jobs.submit_in(orders, tx.connection()).await?;
         #[cfg(feature = "testing")]
         noted.into_iter().zip(&handles).for_each(|(noted, handle)| noted.submitted(handle));

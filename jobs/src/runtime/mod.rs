@@ -4,7 +4,7 @@ mod accepted;
 mod arguments;
 #[cfg(feature = "postgres")]
 mod cluster;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod complete;
 mod control;
 #[cfg(feature = "sqlite")]
@@ -64,7 +64,7 @@ use crate::scheduler::task::Scheduler;
 pub use crate::scheduler::ledger::{Fate, Tally};
 #[cfg(feature = "postgres")]
 pub use cluster::postgres_schema;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use complete::CompleteError;
 pub use error::{StartError, SubmitError};
 pub use explain::{Explanation, Why};

@@ -22,7 +22,8 @@ pub(super) struct Order {
     /// What the submission says; the job says the rest.
     pub(super) unique: Option<Unique>,
     pub(super) delay: Option<Delay>,
-    /// Who asked for it on the status page.
+    /// Who asked for it on the status page, where it is for a cluster.
+    #[cfg(feature = "postgres")]
     pub(super) requested_by: Option<String>,
 }
 
@@ -44,7 +45,18 @@ impl<J: 'static> Submission<J> {
         let body = jobs.written(who.name(), body)?;
         let job = jobs.register(&who)?;
         let origin = Origin::Submission;
-        Ok((jobs, Order { job, body, origin, options, unique, delay: self.delay, requested_by: None }))
+        let delay = self.delay;
+        let order = Order {
+            job,
+            body,
+            origin,
+            options,
+            unique,
+            delay,
+            #[cfg(feature = "postgres")]
+            requested_by: None,
+        };
+        Ok((jobs, order))
     }
 }
 
@@ -60,16 +72,10 @@ impl Order {
         self.delay.map(|delay| due(delay, now))
     }
 
-    /// Hands it to the pool of this process, or to the cluster.
+    /// Hands it to the pool of this process. What is for a cluster is not handed over like this.
     pub(super) fn hand_over(self, jobs: &Jobs) -> Result<Accepted, SubmitError> {
-        #[cfg(feature = "postgres")]
-        if let Some(cluster) = jobs.inner.cluster.get()
-            && cluster.executes(jobs, self.job)?
-        {
-            return cluster.submit(jobs, self);
-        }
         let unique = self.unique(jobs);
-        let Self { job, body, origin, options, delay, requested_by, .. } = self;
+        let Self { job, body, origin, options, delay, .. } = self;
         let handle = match (unique, delay) {
             (Some(unique), delay) => jobs.clone().submit_one(job, unique, body, origin, options, delay),
             (None, Some(delay)) => {
@@ -82,9 +88,7 @@ impl Order {
             }
             (None, None) => jobs.clone().submit_as(job, body, origin, options),
         };
-        let handle = handle?;
-        handle.set_requested_by(requested_by.as_deref());
-        Ok(Accepted::here(handle))
+        Ok(Accepted::here(handle?))
     }
 }
 

@@ -136,6 +136,9 @@ impl Jobs {
     /// where it is more than that. A `rate` that takes the place of another has as large a part of its attempts left as that
     /// had; a job that had none begins with all of them. What a shorter retention does not keep is forgotten.
     ///
+    /// In a cluster this is the config of this process, and others keep theirs until they reload: `concurrency` and `rate` are
+    /// counted over all processes, and each starts runs by its own limits.
+    ///
     /// `queue`, `priority` and `unique` hold for runs that are made from now on; those that there are keep their places, and
     /// those that stand for others go on doing so.
     ///
@@ -256,6 +259,8 @@ impl Jobs {
             }
             changes.push((key, None));
         }
+        #[cfg(feature = "postgres")]
+        self.share_config().await;
         #[cfg(feature = "postgres")]
         self.share_schedules(&changes.iter().map(|(key, _)| *key).collect::<Vec<_>>()).await;
         for (key, was) in changes {

@@ -195,10 +195,8 @@ impl<J: 'static> Submission<J> {
             jobs.refuse_never(delay)?;
         }
         #[cfg(feature = "testing")]
-        if let Ok(jobs) = &self.jobs
-            && let Some(probe) = jobs.probe()
-        {
-            return self.submit_noted(&probe).map(Accepted::here);
+        if self.jobs.as_ref().is_ok_and(|jobs| jobs.probe().is_some()) {
+            return self.submit_noted().map(Accepted::here);
         }
         self.submit_unseen()
     }

@@ -8,11 +8,14 @@ use serde::Serialize;
 use super::Jobs;
 use super::error::SubmitError;
 use super::handle::RunHandle;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use super::order::Order;
 use super::submission::Submission;
 use super::submit::{Submit, Who};
 use crate::clock::Timestamp;
 use crate::job::ambient;
 use crate::job::probe::{Noted, Probe};
+use crate::job::run::RunId;
 use crate::scheduler::timers::Delay;
 use crate::store::memory::RunKey;
 use crate::telemetry::panics;
@@ -20,9 +23,14 @@ use crate::telemetry::panics;
 /// A run that a test holds: it waits until it is let go.
 #[derive(Debug)]
 pub(super) struct Held {
-    key: RunKey,
+    id: RunId,
+    /// None of one that a transaction has submitted, as long as that is not over.
+    key: Option<RunKey>,
     due: Timestamp,
 }
+
+/// When what is held comes due by itself.
+const HELD: Delay = Delay::At(Timestamp::MAX);
 
 /// What a run in isolation pretends to be.
 #[derive(Debug, Clone, Copy)]
@@ -57,22 +65,17 @@ impl<J: 'static> Submission<J> {
             Some(Delay::For(by)) => submitted.saturating_add(by),
             Some(Delay::At(at)) => at,
         };
-        Some(Noting { probe, job, args, submitted, due })
+        let holds = probe.holds();
+        Some(Noting { probe, job, args, submitted, due, holds })
     }
 
     /// Submits, and lets the test know.
-    pub(super) fn submit_noted(mut self, probe: &Probe) -> Result<RunHandle, SubmitError> {
-        let jobs = self.jobs.clone()?;
+    pub(super) fn submit_noted(mut self) -> Result<RunHandle, SubmitError> {
         let noting = self.noted();
-        let due = noting.as_ref().map_or(Timestamp::MAX, |noting| noting.due);
-        let holds = probe.holds();
-        if holds {
-            self.delay = Some(Delay::At(Timestamp::MAX));
+        if noting.as_ref().is_some_and(|noting| noting.holds) {
+            self.delay = Some(HELD);
         }
         let handle = self.submit_unseen()?.handle;
-        if holds && !handle.is_duplicate() {
-            jobs.held(|held| held.extend(handle.key.map(|key| Held { key, due })));
-        }
         if let Some(noting) = noting {
             noting.submitted(&handle);
         }
@@ -95,11 +98,21 @@ pub(super) struct Noting {
     args: serde_json::Value,
     submitted: Timestamp,
     due: Timestamp,
+    holds: bool,
 }
 
 impl Noting {
+    /// An order as it is where the test holds what is submitted.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(super) fn held(&self, order: Order) -> Order {
+        if self.holds { Order { delay: Some(HELD), ..order } } else { order }
+    }
+
     pub(super) fn submitted(self, handle: &RunHandle) {
-        let Self { probe, job, args, submitted, due } = self;
+        let Self { probe, job, args, submitted, due, holds } = self;
+        if holds && !handle.is_duplicate() {
+            handle.jobs.held(|held| held.push(Held { id: handle.id, key: handle.key, due }));
+        }
         probe.note(Noted { job, args, id: handle.id(), submitted, due, duplicate: handle.is_duplicate() });
     }
 }
@@ -117,13 +130,30 @@ impl Jobs {
     pub(crate) fn let_go(&self) -> usize {
         let now = self.inner.clock.now().wall;
         let held = self.held(std::mem::take);
-        let count = held.len();
-        let (mut ready, later): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| held.due <= now);
-        let mut ready: Vec<_> = ready.drain(..).map(|held| held.key).collect();
-        self.inner.pool.release(&mut ready);
-        for Held { key, due } in later {
-            self.inner.scheduler.delay(key, Delay::At(due));
+        #[cfg(feature = "sqlite")]
+        if let Some(durable) =
+            self.inner.durable.as_ref().filter(|_| held.iter().any(|held| held.key.is_none()))
+        {
+            durable.look_blocking();
         }
+        let (mut ready, mut count) = (Vec::new(), 0);
+        for held in held {
+            let Some(key) = held.key.or_else(|| self.inner.pool.key_of(held.id)) else {
+                // Of one whose transaction goes on; what was rolled back is nowhere.
+                #[cfg(feature = "sqlite")]
+                if self.inner.durable.as_ref().is_some_and(|durable| durable.arrives(held.id)) {
+                    self.held(|all| all.push(held));
+                }
+                continue;
+            };
+            count += 1;
+            if held.due <= now {
+                ready.push(key);
+            } else {
+                self.inner.scheduler.delay(key, Delay::At(held.due));
+            }
+        }
+        self.inner.pool.release(&mut ready);
         count
     }
 

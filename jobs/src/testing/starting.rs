@@ -101,7 +101,7 @@ impl Starting {
         self
     }
 
-    /// What is submitted is recorded and waits, until [`TestJobs::release`]. Slots, start-up jobs and
+    /// What is submitted, in a transaction of the program's as well, is recorded and waits, until [`TestJobs::release`]. Slots, start-up jobs and
     /// [`run_now`](crate::Jobs::run_now) are no submissions.
     pub fn hold(self) -> Self {
         self.trial.probe.hold(true);

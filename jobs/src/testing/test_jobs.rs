@@ -198,7 +198,7 @@ impl TestJobs {
 
     /// Lets go of what is [held](super::Starting::hold), in the order in which it was submitted, and waits until it
     /// has been done; what is delayed goes on to wait for its time, where that has not passed. What is submitted from then on is held again. Says
-    /// how many runs there were.
+    /// how many runs there were. What was submitted in a transaction that goes on stays held.
     pub async fn release(&self) -> usize {
         let count = self.jobs.let_go();
         self.idle().await;

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jobs::{BoxError, Config, JobContext, Jobs, StartError, job};
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -69,6 +71,30 @@ async fn poison(#[state] gate: &Gate) {
     std::process::abort();
 }
 
+/// What it writes is there once, however often it is tried: it completes its run in the transaction that writes it.
+#[job(retries = 20, backoff = "10ms..20ms")]
+async fn once(#[state] pool: &SqlitePool, cx: &JobContext, number: u64) -> Result<(), BoxError> {
+    have_effect(pool, cx, &format!("number {number}")).await
+}
+
+#[job(schedule = "* * * * * *", missed = "all", retries = 20, backoff = "10ms..20ms")]
+async fn once_a_second(#[state] pool: &SqlitePool, cx: &JobContext) -> Result<(), BoxError> {
+    have_effect(pool, cx, &format!("slot {}", cx.slot().unwrap().timestamp())).await
+}
+
+async fn have_effect(pool: &SqlitePool, cx: &JobContext, what: &str) -> Result<(), BoxError> {
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::query("INSERT INTO effects (what) VALUES (?)").bind(what).execute(&mut *tx).await?;
+    cx.complete_in(&mut tx).await?;
+    if cx.attempt() == 1 && what.ends_with('7') {
+        tx.rollback().await?;
+        return Err("not yet".into());
+    }
+    tx.commit().await?;
+    // What comes after the commit counts no more.
+    if what.ends_with('3') { Err("too late".into()) } else { Ok(()) }
+}
+
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
@@ -79,11 +105,16 @@ pub(crate) async fn start(folder: &Path) -> Result<Jobs, StartError> {
 
 async fn start_with(folder: &Path, gate: Gate) -> Result<Jobs, StartError> {
     let diary = OpenOptions::new().append(true).create(true).open(folder.join("ran")).unwrap();
+    let file = SqliteConnectOptions::new().filename(folder.join("jobs.db")).create_if_missing(true);
+    let file = file.journal_mode(SqliteJournalMode::Wal).busy_timeout(Duration::from_secs(30));
+    let pool = SqlitePoolOptions::new().max_connections(2).connect_lazy_with(file);
+    sqlx::query("CREATE TABLE IF NOT EXISTS effects (what TEXT NOT NULL)").execute(&pool).await.unwrap();
     let config = Config::default()
         .without_environment()
         .store(format!("sqlite:{}", folder.join("jobs.db").display()))
         .retention_count(1_000_000)
         .state(Diary(Arc::new(diary)))
+        .state(pool)
         .state(gate);
     jobs::start(config).await
 }
@@ -96,6 +127,7 @@ pub(crate) fn run(mode: &str) {
         println!("starting");
         match mode {
             "submit" => submit(start(&folder).await.unwrap(), first).await,
+            "once" => submit_once(start(&folder).await.unwrap(), first).await,
             "poison" => submit_poison(&folder).await,
             _ => resume(&folder).await,
         }
@@ -123,6 +155,15 @@ async fn submit(jobs: Jobs, first: u64) {
         });
     }
     callers.join_next().await.unwrap().unwrap();
+}
+
+/// Until it is killed: runs that have their effects once.
+async fn submit_once(jobs: Jobs, first: u64) {
+    println!("started");
+    for number in first.. {
+        let run = jobs.now(once { number }).await.unwrap();
+        println!("accepted {} {number}", run.id());
+    }
 }
 
 async fn submit_poison(folder: &Path) {

@@ -112,6 +112,42 @@ impl Begun {
     }
 }
 
+/// Every run that was accepted has had its effect once, and no slot has had it twice.
+pub(crate) fn of_effects(folder: &Path, accepted: &HashMap<RunId, String>) {
+    assert!(accepted.len() > 50, "only {} were accepted", accepted.len());
+    let outcomes = program::runtime().block_on(async {
+        let jobs = program::start(folder).await.unwrap();
+        let mut outcomes = HashMap::new();
+        for (run, number) in accepted {
+            let handle = jobs.handle(*run).await.unwrap_or_else(|| panic!("{run} is not known any more"));
+            let outcome = tokio::time::timeout(PATIENCE, handle.wait()).await;
+            outcomes.insert(format!("number {number}"), outcome.expect("what is left is done in time"));
+        }
+        jobs.shutdown().await;
+        outcomes
+    });
+    let effects = program::runtime().block_on(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.join("jobs.db"));
+        let mut connection = options.connect().await.unwrap();
+        let effects = "SELECT what, count(*) FROM effects GROUP BY what";
+        let effects: Vec<(String, i64)> = sqlx::query_as(effects).fetch_all(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        effects
+    });
+    let twice: Vec<_> = effects.iter().filter(|(_, count)| *count > 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+    let effects: HashSet<_> = effects.into_iter().map(|(what, _)| what).collect();
+    assert!(effects.iter().any(|what| what.starts_with("slot")));
+    for (what, outcome) in outcomes {
+        match outcome {
+            Outcome::Succeeded => assert!(effects.contains(&what), "{what} has succeeded without"),
+            // It was executing at three of the kills.
+            Outcome::Failed(why) if why.contains("3 times") => assert!(!effects.contains(&what), "{what}"),
+            other => panic!("{what} is {other:?}"),
+        }
+    }
+}
+
 /// The file is whole, and has one run for each slot.
 async fn check(database: &Path) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);

@@ -3,18 +3,8 @@
 use super::Cluster;
 use crate::job::JobContext;
 use crate::runtime::Jobs;
+use crate::runtime::complete::Completed;
 use crate::store::postgres::{End, Follows};
-
-/// What has come of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::runtime) enum Completed {
-    /// It is, when the transaction commits.
-    Done,
-    /// The claim was lost.
-    Lost,
-    /// It was never claimed: it belongs to this process.
-    Unknown,
-}
 
 impl Cluster {
     /// Ends a run well that executes here, when the transaction commits. What its attempt comes to is sent all the same, and
@@ -32,9 +22,10 @@ impl Cluster {
             return Ok(if pool.key_of(cx.id).is_some_and(here) {
                 Completed::Lost
             } else {
-                Completed::Unknown
+                Completed::Elsewhere
             });
         };
+        node.completes(fence);
         // A task that an attempt has left behind could have the claim of the next.
         if cx.is_over() {
             return Ok(Completed::Lost);

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 use crate::hooks::{Event, Hooks, JobChange, JobEvent};
@@ -11,11 +12,11 @@ use crate::job::run::RunId;
 use crate::job::slot::Slot;
 use crate::pool::Pool;
 use crate::runtime::Jobs;
-use crate::runtime::known::{Known, KnownJob, body};
+use crate::runtime::known::{Known, body};
 use crate::scheduler::task::Scheduler;
 use crate::store::journal::Details;
 use crate::store::memory::{ClaimedRun, JobIx};
-use crate::store::postgres::{self, Claimed, ClusterView, Fence, Id, InForce, Registration, Room};
+use crate::store::postgres::{self, Claimed, ClusterView, Fence, Id, InForce, Limited, Registration, Room};
 use crate::telemetry::panics;
 
 /// The pool and the schedules of this process, as the node sees them.
@@ -25,11 +26,47 @@ pub(super) struct Host {
     pub(super) clock: Arc<Clock>,
     hooks: Arc<Hooks>,
     known: Arc<Known>,
-    /// The jobs without limits of their own, closures with schedules among them.
-    jobs: Mutex<Arc<[String]>>,
+    terms: Mutex<Terms>,
     /// Closures with schedules, by their names.
     closures: Mutex<HashMap<String, (JobIx, Template)>>,
     claims: Mutex<Claims>,
+}
+
+/// What is executed here and kept, by the config that holds.
+#[derive(Debug, Clone)]
+struct Terms {
+    /// The jobs without limits of their own, closures with schedules among them.
+    jobs: Arc<[String]>,
+    limited: Arc<[Limited]>,
+    /// How long runs that have ended are kept, and how many of each job.
+    retention: (Duration, usize),
+}
+
+impl Terms {
+    fn of(jobs: &Jobs, known: &Known) -> Self {
+        let mut unlimited = Vec::new();
+        let mut limited = Vec::new();
+        jobs.inner.pool.read(|memory| {
+            for (name, job) in known.iter() {
+                let info = &memory.job(job.ix).info;
+                let (job, limits) = (name.to_owned(), &info.limits);
+                // Whether it is enabled concerns its schedules alone.
+                if limits.concurrency.is_none() && limits.rate.is_none() {
+                    unlimited.push(job);
+                } else {
+                    let concurrency = limits.concurrency.map(std::num::NonZeroU32::get);
+                    let rate = limits.rate.map(|rate| (rate.count().get().into(), rate.per()));
+                    limited.push(Limited { job, concurrency, rate });
+                }
+            }
+        });
+        let settings = jobs.inner.settings();
+        Self {
+            jobs: unlimited.into(),
+            limited: limited.into(),
+            retention: (settings.retention.value, settings.retention_count.value),
+        }
+    }
 }
 
 /// Runs that were claimed and have not ended.
@@ -53,23 +90,30 @@ pub(super) struct Claim {
 impl Host {
     pub(super) fn new(jobs: &Jobs, known: Arc<Known>) -> Self {
         let inner = &jobs.inner;
-        let unlimited = inner.pool.read(|memory| {
-            let is_claimed = |job: KnownJob| {
-                let info = &memory.job(job.ix).info;
-                info.enabled && info.limits.concurrency.is_none() && info.limits.rate.is_none()
-            };
-            known.iter().filter(|(_, job)| is_claimed(*job)).map(|(name, _)| name.to_owned()).collect()
-        });
+        let terms = Terms::of(jobs, &known);
         Self {
             pool: Arc::clone(&inner.pool),
             scheduler: Arc::clone(&inner.scheduler),
             clock: Arc::clone(&inner.clock),
             hooks: Arc::clone(&inner.hooks),
             known,
-            jobs: Mutex::new(unlimited),
+            terms: Mutex::new(terms),
             closures: Mutex::default(),
             claims: Mutex::default(),
         }
+    }
+
+    /// Goes by the config that holds now.
+    pub(super) fn take_terms(&self, jobs: &Jobs) {
+        let mut terms = Terms::of(jobs, &self.known);
+        let closures = self.closures.lock().unwrap_or_else(PoisonError::into_inner);
+        terms.jobs = terms.jobs.iter().chain(closures.keys()).cloned().collect();
+        *self.terms() = terms;
+    }
+
+    fn terms(&self) -> MutexGuard<'_, Terms> {
+        // Each step leaves it whole.
+        self.terms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn claims(&self) -> MutexGuard<'_, Claims> {
@@ -86,6 +130,12 @@ impl Host {
     /// The claim of a run that executes here; none where that was lost.
     pub(super) fn fence_of(&self, run: RunId) -> Option<Fence> {
         self.claims().standing.get(&run).map(|claim| claim.fence)
+    }
+
+    /// The runs that are here by a claim.
+    #[cfg(feature = "web")]
+    pub(super) fn claimed(&self) -> Vec<RunId> {
+        self.claims().standing.keys().copied().collect()
     }
 
     /// A run as the pool takes it; none of a job that is not here any more. Its arguments are read by code of the user.
@@ -135,7 +185,7 @@ impl Host {
     pub(super) fn add_closure(&self, name: String, job: JobIx, template: Template) {
         let mut closures = self.closures.lock().unwrap_or_else(PoisonError::into_inner);
         closures.insert(name.clone(), (job, template));
-        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let jobs = &mut self.terms().jobs;
         if !jobs.contains(&name) {
             *jobs = jobs.iter().cloned().chain([name]).collect();
         }
@@ -145,7 +195,7 @@ impl Host {
     pub(super) fn remove_closure(&self, name: &str) {
         let mut closures = self.closures.lock().unwrap_or_else(PoisonError::into_inner);
         if closures.remove(name).is_some() {
-            let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+            let jobs = &mut self.terms().jobs;
             *jobs = jobs.iter().filter(|job| *job != name).cloned().collect();
         }
     }
@@ -153,12 +203,20 @@ impl Host {
 
 impl postgres::Host for Host {
     fn jobs(&self) -> Arc<[String]> {
-        Arc::clone(&self.jobs.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.terms().jobs)
+    }
+
+    fn limited(&self) -> Arc<[Limited]> {
+        Arc::clone(&self.terms().limited)
+    }
+
+    fn retention(&self) -> (Duration, usize) {
+        self.terms().retention
     }
 
     fn room(&self) -> Room {
         let places = self.pool.places();
-        Room { count: places.count, queues: places.queues }
+        Room { count: places.count, waiting: places.waiting, queues: places.queues }
     }
 
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {
@@ -182,6 +240,11 @@ impl postgres::Host for Host {
             let _ = panics::catch(|| drop(run));
         }
         refused
+    }
+
+    fn let_go_waiting(&self) -> Vec<Fence> {
+        let gone = self.pool.let_go_waiting();
+        gone.into_iter().filter_map(|run| Some(self.settle(run)?.fence)).collect()
     }
 
     fn cancel(&self, runs: Vec<Id>) {

@@ -36,9 +36,9 @@ use crate::registry::Registered;
 use crate::scheduler::shared::Sharing;
 use crate::store::journal::{Commits, Journal};
 use crate::store::memory::{JobIx, Memory};
-use crate::store::postgres::{Address, AddressError, Id, Identity, JoinError, Limited, Node, Standing};
+use crate::store::postgres::{Address, AddressError, Id, Identity, JoinError, Node, Standing};
+use crate::telemetry::{self, panics};
 use census::{LastCensus, LastRuns};
-pub(super) use complete::Completed;
 use host::Host;
 use recorder::Recorder;
 pub(super) use submit::Answer;
@@ -73,7 +73,7 @@ pub(super) fn address(settings: &Settings, problems: &mut Vec<Problem>) -> Optio
         Err(AddressError::Schema(name)) => {
             problems.push(wrong(
                 format!("`jobs.store` names the schema `{}`, which cannot be one", name.escape_debug()),
-                "a schema has 1 to 63 of a-z, 0-9 and `_`, does not begin with a digit, nor with `pg_`"
+                "a schema has 1 to 58 of a-z, 0-9 and `_`, does not begin with a digit, nor with `pg_`"
                     .to_owned(),
             ));
             None
@@ -107,7 +107,13 @@ impl Jobs {
         let inner = &self.inner;
         let known = Arc::new(Known::new(self, registered));
         let host = Arc::new(Host::new(self, Arc::clone(&known)));
-        let identity = self.identity(&known);
+        // By the names of jobs whose schedules fire here.
+        let names = inner.pool.read(|memory| {
+            let info = |job: JobIx| &memory.job(job).info;
+            let enabled = known.iter().filter(|(_, job)| info(job.ix).enabled);
+            enabled.map(|(name, job)| (name.to_owned(), info(job.ix).name.to_string())).collect()
+        });
+        let identity = Identity { id: Id::from(inner.pool.own_id()), name: name_of_process(), names };
         let clock = Arc::clone(&inner.clock);
         let joining = Node::join(address, identity, clock, Arc::clone(&host) as Arc<_>);
         let node = joining.await.map_err(|error| refused(&error, &inner.settings().store.place))?;
@@ -133,33 +139,13 @@ impl Jobs {
         Ok(())
     }
 
-    fn identity(&self, known: &Known) -> Identity {
-        let inner = &self.inner;
-        let (mut names, mut limited) = (Vec::new(), Vec::new());
-        inner.pool.read(|memory| {
-            for (name, job) in known.iter() {
-                let info = &memory.job(job.ix).info;
-                if !info.enabled {
-                    continue;
-                }
-                names.push((name.to_owned(), info.name.to_string()));
-                let limits = &info.limits;
-                if limits.concurrency.is_some() || limits.rate.is_some() {
-                    limited.push(Limited {
-                        job: name.to_owned(),
-                        concurrency: limits.concurrency.map(std::num::NonZeroU32::get),
-                        rate: limits.rate.map(|rate| (rate.count().get().into(), rate.per())),
-                    });
-                }
-            }
-        });
-        let settings = inner.settings();
-        Identity {
-            id: Id::from(inner.pool.own_id()),
-            name: name_of_process(),
-            names,
-            limited,
-            retention: (settings.retention.value, settings.retention_count.value),
+    /// Lets the config that was taken hold for what is claimed and kept here.
+    pub(super) async fn share_config(&self) {
+        let Some(cluster) = self.inner.cluster.get() else { return };
+        cluster.recorder.host.take_terms(self);
+        let Some(node) = cluster.node() else { return };
+        if let Err(trouble) = node.changed().await {
+            let _ = panics::catch(|| telemetry::not_answered(trouble.message()));
         }
     }
 }

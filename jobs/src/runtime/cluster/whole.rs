@@ -31,6 +31,12 @@ impl Whole {
         let census = cluster.census().await?;
         let pool = &jobs.inner.pool;
         let mut whole = pool.read(|memory| Self::join(cluster, census, memory));
+        // Which the server counts already.
+        for (job, queue) in pool.closures_claimed(&cluster.recorder.host.claimed()) {
+            let less = |account: &mut Account| account.available = account.available.saturating_sub(1);
+            whole.jobs.entry(job).and_modify(less);
+            whole.queues.entry(queue).and_modify(less);
+        }
         for (job, queue) in pool.bound_running() {
             whole.jobs.entry(job).or_default().running += 1;
             whole.queues.entry(queue).or_default().running += 1;

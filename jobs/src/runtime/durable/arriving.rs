@@ -1,7 +1,6 @@
 //! Runs that a transaction of the program's has written into the file, on their way to the pool of this process.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Durable;
@@ -18,7 +17,7 @@ use crate::scheduler::task::Scheduler;
 use crate::scheduler::timers::Delay;
 use crate::store::journal::{Details, Recorded, RunRecord};
 use crate::store::memory::{JobIx, RunOptions, UniqueKey};
-use crate::store::sqlite::{Outside, begin_on, write_outside, written_there};
+use crate::store::sqlite::{Outside, What, Written, begin_on, write_outside, written_there};
 use crate::telemetry::panics;
 
 /// What was submitted in transactions that may not be over.
@@ -32,7 +31,8 @@ pub(super) struct Arriving {
 #[derive(Debug)]
 struct Arrival {
     job: JobIx,
-    body: Body,
+    /// None once it is on its way into the pool.
+    body: Option<Body>,
     options: RunOptions,
     due: Option<Timestamp>,
     unique: Option<UniqueKey>,
@@ -46,24 +46,42 @@ impl Arriving {
 
     /// A transaction is over, and has committed the run or not.
     pub(super) fn settle(&self, run: RunId, is_there: bool, pool: &Pool, scheduler: &Scheduler) {
-        let Some(Arrival { job, body, options, due, unique }) = self.lock().remove(&run) else { return };
-        if !is_there {
-            // Code of the user, which may panic.
-            let _ = panics::catch(|| drop(body));
-            return;
+        if is_there {
+            let arrives = self.lock().get_mut(&run).and_then(|arrival| {
+                let Arrival { job, body, options, due, unique } = arrival;
+                Some((*job, body.take()?, *options, *due, unique.clone()))
+            });
+            let Some((job, body, options, due, unique)) = arrives else { return };
+            // Who looks for it here and then in the pool finds it.
+            match pool.arrive(run, job, body, options, due, unique) {
+                Arrived::Queued => {}
+                Arrived::Delayed(key, due) => scheduler.delay(key, Delay::At(due)),
+                // Of a shutdown: it is in the file, and starts with the next process.
+                Arrived::Left(body) => drop(panics::catch(|| drop(body))),
+            }
         }
-        match pool.arrive(run, job, body, options, due, unique) {
-            Arrived::Queued => {}
-            Arrived::Delayed(key, due) => scheduler.delay(key, Delay::At(due)),
-            // Of a shutdown: it is in the file, and starts with the next process.
-            Arrived::Left(body) => drop(panics::catch(|| drop(body))),
-        }
+        let gone = self.lock().remove(&run);
+        // Code of the user, which may panic.
+        let _ = panics::catch(|| drop(gone));
     }
 }
 
 impl Durable {
     pub(in crate::runtime) fn wake(&self) {
         self.arriving.outside.wake(&self.commits);
+    }
+
+    /// Whether it is not known yet whether a run is in the file that was submitted in a transaction.
+    #[cfg(feature = "testing")]
+    pub(in crate::runtime) fn arrives(&self, run: RunId) -> bool {
+        self.arriving.outside.contains(run)
+    }
+
+    /// Finds out which transactions are over. It blocks its thread.
+    #[cfg(feature = "testing")]
+    pub(in crate::runtime) fn look_blocking(&self) {
+        self.wake();
+        let _ = self.commits.committed_blocking(self.commits.request());
     }
 
     /// Waits until it is known whether a run is in the file that was submitted in a transaction.
@@ -93,12 +111,8 @@ impl Durable {
         connection: &mut sqlx::SqliteConnection,
     ) -> Result<Vec<RunHandle>, SubmitError> {
         let refused = |error: sqlx::Error| SubmitError::not_written(&error.to_string());
-        let path = self.path.get().cloned().unwrap_or_else(PathBuf::new);
-        if !begin_on(connection, &path).await.map_err(refused)? {
-            return Err(SubmitError::not_written(&format!(
-                "the transaction is not one on `{}`, where the runs are kept",
-                path.display()
-            )));
+        if !begin_on(connection, self.path()).await.map_err(refused)? {
+            return Err(SubmitError::not_written(&self.other_file()));
         }
         let mut handles = Vec::with_capacity(orders.len());
         for order in orders {
@@ -134,9 +148,7 @@ impl Durable {
         };
         let handle = |id, key, duplicate| RunHandle { id, key, jobs: jobs.clone(), duplicate };
         if let Some(unique) = &unique {
-            if let Some((id, key)) = pool.standing(unique) {
-                return Ok(handle(id, Some(key), true));
-            }
+            // In this order: a run that arrives is in the pool before it is not here any more.
             let same: Vec<_> = {
                 let runs = self.arriving.lock();
                 runs.iter()
@@ -146,6 +158,9 @@ impl Durable {
             };
             if let Some(id) = written_there(connection, &same).await.map_err(refused)?.first() {
                 return Ok(handle(*id, None, true));
+            }
+            if let Some((id, key)) = pool.standing(unique) {
+                return Ok(handle(id, Some(key), true));
             }
         }
         let id = pool.next_id();
@@ -158,9 +173,9 @@ impl Durable {
         let details =
             unique.as_ref().map(|unique| Details { unique: Some(unique.record()), ..Details::default() });
         let record = RunRecord { arguments, details, ..record };
-        self.arriving.lock().insert(id, Arrival { job, body, options, due, unique });
+        self.arriving.lock().insert(id, Arrival { job, body: Some(body), options, due, unique });
         let mut wish = Wish { durable: self, id, is_sent: true };
-        if let Err(error) = write_outside(connection, record).await {
+        if let Err(error) = write_outside(connection, record, None).await {
             wish.is_sent = false;
             let gone = self.arriving.lock().remove(&id);
             let _ = panics::catch(|| drop(gone));
@@ -204,7 +219,9 @@ struct Wish<'d> {
 impl Drop for Wish<'_> {
     fn drop(&mut self) {
         if self.is_sent {
-            self.durable.arriving.outside.add(self.id, &self.durable.commits);
+            let outside = &self.durable.arriving.outside;
+            let written = Written { run: self.id, ticket: outside.ticket(), what: What::Run };
+            outside.add(written, &self.durable.commits);
         }
     }
 }

@@ -126,6 +126,19 @@ impl Commits {
         self.tell_all();
     }
 
+    /// Completes when nothing is written any more.
+    #[cfg(feature = "sqlite")]
+    pub(crate) async fn closed(&self) {
+        loop {
+            let mut told = std::pin::pin!(self.told.notified());
+            told.as_mut().enable();
+            if self.lock().closed {
+                return;
+            }
+            told.await;
+        }
+    }
+
     fn tell_all(&self) {
         self.told.notify_waiters();
         self.told_blocking.notify_all();

@@ -126,6 +126,25 @@ impl Memory {
         more
     }
 
+    /// Forgets all runs that were claimed and wait here, since others may have places for them, and answers which. What is
+    /// left of them is to be dropped outside the lock.
+    pub(crate) fn let_go_waiting(&mut self) -> (Vec<RunId>, Vec<Body>) {
+        let waits = |run: &Run| matches!(run.state, State::Available { .. }) && self.outlives(run);
+        let keys: Vec<_> = self.runs.iter().filter(|(_, run)| waits(run)).map(|(key, _)| key).collect();
+        let (mut gone, mut left) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
+        for key in keys {
+            self.withdraw(key);
+            let Some(run) = self.runs.get_mut(key) else { continue };
+            let (job, of_slot) = (run.job, run.slot.is_some());
+            gone.push(run.id);
+            left.extend(run.body.take());
+            self.job_mut(job).slot_live -= u32::from(of_slot);
+            self.live -= 1;
+            self.runs.discard(key);
+        }
+        (gone, left)
+    }
+
     /// Forgets a run that has gone back where it came from: another process may claim it.
     fn let_go(&mut self, key: RunKey) -> Option<Body> {
         let run = self.runs.get_mut(key)?;
@@ -137,6 +156,14 @@ impl Memory {
         self.live -= 1;
         self.runs.discard(key);
         body
+    }
+
+    /// The job and the queue of a closure's run that waits here, and that the store counts as one that executes.
+    #[cfg(feature = "web")]
+    pub(crate) fn waits_claimed(&self, key: RunKey) -> Option<(JobIx, String)> {
+        let run = self.runs.get(key)?;
+        let waits = matches!(run.state, State::Available { .. }) && self.job(run.job).info.is_func;
+        (waits && self.is_claimed(key)).then(|| self.place_of(key)).flatten()
     }
 
     /// The claim of a run was lost: one that waits ends, without a word to the store.
@@ -175,4 +202,39 @@ pub(crate) enum Became {
     },
     /// It goes back as it was.
     Back,
+}
+
+#[cfg(all(test, feature = "web"))]
+mod tests {
+    use super::super::tests::{body, info, now, reading};
+    use super::*;
+    use crate::store::journal::Journal;
+    use crate::store::memory::Overlap;
+
+    #[test]
+    fn a_closures_run_that_waits_by_a_claim_is_told_from_one_that_was_submitted_here() {
+        let mut memory = Memory::new(0);
+        memory.record_to(Journal::shared(std::sync::Arc::default()));
+        let job = memory.bind_job(info("chime", Overlap::Allow)).unwrap();
+        let claimed = ClaimedRun {
+            id: RunId::from_u128(7),
+            job,
+            origin: Origin::Slot,
+            slot: Some(Slot::at(now())),
+            schedule: None,
+            attempt: 0,
+            retries: 0,
+            queue: "default".to_owned(),
+            priority: 0,
+            body: Ok(body()),
+            details: None,
+            since: now(),
+        };
+        let claimed = memory.take_claimed(claimed, now());
+        let (_, here) = memory.submit(job, body(), Origin::Submission, now());
+        assert_eq!(memory.waits_claimed(claimed), Some((job, "default".to_owned())));
+        assert_eq!(memory.waits_claimed(here), None);
+        assert_eq!(memory.claim(0, reading(now())).map(|claim| claim.key), Some(claimed));
+        assert_eq!(memory.waits_claimed(claimed), None, "it executes");
+    }
 }

@@ -16,6 +16,8 @@ use super::unique::UniqueKey;
 use super::{JobIx, Litter, Memory, Previous, RunKey};
 use crate::clock::Timestamp;
 use crate::job::body::Body;
+#[cfg(feature = "sqlite")]
+use crate::job::notes::Notes;
 use crate::job::options::Origin;
 use crate::job::run::Outcome;
 use crate::store::journal::{Changes, Journal, Pauses, Recorded, RunRecord};
@@ -134,23 +136,46 @@ impl Memory {
             State::Running { started, .. } => Recorded::Running { started },
             State::Ended { started, finished } => Recorded::Ended { started, finished },
         };
-        let (id, job, lane, origin, retries) = (run.id, run.job, run.lane, run.origin, run.retries);
-        let (slot, schedule, is_awaited) = (run.slot, run.schedule, run.is_awaited);
+        Some(RunRecord { attempt, arguments, details, ..self.outline(key, state)? })
+    }
+
+    /// A run in that state, without what only few have.
+    fn outline(&self, key: RunKey, state: Recorded) -> Option<RunRecord> {
+        let run = self.runs.get(key)?;
         Some(RunRecord {
-            id,
-            job: self.job(job).info.name.clone(),
+            id: run.id,
+            job: self.job(run.job).info.name.clone(),
             state,
-            origin,
-            attempt,
-            retries,
-            queue: self.queues.name(lane.queue()).clone(),
-            priority: lane.priority(),
-            slot,
-            schedule,
-            is_awaited,
-            arguments,
-            details,
+            origin: run.origin,
+            attempt: run.attempt,
+            retries: run.retries,
+            queue: self.queues.name(run.lane.queue()).clone(),
+            priority: run.lane.priority(),
+            slot: run.slot,
+            schedule: run.schedule,
+            is_awaited: run.is_awaited,
+            arguments: None,
+            details: None,
         })
+    }
+
+    /// A run that executes, as it is to be written down when it has succeeded with this; none of one that is not written down.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn completed(&mut self, key: RunKey, notes: Notes, finished: Timestamp) -> Option<RunRecord> {
+        let run = self.runs.get(key).filter(|run| self.outlives(run))?;
+        let State::Running { started, .. } = run.state else { return None };
+        let attempt = run.attempt;
+        let run = self.runs.get_mut(key)?;
+        let (details, arguments) = run.details.record();
+        if let Some(arguments) = arguments.clone() {
+            // They are to be written with the run as well.
+            run.details.set_arguments(arguments);
+        }
+        let mut details = details.unwrap_or_default();
+        details.notes.append(notes, attempt);
+        details.unique.take_if(|unique| unique.window.is_none());
+        let outline = self.outline(key, Recorded::Ended { started, finished })?;
+        Some(RunRecord { arguments, details: Some(details), ..outline })
     }
 
     /// A run that was written down by another process, to be restored in the order of identities, those that have ended in

@@ -16,16 +16,12 @@ use sqlx::postgres::PgRow;
 use super::db::Db;
 use super::id::Id;
 
-/// Identities are ordered by time, also as text: of what waits for a claim in a queue, the first is the oldest.
 const LIVE: &str = "\
 with available as (
-    select queue, job, count(*) as runs, min(id::text) as first from jobs.run where state = 'available' group by queue, job
-), oldest as (
-    select f.queue, r.due from (select queue, min(first)::uuid as id from available group by queue) f
-    join jobs.run r on r.id = f.id
+    select queue, job, count(*) as runs, min(due) as first from jobs.run where state = 'available' group by queue, job
 )
-select a.queue, a.job, 'available' as state, a.runs, 0::bigint as retries, o.due
-from available a left join oldest o on o.queue = a.queue
+select queue, job, 'available' as state, runs, 0::bigint as retries, min(first) over (partition by queue) as due
+from available
 union all
 select queue, job, state, count(*), 0, null from jobs.run where state = 'running' group by queue, job, state
 union all

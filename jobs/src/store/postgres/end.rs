@@ -1,10 +1,12 @@
 //! Attempts end, many in one statement; only the claim that stands may end a run.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
-use super::db::Db;
+use super::db::{Db, interval};
 use super::id::Id;
 
 /// A claim: a run, and the number of the claim.
@@ -37,6 +39,19 @@ pub(crate) struct End {
     pub(crate) record: Option<String>,
 }
 
+impl End {
+    /// It has succeeded, and leaves nothing but that.
+    fn is_plain(&self) -> bool {
+        self.follows == Follows::End(SUCCEEDED)
+            && self.outcome == SUCCEEDED
+            && self.message.is_none()
+            && self.record.is_none()
+    }
+}
+
+/// What a run is that has succeeded, and what it has come to.
+const SUCCEEDED: &str = "succeeded";
+
 /// The fence is in the condition: a run that was given to another has another claim, and one that executes nowhere has no
 /// node. The condition is written so that only the index of identities fits it: that of running runs has an entry for
 /// every claim since the last vacuum.
@@ -55,6 +70,16 @@ from unnest($1::uuid[], $2::integer[], $3::text[], $4::timestamptz[], $5::timest
     $8::text[], $9::text[])
     as e (id, claim_no, state, due, started, finished, outcome, message, record)
 where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $10
+returning r.id";
+
+/// The same of attempts that have succeeded and left nothing, which most do.
+const END_WELL: &str = "\
+update jobs.run r set
+    state = 'succeeded', outcome = 'succeeded', message = null,
+    started = e.started, finished = e.finished, node = null,
+    unique_key = case when r.unique_until > now() then r.unique_key end
+from unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::timestamptz[]) as e (id, claim_no, started, finished)
+where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $5
 returning r.id";
 
 /// Gives back runs that were claimed. One that was never begun has not used an attempt.
@@ -80,11 +105,44 @@ impl Db {
         node: Id,
         ends: &[End],
     ) -> sqlx::Result<Vec<Id>> {
-        let state = |end: &End| match end.follows {
+        let (well, others): (Vec<_>, Vec<_>) = ends.iter().partition(|end| end.is_plain());
+        let mut ended = Vec::with_capacity(ends.len());
+        if !well.is_empty() {
+            ended = self.end_well_on(connection, node, &well).await?;
+        }
+        if !others.is_empty() {
+            ended.extend(self.end_others_on(connection, node, &others).await?);
+        }
+        Ok(ended)
+    }
+
+    async fn end_well_on(
+        &self,
+        connection: &mut PgConnection,
+        node: Id,
+        ends: &[&End],
+    ) -> sqlx::Result<Vec<Id>> {
+        sqlx::query_scalar(self.sql(END_WELL))
+            .bind(ends.iter().map(|end| end.fence.id).collect::<Vec<_>>())
+            .bind(ends.iter().map(|end| end.fence.claim_no).collect::<Vec<_>>())
+            .bind(ends.iter().map(|end| end.started).collect::<Vec<_>>())
+            .bind(ends.iter().map(|end| end.finished).collect::<Vec<_>>())
+            .bind(node)
+            .fetch_all(connection)
+            .await
+    }
+
+    async fn end_others_on(
+        &self,
+        connection: &mut PgConnection,
+        node: Id,
+        ends: &[&End],
+    ) -> sqlx::Result<Vec<Id>> {
+        let state = |end: &&End| match end.follows {
             Follows::End(state) => state,
             Follows::Retry(_) => "scheduled",
         };
-        let due = |end: &End| match end.follows {
+        let due = |end: &&End| match end.follows {
             Follows::End(_) => None,
             Follows::Retry(due) => Some(due),
         };
@@ -110,13 +168,97 @@ impl Db {
 
     /// Gives runs back, with whether their attempt had begun.
     pub(crate) async fn give_back(&self, node: Id, runs: &[(Fence, bool)]) -> sqlx::Result<Vec<Id>> {
+        let mut connection = self.pool.acquire().await?;
+        self.give_back_on(&mut connection, node, runs).await
+    }
+
+    async fn give_back_on(
+        &self,
+        connection: &mut PgConnection,
+        node: Id,
+        runs: &[(Fence, bool)],
+    ) -> sqlx::Result<Vec<Id>> {
         sqlx::query_scalar(self.sql(RETURN))
             .bind(runs.iter().map(|(fence, _)| fence.id).collect::<Vec<_>>())
             .bind(runs.iter().map(|(fence, _)| fence.claim_no).collect::<Vec<_>>())
             .bind(runs.iter().map(|(_, begun)| *begun).collect::<Vec<_>>())
             .bind(node)
-            .fetch_all(&self.pool)
+            .fetch_all(connection)
             .await
+    }
+}
+
+/// Gives back runs that this node cannot begin, to be claimed when so much time has passed.
+const PUT_OFF: &str = "\
+update jobs.run r set node = null, started = null, attempt = r.attempt - 1,
+    state = case when e.wait > interval '0' then 'scheduled' else 'available' end,
+    due = case when e.wait > interval '0' then now() + e.wait else r.due end
+from unnest($1::uuid[], $2::integer[], $3::interval[]) as e (id, claim_no, wait)
+where r.id = e.id and r.claim_no = e.claim_no and r.node = $4";
+
+/// Of these claims, those that stand and that nobody locks.
+const FREE: &str = "\
+select r.id from jobs.run r join unnest($1::uuid[], $2::integer[]) as e (id, claim_no) on r.id = e.id
+where r.claim_no = e.claim_no and r.node = $3 for update of r skip locked";
+
+/// Those that stand.
+const STANDING: &str = "\
+select r.id from jobs.run r join unnest($1::uuid[], $2::integer[]) as e (id, claim_no) on r.id = e.id
+where r.claim_no = e.claim_no and r.node = $3";
+
+/// What becomes of a claim.
+#[derive(Debug)]
+pub(crate) enum Finished {
+    End(Box<End>),
+    /// It is given back, with whether its attempt had begun.
+    Return(Fence, bool),
+}
+
+impl Finished {
+    pub(crate) fn fence(&self) -> Fence {
+        match self {
+            Self::End(end) => end.fence,
+            Self::Return(fence, _) => *fence,
+        }
+    }
+}
+
+impl Db {
+    /// Gives runs back that were not begun, each to be claimed after a wait.
+    pub(crate) async fn put_off(&self, node: Id, runs: &[(Fence, Duration)]) -> sqlx::Result<()> {
+        let query = sqlx::query(self.sql(PUT_OFF))
+            .bind(runs.iter().map(|(fence, _)| fence.id).collect::<Vec<_>>())
+            .bind(runs.iter().map(|(fence, _)| fence.claim_no).collect::<Vec<_>>())
+            .bind(runs.iter().map(|(_, wait)| interval(*wait)).collect::<Vec<_>>())
+            .bind(node);
+        query.execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Finishes claims that a transaction of somebody else's may have ended, and waits for none. Answers which stand still: that
+    /// transaction goes on.
+    pub(crate) async fn finish_free(&self, node: Id, finished: &[Finished]) -> sqlx::Result<Vec<Id>> {
+        let (ids, claims): (Vec<_>, Vec<_>) =
+            finished.iter().map(|finished| (finished.fence().id, finished.fence().claim_no)).unzip();
+        let mut tx = self.pool.begin().await?;
+        let free = sqlx::query_scalar(self.sql(FREE)).bind(&ids).bind(&claims).bind(node);
+        let free: Vec<Id> = free.fetch_all(&mut *tx).await?;
+        let (mut ends, mut returns) = (Vec::new(), Vec::new());
+        for finished in finished.iter().filter(|finished| free.contains(&finished.fence().id)) {
+            match finished {
+                Finished::End(end) => ends.push((**end).clone()),
+                Finished::Return(fence, begun) => returns.push((*fence, *begun)),
+            }
+        }
+        if !ends.is_empty() {
+            self.end_on(&mut tx, node, &ends).await?;
+        }
+        if !returns.is_empty() {
+            self.give_back_on(&mut tx, node, &returns).await?;
+        }
+        tx.commit().await?;
+        let standing = sqlx::query_scalar(self.sql(STANDING)).bind(ids).bind(claims).bind(node);
+        standing.fetch_all(&self.pool).await
     }
 }
 

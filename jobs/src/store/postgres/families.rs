@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use super::db::{Db, interval};
 use super::id::Id;
 use super::nodes::LOST;
-use super::schedules::last_word;
+use super::schedules::{PATIENCE, last_word};
 
 /// Names that this node knows as different jobs are of one family no more.
 const PART: &str = "\
@@ -88,7 +88,7 @@ impl Db {
     pub(crate) async fn know_families(&self, names: &[(String, String)]) -> sqlx::Result<()> {
         let (all, jobs): (Vec<_>, Vec<_>) =
             names.iter().map(|(name, job)| (name.as_str(), job.as_str())).unzip();
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin(PATIENCE).await?;
         sqlx::query(self.sql(PART)).bind(&all).bind(jobs).execute(&mut *tx).await?;
         let aliases = names.iter().filter(|(name, job)| name != job).map(|(_, job)| job.as_str());
         let mut renamed: Vec<&str> = aliases.collect();

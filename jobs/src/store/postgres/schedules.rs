@@ -3,17 +3,17 @@
 //! ```text
 //!       register ──► open ──fire──► open, with the next slot
 //!                     │ ▲
-//!   nobody live has   │ │ somebody registers it: from now on
-//!   registered it for │ │
-//!   long, or the last │ │
-//!   disowns it        ▼ │
-//!                   closed
+//!   nobody live has   │ │ somebody registers it: it goes on where it stood, after a
+//!   registered it for │ │ version that had not got it from now on, as another definition
+//!   a while, or the   ▼ │
+//!   last disowns it  closed
 //! ```
 //!
 //! The row of a schedule is the truth. Nobody leads: whoever finds a slot due replaces it by the next in the row, and only
 //! one finds it there. The definition in force is that of the live node that started last; others that register
-//! the schedule with another definition do not fire it. A node that knows a job *disowns* the schedules which others have
-//! declared for it and it has not: so that one which a new version has changed or dropped is not fired by the old.
+//! the schedule with another definition do not fire it, and no more do those whose data of its zone are others, which would name other
+//! slots. A node that knows a job *disowns* the schedules which others have declared for it and it has not: so that one which a new
+//! version has changed or dropped is not fired by the old.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use super::nodes::LOST;
 pub(crate) struct Registration {
     pub(crate) job: String,
     pub(crate) key: String,
-    /// All that decides when it fires, as canonical text.
+    /// All that decides when it fires, as canonical text; behind a tab what tells the data of its zone from others.
     pub(crate) definition: String,
     /// The slot that fires next if the schedule is new, or was another.
     pub(crate) first: Option<DateTime<Utc>>,
@@ -42,8 +42,8 @@ pub(crate) struct Registration {
     pub(crate) declared: bool,
 }
 
-/// How long a schedule may be without a node that registers it until it is closed: the program is being started again.
-const ORPHANED: Duration = Duration::from_secs(600);
+/// A schedule that nobody has registered for this long is closed: a program that starts anew comes back before.
+const ABANDONED: Duration = Duration::from_secs(5 * 60);
 
 /// Of the live nodes that have said something about a schedule `w` by any name of its job, the one that started last. What
 /// stands behind `offset 0` is looked up for each name, whatever is known of the table.
@@ -78,7 +78,12 @@ pub(crate) struct InForce {
     pub(crate) is_ours: bool,
     pub(crate) anchor: DateTime<Utc>,
     pub(crate) next_slot: Option<DateTime<Utc>>,
+    /// It was closed, and no slot has come since.
+    pub(crate) was_closed: bool,
 }
+
+/// How long others may keep what is to be put in force: they fire, or do the same.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 const REGISTER: &str = "\
 insert into jobs.registration (node, job, key, definition)
@@ -92,11 +97,12 @@ select from (
     select * from unnest($1::text[], $2::text[], $3::text[]) as w (job, key, definition) order by job, key
 ) w cross join lateral (
     select from jobs.schedule s where s.job = w.job and s.key = w.key
-        and (s.definition <> w.definition or s.closed_since is not null) for update
+        and (split_part(s.definition, chr(9), 1) <> split_part(w.definition, chr(9), 1) or s.closed_since is not null) for update
 ) s";
 
-/// Takes over the schedules of which this node is the last that started of those that are live. A schedule that is new, was
-/// closed or was another goes on from now; one that is what it was goes on where it stands.
+/// Takes over the schedules of which this node is the last that started of those that are live. A schedule that is new or
+/// was another goes on from now; one that is what it was goes on where it stands, and slots that have passed while it was closed
+/// are missed like others. So does one of which only the data of its zone are other ones: its next slot is named already.
 const ADOPT: &str = concat!(
     "\
 with mine as (
@@ -118,10 +124,11 @@ with mine as (
     )
     order by w.job, w.key
 ), before as (
-    select w.job, w.key, s.next_slot from mine w cross join lateral (
+    select w.job, w.key from mine w cross join lateral (
         select * from jobs.schedule s where s.job = w.job and s.key = w.key offset 0
     ) s
-    where s.definition <> w.definition and s.closed_since is null
+    -- Of one that was disowned the ledger has said that it is closed.
+    where s.definition <> '' and split_part(s.definition, chr(9), 1) <> split_part(w.definition, chr(9), 1)
 ), adopted as (
     insert into jobs.schedule as s (job, key, definition, node, next_slot, delay, declared)
     select job, key, definition, $1, first, delay, declared from mine
@@ -130,24 +137,27 @@ with mine as (
         node = excluded.node,
         delay = excluded.delay,
         declared = excluded.declared,
-        orphaned_since = null,
         closed_since = null,
-        anchor = case when s.definition = excluded.definition and s.closed_since is null
-            then s.anchor else now() end,
-        next_slot = case when s.definition = excluded.definition and s.closed_since is null
-            then s.next_slot else excluded.next_slot end,
-        entry_first = case when s.definition = excluded.definition then s.entry_first end,
-        entry_reason = case when s.definition = excluded.definition then s.entry_reason end
-    where s.node <> excluded.node or s.definition <> excluded.definition or s.closed_since is not null
+        missing_since = null,
+        (anchor, next_slot, entry_first, entry_reason) = (
+            select
+                case when is_same then s.anchor else now() end,
+                case when is_same then s.next_slot else excluded.next_slot end,
+                case when is_same then s.entry_first end,
+                case when is_same then s.entry_reason end
+            from (select split_part(s.definition, chr(9), 1) = split_part(excluded.definition, chr(9), 1)) x (is_same)
+        )
+    where s.node <> excluded.node or s.definition <> excluded.definition
+        or s.closed_since is not null or s.missing_since is not null
 )
 insert into jobs.ledger (job, key, first, last, count, reason)
-select b.job, b.key, coalesce(b.next_slot, now()), coalesce(b.next_slot, now()), 1, 'changed'
-from before b
+select b.job, b.key, now(), now(), 1, 'changed' from before b
 on conflict do nothing"
 );
 
 const IN_FORCE: &str = "\
-select s.job, s.key, s.definition = w.definition and s.closed_since is null, s.anchor, s.next_slot
+select s.job, s.key, s.definition = w.definition and s.closed_since is null, s.anchor, s.next_slot,
+    coalesce(s.entry_reason = 'closed', false)
 from unnest($1::text[], $2::text[], $3::text[]) as w (job, key, definition)
 cross join lateral (select * from jobs.schedule s where s.job = w.job and s.key = w.key offset 0) s";
 
@@ -170,27 +180,52 @@ where s.declared and s.closed_since is null
     and (s.job, s.key) not in (select job, key from own)
 on conflict do nothing";
 
-/// Closes schedules of which the last live node that knows them says that there are none, and those that for long no live node
-/// has registered.
+/// Closes schedules that no live node has registered for a while. After an outage nobody seems to be live, so a node says
+/// nothing until the others had time to come back.
 const CLOSE: &str = concat!(
     "\
-with without as (
-    select w.job, w.key, w.node, l.node as by from jobs.schedule w left join lateral (",
-    last_word!("g.node, g.definition", "$2"),
-    ") l on true
-    where w.closed_since is null and l.definition is null
+with missing as (
+    select w.job, w.key, w.missing_since from jobs.schedule w
+    where w.closed_since is null and (w.missing_since is null or w.missing_since <= now() - $3::interval)
+        and exists (select from jobs.node where id = $1 and good_since <= now() - $2::interval)
+        and not exists (",
+    last_word!("", "$2"),
+    ")
+    order by w.job, w.key
 ), closed as (
-    update jobs.schedule s set closed_since = now(), entry_first = null, entry_reason = null
-    from without w
-    where s.job = w.job and s.key = w.key and s.node = w.node and s.closed_since is null
-        and (w.by is not null or s.orphaned_since <= now() - $3::interval)
-    returning s.job, s.key, coalesce(s.next_slot, now()) as slot
-), orphaned as (
-    update jobs.schedule s set orphaned_since = now() from without w
-    where s.job = w.job and s.key = w.key and w.by is null and s.closed_since is null and s.orphaned_since is null
+    update jobs.schedule s set
+        missing_since = coalesce(s.missing_since, now()),
+        closed_since = case when m.missing_since is not null then now() end,
+        entry_first = case when m.missing_since is null then s.entry_first else now() end,
+        entry_reason = case when m.missing_since is null then s.entry_reason else 'closed' end
+    -- Unless somebody has registered it in this moment.
+    from missing m where s.job = m.job and s.key = m.key and s.closed_since is null
+        and s.missing_since is not distinct from m.missing_since
+    returning s.job, s.key, s.closed_since
 )
 insert into jobs.ledger (job, key, first, last, count, reason)
-select job, key, slot, slot, 1, 'closed' from closed
+select job, key, closed_since, closed_since, 1, 'closed' from closed where closed_since is not null
+on conflict do nothing"
+);
+
+/// Closes schedules of which the node that has the last word says that there are none. As what has no definition they come back
+/// from then on.
+const CLOSE_DISOWNED: &str = concat!(
+    "\
+with disowned as (
+    select w.job, w.key, w.node from jobs.schedule w cross join lateral (",
+    last_word!("g.definition", "$2"),
+    ") l
+    where w.closed_since is null and l.definition is null
+    order by w.job, w.key
+), closed as (
+    update jobs.schedule s set
+        closed_since = now(), definition = '', next_slot = null, entry_first = null, entry_reason = null
+    from disowned d where s.job = d.job and s.key = d.key and s.node = d.node and s.closed_since is null
+    returning s.job, s.key
+)
+insert into jobs.ledger (job, key, first, last, count, reason)
+select job, key, now(), now(), 1, 'closed' from closed
 on conflict do nothing"
 );
 
@@ -212,7 +247,7 @@ impl Db {
         let jobs: Vec<_> = schedules.iter().map(|schedule| schedule.job.as_str()).collect();
         let keys: Vec<_> = schedules.iter().map(|schedule| schedule.key.as_str()).collect();
         let definitions: Vec<_> = schedules.iter().map(|schedule| schedule.definition.as_str()).collect();
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin(PATIENCE).await?;
         self.lock_families(&mut tx, &jobs).await?;
         if registers {
             let query = sqlx::query(self.sql(REGISTER)).bind(node).bind(&jobs).bind(&keys).bind(&definitions);
@@ -246,7 +281,8 @@ impl Db {
     ) -> sqlx::Result<()> {
         let (of, keys): (Vec<_>, Vec<_>) = own.iter().map(|(job, key)| (job.as_str(), key.as_str())).unzip();
         sqlx::query(self.sql(DISOWN)).bind(node).bind(jobs).bind(of).bind(keys).execute(&self.pool).await?;
-        self.close_schedules(node).await
+        sqlx::query(self.sql(CLOSE_DISOWNED)).bind(node).bind(interval(LOST)).execute(&self.pool).await?;
+        Ok(())
     }
 
     /// What holds for schedules of this node's.
@@ -262,6 +298,7 @@ impl Db {
                     is_ours: row.try_get(2)?,
                     anchor: row.try_get(3)?,
                     next_slot: row.try_get(4)?,
+                    was_closed: row.try_get(5)?,
                 })
             })
             .fetch_all(&self.pool)
@@ -274,10 +311,11 @@ impl Db {
         Ok(())
     }
 
-    /// Closes schedules that are not in force any more.
+    /// Closes schedules that no live node has registered for a while, as this node sees it.
     pub(crate) async fn close_schedules(&self, node: Id) -> sqlx::Result<()> {
-        let query = sqlx::query(self.sql(CLOSE)).bind(node).bind(interval(LOST)).bind(interval(ORPHANED));
+        let query = sqlx::query(self.sql(CLOSE)).bind(node).bind(interval(LOST)).bind(interval(ABANDONED));
         query.execute(&self.pool).await?;
+        sqlx::query(self.sql(CLOSE_DISOWNED)).bind(node).bind(interval(LOST)).execute(&self.pool).await?;
         Ok(())
     }
 }

@@ -1,11 +1,11 @@
-//! Runs that transactions of the program's have written into the file.
+//! Runs, and ends of runs, that transactions of the program's have written into the file.
 //!
 //! SQLite has one writing transaction at a time. So when the writer has begun one, every other is over: what was written there is
 //! in the file, or never will be. Until then nothing is known, and the writer looks once a second, or when it is told.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,22 +18,47 @@ use crate::store::journal::{Commits, RunRecord};
 /// How often the writer looks whether a transaction of the program's is over.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 
-/// Runs of which it is not known yet whether they are in the file.
+/// What a transaction has written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) run: RunId,
+    pub(crate) ticket: Ticket,
+    pub(crate) what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    /// The run itself.
+    Run,
+    /// That it has succeeded.
+    End,
+}
+
+/// Tells what was written from everything else: the end of a run may be written by several transactions, one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Ticket(u64);
+
+/// What is perhaps in the file.
 #[derive(Debug, Default)]
 pub(crate) struct Outside {
-    runs: Mutex<Vec<RunId>>,
+    written: Mutex<Vec<Written>>,
+    tickets: AtomicU64,
     woken: AtomicBool,
 }
 
 impl Outside {
-    fn lock(&self) -> MutexGuard<'_, Vec<RunId>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Written>> {
         // Each step leaves it whole.
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A transaction that has not ended has written this run.
-    pub(crate) fn add(&self, run: RunId, commits: &Commits) {
-        self.lock().push(run);
+    pub(crate) fn ticket(&self) -> Ticket {
+        Ticket(self.tickets.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A transaction that has not ended has written this.
+    pub(crate) fn add(&self, written: Written, commits: &Commits) {
+        self.lock().push(written);
         // The writer may sleep for good.
         commits.call();
     }
@@ -47,7 +72,7 @@ impl Outside {
     }
 
     pub(crate) fn contains(&self, run: RunId) -> bool {
-        self.lock().contains(&run)
+        self.lock().iter().any(|written| written.run == run)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -58,26 +83,32 @@ impl Outside {
         self.woken.swap(false, Ordering::SeqCst)
     }
 
-    pub(super) fn runs(&self) -> Vec<RunId> {
+    pub(super) fn all(&self) -> Vec<Written> {
         self.lock().clone()
     }
 
-    pub(super) fn settle(&self, runs: &[RunId]) {
-        let settled: HashSet<_> = runs.iter().collect();
-        self.lock().retain(|run| !settled.contains(run));
+    pub(super) fn settle(&self, all: &[Written]) {
+        let settled: HashSet<_> = all.iter().map(|written| written.ticket).collect();
+        self.lock().retain(|written| !settled.contains(&written.ticket));
     }
 }
 
-/// Of these runs, those that are in the file.
+/// Of these, those that are in the file.
 pub(super) async fn present(
     transaction: &mut Transaction<'_, Sqlite>,
-    runs: &[RunId],
-) -> Result<HashSet<RunId>, sqlx::Error> {
-    if runs.is_empty() {
+    all: &[Written],
+) -> Result<HashSet<Ticket>, sqlx::Error> {
+    if all.is_empty() {
         return Ok(HashSet::new());
     }
-    let there = written_there(transaction, runs).await?;
-    Ok(there.into_iter().collect())
+    let runs: Vec<_> = all.iter().map(|written| written.run).collect();
+    let found = found_there(transaction, &runs).await?;
+    let is_there = |written: &&Written| match (found.get(&seq(written.run)), written.what) {
+        (None, _) => false,
+        (Some(_), What::Run) => true,
+        (Some(has_ended), What::End) => *has_ended,
+    };
+    Ok(all.iter().filter(is_there).map(|written| written.ticket).collect())
 }
 
 /// Of these runs, those that a connection sees.
@@ -85,19 +116,36 @@ pub(crate) async fn written_there(
     connection: &mut SqliteConnection,
     runs: &[RunId],
 ) -> Result<Vec<RunId>, sqlx::Error> {
-    let sql = "SELECT seq FROM jobs_run WHERE seq IN (SELECT value FROM json_each(?))";
-    let wanted = list(runs.iter().map(|run| serde_json::Value::from(seq(*run))));
-    let rows = sqlx::query(sql).bind(wanted).fetch_all(connection).await?;
-    let found: HashSet<i64> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    Ok(runs.iter().filter(|run| found.contains(&seq(**run))).copied().collect())
+    let found = found_there(connection, runs).await?;
+    Ok(runs.iter().filter(|run| found.contains_key(&seq(**run))).copied().collect())
 }
 
-/// Writes a run in a transaction of the program's.
+/// Whether a connection sees that a run has ended.
+pub(crate) async fn has_ended_there(
+    connection: &mut SqliteConnection,
+    run: RunId,
+) -> Result<bool, sqlx::Error> {
+    Ok(found_there(connection, &[run]).await?.get(&seq(run)) == Some(&true))
+}
+
+/// Of these runs, by their keys, those that a connection sees, and whether they have ended.
+async fn found_there(
+    connection: &mut SqliteConnection,
+    runs: &[RunId],
+) -> Result<HashMap<i64, bool>, sqlx::Error> {
+    let sql = "SELECT seq, state = 'ended' FROM jobs_run WHERE seq IN (SELECT value FROM json_each(?))";
+    let wanted = list(runs.iter().map(|run| serde_json::Value::from(seq(*run))));
+    let rows = sqlx::query(sql).bind(wanted).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// Writes a run, or its end, in a transaction of the program's, with the key of its schedule.
 pub(crate) async fn write_outside(
     connection: &mut SqliteConnection,
     run: RunRecord,
+    schedule: Option<String>,
 ) -> Result<(), sqlx::Error> {
-    insert(connection, &[(run, None)]).await
+    insert(connection, &[(run, schedule)]).await
 }
 
 /// Lets a transaction of the program's be the one that writes, and answers whether it is one on this file.

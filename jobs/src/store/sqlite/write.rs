@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 
 use super::Database;
-use super::outside::present;
+use super::outside::{Ticket, Written, present};
 use crate::clock::Timestamp;
 use crate::job::options::Origin;
 use crate::job::run::RunId;
@@ -78,7 +78,8 @@ impl Batch {
     }
 }
 
-/// The columns in the order of the values of [`row`].
+/// The columns in the order of the values of [`row`]. What has ended stays so: its job may have completed it in a transaction of
+/// its own, of which who has written this did not know.
 const WRITE_RUNS: &str = "
     INSERT INTO jobs_run (seq, node, job, state, origin, queue, priority, attempt, retries, due, started, finished, slot,
         jitter, caught_up, schedule, awaited, arguments, details)
@@ -86,10 +87,14 @@ const WRITE_RUNS: &str = "
         value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15,
         value ->> 16, value ->> 17, value ->> 18
     FROM json_each(?) WHERE true
-    ON CONFLICT (seq) DO UPDATE SET job = excluded.job, state = excluded.state, attempt = excluded.attempt, due = excluded.due,
-        started = excluded.started, finished = excluded.finished, schedule = coalesce(excluded.schedule, schedule),
+    ON CONFLICT (seq) DO UPDATE SET job = excluded.job, schedule = coalesce(excluded.schedule, schedule),
         awaited = coalesce(excluded.awaited, awaited), arguments = coalesce(excluded.arguments, arguments),
-        details = excluded.details";
+        state = iif(state = 'ended', state, excluded.state),
+        attempt = iif(state = 'ended' AND excluded.state <> 'ended', attempt, excluded.attempt),
+        due = iif(state = 'ended' AND excluded.state <> 'ended', due, excluded.due),
+        started = iif(state = 'ended' AND excluded.state <> 'ended', started, excluded.started),
+        finished = iif(state = 'ended' AND excluded.state <> 'ended', finished, excluded.finished),
+        details = iif(state = 'ended' AND excluded.state <> 'ended', details, excluded.details)";
 
 fn nanos(at: Timestamp) -> Value {
     Value::from(at.as_nanos())
@@ -150,12 +155,12 @@ pub(super) fn list(items: impl Iterator<Item = Value>) -> String {
 impl Database {
     /// Writes a batch, or nothing of it.
     ///
-    /// Answers which of the runs are there that transactions of the program's may have written: these are over by then.
+    /// Answers what is there of that which transactions of the program's may have written: these are over by then.
     pub(super) async fn write(
         &mut self,
         batch: &Batch,
-        outside: &[RunId],
-    ) -> Result<HashSet<RunId>, sqlx::Error> {
+        outside: &[Written],
+    ) -> Result<HashSet<Ticket>, sqlx::Error> {
         if self.failed {
             // The database may have given up the transaction by itself, as when the disk was full: a connection that is new
             // knows nothing of it.
@@ -167,7 +172,7 @@ impl Database {
         written
     }
 
-    async fn transact(&mut self, batch: &Batch, outside: &[RunId]) -> Result<HashSet<RunId>, sqlx::Error> {
+    async fn transact(&mut self, batch: &Batch, outside: &[Written]) -> Result<HashSet<Ticket>, sqlx::Error> {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         let there = present(&mut transaction, outside).await?;
         write(&mut transaction, batch).await?;

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::outside::{LOOK, Outside};
+use super::outside::{LOOK, Outside, Written};
 use super::{Batch, Database, shown};
 use crate::clock::Timestamp;
-use crate::job::run::RunId;
 use crate::store::journal::Commits;
 use crate::telemetry;
 
@@ -25,7 +24,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread, which writes `first` to begin with. `take` gives everything that was marked since it was last
-    /// called; `settle` is told of runs from `outside`, whether they are there.
+    /// called; `settle` is told of what is from `outside`, whether it is there.
     pub(crate) fn start(
         database: Database,
         commits: Arc<Commits>,
@@ -33,7 +32,7 @@ impl Writer {
         take: impl FnMut() -> Batch + Send + 'static,
         now: impl Fn() -> Timestamp + Send + 'static,
         outside: Arc<Outside>,
-        settle: impl FnMut(RunId, bool) + Send + 'static,
+        settle: impl FnMut(Written, bool) + Send + 'static,
     ) -> std::io::Result<Self> {
         let closing = Arc::new(Notify::new());
         let closed = Arc::clone(&closing);
@@ -67,7 +66,7 @@ struct Writing<T, N, S> {
     batch: Batch,
 }
 
-impl<T: FnMut() -> Batch, N: Fn() -> Timestamp, S: FnMut(RunId, bool)> Writing<T, N, S> {
+impl<T: FnMut() -> Batch, N: Fn() -> Timestamp, S: FnMut(Written, bool)> Writing<T, N, S> {
     async fn until_closed(&mut self, closing: &Notify) {
         let closed = closing.notified();
         let mut closed = std::pin::pin!(closed);
@@ -96,7 +95,7 @@ impl<T: FnMut() -> Batch, N: Fn() -> Timestamp, S: FnMut(RunId, bool)> Writing<T
         let request = self.commits.requested();
         let marked = (self.take)();
         self.batch.add(marked);
-        let outside = self.outside.runs();
+        let outside = self.outside.all();
         if !self.batch.is_empty() || looks && !outside.is_empty() {
             self.write(&outside).await?;
         }
@@ -105,7 +104,7 @@ impl<T: FnMut() -> Batch, N: Fn() -> Timestamp, S: FnMut(RunId, bool)> Writing<T
         Ok(())
     }
 
-    async fn write(&mut self, outside: &[RunId]) -> Result<(), ()> {
+    async fn write(&mut self, outside: &[Written]) -> Result<(), ()> {
         let there = self.database.write(&self.batch, outside).await;
         let there = match there {
             Ok(there) => there,
@@ -119,7 +118,7 @@ impl<T: FnMut() -> Batch, N: Fn() -> Timestamp, S: FnMut(RunId, bool)> Writing<T
             }
         };
         // Before they are not waited for any more.
-        outside.iter().for_each(|run| (self.settle)(*run, there.contains(run)));
+        outside.iter().for_each(|written| (self.settle)(*written, there.contains(&written.ticket)));
         self.outside.settle(outside);
         Ok(())
     }

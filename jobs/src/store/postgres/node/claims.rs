@@ -9,23 +9,43 @@ use crate::store::postgres::id::Id;
 
 /// The claims that stand, as far as the node knows.
 #[derive(Debug, Default)]
-pub(super) struct Claims(Mutex<HashMap<Id, i32>>);
+pub(super) struct Claims(Mutex<HashMap<Id, Claim>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    no: i32,
+    /// A transaction of its job's has perhaps ended it, and locks its row until that is over.
+    completes: bool,
+}
 
 impl Claims {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Id, i32>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Id, Claim>> {
         // Each step leaves it whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn add(&self, claimed: &[Claimed]) {
-        self.lock().extend(claimed.iter().map(|claimed| (claimed.id, claimed.claim_no)));
+        let claim = |claimed: &Claimed| (claimed.id, Claim { no: claimed.claim_no, completes: false });
+        self.lock().extend(claimed.iter().map(claim));
+    }
+
+    /// A transaction of its job's is about to end it.
+    pub(super) fn complete(&self, fence: Fence) {
+        if let Some(claim) = self.lock().get_mut(&fence.id).filter(|claim| claim.no == fence.claim_no) {
+            claim.completes = true;
+        }
+    }
+
+    /// Whether one of its job's transactions may lock it.
+    pub(super) fn completes(&self, fence: Fence) -> bool {
+        self.lock().get(&fence.id).is_some_and(|claim| claim.no == fence.claim_no && claim.completes)
     }
 
     /// These have ended, or were given back. One that was claimed again meanwhile stays.
     pub(super) fn remove(&self, fences: impl Iterator<Item = Fence>) {
         let mut claims = self.lock();
         for fence in fences {
-            if claims.get(&fence.id) == Some(&fence.claim_no) {
+            if claims.get(&fence.id).is_some_and(|claim| claim.no == fence.claim_no) {
                 claims.remove(&fence.id);
             }
         }

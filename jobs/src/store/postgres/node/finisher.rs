@@ -1,23 +1,33 @@
 //! Ends are written together, and as often as it takes.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use tokio::sync::mpsc;
 
 use super::Shared;
-use crate::store::postgres::end::{End, Fence, Follows};
+use super::standing::Part;
+use crate::clock::monotonic_now;
+use crate::store::postgres::end::{End, Finished, Follows};
+use crate::store::postgres::id::Id;
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 use crate::telemetry::{self, ClusterNews};
 
-/// What becomes of a claim.
+/// What comes in.
 pub(super) enum Finish {
-    End(Box<End>),
-    /// With whether its attempt had begun.
-    Return(Fence, bool),
+    Claim(Finished),
     /// The node leaves; what stands before this is written.
     Close,
 }
 
+/// How long it waits before it comes back for what a transaction of its job's locked.
+const LOCKED: Duration = Duration::from_millis(200);
+
 /// How many go in one statement.
-const MOST: usize = 1000;
+const MOST: usize = 500;
+
+/// What takes the place of what an attempt has ended with, in letters of every encoding.
+const UNWRITTEN: &str = "the server does not take the message of this attempt and what it has recorded";
 
 /// How often the server is asked when the node leaves: what it does not take is rescued.
 const TRIES_AT_THE_END: u32 = 5;
@@ -25,30 +35,47 @@ const TRIES_AT_THE_END: u32 = 5;
 impl Shared {
     /// Writes what ends, until the node leaves. When the server does not answer by then, the rest is left to be rescued.
     pub(super) async fn finish(&self, from: &mut mpsc::UnboundedReceiver<Finish>) {
-        let mut waiting = Vec::new();
-        while from.recv_many(&mut waiting, MOST).await > 0 {
+        // What transactions of their jobs' may have ended: nobody else waits for these.
+        let (mut waiting, mut locked) = (Vec::new(), Vec::new());
+        let mut again = monotonic_now();
+        loop {
+            tokio::select! {
+                biased;
+                count = from.recv_many(&mut waiting, MOST) => if count == 0 { return },
+                () = tokio::time::sleep_until(again), if !locked.is_empty() => {}
+            }
             let (mut ends, mut returns, mut close) = (Vec::new(), Vec::new(), false);
+            let before = locked.len();
             for finish in waiting.drain(..) {
                 match finish {
-                    Finish::End(end) => ends.push(*end),
-                    Finish::Return(fence, begun) => returns.push((fence, begun)),
+                    Finish::Claim(finished) if self.claims.completes(finished.fence()) => {
+                        locked.push(finished)
+                    }
+                    Finish::Claim(Finished::End(end)) => ends.push(*end),
+                    Finish::Claim(Finished::Return(fence, begun)) => returns.push((fence, begun)),
                     Finish::Close => close = true,
                 }
             }
             if !ends.is_empty() {
-                if let Err(Trouble::Passing(_)) = self.write_ends(&ends).await {
+                if self.write_ends(&ends).await.is_err() {
                     return;
                 }
                 self.claims.remove(ends.iter().map(|end| end.fence));
+                self.limits_let_more();
                 self.waiting.changed.notify_one();
             }
             if !returns.is_empty() {
-                let written = self.persist(|| self.db.give_back(self.identity.id, &returns)).await;
-                if let Err(Trouble::Passing(_)) = written {
+                if self.insist(|| self.db.give_back(self.identity.id, &returns)).await.is_err() {
                     return;
                 }
                 self.claims.remove(returns.iter().map(|(fence, _)| *fence));
                 self.news.notify_one();
+            }
+            if !locked.is_empty() && (locked.len() > before || close || monotonic_now() >= again) {
+                if let Err(Trouble::Passing(_)) = self.write_free(&mut locked).await {
+                    return;
+                }
+                again = monotonic_now() + LOCKED;
             }
             if close {
                 return;
@@ -56,7 +83,69 @@ impl Shared {
         }
     }
 
-    /// What fails in passing only does so in the end.
+    /// What has ended does not count against limits any more.
+    fn limits_let_more(&self) {
+        if !self.host.limited().is_empty() && self.backlog.load(Ordering::SeqCst) {
+            self.tell_all();
+        }
+    }
+
+    /// Writes what may be locked, and leaves what is.
+    async fn write_free(&self, locked: &mut Vec<Finished>) -> Result<(), Trouble> {
+        let (mut settled, mut standing) = (Vec::new(), Vec::new());
+        while !locked.is_empty() {
+            let some: Vec<_> = locked.drain(..locked.len().min(MOST)).collect();
+            let stand = match self.finish_free(&some).await {
+                Ok(stand) => stand,
+                Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
+                // One of them may be at fault: the others do not suffer for it.
+                Err(_) => {
+                    let mut stand = Vec::new();
+                    for one in &some {
+                        match self.finish_free(std::slice::from_ref(one)).await {
+                            Ok(stands) => stand.extend(stands),
+                            Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
+                            Err(_) => self.write_finished(one).await?,
+                        }
+                    }
+                    stand
+                }
+            };
+            for finished in some {
+                let of = if stand.contains(&finished.fence().id) { &mut standing } else { &mut settled };
+                of.push(finished);
+            }
+        }
+        *locked = standing;
+        if settled.is_empty() {
+            return Ok(());
+        }
+        self.claims.remove(settled.iter().map(Finished::fence));
+        self.waiting.changed.notify_one();
+        self.has_arrived();
+        let ends = settled.iter().filter_map(|finished| match finished {
+            Finished::End(end) => Some(&**end),
+            Finished::Return(..) => None,
+        });
+        self.succeed(ends).await
+    }
+
+    /// It waits for whoever has locked it.
+    async fn write_finished(&self, finished: &Finished) -> Result<(), Trouble> {
+        match finished {
+            Finished::End(end) => self.write_one(end).await,
+            Finished::Return(fence, begun) => {
+                let back = [(*fence, *begun)];
+                self.insist(|| self.db.give_back(self.identity.id, &back)).await.map(drop)
+            }
+        }
+    }
+
+    async fn finish_free(&self, some: &[Finished]) -> Result<Vec<Id>, Trouble> {
+        self.persist(|| self.db.finish_free(self.identity.id, some)).await
+    }
+
+    /// An error is the answer only when the node leaves.
     async fn write_ends(&self, ends: &[End]) -> Result<(), Trouble> {
         match self.persist(|| self.db.end(self.identity.id, ends)).await {
             Ok(counted) if counted.len() < ends.len() => {
@@ -65,31 +154,60 @@ impl Shared {
             Ok(_) => {}
             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
             // One of them may be at fault: the others do not suffer for it.
-            Err(_) if ends.len() > 1 => {
+            Err(_) => {
                 for end in ends {
-                    let written = self.persist(|| self.db.end(self.identity.id, std::slice::from_ref(end)));
-                    if let Err(trouble @ Trouble::Passing(_)) = written.await {
-                        return Err(trouble);
-                    }
+                    self.write_one(end).await?;
                 }
             }
-            Err(_) => {}
         }
         if ends.iter().any(|end| matches!(end.follows, Follows::Retry(_))) {
             self.has_arrived();
         }
-        let mut jobs: Vec<String> = ends.iter().filter_map(|end| end.slot_of.clone()).collect();
+        self.succeed(ends.iter()).await
+    }
+
+    /// What waited for the ends of these starts.
+    async fn succeed(&self, ends: impl Iterator<Item = &End>) -> Result<(), Trouble> {
+        let mut jobs: Vec<String> = ends.filter_map(|end| end.slot_of.clone()).collect();
         if jobs.is_empty() {
             return Ok(());
         }
         jobs.sort();
         jobs.dedup();
         match self.persist(|| self.db.succeed(&jobs)).await {
-            Ok(started) if started > 0 => self.has_arrived(),
+            Ok(succeeded) => self.has_succeeded(succeeded),
             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
-            _ => {}
+            Err(_) => self.undone.store(true, Ordering::SeqCst),
         }
         Ok(())
+    }
+
+    /// Writes the end of a run as it is or, where the server takes the text of it for no text of its own, without that: an end
+    /// that is not written is a run that executes again.
+    async fn write_one(&self, end: &End) -> Result<(), Trouble> {
+        let node = self.identity.id;
+        match self.persist(|| self.db.end(node, std::slice::from_ref(end))).await {
+            Ok(_) => return Ok(()),
+            Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
+            Err(trouble) => telemetry::cluster(ClusterNews::Unwritten(trouble.message())),
+        }
+        let bare = End { message: Some(UNWRITTEN.to_owned()), record: None, ..end.clone() };
+        self.insist(|| self.db.end(node, std::slice::from_ref(&bare))).await?;
+        Ok(())
+    }
+
+    /// Asks until the server has done it, whatever it says meanwhile. An error is the answer only when the node leaves.
+    async fn insist<T, F>(&self, question: impl Fn() -> F) -> Result<T, Trouble>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let mut pause = Pause::new(self.identity.id.0);
+        loop {
+            match self.persist(&question).await {
+                Err(Trouble::Lasting(_) | Trouble::Held) if !self.is_closing() => self.rest(&mut pause).await,
+                answer => return answer,
+            }
+        }
     }
 
     /// Asks until the server has answered. What is written twice counts once: the claim is gone by then. An error
@@ -102,15 +220,12 @@ impl Shared {
         let mut tries = 0;
         loop {
             let answer = ask(question()).await;
-            self.stands(&answer);
+            self.stands(Part::Ends, &answer);
             tries += u32::from(self.is_closing());
             match answer {
                 Ok(answer) => return Ok(answer),
                 Err(Trouble::Passing(_)) if tries < TRIES_AT_THE_END => self.rest(&mut pause).await,
-                Err(trouble) => {
-                    telemetry::cluster(ClusterNews::Unwritten(trouble.message()));
-                    return Err(trouble);
-                }
+                Err(trouble) => return Err(trouble),
             }
         }
     }

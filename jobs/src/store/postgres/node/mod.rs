@@ -6,7 +6,7 @@
 //!                                   ├──► the server ──► feeder
 //!      end, return ──► finisher ────┘         ▲              └──► Host::cancel
 //!                                             │
-//!                          pulse: heartbeat, rescue, housekeeping
+//!                          pulse, housekeeping: the heartbeat, rescue, what is forgotten
 //! ```
 //!
 //! Each part asks one thing at a time, and what comes in while it waits for the answer goes together with the next question:
@@ -15,53 +15,64 @@
 mod claims;
 mod feeder;
 mod finisher;
+mod housekeeping;
 mod listener;
 mod pulse;
 mod questions;
 mod schedules;
+mod standing;
 mod submitter;
 mod waiting;
 
 pub(crate) use schedules::Registered;
+pub(crate) use standing::Standing;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as StdMutex, OnceLock, PoisonError};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgPoolOptions;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::address::Address;
 use super::claim::{Claimed, Limited};
+use super::connections::pool;
 use super::db::Db;
-use super::end::{End, Ended, Fence};
+use super::end::{End, Ended, Fence, Finished};
 use super::id::Id;
 use super::migrations::{MigrationError, migrate};
 use super::reach::{PATIENCE, Unreachable};
 use super::schedules::{InForce, Registration};
 use super::submit::{NewRun, Submitted};
+use super::succession::Succeeded;
 use super::trouble::{Pause, Trouble, ask};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::telemetry::{self, ClusterNews, panics};
 use claims::Claims;
 use finisher::Finish;
 use questions::Question;
+use standing::{Part, Standings};
 use submitter::Submission;
 use waiting::Waiting;
 
 /// What a node is asked by, and tells: the pool of the program.
 pub(crate) trait Host: Send + Sync + 'static {
-    /// How many runs it has places for at this moment, and the queues that are full.
+    /// How many runs it has places for at this moment.
     fn room(&self) -> Room;
-    /// Jobs that it executes and that have no limits of their own.
+    /// Jobs that it executes and that have no limits of their own. These and the next two may be others at any time.
     fn jobs(&self) -> Arc<[String]>;
+    /// Those with limits.
+    fn limited(&self) -> Arc<[Limited]>;
+    /// How long runs that have ended are kept, and how many of each job.
+    fn retention(&self) -> (Duration, usize);
     /// Runs that are its to try, in the order in which they are to start. It answers which it does not take: they go back.
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence>;
+    /// Gives up what it has taken and not begun, and answers with it.
+    fn let_go_waiting(&self) -> Vec<Fence>;
     /// Somebody wants these ended.
     fn cancel(&self, runs: Vec<Id>);
     /// Its claims are not its own any more: the node was taken for lost. What it ends from now on does not count.
@@ -77,7 +88,10 @@ pub(crate) trait Host: Send + Sync + 'static {
 /// What a host has places for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Room {
+    /// Places where nothing executes.
     pub(crate) count: usize,
+    /// Runs that it has taken and that wait for one of them.
+    pub(crate) waiting: usize,
     /// Queues with a limit of their own, and how many of their runs fit.
     pub(crate) queues: Vec<(String, usize)>,
 }
@@ -97,23 +111,15 @@ pub(crate) struct Identity {
     pub(crate) id: Id,
     /// The host and the process, for people.
     pub(crate) name: String,
-    /// The names that the jobs it executes have had, each with the one that the job has now.
+    /// The names that the jobs have had whose schedules fire here, each with the one that the job has now.
     pub(crate) names: Vec<(String, String)>,
-    pub(crate) limited: Vec<Limited>,
-    /// How long runs that have ended are kept, and how many of each job.
-    pub(crate) retention: (Duration, usize),
 }
 
-/// For claims, ends, submissions of three kinds and of many at once, news, and listening.
+/// For claims, ends, submissions of three kinds and of many at once, news, and what is forgotten. One more listens.
 const CONNECTIONS: u32 = 8;
 
-/// How things stand with the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Well,
-    /// Since when, and what it said last.
-    Troubled(Timestamp, String),
-}
+/// For the heartbeat, and for what is done after it.
+const VITAL_CONNECTIONS: u32 = 2;
 
 /// A node of the cluster. It leaves when it is dropped, or at [`leave`](Self::leave).
 pub(crate) struct Node {
@@ -127,27 +133,39 @@ pub(crate) struct Node {
 /// What the parts of a node share.
 struct Shared {
     db: Db,
-    /// Connections for the pulse alone, so that a full pool never makes a living node look dead.
+    /// Connections for the pulse and what goes with it, so that a full pool never makes a living node look dead.
     vital: Db,
     identity: Identity,
     host: Arc<dyn Host>,
     claims: Claims,
     waiting: Waiting,
+    /// How many attempts have ended.
+    ended: AtomicU64,
     /// It goes by the server's time.
     clock: Arc<Clock>,
+    /// Which nodes there are, said with every heartbeat.
+    nodes: watch::Sender<Vec<Id>>,
     /// The server may not know of all schedules of the host's.
     unregistered: AtomicBool,
     /// The schedules that the program has declared, once it has.
     declared: OnceLock<Vec<(String, String)>>,
     /// When it joined, by the server's clock.
     started: OnceLock<DateTime<Utc>>,
+    /// There may be runs whose predecessors have ended and that do not know it.
+    undone: AtomicBool,
     /// There may be something to claim.
     wake: Notify,
     /// There is something new to claim, perhaps before where the feeder is.
     arrived: AtomicBool,
+    /// There is more to claim than this node has room for, or than limits let start.
+    backlog: AtomicBool,
     /// Something was submitted that other nodes are to be told.
     news: Notify,
-    standing: watch::Sender<Standing>,
+    /// As far as it knows there is no other node.
+    alone: AtomicBool,
+    /// Queues that it claims nothing from, as far as it knows.
+    paused: StdMutex<Vec<String>>,
+    standings: Standings,
     /// Whose turn it is to submit many at once.
     turn: Mutex<()>,
     closing: AtomicBool,
@@ -255,6 +273,12 @@ impl Node {
         answer.map_err(|_| Trouble::Closed)
     }
 
+    /// A transaction of its job's is about to end a run: until that is over, the end of the attempt waits for it, and holds up
+    /// no other.
+    pub(crate) fn completes(&self, fence: Fence) {
+        self.shared.claims.complete(fence);
+    }
+
     /// Where what becomes of claims is said.
     pub(crate) fn ends(&self) -> Ends {
         Ends { finishes: self.finishes.clone(), shared: Arc::clone(&self.shared) }
@@ -272,8 +296,21 @@ impl Node {
 
     /// Something new was made that others may claim as well.
     pub(crate) fn tell(&self) {
-        self.shared.has_arrived();
-        self.shared.news.notify_one();
+        self.shared.tell_all();
+    }
+
+    /// What the host executes, with which limits, or how long it keeps what has ended is another now.
+    pub(crate) async fn changed(&self) -> Result<(), Trouble> {
+        let shared = Arc::clone(&self.shared);
+        let (told, answer) = oneshot::channel();
+        self.spawn(async move {
+            let known = ask(shared.vital.know_jobs(&shared.known_jobs())).await;
+            shared.has_arrived();
+            let _ = told.send(known);
+            // What fails is done with the housekeeping.
+            let _ = shared.forget_all().await;
+        });
+        answer.await.map_err(|_| Trouble::Closed)?
     }
 
     /// Which node it is.
@@ -283,14 +320,14 @@ impl Node {
 
     /// How things stand with the server.
     pub(crate) fn standing(&self) -> Standing {
-        self.shared.standing.borrow().clone()
+        self.shared.standings.whole.borrow().clone()
     }
 
     /// Returns when things stand with the server as wanted.
     #[cfg(test)]
     pub(crate) async fn until(&self, wanted: impl FnMut(&Standing) -> bool) {
         // The sender is as old as the node.
-        let _ = self.shared.standing.subscribe().wait_for(wanted).await;
+        let _ = self.shared.standings.whole.subscribe().wait_for(wanted).await;
     }
 
     /// Writes what has ended, gives back what the host has not taken, and leaves the cluster.
@@ -316,18 +353,21 @@ pub(crate) struct Ends {
 impl Ends {
     /// An attempt has ended. It is written with others, and as often as it takes.
     pub(crate) fn end(&self, end: End) {
+        self.shared.ended.fetch_add(1, Ordering::Relaxed);
         // After the node has left, what was not written is rescued by others.
-        let _ = self.finishes.send(Finish::End(Box::new(end)));
+        let _ = self.finishes.send(Finish::Claim(Finished::End(Box::new(end))));
     }
 
     /// Gives back a run that was claimed, with whether its attempt had begun.
     pub(crate) fn give_back(&self, fence: Fence, begun: bool) {
-        let _ = self.finishes.send(Finish::Return(fence, begun));
+        let _ = self.finishes.send(Finish::Claim(Finished::Return(fence, begun)));
     }
 
     /// The host has more room.
     pub(crate) fn wake(&self) {
-        self.shared.wake.notify_one();
+        if self.shared.backlog.load(Ordering::SeqCst) {
+            self.shared.wake.notify_one();
+        }
     }
 }
 
@@ -344,12 +384,11 @@ impl Shared {
         clock: Arc<Clock>,
         host: Arc<dyn Host>,
     ) -> Result<Self, JoinError> {
-        let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
         let trouble = |error: sqlx::Error| JoinError::Trouble(error.into());
         let options = address.reach(PATIENCE).await.map_err(JoinError::Unreachable)?;
-        let main = pool(CONNECTIONS).connect_lazy_with(options.clone());
+        let main = pool(options.clone(), CONNECTIONS);
         let schema = address.schema;
-        let vital = pool(1).connect_lazy_with(options);
+        let vital = pool(options, VITAL_CONNECTIONS);
         migrate(&main, &schema).await.map_err(|error| match error {
             MigrationError::Database(error) => trouble(error),
             MigrationError::TooOld { needed } => JoinError::TooOld { needed },
@@ -361,33 +400,33 @@ impl Shared {
             host,
             claims: Claims::default(),
             waiting: Waiting::default(),
+            ended: AtomicU64::new(0),
             clock,
+            nodes: watch::Sender::new(Vec::new()),
             unregistered: AtomicBool::new(false),
             declared: OnceLock::new(),
             started: OnceLock::new(),
+            undone: AtomicBool::new(false),
             wake: Notify::new(),
             arrived: AtomicBool::new(true),
+            backlog: AtomicBool::new(true),
             news: Notify::new(),
-            standing: watch::Sender::new(Standing::Well),
+            alone: AtomicBool::new(false),
+            paused: StdMutex::default(),
+            standings: Standings::new(),
             turn: Mutex::new(()),
             closing: AtomicBool::new(false),
         };
         shared.enter().await.map_err(JoinError::Trouble)?;
+        shared.register_all().await.map_err(JoinError::Trouble)?;
         Ok(shared)
     }
 
-    /// Says who it is, the first time and after it was taken for lost.
-    pub(super) async fn enter(&self) -> Result<(), Trouble> {
-        let Identity { id, name, names, limited, .. } = &self.identity;
-        let jobs = self.host.jobs();
-        let known: Vec<String> =
-            jobs.iter().cloned().chain(limited.iter().map(|limited| limited.job.clone())).collect();
-        let started = ask(self.vital.join(*id, name, self.started.get().copied())).await?;
-        let _ = self.started.set(started);
-        ask(self.vital.know_jobs(&known)).await?;
-        ask(self.vital.know_families(names)).await?;
-        self.beat().await?;
-        self.register_all().await
+    /// All jobs of the host's.
+    pub(super) fn known_jobs(&self) -> Vec<String> {
+        let (jobs, limited) = (self.host.jobs(), self.host.limited());
+        let limited = limited.iter().map(|limited| limited.job.clone());
+        jobs.iter().cloned().chain(limited).collect()
     }
 
     /// Does all parts, until the node leaves. After a panic, which is a fault of ours, it begins anew.
@@ -402,7 +441,8 @@ impl Shared {
             caught(self.do_parts(&mut submitted, &mut finished, &mut asked, &mut tasks)).await
         {
             telemetry::cluster(ClusterNews::Panicked(&panic));
-            self.stands(&Err::<(), _>(Trouble::Passing(format!("its task has panicked: {panic}"))));
+            let trouble = Err::<(), _>(Trouble::Passing(format!("its task has panicked: {panic}")));
+            self.stands(Part::Claims, &trouble);
             if self.is_closing() {
                 return;
             }
@@ -425,6 +465,8 @@ impl Shared {
         let others = async {
             tokio::join!(
                 self.pulse(),
+                self.keep_house(),
+                self.forget(),
                 self.listen(),
                 self.tell_news(),
                 self.watch_ends(),
@@ -446,39 +488,41 @@ impl Shared {
         self.wake.notify_one();
     }
 
+    /// What has ended was told to who waited for it.
+    pub(super) fn has_succeeded(&self, succeeded: Succeeded) {
+        if succeeded.is_held {
+            self.undone.store(true, Ordering::SeqCst);
+        }
+        if succeeded.started > 0 {
+            self.has_arrived();
+        }
+    }
+
+    /// Runs were submitted, which others may claim as well.
+    pub(super) fn were_submitted(&self, runs: &[NewRun]) {
+        let is_paused = {
+            let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+            !paused.is_empty() && runs.iter().all(|run| paused.contains(&run.queue) && run.due.is_none())
+        };
+        // Whoever lets a queue go on tells all.
+        if !is_paused {
+            self.tell_all();
+        }
+    }
+
+    /// The same, also to the other nodes.
+    pub(super) fn tell_all(&self) {
+        self.has_arrived();
+        self.news.notify_one();
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
     }
 
-    /// Keeps what the server said, for whoever asks how things stand.
-    pub(super) fn stands<T>(&self, answer: &Result<T, Trouble>) {
-        self.standing.send_if_modified(|standing| {
-            let (is_well, is_told) = match standing {
-                Standing::Well => (true, false),
-                Standing::Troubled(_, said) => {
-                    (false, answer.as_ref().is_err_and(|trouble| trouble.message() == said))
-                }
-            };
-            match answer {
-                Ok(_) if is_well => false,
-                Ok(_) => {
-                    telemetry::cluster(ClusterNews::Works);
-                    *standing = Standing::Well;
-                    true
-                }
-                Err(_) if is_told => false,
-                Err(trouble) => {
-                    let message = trouble.message();
-                    telemetry::cluster(ClusterNews::Trouble(message));
-                    let since = match standing {
-                        Standing::Troubled(since, _) => *since,
-                        Standing::Well => self.clock.now().wall,
-                    };
-                    *standing = Standing::Troubled(since, message.to_owned());
-                    true
-                }
-            }
-        });
+    /// Keeps what the server said to a part, for whoever asks how things stand.
+    pub(super) fn stands<T>(&self, part: Part, answer: &Result<T, Trouble>) {
+        self.standings.hear(part, answer, || self.clock.now().wall);
     }
 
     /// Waits for the next try.

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::nodes::{Program, bounded, joined, watching};
 use super::*;
+use crate::store::postgres::claim::Limited;
 use crate::store::postgres::fire::Slot;
 use crate::store::postgres::node::{ClusterView, Host, Identity, Node, Room};
 use crate::store::postgres::schedules::{InForce, Registration};
@@ -32,16 +33,28 @@ struct Executor {
 
 impl Host for Executor {
     fn room(&self) -> Room {
-        Room { count: ROOM.saturating_sub(self.executing.load(Ordering::SeqCst)), queues: Vec::new() }
+        Room { count: ROOM.saturating_sub(self.executing.load(Ordering::SeqCst)), ..Room::default() }
     }
 
     fn jobs(&self) -> Arc<[String]> {
         jobs().into_iter().chain(["mail".into()]).collect()
     }
 
+    fn limited(&self) -> Arc<[Limited]> {
+        [].into()
+    }
+
+    fn retention(&self) -> (Duration, usize) {
+        (Duration::from_secs(86_400), 1_000_000)
+    }
+
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {
         self.executing.fetch_add(runs.len(), Ordering::SeqCst);
         runs.into_iter().for_each(|run| self.taken.send(run).unwrap());
+        Vec::new()
+    }
+
+    fn let_go_waiting(&self) -> Vec<Fence> {
         Vec::new()
     }
 
@@ -101,13 +114,7 @@ async fn the_process_of_a_node() {
     let (sender, mut taken) = mpsc::unbounded_channel();
     let first = now + TimeDelta::seconds(1);
     let host = Arc::new(Executor { executing: AtomicUsize::new(0), taken: sender, first });
-    let identity = || Identity {
-        id: Id(id),
-        name: format!("node {id}"),
-        names: Vec::new(),
-        limited: Vec::new(),
-        retention: (Duration::from_secs(86_400), 1_000_000),
-    };
+    let identity = || Identity { id: Id(id), name: format!("node {id}"), names: Vec::new() };
     // A server that dies at this moment is an error of the start, after which a program is started again.
     let node = loop {
         let host = Arc::clone(&host) as Arc<dyn Host>;

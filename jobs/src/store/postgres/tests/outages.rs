@@ -1,4 +1,11 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, tcp};
+use tokio::task::JoinSet;
+
+use super::nodes::{Program, bounded, joined, watching};
 use super::*;
+use crate::store::postgres::node::Standing;
+use crate::store::postgres::trouble::Trouble;
 
 /// What fails while the server is down does so soon.
 async fn impatient(server: &Server) -> Db {
@@ -61,4 +68,169 @@ async fn an_ordinary_restart_is_survived_by_the_same_pool() {
     server.start_again();
     db.submit(&[mail()]).await.unwrap();
     assert_eq!(db.take(Id(1), 10).await.len(), 2);
+}
+
+/// Somebody holds a row for long, and more questions wait for it than the node has connections.
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_that_are_not_answered_take_no_connections() {
+    let address = Server::shared().database();
+    let node = joined(&address, 1, &Program::with_room(0)).await;
+    let db = watching(&address);
+    let holder = watching(&address);
+    let mut held = holder.hold().await;
+    sqlx::raw_sql("select from jobs.job where name = 'mail' for update").execute(&mut *held).await.unwrap();
+    let node = Arc::new(node);
+    let mut asked = JoinSet::new();
+    for _ in 0..12 {
+        let node = Arc::clone(&node);
+        asked.spawn(async move { node.ask(|db| async move { db.pause_job("mail", true).await }).await });
+    }
+    for answer in bounded(asked.join_all()).await {
+        assert!(matches!(answer, Err(Trouble::Passing(_))), "{answer:?}");
+    }
+    bounded(node.submit(mail())).await.unwrap().unwrap();
+    // The server does not go on with them either.
+    let waiting = "select count(*) from pg_stat_activity \
+        where datname = current_database() and query like 'insert into%paused_since%' and wait_event_type = 'Lock'";
+    db.until(waiting, "0").await;
+    held.rollback().await.unwrap();
+    node.leave().await;
+}
+
+#[tokio::test]
+async fn a_question_that_was_given_up_takes_no_connection() {
+    let options = Server::shared().database().parse().unwrap();
+    let pool = crate::store::postgres::connections::pool(options, 1);
+    let mut long = Box::pin(sqlx::query("select pg_sleep(600)").execute(&pool));
+    let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep(600)%' and state = 'active' \
+        and pid <> pg_backend_pid()";
+    let db = watching(&Server::shared().database());
+    tokio::select! {
+        slept = &mut long => panic!("{slept:?}"),
+        () = db.until(sleeps, "1") => {}
+    }
+    drop(long);
+    sqlx::query("select 1").execute(&pool).await.unwrap();
+}
+
+/// Stands between a node and the server. From a moment on nothing gets through the connections that there are, which stay open.
+struct Swallower {
+    address: String,
+    swallows: tokio::sync::watch::Sender<u32>,
+    _work: JoinSet<()>,
+}
+
+impl Swallower {
+    async fn before(address: &str) -> Self {
+        let server = address.split(['@', '/']).nth(3).unwrap().to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = address.replace(&server, &listener.local_addr().unwrap().to_string());
+        let (swallows, told) = tokio::sync::watch::channel(0);
+        let mut work = JoinSet::new();
+        work.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(&server).await.unwrap();
+                let ((asked, asker), (answers, answerer)) = (client.into_split(), server.into_split());
+                let since = *told.borrow();
+                connections.spawn(pass_on(asked, answerer, told.clone(), since));
+                connections.spawn(pass_on(answers, asker, told.clone(), since));
+            }
+        });
+        Self { address, swallows, _work: work }
+    }
+
+    /// Those that are made from now on get through.
+    fn swallow(&self) {
+        self.swallows.send_modify(|times| *times += 1);
+    }
+}
+
+async fn pass_on(
+    mut from: tcp::OwnedReadHalf,
+    mut to: tcp::OwnedWriteHalf,
+    told: tokio::sync::watch::Receiver<u32>,
+    since: u32,
+) {
+    let mut bytes = vec![0; 65_536];
+    while let Ok(count) = from.read(&mut bytes).await {
+        if *told.borrow() > since {
+            // It is read, and that is all.
+            if count == 0 {
+                std::future::pending::<()>().await;
+            }
+        } else if count == 0 || to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// As after a failover behind an address that stays the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_outlives_its_connections_that_fall_silent() {
+    let address = Server::shared().database();
+    let swallower = Swallower::before(&address).await;
+    let program = Program::with_room(10);
+    let node = joined(&swallower.address, 1, &program).await;
+    let db = watching(&address);
+    node.submit(mail()).await.unwrap().unwrap();
+    program.execute(&node, 1).await;
+    for _ in 0..2 {
+        swallower.swallow();
+        let now = db.text("select now()").await;
+        bounded(node.submit(mail())).await.unwrap().unwrap();
+        program.execute(&node, 1).await;
+        db.until(&format!("select heartbeat > '{now}' from jobs.node"), "true").await;
+    }
+    db.until("select count(*) from jobs.run where state = 'succeeded'", "3").await;
+    node.leave().await;
+}
+
+/// Who listens is not told that nobody speaks any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_ears_fall_silent_listens_anew() {
+    let address = Server::shared().database();
+    let swallower = Swallower::before(&address).await;
+    let node = joined(&swallower.address, 1, &Program::with_room(0)).await;
+    let db = watching(&address);
+    let listening = |since: &str| {
+        format!(
+            "select count(*) > 0 from pg_stat_activity where datname = current_database()
+             and (query ilike 'listen%' or query like 'select %heard_') and backend_start > '{since}'"
+        )
+    };
+    db.until(&listening("-infinity"), "true").await;
+    let now = db.text("select now()").await;
+    swallower.swallow();
+    db.until(&listening(&now), "true").await;
+    node.leave().await;
+}
+
+/// Heartbeats fail, and all else works: it is not told to be well in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trouble_of_one_part_is_not_over_when_others_have_none() {
+    let address = Server::shared().database();
+    let program = Program::with_room(10);
+    let node = joined(&address, 1, &program).await;
+    let db = watching(&address);
+    db.run_sql(
+        "create function refuse() returns trigger language plpgsql as
+            $$ begin raise exception 'no heartbeats today'; end $$;
+         create trigger refuse before update on jobs.node execute function refuse()",
+    )
+    .await;
+    let (mut well, mut troubled) = (0, 0);
+    bounded(node.until(|standing| *standing != Standing::Well)).await;
+    for _ in 0..20 {
+        node.submit(mail()).await.unwrap().unwrap();
+        program.execute(&node, 1).await;
+        match node.standing() {
+            Standing::Well => well += 1,
+            Standing::Troubled(_, why) => troubled += usize::from(why.contains("no heartbeats today")),
+        }
+    }
+    assert_eq!((well, troubled), (0, 20));
+    db.run_sql("drop trigger refuse on jobs.node").await;
+    bounded(node.until(|standing| *standing == Standing::Well)).await;
+    node.leave().await;
 }

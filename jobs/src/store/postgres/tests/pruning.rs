@@ -1,4 +1,8 @@
+use std::collections::HashSet;
+
+use super::nodes::{Program, bounded, joined, watching};
 use super::*;
+use crate::store::postgres::prune::Stale;
 
 #[tokio::test]
 async fn the_old_and_the_many_go_in_small_batches() {
@@ -13,12 +17,78 @@ async fn the_old_and_the_many_go_in_small_batches() {
     )
     .await;
     let day = Duration::from_secs(86_400);
-    assert_eq!(db.prune(day * 3, 1000, 10).await.unwrap(), 10);
-    while db.prune(day * 3, 1000, 10).await.unwrap() == 10 {}
+    let of = |stale: &[Stale]| stale.iter().map(|stale| stale.job.clone()).collect::<Vec<_>>();
+    let stale = db.stale(day * 3, 1000).await.unwrap();
+    assert_eq!(of(&stale), ["mail", "sweep"]);
+    assert_eq!(db.prune(&stale[0], 10).await.unwrap(), 10);
+    for stale in &stale {
+        while db.prune(stale, 10).await.unwrap() == 10 {}
+    }
     assert_eq!(db.text("select count(*) from jobs.run where finished is not null").await, "142");
+    assert!(db.stale(day * 3, 1000).await.unwrap().is_empty());
     // Of each job the last fifty.
-    while db.prune(day * 3, 50, 10).await.unwrap() > 0 {}
+    for stale in db.stale(day * 3, 50).await.unwrap() {
+        while db.prune(&stale, 10).await.unwrap() > 0 {}
+    }
     let left = "select count(*) from jobs.run where finished is not null group by job";
     assert_eq!(db.text(left).await, "50,50");
+    // And always the very last, which ended an hour ago.
+    for stale in db.stale(Duration::from_secs(60), 0).await.unwrap() {
+        db.prune(&stale, 1000).await.unwrap();
+    }
+    let left = "select finished > now() - interval '2 h' from jobs.run where finished is not null";
+    assert_eq!(db.text(left).await, "true,true");
     assert_eq!(db.text("select count(*) from jobs.run where state = 'available'").await, "10");
+}
+
+/// What another node deletes at this moment is left to it.
+#[tokio::test]
+async fn nodes_that_prune_do_not_wait_for_each_other() {
+    let db = db().await;
+    finished(&db, 20).await;
+    let mut holder = db.hold().await;
+    sqlx::raw_sql("select from jobs.run order by finished limit 5 for update")
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    let stale = db.stale(Duration::ZERO, 5).await.unwrap();
+    assert_eq!(db.prune(&stale[0], 1000).await.unwrap(), 14);
+}
+
+/// Runs that ended an hour ago and before.
+async fn finished(db: &Db, count: usize) {
+    db.run_sql(&format!(
+        "insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args, finished)
+         select gen_random_uuid(), 'mail', 'default', 0, 'succeeded', now(), 0, 'submission', '{{}}', now() - n * interval '1 h'
+         from generate_series(1, {count}) n"
+    ))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_has_much_to_forget_is_not_taken_for_lost() {
+    let address = Server::shared().database();
+    let db = watching(&address);
+    migrate(&db.pool, &db.schema).await.unwrap();
+    db.know_jobs(&["mail".into()]).await.unwrap();
+    finished(&db, 5_500).await;
+    db.run_sql(
+        "create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(4); return null; end';
+         create trigger slow before delete on jobs.run execute function slow()",
+    )
+    .await;
+    let node = joined(&address, 1, &Program::that_keeps(Duration::ZERO, 500)).await;
+    let mut heartbeats = HashSet::new();
+    bounded(async {
+        while db.text("select count(*) from jobs.run").await != "500" {
+            let late = "select heartbeat < now() - interval '15 s' from jobs.node";
+            assert_eq!(db.text(late).await, "false");
+            heartbeats.insert(db.text("select heartbeat from jobs.node").await);
+            db.text("select 1 from pg_sleep(0.2)").await;
+        }
+    })
+    .await;
+    // It has taken twenty seconds.
+    assert!(heartbeats.len() >= 3, "{heartbeats:?}");
+    node.leave().await;
 }

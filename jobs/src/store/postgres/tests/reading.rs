@@ -71,6 +71,21 @@ async fn what_there_is_is_told_in_numbers() {
     assert!(nodes[0].silent < Duration::from_secs(15), "{nodes:?}");
 }
 
+/// Whatever the order of identities: one that was delayed waits since its time has come.
+#[tokio::test]
+async fn who_waits_longest_is_who_is_due_longest() {
+    let db = db().await;
+    let at = |minutes: i64| DateTime::from_timestamp(1_700_000_000 + 60 * minutes, 0).unwrap();
+    let runs = [mail(), mail(), run_of("sweep")];
+    db.submit(&runs).await.unwrap();
+    for (run, minutes) in runs.iter().zip([9, 5, 7]) {
+        let sql = "update jobs.run set due = $1 where id = $2";
+        sqlx::query(sql).bind(at(minutes)).bind(run.id).execute(&db.pool).await.unwrap();
+    }
+    let oldest: Vec<_> = db.live().await.unwrap().iter().map(|live| live.oldest).collect();
+    assert_eq!(oldest, [Some(at(5)), Some(at(5))]);
+}
+
 #[tokio::test]
 async fn of_each_job_the_last_runs_are_known() {
     let db = db().await;
@@ -110,11 +125,11 @@ async fn an_end_in_a_transaction_of_the_caller_comes_and_goes_with_it() {
     db.submit(&[mail()]).await.unwrap();
     let claimed = db.take(node, 1).await;
     let end = [success_of(&claimed[0])];
-    let mut tx = db.pool.begin().await.unwrap();
+    let mut tx = db.hold().await;
     assert_eq!(db.end_on(&mut tx, node, &end).await.unwrap().len(), 1);
     tx.rollback().await.unwrap();
     assert_eq!(db.state(claimed[0].id).await, "running");
-    let mut tx = db.pool.begin().await.unwrap();
+    let mut tx = db.hold().await;
     assert_eq!(db.end_on(&mut tx, node, &end).await.unwrap().len(), 1);
     tx.commit().await.unwrap();
     // What is done is done: the claim does not end it again.
