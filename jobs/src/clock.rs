@@ -405,10 +405,23 @@ fn real_now() -> std::time::Instant {
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 fn system_wall_nanos() -> i64 {
     use std::time::{SystemTime, UNIX_EPOCH};
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
+    let nanos = match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
         Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
-    }
+    };
+    #[cfg(feature = "testing")]
+    let nanos = nanos.saturating_add(SET_BY.load(Ordering::Relaxed));
+    nanos
+}
+
+/// How far a test has set the clock of the machine, for this process.
+#[cfg(feature = "testing")]
+static SET_BY: AtomicI64 = AtomicI64::new(0);
+
+/// Sets the clock of the machine for this process, so far from what it shows to others.
+#[cfg(feature = "testing")]
+pub(crate) fn set_system(by: chrono::TimeDelta) {
+    SET_BY.store(by.num_nanoseconds().unwrap_or_default(), Ordering::Relaxed);
 }
 
 /// Time since boot with suspension, which only Linux gives without a call of our own into the system. Elsewhere

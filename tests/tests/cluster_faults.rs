@@ -1,12 +1,13 @@
 //! Programs on one PostgreSQL, which are killed and stopped while they work, on a server that is killed and restarted, over
-//! connections that are cut in the middle of statements. Afterwards the database is held against what the jobs themselves wrote
+//! connections that are cut in the middle of statements, with clocks that are wrong by minutes and jump. Afterwards the database is held against what the jobs themselves wrote
 //! and against what was told to have been accepted. The programs are this test, started once more.
 //!
-//! One round of faults in the normal run; four nodes, two hundred schedules and some hundred thousand submissions by
+//! One round of faults in the normal run; four nodes, two hundred schedules, at least twenty rounds and a hundred thousand
+//! submissions by
 //!
 //! ```text
-//! JOBS_TEST_FAULTS=20 JOBS_TEST_NODES=4 JOBS_TEST_SCHEDULES=200 JOBS_TEST_CALLERS=32 \
-//!     cargo test --release -p jobs-tests --test cluster_faults
+//! JOBS_TEST_FAULTS=20 JOBS_TEST_SUBMISSIONS=100000 JOBS_TEST_NODES=4 JOBS_TEST_SCHEDULES=200 JOBS_TEST_CALLERS=64 \
+//!     cargo test --release -p jobs-tests --test cluster_faults -- --nocapture
 //! ```
 //!
 //! `JOBS_TEST_SEED` hits the same nodes in the same order.
@@ -57,6 +58,7 @@ struct Programs<'a> {
     addresses: [String; 2],
     folder: &'a Folder,
     schedules: u64,
+    random: Rng,
     running: Vec<Child>,
     started: usize,
     hit: HashSet<u32>,
@@ -72,6 +74,7 @@ impl Programs<'_> {
             .env(program::ADDRESS, address)
             .env(program::FOLDER, self.folder.path())
             .env(program::SCHEDULES, self.schedules.to_string())
+            .env(program::SKEW, self.random.next().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -100,6 +103,8 @@ impl Programs<'_> {
             self.signal(which, "-TERM");
         }
         for mut child in self.running.drain(..) {
+            // It would end by the end of its input.
+            let _input = child.stdin.take();
             child.wait().unwrap();
         }
     }
@@ -136,6 +141,7 @@ async fn nothing_is_lost_and_nothing_doubled() {
     let rounds = number("JOBS_TEST_FAULTS", 1);
     let nodes = number("JOBS_TEST_NODES", 3) as usize;
     let schedules = number("JOBS_TEST_SCHEDULES", 20);
+    let submissions = number("JOBS_TEST_SUBMISSIONS", 0);
     let callers = number("JOBS_TEST_CALLERS", 6);
     let seed = number("JOBS_TEST_SEED", u64::from(std::process::id()));
     println!("JOBS_TEST_SEED={seed}");
@@ -145,12 +151,15 @@ async fn nothing_is_lost_and_nothing_doubled() {
     let address = server.database();
     let pool = PgPool::connect(&address).await.unwrap();
     let proxy = Proxy::start(&address, random.next()).await;
+    // The submitter's clock is wrong as well.
+    program::set_clock(&mut random);
     let submitting = Submitting::start(&address, &proxy.address, &folder, callers).await;
 
     let mut programs = Programs {
         addresses: [address, proxy.address.clone()],
         folder: &folder,
         schedules,
+        random: Rng::new(random.next()),
         running: Vec::new(),
         started: 0,
         hit: HashSet::new(),
@@ -164,7 +173,8 @@ async fn nothing_is_lost_and_nothing_doubled() {
     until(&pool, "select count(*) > 0 from jobs.run where job = 'tick' and state = 'succeeded'", "true")
         .await;
 
-    for round in 0..rounds {
+    let mut round = 0;
+    while round < rounds || submitting.count() < submissions {
         let killed = programs.kill(random.below(nodes as u64) as usize);
         programs.start();
         let which = random.below(nodes as u64 - 1) as usize;
@@ -190,6 +200,7 @@ async fn nothing_is_lost_and_nothing_doubled() {
             "round {round}: {killed} was killed, {stopped} was stopped; {} submissions",
             submitting.count()
         );
+        round += 1;
     }
 
     let submitted = submitting.end().await;

@@ -138,8 +138,7 @@ impl RunIds {
 
     /// The next identity; greater than all before it, also when the clock was set back.
     pub(crate) fn next(&self, now: Timestamp) -> RunId {
-        // 44 bits last until the year 2527, which no timestamp reaches.
-        let millis = u64::try_from(now.as_nanos() / 1_000_000).unwrap_or(0) << Self::COUNT_BITS;
+        let millis = Self::millis(now);
         let mut last = self.last.load(Ordering::Relaxed);
         let next = loop {
             let next = millis.max(last + 1);
@@ -149,6 +148,17 @@ impl RunIds {
             }
         };
         RunId::from_parts(next, self.node.load(Ordering::Relaxed))
+    }
+
+    /// One for the instance itself, on which no other follows: the clock may still be wrong.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn of_instance(&self, now: Timestamp) -> RunId {
+        RunId::from_parts(Self::millis(now), self.node.load(Ordering::Relaxed))
+    }
+
+    /// 44 bits last until the year 2527, which no timestamp reaches.
+    fn millis(now: Timestamp) -> u64 {
+        u64::try_from(now.as_nanos() / 1_000_000).unwrap_or(0) << Self::COUNT_BITS
     }
 }
 
@@ -326,6 +336,15 @@ mod tests {
         let times = [5_000_000, 5_000_001, 5_900_000, 1_000_000, 6_000_000, 0];
         let made: Vec<_> = times.map(|nanos| ids.next(Timestamp::from_nanos(nanos))).to_vec();
         assert!(made.is_sorted_by(|a, b| a < b), "{made:?}");
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn what_the_clock_said_before_it_was_right_is_forgotten() {
+        let ids = RunIds::new(7);
+        let hour = Timestamp::from_nanos(3_600_000_000_000);
+        ids.of_instance(hour.saturating_add(std::time::Duration::from_secs(600)));
+        assert_eq!(ids.next(hour).made_at(), hour);
     }
 
     #[test]

@@ -198,6 +198,12 @@ impl Pool {
         self.ids.next(self.clock.now().wall)
     }
 
+    /// An identity for this process, made before it knows the time of the store.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn own_id(&self) -> RunId {
+        self.ids.of_instance(self.clock.now().wall)
+    }
+
     /// The identities that are made from now on come after one.
     pub(crate) fn resume_after(&self, id: RunId) {
         self.ids.resume_after(id);

@@ -65,12 +65,21 @@ static BLOCKING: Descriptor = Descriptor {
 
 /// A pool of one, whose timers are tokio's.
 fn opened() -> Arc<Pool> {
-    let clock = Arc::new(Clock::system());
-    let pool = Arc::new(Pool::new(NonZeroUsize::new(1), Arc::clone(&clock), Arc::default()));
+    let pool = closed();
+    open(&pool);
+    pool
+}
+
+fn closed() -> Arc<Pool> {
+    Arc::new(Pool::new(NonZeroUsize::new(1), Arc::new(Clock::system()), Arc::default()))
+}
+
+fn open(pool: &Arc<Pool>) {
+    let clock = Arc::clone(&pool.clock);
     let host: std::sync::Weak<()> = std::sync::Weak::new();
     let state = Arc::new(StateMap::default());
     let surroundings = Surroundings { host, state, signals: Arc::default(), clock, probe: None };
-    let (releasing, working) = (Arc::downgrade(&pool), Arc::downgrade(&pool));
+    let (releasing, working) = (Arc::downgrade(pool), Arc::downgrade(pool));
     let release_after = move |run, wait| {
         let pool = releasing.clone();
         Handle::current().spawn(async move {
@@ -85,7 +94,6 @@ fn opened() -> Arc<Pool> {
         Handle::current().spawn(async move { worker.run(&pool).await });
     };
     pool.open(surroundings, Box::new(release_after), Box::new(|_| {}), Box::new(spawn));
-    pool
 }
 
 fn job(pool: &Pool, attempts: AttemptOptions, descriptor: Option<&'static Descriptor>) -> JobIx {
@@ -642,4 +650,37 @@ async fn a_waker_that_panics_takes_no_worker_with_it() {
     let next = submit(&pool, job, body(|_| async { Ok(()) }));
     assert_eq!(outcome(&pool, next).await, Outcome::Succeeded);
     assert_eq!(told.await, Ok(Outcome::Succeeded));
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(start_paused = true)]
+async fn what_was_claimed_and_had_no_place_has_begun_no_attempt() {
+    let pool = closed();
+    pool.share(crate::store::journal::Journal::shared(Arc::default()));
+    open(&pool);
+    let job = job(&pool, options(None, 3), None);
+    let claimed = |number: u128, attempt| crate::store::memory::ClaimedRun {
+        id: crate::job::run::RunId::from_u128(number),
+        job,
+        origin: Origin::Submission,
+        slot: None,
+        schedule: None,
+        attempt,
+        retries: 3,
+        queue: "default".into(),
+        priority: 0,
+        body: Ok(body(|_| std::future::pending())),
+        details: None,
+        since: pool.clock.now().wall,
+    };
+    assert!(pool.take_claimed(vec![claimed(1, 0), claimed(2, 0), claimed(3, 2)]).is_empty());
+    tokio::task::yield_now().await;
+    pool.close();
+    pool.interrupt();
+    pool.drained(false).await;
+    pool.drain();
+    let mut attempts: Vec<_> =
+        pool.take_results().into_iter().map(|back| (back.id.as_u128(), back.attempt)).collect();
+    attempts.sort_unstable();
+    assert_eq!(attempts, [(1, 1), (2, 0), (3, 2)]);
 }

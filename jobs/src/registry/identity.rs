@@ -17,6 +17,8 @@ pub(crate) struct Identity {
     pub(crate) args: &'static str,
     /// Which of several with the same key it is, from 1.
     pub(crate) repeat: u32,
+    /// The program or its config says it; the others are added while it runs.
+    pub(crate) declared: bool,
 }
 
 impl Identity {

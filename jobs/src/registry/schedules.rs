@@ -55,7 +55,8 @@ pub(super) fn schedules_of(
             }
         };
         let timing = timing.map_err(|error| found.problems.push(about(descriptor, &error).at(place))).ok()?;
-        let identity = Identity { name, key: decl.key.map(Box::from), args: decl.args, repeat: 1 };
+        let identity =
+            Identity { name, key: decl.key.map(Box::from), args: decl.args, repeat: 1, declared: true };
         let declared = SlotOptions { jitter: decl.jitter, missed: decl.missed };
         let options = overrides.map_or(declared, |overrides| overrides::slots(declared, overrides));
         Some(Resolved { timing, template: Template::Make(decl.job), identity, options })
@@ -95,7 +96,7 @@ fn overridden(
     let options = overrides::slots(overrides::shared_slots(descriptor), overrides);
     let mut resolved = Vec::new();
     let mut add = |timing, name| {
-        let identity = Identity { name, key: None, args, repeat: 1 };
+        let identity = Identity { name, key: None, args, repeat: 1, declared: true };
         resolved.push(Resolved { timing, template: Template::Make(make), identity, options });
     };
     if let Some(every) = &overrides.every {

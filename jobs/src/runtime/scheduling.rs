@@ -160,7 +160,8 @@ impl Scheduling {
         let (timing, name) = timing_of(&when, tz.as_ref(), settings)?;
         let is_named = name.is_some();
         let ix = jobs.register(&who)?;
-        let identity = Identity { name, key: key.map(String::into_boxed_str), args: "", repeat: 1 };
+        let key = key.map(String::into_boxed_str);
+        let identity = Identity { name, key, args: "", repeat: 1, declared: false };
         let options = SlotOptions { jitter, missed };
         let resolved = Resolved { timing, template, identity, options };
         let key = jobs.inner.scheduler.add(ix, resolved).ok_or_else(SubmitError::shut_down)?;

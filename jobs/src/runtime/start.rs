@@ -324,7 +324,7 @@ impl Jobs {
             }
         }
         #[cfg(feature = "postgres")]
-        self.share_schedules(&declared.values().flatten().copied().flatten().collect::<Vec<_>>()).await;
+        self.share_declared(&declared.values().flatten().copied().flatten().collect::<Vec<_>>()).await;
         drop(declared);
         self.inner.scheduler.begun();
         self.inner.phase.send_if_modified(|phase| {

@@ -196,9 +196,11 @@ impl Scheduler {
             let planned = self.read(|timers| {
                 let planned = timers.get(*key)?;
                 let first = planned.first_if_new(now)?;
-                Some((planned.job, planned.key(), planned.timing.clone(), planned.template.clone(), first))
+                let (name, timing) = (planned.key(), planned.timing.clone());
+                let shown = (planned.template.clone(), planned.identity.declared);
+                Some((planned.job, name, timing, shown, first, planned.following(first)))
             });
-            let Some((ix, name, timing, template, first)) = planned else { continue };
+            let Some((ix, name, timing, (template, declared), first, second)) = planned else { continue };
             let enabled = self.pool.read(|memory| memory.job(ix).info.enabled);
             if !enabled {
                 continue;
@@ -222,9 +224,22 @@ impl Scheduler {
                 definition: shared.definition,
                 first: Some(first.to_chrono()),
                 delay: timing.delay(),
+                second: second.map(Timestamp::to_chrono),
+                declared,
             });
         }
         registrations
+    }
+
+    /// The names of the jobs and the keys of schedules that fire here.
+    pub(crate) fn names_of(&self, keys: &[ScheduleKey]) -> Vec<(String, String)> {
+        let named = |key: &ScheduleKey| self.read(|timers| timers.get(*key).map(|one| (one.job, one.key())));
+        let named: Vec<_> = keys.iter().filter_map(named).collect();
+        self.pool.read(|memory| {
+            let info = |ix| &memory.job(ix).info;
+            let enabled = named.into_iter().filter(|(ix, _)| info(*ix).enabled);
+            enabled.map(|(ix, key)| (info(ix).name.to_string(), key)).collect()
+        })
     }
 
     /// Registers schedules that were added or have another meaning, and goes on with what is known of them. After a trouble
@@ -530,7 +545,15 @@ impl Scheduler {
             let next = passed.slots.first().map_or(passed.next, |slot| Some(slot.at));
             let (from, next) = (passed.from.to_chrono(), next.map(Timestamp::to_chrono));
             let Shared { job, key, definition, .. } = shared;
-            let of = Registration { job, key, definition, first: None, delay: None };
+            let of = Registration {
+                job,
+                key,
+                definition,
+                first: None,
+                delay: None,
+                second: None,
+                declared: false,
+            };
             let node = sharing.node()?;
             if !node.ask(move |db| async move { db.pass(&of, from, next, &row).await }).await? {
                 return Ok(false);

@@ -12,7 +12,7 @@ mod test_jobs;
 
 pub use crate::clock::TestClock;
 pub use crate::job::probe::Fault;
-pub use faults::kill_scheduler;
+pub use faults::{kill_scheduler, set_system_clock};
 pub use instant::instant;
 pub use linked::{assert_linked, linked_jobs};
 pub use single::{Finished, SingleRun, run};

@@ -7,12 +7,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use jobs::{BoxError, Config, JobContext, Jobs, job};
 use tokio::task::JoinSet;
+
+use super::support::seeds::Rng;
 
 pub(crate) const ADDRESS: &str = "JOBS_TESTS_FAULTS_ADDRESS";
 pub(crate) const FOLDER: &str = "JOBS_TESTS_FAULTS_FOLDER";
 pub(crate) const SCHEDULES: &str = "JOBS_TESTS_FAULTS_SCHEDULES";
+/// The seed of how wrong its clock is.
+pub(crate) const SKEW: &str = "JOBS_TESTS_FAULTS_SKEW";
+
+/// How long some submissions wait.
+pub(crate) const DELAY: Duration = Duration::from_secs(2);
 
 /// Where jobs write that they have begun: `JOB RUN ATTEMPT PROCESS`.
 #[derive(Debug, Clone)]
@@ -58,6 +66,8 @@ pub(crate) fn run(address: &str) {
     });
     let folder = PathBuf::from(env::var(FOLDER).unwrap());
     let schedules: u64 = env::var(SCHEDULES).unwrap().parse().unwrap();
+    let mut skew = Rng::new(env::var(SKEW).unwrap().parse().unwrap());
+    set_clock(&mut skew);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         // A server that is not there at the start is an error, after which a program is started again.
@@ -67,8 +77,23 @@ pub(crate) fn run(address: &str) {
             }
         };
         schedule(&jobs, schedules).await;
+        // Every second one has a clock that jumps.
+        let mut jumping = JoinSet::new();
+        if skew.one_in(2) {
+            jumping.spawn(async move {
+                loop {
+                    tokio::time::sleep(Duration::from_secs(1 + skew.below(10))).await;
+                    set_clock(&mut skew);
+                }
+            });
+        }
         jobs.run_until_signal().await;
     });
+}
+
+/// Sets the clock of this machine wrong by up to ten minutes.
+pub(crate) fn set_clock(skew: &mut Rng) {
+    jobs::testing::set_system_clock(TimeDelta::seconds(skew.within(-600, 600)));
 }
 
 async fn schedule(jobs: &Jobs, count: u64) {

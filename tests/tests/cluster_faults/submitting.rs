@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio::task::JoinSet;
 
-use super::program::{config, note};
+use super::program::{self, config, note};
 use super::support::folder::Folder;
 
 /// What has become of the submissions, by their numbers.
@@ -68,6 +68,11 @@ async fn submit(jobs: Jobs, pool: PgPool, stop: Arc<AtomicBool>, count: Arc<Atom
         let number = count.fetch_add(1, Ordering::Relaxed);
         let became = match number % 10 {
             0 | 1 => in_transaction(&jobs, &pool, number, number.is_multiple_of(10)).await,
+            // Counted by clocks that are wrong.
+            2 => {
+                jobs.after(program::DELAY, note { number }).await.unwrap();
+                Became::Accepted
+            }
             _ => {
                 jobs.now(note { number }).await.unwrap();
                 Became::Accepted

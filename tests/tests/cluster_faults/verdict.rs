@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use sqlx::PgPool;
+use sqlx::postgres::types::PgInterval;
 
+use super::program::DELAY;
 use super::submitting::Submitted;
 use super::support::folder::Folder;
 
@@ -107,11 +109,37 @@ pub(crate) async fn check(pool: &PgPool, folder: &Folder, submitted: &Submitted,
     .await
     .unwrap();
     assert!(wrong.is_empty(), "schedule, runs, slots in the ledger, seconds: {wrong:?}");
+    times_are_the_servers(pool).await;
     let slots = rows.iter().filter(|(_, job, ..)| job == "tick").count();
     println!(
         "{} accepted, {} rolled back, {} unknown; {slots} slots; {repeated} attempts were repeated",
         submitted.accepted.len(),
         submitted.rolled_back.len(),
         submitted.unknown.len()
+    );
+}
+
+/// Whatever the clocks of the machines say, which are wrong by minutes: what they have written is by the clock of the server.
+async fn times_are_the_servers(pool: &PgPool) {
+    let wrong: Vec<String> = sqlx::query_scalar(
+        "with made as (
+            select r.*, to_timestamp(('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint / 1000.0) as named from jobs.run r
+        )
+        select id || ': named ' || named || ', submitted ' || submitted || ', due ' || due || ', started ' || started
+            || ', finished ' || finished || ', slot ' || coalesce(slot::text, 'none')
+        from made
+        where named > submitted + interval '1 s' or due > greatest(submitted, started) + $1 + interval '1 s'
+            or started > finished or finished > now() + interval '1 s' or started < submitted - interval '1 s'
+            or slot > submitted + interval '1 s'",
+    )
+    .bind(PgInterval::try_from(DELAY).unwrap())
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    assert!(
+        wrong.is_empty(),
+        "of {} runs the times are wrong: {:#?}",
+        wrong.len(),
+        &wrong[..wrong.len().min(10)]
     );
 }

@@ -231,6 +231,17 @@ fn details_of(row: &RunRow) -> Details {
 }
 
 impl Jobs {
+    /// Lets the other processes know which schedules the program has, when it begins.
+    pub(in crate::runtime) async fn share_declared(&self, keys: &[ScheduleKey]) {
+        if let Some(node) = self.inner.cluster.get().and_then(|cluster| cluster.node()) {
+            let declared = self.inner.scheduler.names_of(keys);
+            if let Err(trouble) = node.declare(declared).await {
+                let _ = panics::catch(|| telemetry::not_answered(trouble.message()));
+            }
+        }
+        self.share_schedules(keys).await;
+    }
+
     /// Lets the other processes know of schedules that were added or have another meaning.
     pub(in crate::runtime) async fn share_schedules(&self, keys: &[ScheduleKey]) {
         let Some(cluster) = self.inner.cluster.get() else { return };

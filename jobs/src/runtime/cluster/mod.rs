@@ -103,7 +103,13 @@ impl Jobs {
         let inner = &self.inner;
         let known = Arc::new(Known::new(self, registered));
         let host = Arc::new(Host::new(self, Arc::clone(&known)));
-        let identity = Identity { id: Id::from(inner.pool.next_id()), name: name_of_process() };
+        // By the names of jobs whose schedules fire here.
+        let names = inner.pool.read(|memory| {
+            let info = |job: JobIx| &memory.job(job).info;
+            let enabled = known.iter().filter(|(_, job)| info(job.ix).enabled);
+            enabled.map(|(name, job)| (name.to_owned(), info(job.ix).name.to_string())).collect()
+        });
+        let identity = Identity { id: Id::from(inner.pool.own_id()), name: name_of_process(), names };
         let clock = Arc::clone(&inner.clock);
         commits.hold(&clock);
         let joining = Node::join(address, identity, clock, Arc::clone(&host) as Arc<_>);

@@ -103,7 +103,7 @@ impl Memory {
         for key in std::mem::replace(&mut journal.marked, rest) {
             let Some(run) = self.runs.get_mut(key) else { continue };
             run.is_marked = false;
-            let id = run.id;
+            let (id, attempt) = (run.id, run.attempt);
             let last = |details: &journal::Details| {
                 details.failures.last().map(|last| (last.started, last.finished))
             };
@@ -119,15 +119,14 @@ impl Memory {
                     let outcome = details.as_mut().and_then(|details| details.outcome.take());
                     let became = match outcome {
                         None => Became::Ended(Outcome::Succeeded),
-                        Some(Outcome::Interrupted) => Became::Back { begun: true },
-                        Some(Outcome::Lost) => Became::Back { begun: false },
+                        Some(Outcome::Interrupted | Outcome::Lost) => Became::Back,
                         Some(outcome) => Became::Ended(outcome),
                     };
                     (became, Some((started, finished)), details)
                 }
             };
             let (started, finished) = times.unwrap_or_default();
-            results.push(ClaimResult { id, became, started, finished, details });
+            results.push(ClaimResult { id, attempt, became, started, finished, details });
         }
         more
     }
@@ -232,6 +231,8 @@ impl Memory {
 #[derive(Debug)]
 pub(crate) struct ClaimResult {
     pub(crate) id: RunId,
+    /// How many attempts have begun: one of a claim that began none is still to come.
+    pub(crate) attempt: u32,
     pub(crate) became: Became,
     /// The times of its last attempt.
     pub(crate) started: Timestamp,
@@ -248,10 +249,8 @@ pub(crate) enum Became {
     Retry {
         due: Timestamp,
     },
-    /// It goes back as it was, with whether its attempt had begun.
-    Back {
-        begun: bool,
-    },
+    /// It goes back as it was.
+    Back,
 }
 
 #[cfg(all(test, feature = "web"))]

@@ -22,6 +22,7 @@ mod claim;
 mod connections;
 mod db;
 mod end;
+mod families;
 mod fire;
 mod id;
 mod look;

@@ -20,8 +20,9 @@ pub(crate) const LOST: Duration = Duration::from_secs(15);
 const APART: Duration = Duration::from_secs(2 * 60);
 
 const JOIN: &str = "\
-insert into jobs.node (id, name, started, heartbeat, good_since) values ($1, $2, now(), now(), now())
-on conflict (id) do update set heartbeat = now(), good_since = now()";
+insert into jobs.node (id, name, started, heartbeat, good_since) values ($1, $2, coalesce($3, now()), now(), now())
+on conflict (id) do update set heartbeat = now(), good_since = now()
+returning started";
 
 const BEAT: &str = "\
 update jobs.node set
@@ -29,7 +30,7 @@ update jobs.node set
     good_since = case when heartbeat < now() - $2 then now() else good_since end,
     heartbeat = now()
 where id = $1
-returning clock_timestamp(), (select count(*) from jobs.node)";
+returning clock_timestamp(), (select array_agg(id order by id) from jobs.node)";
 
 /// What it has claimed and not begun has used no attempt, and its loss does not count. What it may be executing is rescued.
 const LEAVE: &str = "\
@@ -104,15 +105,20 @@ pub(crate) struct Rescued {
 }
 
 impl Db {
-    /// Makes this node known, or known again after it was taken for lost.
-    pub(crate) async fn join(&self, node: Id, name: &str) -> sqlx::Result<()> {
-        sqlx::query(self.sql(JOIN)).bind(node).bind(name).execute(&self.pool).await?;
-        Ok(())
+    /// Makes this node known, or known again after it was taken for lost, and answers when it `started`: that stays what it
+    /// was, so that one which comes back has not the last word over those which started after it.
+    pub(crate) async fn join(
+        &self,
+        node: Id,
+        name: &str,
+        started: Option<DateTime<Utc>>,
+    ) -> sqlx::Result<DateTime<Utc>> {
+        sqlx::query_scalar(self.sql(JOIN)).bind(node).bind(name).bind(started).fetch_one(&self.pool).await
     }
 
-    /// Says that this node is there, and answers with the server's time and the number of nodes. None when it was taken for
+    /// Says that this node is there, and answers with the server's time and the nodes that are. None when it was taken for
     /// lost: its claims are not its own any more.
-    pub(crate) async fn beat(&self, node: Id) -> sqlx::Result<Option<(DateTime<Utc>, i64)>> {
+    pub(crate) async fn beat(&self, node: Id) -> sqlx::Result<Option<(DateTime<Utc>, Vec<Id>)>> {
         let query = sqlx::query_as(self.sql(BEAT)).bind(node).bind(interval(LOST));
         query.fetch_optional(&self.pool).await
     }

@@ -3,7 +3,12 @@
 use super::db::Db;
 use super::id::Id;
 
+/// By all of its names.
 const PAUSE_JOB: &str = "\
+with kin as (
+    update jobs.job k set paused_since = case when $2 then coalesce(k.paused_since, now()) end
+    from jobs.job j where j.name = $1 and k.family = j.family and k.name <> j.name
+)
 insert into jobs.job (name, paused_since) values ($1, case when $2 then now() end)
 on conflict (name) do update set paused_since = case when $2 then coalesce(job.paused_since, now()) end";
 

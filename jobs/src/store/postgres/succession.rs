@@ -10,9 +10,19 @@ use sqlx::{Postgres, Transaction};
 use super::db::{Db, LOCK_PATIENCE, SHORT, settle};
 use super::trouble::is_held;
 
-const LOCK_JOBS: &str = "select name from jobs.job where name = any ($1::text[]) order by name for update";
-const LOCK_FREE_JOBS: &str =
-    "select name from jobs.job where name = any ($1::text[]) order by name for update skip locked";
+/// By all of their names: who has executed a run may know its job by another than who has fired the next slot.
+macro_rules! lock_jobs {
+    () => {
+        "\
+select name from jobs.job where name in (
+    select unnest($1::text[])
+    union
+    select k.name from jobs.job j join jobs.job k on k.family = j.family where j.name = any ($1::text[])
+) order by name for update"
+    };
+}
+const LOCK_JOBS: &str = lock_jobs!();
+const LOCK_FREE_JOBS: &str = concat!(lock_jobs!(), " skip locked");
 
 /// The first that waits may start when no other is live.
 const SUCCEED: &str = "\

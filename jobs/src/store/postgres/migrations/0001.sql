@@ -70,11 +70,14 @@ create index run_finished on jobs.run (job, finished) where finished is not null
 -- A job that some node knows: its pause, and the bucket of its `rate`. Its row is the lock of what is decided by job.
 create table jobs.job (
     name text collate "C" primary key,
+    -- What the names have in common that one job has had.
+    family text collate "C",
     paused_since timestamptz,
     -- When the token bucket would be full again, and how long an empty one takes by the rate that it was last used by.
     full_at timestamptz,
     full_per interval
 ) with (fillfactor = 50);
+create index job_family on jobs.job (family) where family is not null;
 create index job_paused on jobs.job (name) where paused_since is not null;
 
 -- Queues that are paused.
@@ -103,6 +106,8 @@ create table jobs.schedule (
     -- gave it.
     definition text collate "C" not null,
     node uuid not null,
+    -- A program says it; the others were added while one ran.
+    declared boolean not null default false,
     -- Where an interval counts from.
     anchor timestamptz not null default now(),
     -- The slot that fires next; whoever fires it replaces it.
@@ -125,7 +130,8 @@ create table jobs.registration (
     node uuid not null references jobs.node on delete cascade,
     job text collate "C" not null,
     key text collate "C" not null,
-    definition text collate "C" not null,
+    -- Null where a node knows the job, which has no such schedule any more.
+    definition text collate "C",
     primary key (job, key, node)
 );
 -- For the cascade.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Shared;
 use super::standing::Part;
 use crate::clock::monotonic_now;
+use crate::store::postgres::id::Id;
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 use crate::telemetry::{self, ClusterNews};
 
@@ -25,10 +26,10 @@ const PRUNED_ENTRIES: usize = 10_000;
 impl Shared {
     /// Looks after what others have left, after every heartbeat.
     pub(super) async fn keep_house(&self) {
-        let (mut since, mut known) = (SCHEDULES_EVERY, 0);
+        let (mut since, mut known) = (SCHEDULES_EVERY, Vec::new());
         loop {
             let _hold = self.house.called().await;
-            let nodes = *self.nodes.borrow();
+            let nodes = self.nodes.borrow().clone();
             let all = since >= SCHEDULES_EVERY || self.is_alone_in_a_test();
             let answer = self.look_after(nodes, &mut known, all).await;
             self.stands(Part::Housekeeping, &answer);
@@ -40,9 +41,9 @@ impl Shared {
         }
     }
 
-    async fn look_after(&self, nodes: i64, known: &mut i64, all: bool) -> Result<(), Trouble> {
+    async fn look_after(&self, nodes: Vec<Id>, known: &mut Vec<Id>, all: bool) -> Result<(), Trouble> {
         // Who is alone finds what others have left when it comes, and now and then.
-        let rescued = match nodes > 1 || all {
+        let rescued = match nodes.len() > 1 || all {
             true => ask(self.vital.rescue(self.identity.id)).await?,
             false => Vec::new(),
         };

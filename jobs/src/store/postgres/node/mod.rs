@@ -31,7 +31,7 @@ pub(crate) use standing::Standing;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::sync::{Arc, Mutex as StdMutex, OnceLock, PoisonError};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -113,6 +113,8 @@ pub(crate) struct Identity {
     pub(crate) id: Id,
     /// The host and the process, for people.
     pub(crate) name: String,
+    /// The names that the jobs have had whose schedules fire here, each with the one that the job has now.
+    pub(crate) names: Vec<(String, String)>,
 }
 
 /// For claims, ends, submissions of three kinds and of many at once, news, and what is forgotten. One more listens.
@@ -143,10 +145,14 @@ struct Shared {
     ended: AtomicU64,
     /// It goes by the server's time.
     clock: Arc<Clock>,
-    /// How many nodes there are, said with every heartbeat.
-    nodes: watch::Sender<i64>,
+    /// Which nodes there are, said with every heartbeat.
+    nodes: watch::Sender<Vec<Id>>,
     /// The server may not know of all schedules of the host's.
     unregistered: AtomicBool,
+    /// The schedules that the program has declared, once it has.
+    declared: OnceLock<Vec<(String, String)>>,
+    /// When it joined, by the server's clock.
+    started: OnceLock<DateTime<Utc>>,
     /// There may be runs whose predecessors have ended and that do not know it.
     undone: AtomicBool,
     /// There may be something to claim.
@@ -453,8 +459,10 @@ impl Shared {
             waiting: Waiting::default(),
             ended: AtomicU64::new(0),
             clock,
-            nodes: watch::Sender::new(0),
+            nodes: watch::Sender::new(Vec::new()),
             unregistered: AtomicBool::new(false),
+            declared: OnceLock::new(),
+            started: OnceLock::new(),
             undone: AtomicBool::new(false),
             wake: Call::default(),
             beat: Call::default(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Shared;
 use super::standing::Part;
 use crate::clock::{Timestamp, monotonic_now};
+use crate::store::postgres::id::Id;
 use crate::store::postgres::trouble::{Trouble, ask};
 use crate::telemetry::{self, ClusterNews};
 
@@ -36,24 +37,24 @@ impl Shared {
         }
     }
 
-    /// Says that the node is there, and answers how many are; none when it was taken for lost.
-    async fn beat(&self) -> Result<Option<i64>, Trouble> {
+    /// Says that the node is there, and answers which are; none when it was taken for lost.
+    async fn beat(&self) -> Result<Option<Vec<Id>>, Trouble> {
         let before = self.clock.now();
         let Some((server, nodes)) = ask(self.vital.beat(self.identity.id)).await? else { return Ok(None) };
         if !self.clock.is_virtual() {
             self.clock.follow(before, Timestamp::from_chrono(server), self.clock.now());
         }
-        self.alone.store(nodes == 1, Ordering::SeqCst);
+        self.alone.store(nodes.len() == 1, Ordering::SeqCst);
         Ok(Some(nodes))
     }
 
     /// Nobody else goes by the clock of its test, as far as it knows.
     pub(super) fn is_alone_in_a_test(&self) -> bool {
-        self.clock.is_virtual() && *self.nodes.borrow() < 2
+        self.clock.is_virtual() && self.nodes.borrow().len() < 2
     }
 
-    /// So many nodes are there.
-    fn are_there(&self, nodes: i64) {
+    /// These nodes are there.
+    fn are_there(&self, nodes: Vec<Id>) {
         self.nodes.send_replace(nodes);
         self.house.call(Some(&self.clock));
     }
@@ -73,9 +74,11 @@ impl Shared {
 
     /// Says who it is, the first time and after it was taken for lost.
     pub(super) async fn enter(&self) -> Result<(), Trouble> {
-        let super::Identity { id, name } = &self.identity;
-        ask(self.vital.join(*id, name)).await?;
+        let super::Identity { id, name, names } = &self.identity;
+        let started = ask(self.vital.join(*id, name, self.started.get().copied())).await?;
+        let _ = self.started.set(started);
         ask(self.vital.know_jobs(&self.known_jobs())).await?;
+        ask(self.vital.know_families(names)).await?;
         let nodes = self.beat().await?;
         self.are_there(nodes.unwrap_or_default());
         Ok(())

@@ -1,5 +1,10 @@
 //! The schedules that a node registers.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::oneshot;
+
 use super::{Node, Shared};
 use crate::store::postgres::fire::Entry;
 use crate::store::postgres::schedules::{InForce, Registration};
@@ -13,6 +18,23 @@ pub(crate) struct Registered {
 }
 
 impl Node {
+    /// The program has these schedules declared, by their jobs and keys, and begins to register them. Others that were declared for
+    /// its jobs are gone. After a trouble it is said at the next heartbeat.
+    pub(crate) async fn declare(&self, declared: Vec<(String, String)>) -> Result<(), Trouble> {
+        let shared = Arc::clone(&self.shared);
+        // Once for each program.
+        let _ = shared.declared.set(declared);
+        let (told, answer) = oneshot::channel();
+        self.spawn(async move {
+            let answer = shared.disown().await;
+            if answer.is_err() {
+                shared.unregistered.store(true, Ordering::SeqCst);
+            }
+            let _ = told.send(answer);
+        });
+        answer.await.unwrap_or(Err(Trouble::Closed))
+    }
+
     /// Registers schedules of the host's, of each with its last so many entries of the ledger. After a trouble it is tried
     /// again at the next heartbeat.
     pub(crate) async fn register(
@@ -36,7 +58,7 @@ impl Node {
         let (rows, entries) = match registered.await {
             Ok(registered) => registered,
             Err(trouble) => {
-                self.shared.unregistered.store(true, std::sync::atomic::Ordering::SeqCst);
+                self.shared.unregistered.store(true, Ordering::SeqCst);
                 return Err(trouble);
             }
         };
@@ -70,12 +92,20 @@ impl Registered {
 impl Shared {
     /// Registers what the host has, as after the node was taken for lost.
     pub(super) async fn register_all(&self) -> Result<(), Trouble> {
+        self.disown().await?;
         let all = self.host.schedules();
         if all.is_empty() {
             return Ok(());
         }
         ask(self.vital.register(self.identity.id, &all)).await?;
         self.tell_in_force(&all).await
+    }
+
+    /// Says which schedules of its jobs it does not have, once it has said which it has.
+    async fn disown(&self) -> Result<(), Trouble> {
+        let Some(declared) = self.declared.get() else { return Ok(()) };
+        let jobs: Vec<_> = self.identity.names.iter().map(|(name, _)| name.clone()).collect();
+        ask(self.vital.disown(self.identity.id, &jobs, declared)).await
     }
 
     /// Says the definitions of the host again, since the node that had the say may be gone.

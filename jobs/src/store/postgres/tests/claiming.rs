@@ -185,6 +185,8 @@ async fn names_are_in_the_order_of_their_bytes() {
         definition: "@daily".to_owned(),
         first: None,
         delay: None,
+        second: None,
+        declared: false,
     };
     db.register(node, &names.iter().map(registration).collect::<Vec<_>>()).await.unwrap();
     let mut sorted = names.to_vec();

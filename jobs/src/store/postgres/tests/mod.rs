@@ -93,7 +93,7 @@ impl Db {
     }
 
     async fn joined(&self, id: u128) -> Id {
-        self.join(Id(id), "test").await.unwrap();
+        self.join(Id(id), "test", None).await.unwrap();
         Id(id)
     }
 }

@@ -16,6 +16,8 @@ fn schedule(definition: &str, first: i64) -> [Registration; 1] {
         definition: definition.into(),
         first: Some(at(first)),
         delay: None,
+        second: None,
+        declared: false,
     }]
 }
 
@@ -108,7 +110,7 @@ impl Db {
 }
 
 #[tokio::test]
-async fn what_nobody_registers_is_closed_and_fires_no_more() {
+async fn what_nobody_registers_for_long_is_closed_and_fires_no_more() {
     let db = db().await;
     let (one, two) = (db.keeper(1).await, db.keeper(2).await);
     db.register(one, &schedule("a", 0)).await.unwrap();
@@ -222,4 +224,169 @@ async fn only_who_has_the_data_of_the_zone_that_is_in_force_fires() {
     db.adopt(old, &older).await.unwrap();
     let back = db.known(&older).await;
     assert_eq!((back.is_ours, back.next_slot), (true, Some(at(120))));
+}
+
+fn own(schedules: &[(&str, &str)]) -> Vec<(String, String)> {
+    schedules.iter().map(|(job, key)| ((*job).into(), (*key).into())).collect()
+}
+
+#[tokio::test]
+async fn what_a_newer_version_of_a_job_does_not_have_is_not_fired_by_the_old() {
+    let db = db().await;
+    let old = db.started(1, 60).await;
+    let [declared] = schedule("a", 0);
+    let declared = [Registration { declared: true, ..declared }];
+    let [added] = schedule("a", 0);
+    let added = [Registration { key: "added while it runs".into(), ..added }];
+    db.register(old, &declared).await.unwrap();
+    db.register(old, &added).await.unwrap();
+    // It does not know the job, and has no say.
+    let other = db.started(2, 30).await;
+    db.disown(other, &["mail".into()], &[]).await.unwrap();
+    assert!(db.known(&declared).await.is_ours);
+    // It knows the job with this schedule.
+    let same = db.started(3, 20).await;
+    db.disown(same, &["sweep".into()], &own(&[("sweep", "k")])).await.unwrap();
+    assert!(db.known(&declared).await.is_ours);
+    let new = db.started(4, 0).await;
+    db.disown(new, &["sweep".into()], &own(&[("sweep", "other")])).await.unwrap();
+    assert!(!db.known(&declared).await.is_ours);
+    assert!(db.known(&added).await.is_ours);
+    assert_eq!(db.reasons().await, ["closed"]);
+    db.adopt(old, &declared).await.unwrap();
+    assert!(!db.known(&declared).await.is_ours);
+    // The new version is taken back.
+    db.leave(new, &[]).await.unwrap();
+    let [later] = schedule("a", 40);
+    db.adopt(old, &[Registration { declared: true, ..later }]).await.unwrap();
+    let back = db.known(&declared).await;
+    assert!(back.is_ours);
+    assert_eq!(back.next_slot, Some(at(40)));
+}
+
+#[tokio::test]
+async fn an_old_node_that_comes_back_has_not_the_last_word() {
+    let db = db().await;
+    let old = db.started(1, 60).await;
+    let started = db.join(old, "old", None).await.unwrap();
+    let new = db.started(2, 0).await;
+    db.register(old, &schedule("a", 0)).await.unwrap();
+    db.register(new, &schedule("b", 30)).await.unwrap();
+    // It is taken for lost, and finds out.
+    db.leave(old, &[]).await.unwrap();
+    assert_eq!(db.join(old, "old", Some(started)).await.unwrap(), started);
+    db.register(old, &schedule("a", 40)).await.unwrap();
+    assert!(db.known(&schedule("b", 30)).await.is_ours);
+}
+
+#[tokio::test]
+async fn a_slot_that_the_old_definition_has_just_fired_is_not_fired_by_the_new() {
+    let db = db().await;
+    let (old, new) = (db.started(1, 60).await, db.started(2, 0).await);
+    db.register(old, &schedule("a", 30)).await.unwrap();
+    db.run_sql(&format!(
+        "insert into jobs.run (id, job, queue, priority, state, due, retries, origin, schedule, slot, args)
+        values (gen_random_uuid(), 'sweep', 'default', 0, 'succeeded', now(), 0, 'slot', 'k', '{}', '{{}}')",
+        at(30)
+    ))
+    .await;
+    let [registration] = schedule("b", 30);
+    db.register(new, &[Registration { second: Some(at(45)), ..registration }]).await.unwrap();
+    assert_eq!(db.known(&schedule("b", 30)).await.next_slot, Some(at(45)));
+}
+
+/// The schedule of a job that is called `name` in some version.
+fn schedule_of(name: &str, first: i64) -> [Registration; 1] {
+    schedule("a", first).map(|registration| Registration { job: name.into(), ..registration })
+}
+
+impl Db {
+    /// A node that knows jobs by these names.
+    async fn knows(&self, names: &[(&str, &str)]) {
+        let all: Vec<_> = names.iter().map(|(name, _)| (*name).to_owned()).collect();
+        self.know_jobs(&all).await.unwrap();
+        self.know_families(&own(names)).await.unwrap();
+    }
+
+    async fn rows(&self) -> String {
+        self.text("select job || case when closed_since is null then '' else ' closed' end from jobs.schedule order by 1")
+            .await
+    }
+}
+
+const RENAMED: &[(&str, &str)] = &[("tidy", "tidy"), ("sweep", "tidy")];
+
+#[tokio::test]
+async fn the_schedule_of_a_renamed_job_fires_under_one_name_and_goes_back_with_it() {
+    let db = db().await;
+    let old = db.started(1, 60).await;
+    db.knows(&[("sweep", "sweep")]).await;
+    db.register(old, &schedule_of("sweep", 0)).await.unwrap();
+    let before = db.known(&schedule_of("sweep", 0)).await;
+    db.run_sql(
+        "insert into jobs.ledger (job, key, first, last, count, reason) values ('sweep', 'k', now(), now(), 1, 'ran');
+        insert into jobs.run (id, job, queue, priority, state, due, retries, origin, schedule, slot, args)
+        values (gen_random_uuid(), 'sweep', 'default', 0, 'waiting', now(), 0, 'slot', 'k', now(), '{}')",
+    )
+    .await;
+
+    let new = db.started(2, 0).await;
+    db.knows(RENAMED).await;
+    db.register(new, &schedule_of("tidy", 30)).await.unwrap();
+    let after = db.known(&schedule_of("tidy", 30)).await;
+    assert_eq!((after.anchor, after.next_slot, after.is_ours), (before.anchor, before.next_slot, true));
+    assert_eq!(db.rows().await, "tidy");
+    assert_eq!(db.text("select job from jobs.ledger").await, "tidy");
+    assert_eq!(db.text("select job from jobs.run").await, "tidy");
+    // The old node says what it has at every heartbeat, and joins anew.
+    db.adopt(old, &schedule_of("sweep", 5)).await.unwrap();
+    db.knows(&[("sweep", "sweep")]).await;
+    db.close_schedules(old).await.unwrap();
+    assert_eq!(db.rows().await, "tidy");
+    // Who executes the run that stands before it knows the old name.
+    assert_eq!(db.succeed(&["sweep".into()]).await.unwrap().started, 1);
+
+    // Back, while the new node is there; it says what it has as well.
+    let older = db.started(3, 0).await;
+    db.register(older, &schedule_of("sweep", 40)).await.unwrap();
+    assert_eq!(db.rows().await, "sweep");
+    db.adopt(new, &schedule_of("tidy", 40)).await.unwrap();
+    assert_eq!(db.rows().await, "sweep");
+    assert_eq!(db.known(&schedule_of("sweep", 40)).await.next_slot, before.next_slot);
+    db.leave(older, &[]).await.unwrap();
+    db.adopt(old, &schedule_of("sweep", 40)).await.unwrap();
+    db.adopt(new, &schedule_of("tidy", 40)).await.unwrap();
+    assert_eq!(db.rows().await, "tidy");
+}
+
+#[tokio::test]
+async fn who_pauses_a_renamed_job_pauses_it_by_all_of_its_names() {
+    let db = db().await;
+    let paused = "select name from jobs.job where paused_since is not null order by 1";
+    db.pause_job("sweep", true).await.unwrap();
+    db.knows(RENAMED).await;
+    assert_eq!(db.text(paused).await, "sweep,tidy");
+    db.pause_job("tidy", false).await.unwrap();
+    assert_eq!(db.text(paused).await, "");
+    db.pause_job("sweep", true).await.unwrap();
+    assert_eq!(db.text(paused).await, "sweep,tidy");
+}
+
+#[tokio::test]
+async fn names_of_different_jobs_are_no_family() {
+    let db = db().await;
+    let (one, two) = (db.started(1, 60).await, db.started(2, 0).await);
+    db.knows(&[("sweep", "sweep"), ("tidy", "tidy")]).await;
+    db.register(one, &schedule_of("sweep", 0)).await.unwrap();
+    db.register(one, &schedule_of("tidy", 0)).await.unwrap();
+    // They become one, and the schedule of the other is closed.
+    db.knows(RENAMED).await;
+    db.register(two, &schedule_of("tidy", 0)).await.unwrap();
+    assert_eq!(db.rows().await, "sweep closed,tidy");
+    // And two again.
+    db.knows(&[("sweep", "sweep"), ("tidy", "tidy")]).await;
+    db.register(two, &schedule_of("sweep", 0)).await.unwrap();
+    assert_eq!(db.rows().await, "sweep,tidy");
+    db.pause_job("tidy", true).await.unwrap();
+    assert_eq!(db.text("select name from jobs.job where paused_since is not null").await, "tidy");
 }

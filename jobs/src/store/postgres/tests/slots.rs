@@ -17,6 +17,8 @@ fn registration(job: &str, key: &str) -> Registration {
         definition: "0 * * * *".into(),
         first: Some(at(0)),
         delay: None,
+        second: None,
+        declared: false,
     }
 }
 

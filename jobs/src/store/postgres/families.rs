@@ -1,0 +1,145 @@
+//! Jobs that were renamed: the names that one job has had are a *family*.
+//!
+//! Nodes that know a job by its old name work beside those that know it by the new one, which have said so: the old name is an
+//! alias. What is known of a schedule moves to the name by which the node knows it whose definition is in force, forward and
+//! back, so that a slot fires under one name. Runs keep the name under which they were made, but for the live ones of such a
+//! schedule, which have an order to keep.
+
+use sqlx::PgConnection;
+
+use super::db::{Db, interval};
+use super::id::Id;
+use super::nodes::LOST;
+use super::schedules::{PATIENCE, last_word};
+
+/// Names that this node knows as different jobs are of one family no more.
+const PART: &str = "\
+with known as (select * from unnest($1::text[], $2::text[]) as w (name, job))
+update jobs.job set family = null where name in (
+    select one.name from known one join jobs.job j on j.name = one.name
+    join jobs.job k on k.family = j.family join known other on other.name = k.name
+    where one.job <> other.job
+)";
+
+/// Whoever has paused the job by one of its names has paused it.
+const UNITE: &str = "\
+with kin as (
+    select name, paused_since from jobs.job
+    where name = any ($2) or family in (select family from jobs.job where name = any ($2))
+)
+update jobs.job j set
+    family = $1, paused_since = coalesce(j.paused_since, (select min(paused_since) from kin))
+from kin where j.name = kin.name and j.family is distinct from $1";
+
+/// Schedules that go on under a name of this node's, and the name under which they are known.
+const INHERITED: &str = concat!(
+    "\
+select w.job, w.key, f.other from (
+    select j.name, k.name as other from jobs.job j join jobs.job k on k.family = j.family and k.name <> j.name offset 0
+) f join unnest($2::text[], $3::text[]) as w (job, key) on w.job = f.name
+cross join lateral (
+    select from jobs.schedule s where s.job = f.other and s.key = w.key and s.closed_since is null offset 0
+) s
+where $1 = (",
+    last_word!("n.id", "$4"),
+    ")
+order by f.other, w.key"
+);
+
+/// Everybody locks in this order: jobs, schedules, runs.
+const LOCK_JOBS: &str = "select from jobs.job where name = any ($1::text[]) order by name for update";
+const LOCK_FAMILIES: &str = "\
+select from jobs.job where family in (
+    select family from jobs.job where name = any ($1::text[]) and family is not null
+) order by name for update";
+const LOCK_SCHEDULES: &str = "\
+select from unnest($1::text[], $2::text[]) as w (job, key) join jobs.schedule s on s.job = w.job and s.key = w.key
+order by s.job, s.key for update of s";
+
+/// One that was closed makes way.
+const MAKE_WAY: &str = "delete from jobs.schedule where job = $1 and key = $2 and closed_since is not null";
+
+const MOVE: &str = "\
+update jobs.schedule set job = $1 where job = $3 and key = $2 and closed_since is null
+    and not exists (select from jobs.schedule o where o.job = $1 and o.key = $2)";
+
+const MOVE_LEDGER: &str = "\
+update jobs.ledger l set job = $1 where job = $3 and key = $2
+    and not exists (select from jobs.ledger o where o.job = $1 and o.key = $2 and o.first = l.first)";
+
+const MOVE_RUNS: &str = "\
+update jobs.run r set job = $1 where job = $3 and schedule = $2 and slot is not null
+    and state in ('scheduled', 'available', 'waiting', 'running')
+    and not exists (select from jobs.run o where o.job = $1 and o.schedule = $2 and o.slot = r.slot)";
+
+/// There is one under each name, as of two jobs that became one: the one that is not in force is closed.
+const CLOSE_OTHER: &str = "\
+with closed as (
+    update jobs.schedule set closed_since = now(), entry_first = null, entry_reason = null
+    where job = $3 and key = $2 and closed_since is null and $1 <> job
+    returning job, key, coalesce(next_slot, now()) as slot
+)
+insert into jobs.ledger (job, key, first, last, count, reason)
+select job, key, slot, slot, 1, 'closed' from closed
+on conflict do nothing";
+
+impl Db {
+    /// Makes the names of jobs known that were renamed: each name, with that under which the job goes now.
+    pub(crate) async fn know_families(&self, names: &[(String, String)]) -> sqlx::Result<()> {
+        let (all, jobs): (Vec<_>, Vec<_>) =
+            names.iter().map(|(name, job)| (name.as_str(), job.as_str())).unzip();
+        let mut tx = self.begin(PATIENCE).await?;
+        sqlx::query(self.sql(PART)).bind(&all).bind(jobs).execute(&mut *tx).await?;
+        let aliases = names.iter().filter(|(name, job)| name != job).map(|(_, job)| job.as_str());
+        let mut renamed: Vec<&str> = aliases.collect();
+        renamed.sort_unstable();
+        renamed.dedup();
+        if !renamed.is_empty() {
+            sqlx::query(self.sql(LOCK_JOBS)).bind(&all).execute(&mut *tx).await?;
+        }
+        for job in renamed {
+            let of_job = names.iter().filter(|(_, of)| of == job).map(|(name, _)| name.as_str());
+            let of_job: Vec<_> = of_job.chain([job]).collect();
+            sqlx::query(self.sql(UNITE)).bind(job).bind(of_job).execute(&mut *tx).await?;
+        }
+        tx.commit().await
+    }
+
+    /// What happens to the schedules of a family happens one after another.
+    pub(super) async fn lock_families(&self, on: &mut PgConnection, jobs: &[&str]) -> sqlx::Result<()> {
+        sqlx::query(self.sql(LOCK_FAMILIES)).bind(jobs).execute(on).await?;
+        Ok(())
+    }
+
+    /// Lets schedules of this node's that are known under another name of their job go on under its own. Their families are to
+    /// be locked before.
+    pub(super) async fn inherit(
+        &self,
+        on: &mut PgConnection,
+        node: Id,
+        jobs: &[&str],
+        keys: &[&str],
+    ) -> sqlx::Result<()> {
+        let query = sqlx::query_as(self.sql(INHERITED)).bind(node).bind(jobs).bind(keys);
+        let found: Vec<(String, String, String)> = query.bind(interval(LOST)).fetch_all(&mut *on).await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let both = |(new, key, old): &(String, String, String)| {
+            [(new.clone(), key.clone()), (old.clone(), key.clone())]
+        };
+        let (of, keys_of): (Vec<_>, Vec<_>) = found.iter().flat_map(both).unzip();
+        sqlx::query(self.sql(LOCK_SCHEDULES)).bind(of).bind(keys_of).execute(&mut *on).await?;
+        for (new, key, old) in found {
+            let moving = |sql| sqlx::query(self.sql(sql)).bind(&new).bind(&key).bind(&old);
+            sqlx::query(self.sql(MAKE_WAY)).bind(&new).bind(&key).execute(&mut *on).await?;
+            if moving(MOVE).execute(&mut *on).await?.rows_affected() == 0 {
+                moving(CLOSE_OTHER).execute(&mut *on).await?;
+                continue;
+            }
+            moving(MOVE_LEDGER).execute(&mut *on).await?;
+            moving(MOVE_RUNS).execute(&mut *on).await?;
+        }
+        Ok(())
+    }
+}
