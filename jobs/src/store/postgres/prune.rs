@@ -32,6 +32,31 @@ delete from jobs.run where id in (
     order by r.finished limit $3 for update skip locked
 )";
 
+/// How many entries of the ledger of a schedule are kept at most. No process keeps more.
+const MOST_ENTRIES: usize = 256;
+
+/// Of each schedule the old entries and those beyond the number that is kept, but never the last, which may grow.
+const PRUNE_LEDGER: &str = "\
+with old as (
+    select e.job, e.key, e.first from jobs.schedule s cross join lateral (
+        select l.*, row_number() over (order by l.first desc) as place
+        from jobs.ledger l where l.job = s.job and l.key = s.key
+    ) e
+    where e.place > 1 and (e.place > $2 or e.last < now() - $1::interval)
+    limit $3
+)
+delete from jobs.ledger l using old o where l.job = o.job and l.key = o.key and l.first = o.first";
+
+/// Schedules that nobody has registered for long, with their ledgers. One that comes back would begin anew all the same.
+const PRUNE_SCHEDULES: &str = "\
+with gone as (
+    delete from jobs.schedule s
+    where s.closed_since < now() - $1::interval
+        and not exists (select from jobs.registration g where g.job = s.job and g.key = s.key)
+    returning s.job, s.key
+)
+delete from jobs.ledger l using gone g where l.job = g.job and l.key = g.key";
+
 /// A job some of whose runs are to be forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stale {
@@ -54,5 +79,19 @@ impl Db {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let query = sqlx::query(self.sql(PRUNE)).bind(&stale.job).bind(stale.before).bind(most);
         Ok(query.execute(&self.pool).await?.rows_affected())
+    }
+
+    /// Forgets at most so many entries of ledgers, which are kept for as long as runs are. Answers as [`prune`](Self::prune).
+    pub(crate) async fn prune_ledger(&self, age: Duration, count: usize, most: usize) -> sqlx::Result<u64> {
+        let number = |of| i64::try_from(of).unwrap_or(i64::MAX);
+        let query = sqlx::query(self.sql(PRUNE_LEDGER)).bind(interval(age));
+        let query = query.bind(number(count.min(MOST_ENTRIES))).bind(number(most));
+        Ok(query.execute(&self.pool).await?.rows_affected())
+    }
+
+    /// Forgets schedules that were closed longer ago than `age`.
+    pub(crate) async fn prune_schedules(&self, age: Duration) -> sqlx::Result<()> {
+        sqlx::query(self.sql(PRUNE_SCHEDULES)).bind(interval(age)).execute(&self.pool).await?;
+        Ok(())
     }
 }

@@ -15,21 +15,27 @@ const SCHEDULES_EVERY: u32 = 12;
 /// How long between two looks for runs that are to be forgotten.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
-/// How many are forgotten in one statement.
+/// Every so many of them are for ledgers as well, which grow slowly.
+const LEDGERS_EVERY: u32 = 10;
+
+/// How many runs are forgotten in one statement, and how many entries of ledgers.
 const PRUNED: usize = 1000;
+const PRUNED_ENTRIES: usize = 10_000;
 
 impl Shared {
     /// Looks after what others have left, after every heartbeat.
     pub(super) async fn keep_house(&self) {
-        let mut beats = self.nodes.subscribe();
-        beats.mark_changed();
         let (mut since, mut known) = (SCHEDULES_EVERY, 0);
-        // The sender is as old as the node.
-        while beats.changed().await.is_ok() {
-            let nodes = *beats.borrow_and_update();
-            let all = since >= SCHEDULES_EVERY;
+        loop {
+            let _hold = self.house.called().await;
+            let nodes = *self.nodes.borrow();
+            let all = since >= SCHEDULES_EVERY || self.is_alone_in_a_test();
             let answer = self.look_after(nodes, &mut known, all).await;
             self.stands(Part::Housekeeping, &answer);
+            if self.clock.is_virtual() && all {
+                let answer = self.forget_all(true).await;
+                self.stands(Part::Forgetting, &answer);
+            }
             since = if all && answer.is_ok() { 1 } else { since.saturating_add(1) };
         }
     }
@@ -42,8 +48,7 @@ impl Shared {
         };
         if !rescued.is_empty() {
             telemetry::cluster(ClusterNews::TookOver(rescued.len()));
-            self.has_arrived();
-            self.news.notify_one();
+            self.tell_all();
         }
         // Whoever is lost may have left it undone, and so has this node where others held what it wanted.
         if self.undone.swap(false, Ordering::SeqCst) || all || !rescued.is_empty() {
@@ -67,11 +72,17 @@ impl Shared {
 
     /// Forgets what has ended, when it is its time.
     pub(super) async fn forget(&self) {
+        if self.clock.is_virtual() {
+            // It is done with the rest of the housekeeping.
+            return std::future::pending().await;
+        }
         let mut pause = Pause::new(self.identity.id.0 >> 96);
+        let mut looks = 0_u32;
         loop {
-            let answer = self.forget_all().await;
+            let answer = self.forget_all(looks.is_multiple_of(LEDGERS_EVERY)).await;
             self.stands(Part::Forgetting, &answer);
             if answer.is_ok() {
+                looks = looks.wrapping_add(1);
                 pause.reset();
                 tokio::time::sleep(PRUNE_EVERY).await;
             } else {
@@ -80,18 +91,29 @@ impl Shared {
         }
     }
 
-    pub(super) async fn forget_all(&self) -> Result<(), Trouble> {
+    pub(super) async fn forget_all(&self, ledgers: bool) -> Result<(), Trouble> {
         let (age, count) = self.host.retention();
         for stale in ask(self.db.stale(age, count)).await? {
-            loop {
-                let began = monotonic_now();
-                if ask(self.db.prune(&stale, PRUNED)).await? < PRUNED as u64 {
-                    break;
-                }
-                // There is no hurry: at most half of the time is for it.
-                tokio::time::sleep(began.elapsed()).await;
-            }
+            self.forget_part(PRUNED, || self.db.prune(&stale, PRUNED)).await?;
+        }
+        if ledgers {
+            ask(self.db.prune_schedules(age)).await?;
+            self.forget_part(PRUNED_ENTRIES, || self.db.prune_ledger(age, count, PRUNED_ENTRIES)).await?;
         }
         Ok(())
+    }
+
+    /// Forgets so many at a time, until there are no more. There is no hurry: at most half of the time is for it.
+    async fn forget_part<F>(&self, most: usize, part: impl Fn() -> F) -> Result<(), Trouble>
+    where
+        F: Future<Output = sqlx::Result<u64>>,
+    {
+        loop {
+            let began = monotonic_now();
+            if ask(part()).await? < most as u64 {
+                return Ok(());
+            }
+            tokio::time::sleep(began.elapsed()).await;
+        }
     }
 }

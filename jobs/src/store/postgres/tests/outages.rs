@@ -11,7 +11,7 @@ use crate::store::postgres::trouble::Trouble;
 async fn impatient(server: &Server) -> Db {
     let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(2));
     let pool = pool.connect(&server.database()).await.unwrap();
-    migrate(&pool, &Schema::default()).await.unwrap();
+    migrate(&pool, &Schema::default(), false).await.unwrap();
     Db::new(pool, Schema::default())
 }
 
@@ -232,5 +232,116 @@ async fn a_trouble_of_one_part_is_not_over_when_others_have_none() {
     assert_eq!((well, troubled), (0, 20));
     db.run_sql("drop trigger refuse on jobs.node").await;
     bounded(node.until(|standing| *standing == Standing::Well)).await;
+    node.leave().await;
+}
+
+/// As after a failover, until the other server is promoted: who submits waits, nothing is lost and nothing done twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_outlives_a_server_that_only_reads() {
+    let server = Server::start(&[]);
+    let address = server.database();
+    let program = Program::with_room(10);
+    let node = joined(&address, 1, &program).await;
+    let db = watching(&address);
+    node.submit(mail()).await.unwrap().unwrap();
+    while program.taken.lock().unwrap().is_empty() {
+        bounded(program.news.notified()).await;
+    }
+    server.sql("postgres", "alter system set default_transaction_read_only = on");
+    server.sql("postgres", "select pg_reload_conf()");
+    db.until("select current_setting('default_transaction_read_only')", "on").await;
+    // One ends and others come while nothing is written.
+    let [begun] = program.drain().try_into().unwrap();
+    node.ends().end(success_of(&begun));
+    let submitted: Vec<_> = (0..20).map(|_| node.submit(mail())).collect();
+    let is_told = |standing: &Standing| matches!(standing, Standing::Troubled(_, why) if why.contains("in a read-only transaction"));
+    bounded(node.until(is_told)).await;
+    assert_eq!(db.text("select count(*) from jobs.run").await, "1");
+    server.sql("postgres", "alter system reset default_transaction_read_only");
+    server.sql("postgres", "select pg_reload_conf()");
+    for submitted in submitted {
+        bounded(submitted).await.unwrap().unwrap();
+    }
+    program.execute(&node, 20).await;
+    bounded(node.until(|standing| *standing == Standing::Well)).await;
+    node.leave().await;
+    assert_eq!(
+        db.text("select count(*) from jobs.run where state = 'succeeded' and claim_no = 1").await,
+        "21"
+    );
+}
+
+/// Others have nearly all connections of the server: the node gets on with few, and has them all when it can.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_gets_on_with_few_connections() {
+    let server = Server::start(&["max_connections=20", "superuser_reserved_connections=0"]);
+    let address = server.database();
+    let mut others = Vec::new();
+    for _ in 0..15 {
+        others.push(<sqlx::PgConnection as sqlx::Connection>::connect(&address).await.unwrap());
+    }
+    let program = Program::with_room(10);
+    let node = joined(&address, 1, &program).await;
+    let node = Arc::new(node);
+    let mut asked = JoinSet::new();
+    for _ in 0..40 {
+        let node = Arc::clone(&node);
+        asked.spawn(async move { node.submit(mail()).await.unwrap().unwrap() });
+    }
+    bounded(program.execute(&node, 40)).await;
+    bounded(asked.join_all()).await;
+    let mut one = others.pop().unwrap();
+    let sql = "select count(*)::integer from jobs.node where heartbeat > now() - interval '15 s'";
+    let living: i32 = sqlx::query_scalar(sql).fetch_one(&mut one).await.unwrap();
+    assert_eq!(living, 1);
+    drop((one, others));
+    let mut questions = JoinSet::new();
+    for _ in 0..8 {
+        let node = Arc::clone(&node);
+        questions.spawn(async move {
+            node.ask(|db| async move {
+                db.text("select 1 from pg_sleep(1)").await.parse().map_err(sqlx::Error::decode)
+            })
+            .await
+        });
+    }
+    let answers: Vec<u32> = bounded(questions.join_all()).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(answers, [1; 8]);
+    bounded(node.until(|standing| *standing == Standing::Well)).await;
+    node.leave().await;
+}
+
+/// Questions have all connections for work: the heartbeat has its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_with_a_full_pool_goes_on_living() {
+    let address = Server::shared().database();
+    let program = Program::with_room(10);
+    let node = Arc::new(joined(&address, 1, &program).await);
+    let db = watching(&address);
+    let holder = watching(&address);
+    let mut held = holder.hold().await;
+    sqlx::raw_sql("select from jobs.job where name = 'mail' for update").execute(&mut *held).await.unwrap();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut asking = JoinSet::new();
+    for _ in 0..16 {
+        let (node, stopped) = (Arc::clone(&node), stopped.clone());
+        asking.spawn(async move {
+            while !*stopped.borrow() {
+                let _ = node.ask(|db| async move { db.pause_job("mail", false).await }).await;
+            }
+        });
+    }
+    let waiting = "select count(*) >= 6 from pg_stat_activity \
+        where datname = current_database() and query like 'insert into%paused_since%' and wait_event_type = 'Lock'";
+    db.until(waiting, "true").await;
+    let now = db.text("select now()").await;
+    db.until(&format!("select heartbeat > '{now}'::timestamptz + interval '15 s' from jobs.node"), "true")
+        .await;
+    stop.send_replace(true);
+    held.rollback().await.unwrap();
+    bounded(asking.join_all()).await;
+    let run = mail();
+    bounded(node.submit(run.clone())).await.unwrap().unwrap();
+    assert_eq!(program.execute(&node, 1).await, [run.id]);
     node.leave().await;
 }

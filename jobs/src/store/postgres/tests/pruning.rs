@@ -69,7 +69,7 @@ async fn finished(db: &Db, count: usize) {
 async fn a_node_that_has_much_to_forget_is_not_taken_for_lost() {
     let address = Server::shared().database();
     let db = watching(&address);
-    migrate(&db.pool, &db.schema).await.unwrap();
+    migrate(&db.pool, &db.schema, false).await.unwrap();
     db.know_jobs(&["mail".into()]).await.unwrap();
     finished(&db, 5_500).await;
     db.run_sql(
@@ -91,4 +91,57 @@ async fn a_node_that_has_much_to_forget_is_not_taken_for_lost() {
     // It has taken twenty seconds.
     assert!(heartbeats.len() >= 3, "{heartbeats:?}");
     node.leave().await;
+}
+
+/// As in memory: the last 256 of each schedule, for as long as runs are kept; and never the last one, which may grow.
+#[tokio::test]
+async fn ledgers_are_forgotten_as_runs_are() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.run_sql(&format!(
+        "insert into jobs.schedule (job, key, definition, node) select 'mail', key, '1h', '{:032x}' from unnest(array['a', 'b', 'c']) key;
+         insert into jobs.ledger (job, key, first, last, count, reason)
+         select 'mail', key, now() - n * interval '1 h', now() - n * interval '1 h', 1, 'ran'
+         from generate_series(1, 400) n, unnest(array['a', 'b']) key
+         union all select 'mail', 'c', now() - interval '1 year', now() - interval '1 year', 1, 'ran'",
+        node.0
+    ))
+    .await;
+    let left = "select count(*) from jobs.ledger group by key order by key";
+    let hour = Duration::from_secs(3600);
+    assert_eq!(db.prune_ledger(hour * 10_000, 1_000_000, 100).await.unwrap(), 100);
+    while db.prune_ledger(hour * 10_000, 1_000_000, 100).await.unwrap() > 0 {}
+    assert_eq!(db.text(left).await, "256,256,1");
+    db.prune_ledger(hour * 10_000, 300, 1000).await.unwrap();
+    assert_eq!(db.text(left).await, "256,256,1");
+    db.prune_ledger(hour * 10_000, 100, 1000).await.unwrap();
+    assert_eq!(db.text(left).await, "100,100,1");
+    db.prune_ledger(hour * 50, 100, 1000).await.unwrap();
+    assert_eq!(db.text(left).await, "49,49,1");
+    db.prune_ledger(Duration::ZERO, 0, 1000).await.unwrap();
+    assert_eq!(db.text(left).await, "1,1,1");
+    assert_eq!(
+        db.text("select first > now() - interval '2 h' from jobs.ledger where key = 'a'").await,
+        "true"
+    );
+}
+
+#[tokio::test]
+async fn schedules_that_are_closed_for_long_are_forgotten() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.run_sql(&format!(
+        "insert into jobs.schedule (job, key, definition, node, closed_since)
+         select 'mail', key, '1h', '{:032x}', now() - age
+         from (values ('open', null), ('lately', interval '1 h'), ('long', interval '1 week'), ('again', interval '1 week'))
+            as v (key, age);
+         insert into jobs.registration (node, job, key, definition) values ('{:032x}', 'mail', 'again', '1h');
+         insert into jobs.ledger (job, key, first, last, count, reason)
+         select job, key, now(), now(), 1, 'ran' from jobs.schedule",
+        node.0, node.0
+    ))
+    .await;
+    db.prune_schedules(Duration::from_secs(86_400)).await.unwrap();
+    assert_eq!(db.text("select key from jobs.schedule order by key").await, "again,lately,open");
+    assert_eq!(db.text("select key from jobs.ledger order by key").await, "again,lately,open");
 }
