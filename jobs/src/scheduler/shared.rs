@@ -495,7 +495,14 @@ impl Scheduler {
             let is_paused = |job| self.pool.read_inside(|memory| memory.job(job).paused_since.is_some());
             let passed = self.lock().pass_shared(*key, now, cause, is_paused, come);
             let Some(passed) = passed else { continue };
-            match self.pass_one(sharing, *key, &passed, come).await {
+            let answer = self.pass_one(sharing, *key, &passed, come).await;
+            if !matches!(answer, Ok(true))
+                && let Some(Shared { job, key: name, .. }) = sharing.get(*key)
+            {
+                // It was entered here, and is not what the store says.
+                sharing.has_moved(&job, &name, *key);
+            }
+            match answer {
                 Ok(true) => {
                     let missed = passed.entry.filter(|entry| entry.fate == Fate::Missed);
                     schedules += usize::from(missed.is_some());
@@ -505,7 +512,7 @@ impl Scheduler {
                 // Another process had the same to say.
                 Ok(false) => {
                     self.resync(sharing, Some(&[*key])).await?;
-                    if self.read(|timers| timers.get(*key)?.next_by_wall()) == Some(passed.from) {
+                    if self.next_known(*key) == Some(passed.from) {
                         return Err(too_early());
                     }
                 }
