@@ -40,6 +40,7 @@ impl Cluster {
             message: None,
             record: None,
         };
+        let _hold = node.hold();
         let ended = node.db().end_on(connection, node.id(), &[end]).await?;
         Ok(if ended.is_empty() { Completed::Lost } else { Completed::Done })
     }
