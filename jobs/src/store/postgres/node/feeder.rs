@@ -381,7 +381,8 @@ impl Place {
     }
 }
 
-#[cfg(test)]
+// They go by paused time.
+#[cfg(all(test, feature = "testing"))]
 mod tests {
     use super::*;
     use crate::clock::Clock;
