@@ -205,11 +205,9 @@ async fn a_server_that_is_gone_for_a_while_is_waited_for() {
     let submitted = test.jobs().now(tagged("before", 0)).await.unwrap();
     assert_eq!(submitted.wait().await, Outcome::Succeeded);
     server.kill();
-    let jobs = test.jobs().clone();
-    let submitting = tokio::spawn(async move { jobs.now(tagged("after", 0)).await });
-    tokio::task::yield_now().await;
-    server.start_again();
-    let run = submitting.await.unwrap().unwrap();
+    // It is on its way before the server is there again.
+    let submitting = async { test.jobs().now(tagged("after", 0)).await.unwrap() };
+    let (run, ()) = tokio::join!(submitting, async { server.start_again() });
     assert_eq!(run.wait().await, Outcome::Succeeded);
     assert_eq!(diary.take(), ["before on a", "after on a"]);
     test.finish().await;

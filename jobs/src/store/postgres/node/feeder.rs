@@ -379,6 +379,7 @@ impl Place {
     }
 }
 
+// They go by paused time.
 #[cfg(all(test, feature = "testing"))]
 mod tests {
     use super::*;
