@@ -19,6 +19,8 @@ const AT_A_TIME: usize = 128;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Places {
     pub(crate) count: usize,
+    /// How many runs wait here for one of them.
+    pub(crate) waiting: usize,
     /// Queues with a limit of their own, and how many of their runs fit.
     pub(crate) queues: Vec<(String, usize)>,
 }
@@ -67,7 +69,7 @@ impl Pool {
         runs
     }
 
-    /// How many runs more it has places for, beside those that wait here already.
+    /// How many runs it has places for, and how many wait here for one.
     pub(crate) fn places(&self) -> Places {
         let shared = self.lock();
         if shared.closed || self.spawn.get().is_none() {
@@ -80,7 +82,7 @@ impl Pool {
             let limit = queue.limit.map_or(usize::MAX, std::num::NonZeroUsize::get);
             (queue.name.to_string(), limit.saturating_sub(queue.running + queue.waiting))
         });
-        Places { count: size.saturating_sub(running + queued), queues: queues.collect() }
+        Places { count: size.saturating_sub(running), waiting: queued, queues: queues.collect() }
     }
 
     /// Takes runs that were claimed for it, in the order in which they are to start. All come back where nothing starts any more.
@@ -100,6 +102,13 @@ impl Pool {
         #[cfg(feature = "metrics")]
         self.measure();
         Vec::new()
+    }
+
+    /// Forgets the runs that were claimed and wait here for a place, and answers which.
+    pub(crate) fn let_go_waiting(&self) -> Vec<RunId> {
+        let (gone, left) = self.lock().memory.let_go_waiting();
+        drop_all(left);
+        gone
     }
 
     /// What has become of the runs that were claimed, in the order in which it did.

@@ -214,7 +214,7 @@ impl postgres::Host for Host {
 
     fn room(&self) -> Room {
         let places = self.pool.places();
-        Room { count: places.count, queues: places.queues }
+        Room { count: places.count, waiting: places.waiting, queues: places.queues }
     }
 
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {
@@ -237,6 +237,11 @@ impl postgres::Host for Host {
             let _ = panics::catch(|| drop(run));
         }
         refused
+    }
+
+    fn let_go_waiting(&self) -> Vec<Fence> {
+        let gone = self.pool.let_go_waiting();
+        gone.into_iter().filter_map(|run| Some(self.settle(run)?.fence)).collect()
     }
 
     fn cancel(&self, runs: Vec<Id>) {

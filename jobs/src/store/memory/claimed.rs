@@ -127,6 +127,25 @@ impl Memory {
         more
     }
 
+    /// Forgets all runs that were claimed and wait here, since others may have places for them, and answers which. What is
+    /// left of them is to be dropped outside the lock.
+    pub(crate) fn let_go_waiting(&mut self) -> (Vec<RunId>, Vec<Body>) {
+        let waits = |run: &Run| matches!(run.state, State::Available { .. }) && self.outlives(run);
+        let keys: Vec<_> = self.runs.iter().filter(|(_, run)| waits(run)).map(|(key, _)| key).collect();
+        let (mut gone, mut left) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
+        for key in keys {
+            self.withdraw(key);
+            let Some(run) = self.runs.get_mut(key) else { continue };
+            let (job, of_slot) = (run.job, run.slot.is_some());
+            gone.push(run.id);
+            left.extend(run.body.take());
+            self.job_mut(job).slot_live -= u32::from(of_slot);
+            self.live -= 1;
+            self.runs.discard(key);
+        }
+        (gone, left)
+    }
+
     /// Forgets a run that has gone back where it came from: another process may claim it.
     fn let_go(&mut self, key: RunKey) -> Option<Body> {
         let run = self.runs.get_mut(key)?;

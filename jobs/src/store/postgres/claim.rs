@@ -9,6 +9,7 @@
 //! So a node remembers how far it has come in each lane, and goes on from there; now and then, and whenever there is
 //! news, it begins at the beginning.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -32,6 +33,16 @@ pub(crate) struct Wanted<'a> {
     pub(crate) queues: &'a [(String, usize)],
     /// The oldest first whatever its priority, so that nothing starves.
     pub(crate) oldest: bool,
+}
+
+impl Wanted<'_> {
+    /// What was claimed, in the order in which it is to start.
+    fn in_order(&self, mut claimed: Vec<Claimed>) -> Vec<Claimed> {
+        claimed.sort_unstable_by_key(|claimed| {
+            (Reverse(if self.oldest { 0 } else { claimed.priority }), claimed.id)
+        });
+        claimed
+    }
 }
 
 /// A job with limits over the cluster.
@@ -81,6 +92,8 @@ with recursive lane as (
     };
 }
 
+pub(super) use all_lanes;
+
 /// From where this node was.
 macro_rules! known_lanes {
     () => {
@@ -92,6 +105,9 @@ with lane as (
 }
 
 /// What is claimed in the lanes.
+///
+/// It is written so that there is one good plan whatever is known of the table, since that may be of another time: the bounds
+/// and the order of a lane fit one index only, and a list of identities is looked up, not joined.
 macro_rules! claim_in {
     ($lanes:expr) => {
         concat!(
@@ -106,9 +122,9 @@ macro_rules! claim_in {
 ), head as (
     select l.queue, l.job, l.priority, l.after, l.room, l.queue_room, h.id from open l cross join lateral (
         select id from jobs.run r
-        where state = 'available' and r.queue = l.queue and r.job = l.job and r.priority = l.priority
-            and r.id > l.after
-        order by r.id limit least($1, l.room, l.queue_room)
+        where state = 'available' and (r.queue, r.job, r.priority, r.id) > (l.queue, l.job, l.priority, l.after)
+            and (r.queue, r.job, r.priority) <= (l.queue, l.job, l.priority)
+        order by r.queue, r.job, r.priority, r.id limit least($1, l.room, l.queue_room)
     ) h
 ), fitting as (
     select *,
@@ -123,18 +139,16 @@ macro_rules! claim_in {
 ), picked as materialized (
     select p.id from quota q cross join lateral (
         select id from jobs.run r
-        where state = 'available' and r.queue = q.queue and r.job = q.job and r.priority = q.priority
-            and r.id > q.after
-        order by r.id limit q.count for update skip locked
+        where state = 'available' and (r.queue, r.job, r.priority, r.id) > (q.queue, q.job, q.priority, q.after)
+            and (r.queue, r.job, r.priority) <= (q.queue, q.job, q.priority)
+        order by r.queue, r.job, r.priority, r.id limit q.count for update skip locked
     ) p
-), claimed as (
-    update jobs.run r
-    set state = 'running', node = $7, claim_no = claim_no + 1, attempt = attempt + 1, started = now()
-    from picked p where r.id = p.id
-    returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.origin, r.schedule, r.slot,
-        r.args, r.record, r.due
 )
-select * from claimed order by case when $6 then 0 else -priority end, id"
+update jobs.run r
+set state = 'running', node = $7, claim_no = claim_no + 1, attempt = attempt + 1, started = now()
+where r.id = any (array(select id from picked))
+returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.origin, r.schedule, r.slot,
+    r.args, r.record, r.due"
         )
     };
 }
@@ -154,8 +168,9 @@ order by priority desc, id";
 const LOCK_JOBS: &str =
     "select name from jobs.job where name = any ($1::text[]) order by name for update skip locked";
 
-/// How many more of each job may start. It is asked after the lock is there, so that it sees what came before. Where the bucket
-/// was last used by another rate, as large a part of it is left under this.
+/// How many more of each job may start, and where the rate allows none, how long it is until it does. It is asked after the
+/// lock is there, so that it sees what came before. Where the bucket was last used by another rate, as large a part of it is left
+/// under this.
 const ROOM: &str = "\
 with l as (
     select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::interval[]) with ordinality
@@ -166,13 +181,15 @@ with l as (
     from l where j.name = l.job and j.full_per <> l.per
     returning j.name, j.full_at
 )
-select greatest(0, least(
-    coalesce(concurrency - (
-        select count(*) from jobs.node n join jobs.run r on r.node = n.id and r.job = l.job and r.state = 'running'
-    ), 1000000),
-    coalesce(tokens - ceil(greatest(0, extract(epoch from coalesce(r.full_at, j.full_at, now()) - now()))
-        / extract(epoch from per) * tokens - 0.000001), 1000000)
-))::bigint
+select
+    greatest(0, least(
+        coalesce(concurrency - (
+            select count(*) from jobs.node n join jobs.run r on r.node = n.id and r.job = l.job and r.state = 'running'
+        ), 1000000),
+        coalesce(tokens - ceil(greatest(0, extract(epoch from coalesce(r.full_at, j.full_at, now()) - now()))
+            / extract(epoch from per) * tokens - 0.000001), 1000000)
+    ))::bigint,
+    (extract(epoch from coalesce(r.full_at, j.full_at) - now()) - extract(epoch from per) * (tokens - 1) / tokens)::float8
 from l join jobs.job j on j.name = l.job left join rescaled r on r.name = l.job
 order by l.place";
 
@@ -184,7 +201,7 @@ impl Db {
     /// Takes runs of jobs that have no limits of their own, in the order in which they are to start.
     pub(crate) async fn claim(&self, wanted: Wanted<'_>) -> sqlx::Result<Vec<Claimed>> {
         let mut connection = self.pool.acquire().await?;
-        let rooms = vec![i64::try_from(wanted.count).unwrap_or(i64::MAX); wanted.jobs.len()];
+        let rooms = vec![room_of(wanted.count); wanted.jobs.len()];
         self.claim_on(&mut connection, wanted, wanted.jobs, &rooms).await
     }
 
@@ -210,7 +227,7 @@ impl Db {
         wanted: Wanted<'_>,
         lanes: &mut Lanes,
     ) -> sqlx::Result<Vec<Claimed>> {
-        let rooms = vec![i64::try_from(wanted.count).unwrap_or(i64::MAX); wanted.jobs.len()];
+        let rooms = vec![room_of(wanted.count); wanted.jobs.len()];
         let query = sqlx::query(self.sql(CLAIM_FROM));
         let lane = |at: fn(&Lane) -> &str| lanes.0.keys().map(at).collect::<Vec<_>>();
         let claimed = Self::bind_claim(query, wanted, wanted.jobs, &rooms)
@@ -222,32 +239,35 @@ impl Db {
             .fetch_all(&self.pool)
             .await?;
         lanes.move_on(&claimed);
-        Ok(claimed)
+        Ok(wanted.in_order(claimed))
     }
 
-    /// Takes runs of jobs with limits, as far as these let them start. What another node is deciding about at this moment
-    /// is passed over.
-    pub(crate) async fn claim_limited(
+    /// The same of [`claim`](Self::claim), and of jobs with limits as many as these and so many places let start. What another
+    /// node is deciding about at this moment is passed over. It answers also how long it is until a rate lets a run start.
+    pub(crate) async fn claim_with(
         &self,
         wanted: Wanted<'_>,
         limited: &[Limited],
-    ) -> sqlx::Result<Vec<Claimed>> {
+        places: usize,
+    ) -> sqlx::Result<(Vec<Claimed>, Option<Duration>)> {
         let names: Vec<_> = limited.iter().map(|limited| limited.job.as_str()).collect();
         let mut tx = self.pool.begin().await?;
         let locked: Vec<String> =
             sqlx::query_scalar(self.sql(LOCK_JOBS)).bind(names).fetch_all(&mut *tx).await?;
         let limited: Vec<_> = limited.iter().filter(|limited| locked.contains(&limited.job)).collect();
-        if limited.is_empty() {
-            return Ok(Vec::new());
-        }
-        let jobs: Vec<_> = limited.iter().map(|limited| limited.job.clone()).collect();
+        let mut jobs: Vec<_> = limited.iter().map(|limited| limited.job.clone()).collect();
         let concurrency: Vec<_> = limited.iter().map(|limited| limited.concurrency.map(i64::from)).collect();
         let tokens =
             |limited: &&Limited| limited.rate.map(|(tokens, _)| i64::try_from(tokens).unwrap_or(i64::MAX));
         let tokens: Vec<_> = limited.iter().map(tokens).collect();
         let per: Vec<_> = limited.iter().map(|limited| limited.rate.map(|(_, per)| interval(per))).collect();
-        let query = sqlx::query_scalar(self.sql(ROOM)).bind(&jobs).bind(concurrency).bind(tokens).bind(per);
-        let rooms: Vec<i64> = query.fetch_all(&mut *tx).await?;
+        let query = sqlx::query_as(self.sql(ROOM)).bind(&jobs).bind(concurrency).bind(tokens).bind(per);
+        let room: Vec<(i64, Option<f64>)> = query.fetch_all(&mut *tx).await?;
+        let wait = room.iter().filter_map(|(_, wait)| wait.filter(|wait| *wait > 0.0)).min_by(f64::total_cmp);
+        let wait = wait.map(|wait| Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX));
+        let mut rooms: Vec<_> = room.into_iter().map(|(room, _)| room.min(room_of(places))).collect();
+        jobs.extend_from_slice(wanted.jobs);
+        rooms.resize(jobs.len(), room_of(wanted.count));
         let claimed = self.claim_on(&mut tx, wanted, &jobs, &rooms).await?;
         let charge = |limited: &&Limited| {
             let count = claimed.iter().filter(|claimed| claimed.job == limited.job).count();
@@ -261,7 +281,7 @@ impl Db {
             sqlx::query(self.sql(CHARGE)).bind(charged).bind(by).bind(per).execute(&mut *tx).await?;
         }
         tx.commit().await?;
-        Ok(claimed)
+        Ok((claimed, wait))
     }
 
     async fn claim_on(
@@ -272,7 +292,7 @@ impl Db {
         rooms: &[i64],
     ) -> sqlx::Result<Vec<Claimed>> {
         let query = Self::bind_claim(sqlx::query(self.sql(CLAIM)), wanted, jobs, rooms);
-        query.try_map(claimed_run).fetch_all(connection).await
+        Ok(wanted.in_order(query.try_map(claimed_run).fetch_all(connection).await?))
     }
 
     fn bind_claim<'q>(
@@ -281,15 +301,15 @@ impl Db {
         jobs: &'q [String],
         rooms: &'q [i64],
     ) -> Query<'q, Postgres, PgArguments> {
-        let count = i64::try_from(wanted.count).unwrap_or(i64::MAX);
-        let (queues, queue_rooms): (Vec<_>, Vec<_>) = wanted
-            .queues
-            .iter()
-            .map(|(queue, room)| (queue.as_str(), i64::try_from(*room).unwrap_or(i64::MAX)))
-            .unzip();
-        let query = query.bind(count).bind(jobs).bind(rooms).bind(queues).bind(queue_rooms);
+        let (queues, queue_rooms): (Vec<_>, Vec<_>) =
+            wanted.queues.iter().map(|(queue, room)| (queue.as_str(), room_of(*room))).unzip();
+        let query = query.bind(room_of(wanted.count)).bind(jobs).bind(rooms).bind(queues).bind(queue_rooms);
         query.bind(wanted.oldest).bind(wanted.node)
     }
+}
+
+fn room_of(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn claimed_run(row: PgRow) -> sqlx::Result<Claimed> {

@@ -39,6 +39,19 @@ pub(crate) struct End {
     pub(crate) record: Option<String>,
 }
 
+impl End {
+    /// It has succeeded, and leaves nothing but that.
+    fn is_plain(&self) -> bool {
+        self.follows == Follows::End(SUCCEEDED)
+            && self.outcome == SUCCEEDED
+            && self.message.is_none()
+            && self.record.is_none()
+    }
+}
+
+/// What a run is that has succeeded, and what it has come to.
+const SUCCEEDED: &str = "succeeded";
+
 /// The fence is in the condition: a run that was given to another has another claim, and one that executes nowhere has no
 /// node. The condition is written so that only the index of identities fits it: that of running runs has an entry for
 /// every claim since the last vacuum.
@@ -57,6 +70,16 @@ from unnest($1::uuid[], $2::integer[], $3::text[], $4::timestamptz[], $5::timest
     $8::text[], $9::text[])
     as e (id, claim_no, state, due, started, finished, outcome, message, record)
 where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $10
+returning r.id";
+
+/// The same of attempts that have succeeded and left nothing, which most do.
+const END_WELL: &str = "\
+update jobs.run r set
+    state = 'succeeded', outcome = 'succeeded', message = null,
+    started = e.started, finished = e.finished, node = null,
+    unique_key = case when r.unique_until > now() then r.unique_key end
+from unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::timestamptz[]) as e (id, claim_no, started, finished)
+where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $5
 returning r.id";
 
 /// Gives back runs that were claimed. One that was never begun has not used an attempt.
@@ -82,11 +105,44 @@ impl Db {
         node: Id,
         ends: &[End],
     ) -> sqlx::Result<Vec<Id>> {
-        let state = |end: &End| match end.follows {
+        let (well, others): (Vec<_>, Vec<_>) = ends.iter().partition(|end| end.is_plain());
+        let mut ended = Vec::with_capacity(ends.len());
+        if !well.is_empty() {
+            ended = self.end_well_on(connection, node, &well).await?;
+        }
+        if !others.is_empty() {
+            ended.extend(self.end_others_on(connection, node, &others).await?);
+        }
+        Ok(ended)
+    }
+
+    async fn end_well_on(
+        &self,
+        connection: &mut PgConnection,
+        node: Id,
+        ends: &[&End],
+    ) -> sqlx::Result<Vec<Id>> {
+        sqlx::query_scalar(self.sql(END_WELL))
+            .bind(ends.iter().map(|end| end.fence.id).collect::<Vec<_>>())
+            .bind(ends.iter().map(|end| end.fence.claim_no).collect::<Vec<_>>())
+            .bind(ends.iter().map(|end| end.started).collect::<Vec<_>>())
+            .bind(ends.iter().map(|end| end.finished).collect::<Vec<_>>())
+            .bind(node)
+            .fetch_all(connection)
+            .await
+    }
+
+    async fn end_others_on(
+        &self,
+        connection: &mut PgConnection,
+        node: Id,
+        ends: &[&End],
+    ) -> sqlx::Result<Vec<Id>> {
+        let state = |end: &&End| match end.follows {
             Follows::End(state) => state,
             Follows::Retry(_) => "scheduled",
         };
-        let due = |end: &End| match end.follows {
+        let due = |end: &&End| match end.follows {
             Follows::End(_) => None,
             Follows::Retry(due) => Some(due),
         };

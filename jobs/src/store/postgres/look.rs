@@ -5,12 +5,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 
+use super::claim::all_lanes;
 use super::db::Db;
 use super::id::Id;
 
 /// Delayed runs whose time has come are made available on the way.
-const LOOK: &str = "\
-with due as (
+const LOOK: &str = concat!(
+    all_lanes!(),
+    "\
+, due as (
     select id from jobs.run where state = 'scheduled' and due <= now()
     order by due limit 1000 for update skip locked
 ), promoted as (
@@ -18,7 +21,10 @@ with due as (
 )
 select
     exists (select from promoted),
-    exists (select from jobs.run where state = 'available'),
+    exists (
+        select from lane l where l.job = any ($2)
+            and not exists (select from jobs.queue q where q.name = l.queue and q.paused_since is not null)
+    ),
     (select extract(epoch from min(due) - now())::float8 from jobs.run where state = 'scheduled' and due > now()),
     array(select id from jobs.run where node = $1 and state = 'running' and cancel),
     array(select id from jobs.run where node = $1 and state = 'running'),
@@ -26,14 +32,15 @@ select
     array(select name from jobs.queue where paused_since is not null),
     array(select job from jobs.schedule where delay is not null and next_slot is not null order by job, key),
     array(select key from jobs.schedule where delay is not null and next_slot is not null order by job, key),
-    array(select next_slot from jobs.schedule where delay is not null and next_slot is not null order by job, key)";
+    array(select next_slot from jobs.schedule where delay is not null and next_slot is not null order by job, key)"
+);
 
 /// What there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Look {
     /// Whether delayed runs were made available.
     pub(crate) promoted: bool,
-    /// Whether there is a run that somebody may claim.
+    /// Whether there is a run of these jobs that might be claimed.
     pub(crate) available: bool,
     /// How long it is to the next delayed run.
     pub(crate) next: Option<Duration>,
@@ -48,9 +55,9 @@ pub(crate) struct Look {
 }
 
 impl Db {
-    /// Makes delayed runs available whose time has come, and tells what there is.
-    pub(crate) async fn look(&self, node: Id) -> sqlx::Result<Look> {
-        let row = sqlx::query(self.sql(LOOK)).bind(node).fetch_one(&self.pool).await?;
+    /// Makes delayed runs available whose time has come, and tells what there is for a node that knows these jobs.
+    pub(crate) async fn look(&self, node: Id, jobs: &[String]) -> sqlx::Result<Look> {
+        let row = sqlx::query(self.sql(LOOK)).bind(node).bind(jobs).fetch_one(&self.pool).await?;
         let (promoted, available): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
         let next: Option<f64> = row.try_get(2)?;
         let next = next.map(|next| Duration::try_from_secs_f64(next.max(0.0)).unwrap_or(Duration::MAX));

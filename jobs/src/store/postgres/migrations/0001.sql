@@ -1,12 +1,14 @@
+-- Names are compared byte by byte, as the program does it, whatever the database thinks of their order.
+
 -- A row of `run` is one execution of a job, from its submission until it is pruned.
 create table jobs.run (
     -- Made by the submitter, ordered by time: the order of submission is the order of the identity.
     id uuid primary key,
-    job text not null,
-    queue text not null,
+    job text collate "C" not null,
+    queue text collate "C" not null,
     priority smallint not null,
     -- scheduled, available, waiting (for its predecessor), running; succeeded, dead, cancelled.
-    state text not null,
+    state text collate "C" not null,
     -- Since when it may start, or when it will.
     due timestamptz not null,
     -- Attempts begun, and how many may follow the first.
@@ -20,9 +22,9 @@ create table jobs.run (
     node uuid,
     -- Somebody wants it ended; its node looks here.
     cancel boolean not null default false,
-    origin text not null,
+    origin text collate "C" not null,
     -- The slot that it is for.
-    schedule text,
+    schedule text collate "C",
     slot timestamptz,
     -- A digest of what the submissions have in common that are one; null when it stands for no other.
     unique_key bytea,
@@ -67,7 +69,7 @@ create index run_finished on jobs.run (job, finished) where finished is not null
 
 -- A job that some node knows: its pause, and the bucket of its `rate`. Its row is the lock of what is decided by job.
 create table jobs.job (
-    name text primary key,
+    name text collate "C" primary key,
     paused_since timestamptz,
     -- When the token bucket would be full again, and how long an empty one takes by the rate that it was last used by.
     full_at timestamptz,
@@ -77,7 +79,7 @@ create index job_paused on jobs.job (name) where paused_since is not null;
 
 -- Queues that are paused.
 create table jobs.queue (
-    name text primary key,
+    name text collate "C" primary key,
     paused_since timestamptz
 );
 
@@ -85,7 +87,7 @@ create table jobs.queue (
 create table jobs.node (
     id uuid primary key,
     -- The host and process, for people.
-    name text not null,
+    name text collate "C" not null,
     started timestamptz not null default now(),
     heartbeat timestamptz not null default now(),
     -- Since when its heartbeats came without a gap, and the last one before the gap.
@@ -95,10 +97,10 @@ create table jobs.node (
 
 -- The truth about a schedule.
 create table jobs.schedule (
-    job text not null,
-    key text not null,
+    job text collate "C" not null,
+    key text collate "C" not null,
     -- The definition in force, as its canonical text, and the node that gave it.
-    definition text not null,
+    definition text collate "C" not null,
     node uuid not null,
     -- Where an interval counts from.
     anchor timestamptz not null default now(),
@@ -110,7 +112,7 @@ create table jobs.schedule (
     closed_since timestamptz,
     -- The entry of the ledger that the next slot may join.
     entry_first timestamptz,
-    entry_reason text,
+    entry_reason text collate "C",
     primary key (job, key)
 ) with (fillfactor = 50);
 -- Nodes hear by it of a slot that the end of a run has armed.
@@ -119,9 +121,9 @@ create index schedule_delay on jobs.schedule (job, key) where delay is not null;
 -- Which live node registers which schedule, and as what.
 create table jobs.registration (
     node uuid not null references jobs.node on delete cascade,
-    job text not null,
-    key text not null,
-    definition text not null,
+    job text collate "C" not null,
+    key text collate "C" not null,
+    definition text collate "C" not null,
     primary key (job, key, node)
 );
 -- For the cascade.
@@ -129,11 +131,11 @@ create index registration_node on jobs.registration (node);
 
 -- What became of slots: consecutive ones with one reason are one entry.
 create table jobs.ledger (
-    job text not null,
-    key text not null,
+    job text collate "C" not null,
+    key text collate "C" not null,
     first timestamptz not null,
     last timestamptz not null,
     count bigint not null,
-    reason text not null,
+    reason text collate "C" not null,
     primary key (job, key, first)
 ) with (fillfactor = 80);

@@ -1,12 +1,17 @@
-//! Claims as many runs as the host has places for.
+//! Claims as many runs as the host has places for, and where they are short a few more.
+//!
+//! A place that has become free is to have its next run at once, but a claim takes a millisecond. So a node claims ahead what
+//! it is going to execute in the next moments, by what it has executed in the last: nothing where runs take long, and with
+//! one question for hundreds of runs where they are short. When they turn out longer it gives back what waits.
 
 use std::collections::HashMap;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{ClusterView, Shared};
+use super::{ClusterView, Room, Shared};
 use crate::clock::monotonic_now;
 use crate::store::postgres::claim::{Claimed, Lanes, Wanted};
 use crate::store::postgres::end::Fence;
@@ -20,8 +25,12 @@ const POLL: Duration = Duration::from_secs(1);
 /// How many runs are claimed in one statement.
 const MOST: usize = 500;
 
-/// Every so many claims the oldest runs come first, whatever their priority.
-const OLDEST_EVERY: u32 = 8;
+/// For how much time runs are claimed ahead, and how many at most.
+const AHEAD: Duration = Duration::from_millis(50);
+const MOST_AHEAD: usize = 1000;
+
+/// Over what time at least it is measured how many are executed.
+const MEASURED: Duration = Duration::from_millis(5);
 
 /// How long it waits when others have just locked what it wanted, and how often in a row.
 const LOCKED: Duration = Duration::from_millis(20);
@@ -33,62 +42,105 @@ const REFUSED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 /// Of so many runs at most it is remembered how often that was.
 const REFUSALS: usize = 10_000;
 
+/// How many runs that are adrift are read in one statement.
+const ADRIFT: usize = 20;
+
+/// How long at least it waits for a rate.
+const SOON: Duration = Duration::from_millis(1);
+
+/// How often it is looked whether what waits is going to be executed soon.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Every so many claims the oldest runs come first, whatever their priority.
+const OLDEST_EVERY: u32 = 8;
+
 impl Shared {
     /// Claims whenever it is woken, and looks once a second whether there is something that it was not woken for.
     pub(super) async fn feed(&self) {
         let mut pause = Pause::new(self.identity.id.0 >> 64);
-        let (mut place, mut locked) = (Place::new(), 0);
+        let mut place = Place::new();
         let mut woken = true;
         while !self.is_closing() {
-            let answer = self.claim_all(&mut place, woken).await;
+            let answer = self.feed_once(&mut place, woken).await;
             self.stands(&answer);
             let wait = match answer {
-                Ok(Left { available: true, .. }) if locked < LOCKED_TIMES => {
-                    locked += 1;
-                    LOCKED
-                }
-                Ok(Left { next, .. }) => {
-                    locked = 0;
+                Ok(wait) => {
                     pause.reset();
-                    next.map_or(POLL, |next| next.min(POLL))
+                    place.most = MOST.min(place.most * 2);
+                    wait
                 }
-                Err(_) => pause.next(),
+                Err(_) => {
+                    // It may have been too much for the way to the server.
+                    place.most = 1.max(place.most / 2);
+                    place.lanes = Lanes::default();
+                    pause.next()
+                }
             };
             woken = tokio::time::timeout(wait, self.wake.notified()).await.is_ok();
         }
     }
 
-    /// Claims until there is nothing left or no room for it. Who was woken asks for runs at once; who was not first looks
-    /// whether there are any.
-    async fn claim_all(&self, place: &mut Place, woken: bool) -> Result<Left, Trouble> {
-        if woken {
-            while self.claim(place).await? {}
-            // As long as it is full there is nothing to look for but what somebody wants ended, which can wait a little.
-            if self.host.room().count == 0 && place.looked.elapsed() < POLL / 2 {
-                return Ok(Left { available: false, next: Some(POLL / 2) });
+    /// Claims until there is nothing left or no room for it, and answers how long it may wait then. Who was woken asks for
+    /// runs at once; who was not first looks whether there are any.
+    async fn feed_once(&self, place: &mut Place, woken: bool) -> Result<Duration, Trouble> {
+        self.give_back_waiting(place).await?;
+        let mut rate = None;
+        let mut claims = woken;
+        loop {
+            // However much there is to claim, what somebody wants ended or whose time has come does not wait.
+            while claims && place.looked.elapsed() < POLL / 2 {
+                claims = self.claim(place, &mut rate).await?;
             }
+            let is_full = place.wanted(&self.host.room()) == 0;
+            if is_full && place.looked.elapsed() < POLL / 2 {
+                return Ok(POLL / 2);
+            }
+            let look = self.look(place).await?;
+            if look.promoted {
+                self.arrived.store(true, Ordering::SeqCst);
+            }
+            if look.available && self.claim(place, &mut rate).await? {
+                place.in_vain = 0;
+                claims = true;
+                continue;
+            }
+            let mut waits = look.next.into_iter().collect::<Vec<_>>();
+            if look.available && !is_full {
+                waits.extend(rate.map(|rate: Duration| rate.max(SOON)));
+                place.in_vain += 1;
+                waits.extend((place.in_vain <= LOCKED_TIMES).then_some(LOCKED));
+            }
+            if !look.available {
+                self.backlog.store(false, Ordering::SeqCst);
+            }
+            let wait = if place.ahead.is_none() { POLL } else { PATIENCE };
+            return Ok(waits.into_iter().fold(wait, Duration::min));
         }
-        let look = ask(self.db.look(self.identity.id)).await?;
+    }
+
+    /// Looks how things stand, and does what is to be done about it but for claims.
+    async fn look(&self, place: &mut Place) -> Result<Look, Trouble> {
+        let jobs = self.host.jobs();
+        let limited = self.host.limited();
+        let limited = limited.iter().map(|limited| limited.job.clone());
+        let jobs: Vec<_> = jobs.iter().cloned().chain(limited).collect();
+        let mut look = ask(self.db.look(self.identity.id, &jobs)).await?;
         place.looked = monotonic_now();
         if !look.cancelled.is_empty() {
-            self.host.cancel(look.cancelled);
+            self.host.cancel(std::mem::take(&mut look.cancelled));
         }
-        let Look { paused_jobs, paused_queues, delays, .. } = look;
-        let view = ClusterView { paused_jobs, paused_queues, delays };
+        let view = ClusterView {
+            paused_jobs: std::mem::take(&mut look.paused_jobs),
+            paused_queues: std::mem::take(&mut look.paused_queues),
+            delays: std::mem::take(&mut look.delays),
+        };
         if view != place.view {
             self.host.see(view.clone());
+            self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&view.paused_queues);
             place.view = view;
         }
-        self.settle_adrift(look.claimed, &mut place.refused).await?;
-        if look.promoted {
-            self.arrived.store(true, Ordering::SeqCst);
-        }
-        let mut took = false;
-        while look.available && self.claim(place).await? {
-            took = true;
-        }
-        let has_room = self.host.room().count > 0;
-        Ok(Left { available: look.available && has_room && !took && !woken, next: look.next })
+        self.settle_adrift(std::mem::take(&mut look.claimed), &mut place.refused).await?;
+        Ok(look)
     }
 
     /// Takes up runs that the server says are this node's, and of which it knows nothing: the answer to a claim was lost on its
@@ -100,10 +152,6 @@ impl Shared {
             return Ok(());
         }
         let node = self.identity.id;
-        let refused = self.hand_over(ask(self.db.adrift(node, &unknown)).await?);
-        if refused.is_empty() {
-            return Ok(());
-        }
         if refusals.len() > REFUSALS {
             refusals.clear();
         }
@@ -113,9 +161,15 @@ impl Shared {
             *times += 1;
             (fence, if *times == 1 { Duration::ZERO } else { wait })
         };
-        let put_off: Vec<_> = refused.into_iter().map(&mut later).collect();
-        ask(self.db.put_off(node, &put_off)).await?;
-        self.news.notify_one();
+        // A few at a time: it may have been for their size that the answer was lost.
+        for part in unknown.chunks(ADRIFT) {
+            let refused = self.hand_over(ask(self.db.adrift(node, part)).await?);
+            if !refused.is_empty() {
+                let put_off: Vec<_> = refused.into_iter().map(&mut later).collect();
+                ask(self.db.put_off(node, &put_off)).await?;
+                self.news.notify_one();
+            }
+        }
         Ok(())
     }
 
@@ -131,55 +185,128 @@ impl Shared {
         refused
     }
 
-    /// Claims once, and answers whether there may be more.
-    async fn claim(&self, place: &mut Place) -> Result<bool, Trouble> {
+    /// Claims once, and answers whether there may be more. It tells also how long it is until a rate lets a run start.
+    async fn claim(&self, place: &mut Place, rate: &mut Option<Duration>) -> Result<bool, Trouble> {
+        // Before it is asked for room: what there is after that is told.
+        self.backlog.store(true, Ordering::SeqCst);
         let room = self.host.room();
-        if room.count == 0 || self.is_closing() {
+        place.ahead.measure(self.ended.load(Ordering::Relaxed));
+        let count = place.wanted(&room).min(place.most);
+        if count == 0 || self.is_closing() {
             return Ok(false);
         }
-        let jobs = self.host.jobs();
+        let (jobs, limited) = (self.host.jobs(), self.host.limited());
         place.claims = place.claims.wrapping_add(1);
-        let wanted = Wanted {
-            node: self.identity.id,
-            count: room.count.min(MOST),
-            jobs: &jobs,
-            queues: &room.queues,
-            oldest: place.claims.is_multiple_of(OLDEST_EVERY),
-        };
-        let mut taken = 0;
-        let mut take = |claimed: Vec<Claimed>| {
-            taken += claimed.len();
-            // At once: what the next question meets with must not lose them.
-            let _ = self.hand_over(claimed);
-            Wanted { count: wanted.count - taken, ..wanted }
-        };
-        let mut rest = wanted;
-        if !wanted.oldest && !place.lanes.is_empty() && !self.arrived.load(Ordering::SeqCst) {
-            rest = take(ask(self.db.claim_from(rest, &mut place.lanes)).await?);
-        }
-        if rest.count > 0 {
-            self.arrived.store(false, Ordering::SeqCst);
-            place.lanes = Lanes::default();
-            let claimed = ask(self.db.claim(rest)).await?;
-            // A backlog: it pays to remember the place.
-            if claimed.len() == rest.count {
-                let lanes = ask(self.db.lanes(wanted.jobs, &claimed)).await;
-                place.lanes = lanes.unwrap_or_default();
+        let oldest = place.claims.is_multiple_of(OLDEST_EVERY);
+        let wanted = Wanted { node: self.identity.id, count, jobs: &jobs, queues: &room.queues, oldest };
+        let arrived = self.arrived.swap(false, Ordering::SeqCst);
+        let goes_on = !oldest && !place.lanes.is_empty() && !arrived;
+        // Jobs with limits have their turn each second time.
+        if goes_on && (limited.is_empty() || !place.claims.is_multiple_of(2)) {
+            let claimed = ask(self.db.claim_from(wanted, &mut place.lanes)).await?;
+            if claimed.len() < count {
+                // From the beginning, where there may be some that it has passed.
+                place.lanes = Lanes::default();
             }
-            rest = take(claimed);
+            let _ = self.hand_over(claimed);
+            return Ok(true);
         }
-        let limited = self.host.limited();
-        if rest.count > 0 && !limited.is_empty() {
-            take(ask(self.db.claim_limited(rest, &limited)).await?);
+        let claimed = if limited.is_empty() {
+            ask(self.db.claim(wanted)).await?
+        } else {
+            let places = room.count.saturating_sub(room.waiting);
+            let (claimed, wait) = ask(self.db.claim_with(wanted, &limited, places)).await?;
+            *rate = wait;
+            claimed
+        };
+        let (any, is_full) = (!claimed.is_empty(), claimed.len() == count);
+        if !is_full && limited.is_empty() {
+            // It is not for want of room that there are no more.
+            self.backlog.store(false, Ordering::SeqCst);
         }
-        Ok(taken > 0)
+        // A backlog: it pays to remember the place.
+        place.lanes = match is_full {
+            true => ask(self.db.lanes(&jobs, &claimed)).await.unwrap_or_default(),
+            false => Lanes::default(),
+        };
+        // At once, whatever the next question meets with.
+        let _ = self.hand_over(claimed);
+        Ok(any)
+    }
+}
+
+impl Shared {
+    /// Gives back what was claimed ahead and would wait here for long.
+    async fn give_back_waiting(&self, place: &mut Place) -> Result<(), Trouble> {
+        let Room { count, waiting, .. } = self.host.room();
+        if !place.ahead.is_too_much(waiting.saturating_sub(count), self.ended.load(Ordering::Relaxed)) {
+            return Ok(());
+        }
+        let waiting: Vec<_> = self.host.let_go_waiting().into_iter().map(|fence| (fence, false)).collect();
+        // Where this is not answered, the next look finds that they are adrift.
+        self.claims.remove(waiting.iter().map(|(fence, _)| *fence));
+        ask(self.db.give_back(self.identity.id, &waiting)).await?;
+        self.tell_all();
+        Ok(())
+    }
+}
+
+/// How many runs are claimed beyond the places that there are.
+struct Ahead {
+    count: usize,
+    /// When it was measured last, and how many had ended by then.
+    measured: (Instant, u64),
+    /// When it was last looked whether the runs that wait begin, and how many had ended by then.
+    looked: (Instant, u64),
+}
+
+impl Ahead {
+    fn new() -> Self {
+        let now = monotonic_now();
+        Self { count: 0, measured: (now, 0), looked: (now, 0) }
+    }
+
+    fn is_none(&self) -> bool {
+        self.count == 0
+    }
+
+    /// So many attempts have ended in all.
+    fn measure(&mut self, ended: u64) {
+        let (since, before) = self.measured;
+        let took = since.elapsed();
+        if took < MEASURED {
+            return;
+        }
+        let soon = (ended - before) as f64 * (AHEAD.as_secs_f64() / took.as_secs_f64());
+        // A moment in which nothing has ended does not say much.
+        self.count = (soon as usize).max(self.count / 2).min(MOST_AHEAD);
+        self.measured = (since + took, ended);
+    }
+
+    /// Whether so many that wait for a place are not going to get one soon, by how many have got one since it was looked last.
+    fn is_too_much(&mut self, waiting: usize, ended: u64) -> bool {
+        let (since, before) = self.looked;
+        if waiting > 0 && since.elapsed() < PATIENCE {
+            return false;
+        }
+        self.looked = (monotonic_now(), ended);
+        let too_much = waiting as u64 > 2 * (ended - before);
+        if too_much {
+            self.count = 0;
+        }
+        too_much
     }
 }
 
 /// Where the feeder is.
 struct Place {
     claims: u32,
+    /// How often in a row there was something, and it was not to be had.
+    in_vain: u32,
+    /// How many runs are claimed at a time.
+    most: usize,
     lanes: Lanes,
+    ahead: Ahead,
     /// When it last looked how things stand, and how they stood.
     looked: Instant,
     view: ClusterView,
@@ -191,18 +318,79 @@ impl Place {
     fn new() -> Self {
         Self {
             claims: 0,
+            in_vain: 0,
+            most: MOST,
             lanes: Lanes::default(),
+            ahead: Ahead::new(),
             looked: monotonic_now(),
             view: ClusterView::default(),
             refused: HashMap::new(),
         }
     }
+
+    /// How many runs are to be claimed. As long as enough of them wait there is no question for a few.
+    fn wanted(&self, room: &Room) -> usize {
+        let wanted = (room.count + self.ahead.count).saturating_sub(room.waiting);
+        if room.waiting > room.count && wanted < self.ahead.count / 2 { 0 } else { wanted }
+    }
 }
 
-/// What a claim has left.
-struct Left {
-    /// There was something, and it was not to be had.
-    available: bool,
-    /// How long it is to the next delayed run.
-    next: Option<Duration>,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pass(time: Duration) {
+        tokio::time::advance(time).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn as_many_are_claimed_ahead_as_end_in_the_next_moments() {
+        let mut ahead = Ahead::new();
+        pass(Duration::from_millis(100)).await;
+        ahead.measure(200);
+        assert_eq!(ahead.count, 100);
+        // Too short a time says nothing.
+        pass(Duration::from_millis(1)).await;
+        ahead.measure(10_000);
+        assert_eq!(ahead.count, 100);
+        pass(Duration::from_millis(99)).await;
+        ahead.measure(1_000_000);
+        assert_eq!(ahead.count, MOST_AHEAD);
+        // And when nothing ends any more, it is less and less.
+        let mut counts = Vec::new();
+        while !ahead.is_none() {
+            pass(MEASURED).await;
+            ahead.measure(1_000_000);
+            counts.push(ahead.count);
+        }
+        assert_eq!(counts, [500, 250, 125, 62, 31, 15, 7, 3, 1, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_is_too_much_when_it_does_not_begin_soon() {
+        let mut ahead = Ahead::new();
+        pass(Duration::from_secs(3600)).await;
+        assert!(!ahead.is_too_much(0, 0));
+        assert!(!ahead.is_too_much(100, 0), "it was claimed at this moment");
+        pass(PATIENCE).await;
+        assert!(!ahead.is_too_much(100, 50), "half of it has begun");
+        pass(PATIENCE).await;
+        assert!(ahead.is_too_much(100, 60));
+        assert!(ahead.is_none());
+    }
+
+    #[test]
+    fn there_is_no_question_for_a_few_as_long_as_enough_wait() {
+        let mut place = Place::new();
+        let mut wanted = |ahead, count, waiting| {
+            place.ahead.count = ahead;
+            place.wanted(&Room { count, waiting, queues: Vec::new() })
+        };
+        assert_eq!(wanted(0, 10, 0), 10);
+        assert_eq!(wanted(0, 10, 4), 6);
+        assert_eq!(wanted(0, 0, 0), 0);
+        assert_eq!(wanted(100, 0, 80), 0);
+        assert_eq!(wanted(100, 0, 50), 50);
+        assert_eq!(wanted(100, 20, 10), 110);
+    }
 }

@@ -1,5 +1,6 @@
 //! Ends are written together, and as often as it takes.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -22,7 +23,7 @@ pub(super) enum Finish {
 const LOCKED: Duration = Duration::from_millis(200);
 
 /// How many go in one statement.
-const MOST: usize = 1000;
+const MOST: usize = 500;
 
 /// How often the server is asked when the node leaves: what it does not take is rescued.
 const TRIES_AT_THE_END: u32 = 5;
@@ -56,6 +57,7 @@ impl Shared {
                     return;
                 }
                 self.claims.remove(ends.iter().map(|end| end.fence));
+                self.limits_let_more();
                 self.waiting.changed.notify_one();
             }
             if !returns.is_empty() {
@@ -109,6 +111,7 @@ impl Shared {
             return Ok(());
         }
         self.claims.remove(settled.iter().map(Finished::fence));
+        self.limits_let_more();
         self.waiting.changed.notify_one();
         self.has_arrived();
         let ends = settled.iter().filter_map(|finished| match finished {
@@ -120,6 +123,13 @@ impl Shared {
 
     async fn finish_free(&self, some: &[Finished]) -> Result<Vec<Id>, Trouble> {
         self.persist(|| self.db.finish_free(self.identity.id, some)).await
+    }
+
+    /// What has ended does not count against limits any more.
+    fn limits_let_more(&self) {
+        if !self.host.limited().is_empty() && self.backlog.load(Ordering::SeqCst) {
+            self.tell_all();
+        }
     }
 
     /// What fails in passing only does so in the end.

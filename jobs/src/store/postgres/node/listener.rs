@@ -3,6 +3,8 @@
 //! What was submitted is told in a statement of its own, after the commit: within the transaction that submits, it would
 //! make the commits of all nodes wait for each other. And it is told once for all that was submitted meanwhile.
 
+use std::sync::atomic::Ordering;
+
 use sqlx::postgres::PgListener;
 
 use super::Shared;
@@ -13,12 +15,21 @@ impl Shared {
         format!("jobs_{}", self.db.schema)
     }
 
+    /// What it does not need to hear itself.
+    fn name_in_news(&self) -> String {
+        format!("{:032x}", self.identity.id.0)
+    }
+
     /// Tells the other nodes that something was submitted.
     pub(super) async fn tell_news(&self) {
-        let channel = self.channel();
+        let (channel, from) = (self.channel(), self.name_in_news());
         loop {
             self.news.notified().await;
-            let notify = sqlx::query("select pg_notify($1, '')").bind(&channel).execute(&self.db.pool);
+            if self.alone.load(Ordering::SeqCst) {
+                continue;
+            }
+            let notify = sqlx::query("select pg_notify($1, $2)").bind(&channel).bind(&from);
+            let notify = notify.execute(&self.db.pool);
             // They poll.
             let _ = ask(notify).await;
         }
@@ -39,10 +50,17 @@ impl Shared {
         let mut listener = PgListener::connect_with(&self.db.pool).await?;
         listener.ignore_pool_close_event(true);
         listener.listen(&self.channel()).await?;
+        // The others may think that they are alone.
+        self.news.notify_one();
+        let own = self.name_in_news();
         loop {
             // None is a lost connection: there may have been news meanwhile.
             let heard = listener.try_recv().await?;
             pause.reset();
+            if heard.as_ref().is_some_and(|heard| heard.payload() == own) {
+                continue;
+            }
+            self.alone.store(false, Ordering::SeqCst);
             self.has_arrived();
             if heard.is_none() {
                 return Ok(());

@@ -25,8 +25,8 @@ mod waiting;
 pub(crate) use schedules::Registered;
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -56,7 +56,7 @@ use waiting::Waiting;
 
 /// What a node is asked by, and tells: the pool of the program.
 pub(crate) trait Host: Send + Sync + 'static {
-    /// How many runs it has places for at this moment, and the queues that are full.
+    /// How many runs it has places for at this moment.
     fn room(&self) -> Room;
     /// Jobs that it executes and that have no limits of their own. These and the next two may be others at any time.
     fn jobs(&self) -> Arc<[String]>;
@@ -66,6 +66,8 @@ pub(crate) trait Host: Send + Sync + 'static {
     fn retention(&self) -> (Duration, usize);
     /// Runs that are its to try, in the order in which they are to start. It answers which it does not take: they go back.
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence>;
+    /// Gives up what it has taken and not begun, and answers with it.
+    fn let_go_waiting(&self) -> Vec<Fence>;
     /// Somebody wants these ended.
     fn cancel(&self, runs: Vec<Id>);
     /// Its claims are not its own any more: the node was taken for lost. What it ends from now on does not count.
@@ -81,7 +83,10 @@ pub(crate) trait Host: Send + Sync + 'static {
 /// What a host has places for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Room {
+    /// Places where nothing executes.
     pub(crate) count: usize,
+    /// Runs that it has taken and that wait for one of them.
+    pub(crate) waiting: usize,
     /// Queues with a limit of their own, and how many of their runs fit.
     pub(crate) queues: Vec<(String, usize)>,
 }
@@ -132,6 +137,8 @@ struct Shared {
     host: Arc<dyn Host>,
     claims: Claims,
     waiting: Waiting,
+    /// How many attempts have ended.
+    ended: AtomicU64,
     /// It goes by the server's time.
     clock: Arc<Clock>,
     /// The server may not know of all schedules of the host's.
@@ -140,8 +147,14 @@ struct Shared {
     wake: Notify,
     /// There is something new to claim, perhaps before where the feeder is.
     arrived: AtomicBool,
+    /// There is more to claim than this node has room for, or than limits let start.
+    backlog: AtomicBool,
     /// Something was submitted that other nodes are to be told.
     news: Notify,
+    /// As far as it knows there is no other node.
+    alone: AtomicBool,
+    /// Queues that it claims nothing from, as far as it knows.
+    paused: StdMutex<Vec<String>>,
     standing: watch::Sender<Standing>,
     /// Whose turn it is to submit many at once.
     turn: Mutex<()>,
@@ -273,8 +286,7 @@ impl Node {
 
     /// Something new was made that others may claim as well.
     pub(crate) fn tell(&self) {
-        self.shared.has_arrived();
-        self.shared.news.notify_one();
+        self.shared.tell_all();
     }
 
     /// What the host executes, with which limits, or how long it keeps what has ended is another now.
@@ -331,6 +343,7 @@ pub(crate) struct Ends {
 impl Ends {
     /// An attempt has ended. It is written with others, and as often as it takes.
     pub(crate) fn end(&self, end: End) {
+        self.shared.ended.fetch_add(1, Ordering::Relaxed);
         // After the node has left, what was not written is rescued by others.
         let _ = self.finishes.send(Finish::Claim(Finished::End(Box::new(end))));
     }
@@ -342,7 +355,9 @@ impl Ends {
 
     /// The host has more room.
     pub(crate) fn wake(&self) {
-        self.shared.wake.notify_one();
+        if self.shared.backlog.load(Ordering::SeqCst) {
+            self.shared.wake.notify_one();
+        }
     }
 }
 
@@ -376,11 +391,15 @@ impl Shared {
             host,
             claims: Claims::default(),
             waiting: Waiting::default(),
+            ended: AtomicU64::new(0),
             clock,
             unregistered: AtomicBool::new(false),
             wake: Notify::new(),
             arrived: AtomicBool::new(true),
+            backlog: AtomicBool::new(true),
             news: Notify::new(),
+            alone: AtomicBool::new(false),
+            paused: StdMutex::default(),
             standing: watch::Sender::new(Standing::Well),
             turn: Mutex::new(()),
             closing: AtomicBool::new(false),
@@ -460,6 +479,24 @@ impl Shared {
     pub(super) fn has_arrived(&self) {
         self.arrived.store(true, Ordering::SeqCst);
         self.wake.notify_one();
+    }
+
+    /// Runs were submitted, which others may claim as well.
+    pub(super) fn were_submitted(&self, runs: &[NewRun]) {
+        let is_paused = {
+            let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+            !paused.is_empty() && runs.iter().all(|run| paused.contains(&run.queue) && run.due.is_none())
+        };
+        // Whoever lets a queue go on tells all.
+        if !is_paused {
+            self.tell_all();
+        }
+    }
+
+    /// The same, also to the other nodes.
+    pub(super) fn tell_all(&self) {
+        self.has_arrived();
+        self.news.notify_one();
     }
 
     pub(super) fn is_closing(&self) -> bool {

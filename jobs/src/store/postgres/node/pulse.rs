@@ -51,6 +51,7 @@ impl Shared {
             self.enter().await?;
         }
         let there = there.unwrap_or_default();
+        self.alone.store(there == 1, Ordering::SeqCst);
         let housekeeping = beats.is_multiple_of(HOUSEKEEPING_EVERY);
         // Who is alone finds what others have left when it comes, and now and then.
         let rescued = match there > 1 || housekeeping {
@@ -59,8 +60,7 @@ impl Shared {
         };
         if !rescued.is_empty() {
             telemetry::cluster(ClusterNews::TookOver(rescued.len()));
-            self.has_arrived();
-            self.news.notify_one();
+            self.tell_all();
         }
         // Whoever is lost may have left it undone.
         if (housekeeping || !rescued.is_empty()) && ask(self.vital.succeed_undone()).await? > 0 {

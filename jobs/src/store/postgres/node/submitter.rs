@@ -120,8 +120,7 @@ impl Shared {
             match answer {
                 Err(Trouble::Passing(_)) if !self.is_closing() => self.rest(&mut pause).await,
                 Ok(submitted) => {
-                    self.has_arrived();
-                    self.news.notify_one();
+                    self.were_submitted(runs);
                     return Ok(submitted);
                 }
                 refused => return refused,
@@ -146,8 +145,7 @@ impl Shared {
             match answer {
                 Err(Trouble::Passing(_) | Trouble::Held) if !self.is_closing() => self.rest(&mut pause).await,
                 Ok(submitted) => {
-                    self.has_arrived();
-                    self.news.notify_one();
+                    self.were_submitted(runs);
                     return Ok(submitted);
                 }
                 refused => return refused,

@@ -57,7 +57,7 @@ async fn a_connection_that_ends_in_the_middle_loses_and_doubles_nothing() {
     assert_eq!(ended.iter().collect::<HashSet<_>>().len(), 600);
     let db = watching(&address);
     assert_eq!(
-        db.text("select count(*) from jobs.run where state = 'succeeded' and claim_no = 1").await,
+        db.text("select count(*) from jobs.run where state = 'succeeded' and attempt = 1").await,
         "600"
     );
 }
@@ -98,7 +98,7 @@ async fn a_claim_that_the_program_does_not_know_is_found_among_others() {
 async fn a_claim_that_the_program_does_not_take_is_given_back() {
     let address = Server::shared().database();
     let node = joined(&address, 1, &Program::with_room(10)).await;
-    let run = run_of("sweep");
+    let run = run_of("report");
     node.submit(run.clone()).await.unwrap().unwrap();
     let db = watching(&address);
     assert_eq!(db.take(Id(1), 1).await.len(), 1);

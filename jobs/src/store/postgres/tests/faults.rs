@@ -33,7 +33,7 @@ struct Executor {
 
 impl Host for Executor {
     fn room(&self) -> Room {
-        Room { count: ROOM.saturating_sub(self.executing.load(Ordering::SeqCst)), queues: Vec::new() }
+        Room { count: ROOM.saturating_sub(self.executing.load(Ordering::SeqCst)), ..Room::default() }
     }
 
     fn jobs(&self) -> Arc<[String]> {
@@ -51,6 +51,10 @@ impl Host for Executor {
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {
         self.executing.fetch_add(runs.len(), Ordering::SeqCst);
         runs.into_iter().for_each(|run| self.taken.send(run).unwrap());
+        Vec::new()
+    }
+
+    fn let_go_waiting(&self) -> Vec<Fence> {
         Vec::new()
     }
 

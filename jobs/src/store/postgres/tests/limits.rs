@@ -1,3 +1,4 @@
+use super::nodes::{Program, joined_with, watching};
 use super::*;
 use crate::store::postgres::claim::Limited;
 
@@ -9,18 +10,25 @@ fn limited(concurrency: Option<u32>, rate: Option<(u64, Duration)>) -> [Limited;
     [Limited { job: "mail".into(), concurrency, rate }]
 }
 
+impl Db {
+    /// Claims of jobs with limits alone.
+    async fn limited(&self, wanted: Wanted<'_>, limited: &[Limited]) -> Vec<Claimed> {
+        self.claim_with(wanted, limited, wanted.count).await.unwrap().0
+    }
+}
+
 #[tokio::test]
 async fn concurrency_holds_over_all_nodes() {
     let db = db().await;
     let (one, two) = (db.joined(1).await, db.joined(2).await);
     db.submit(&[mail(), mail(), mail(), mail(), mail()]).await.unwrap();
     let limits = limited(Some(3), None);
-    let first = db.claim_limited(Wanted { count: 2, ..wanted(one) }, &limits).await.unwrap();
-    let second = db.claim_limited(wanted(two), &limits).await.unwrap();
+    let first = db.limited(Wanted { count: 2, ..wanted(one) }, &limits).await;
+    let second = db.limited(wanted(two), &limits).await;
     assert_eq!((first.len(), second.len()), (2, 1));
-    assert!(db.claim_limited(wanted(one), &limits).await.unwrap().is_empty());
+    assert!(db.limited(wanted(one), &limits).await.is_empty());
     db.end(one, &[success_of(&first[0])]).await.unwrap();
-    assert_eq!(db.claim_limited(wanted(two), &limits).await.unwrap().len(), 1);
+    assert_eq!(db.limited(wanted(two), &limits).await.len(), 1);
 }
 
 /// Many who claim at the same moment.
@@ -36,7 +44,7 @@ async fn concurrency_holds_when_nodes_claim_at_once() {
             let node = db.joined(node).await;
             let mut done = 0;
             while db.text("select 1 from jobs.run where state <> 'succeeded' limit 1").await == "1" {
-                let claimed = db.claim_limited(wanted(node), &limited(Some(3), None)).await.unwrap();
+                let claimed = db.limited(wanted(node), &limited(Some(3), None)).await;
                 let running: usize =
                     db.text("select count(*) from jobs.run where state = 'running'").await.parse().unwrap();
                 assert!(running <= 3, "{running} run at once");
@@ -56,15 +64,73 @@ async fn a_rate_is_charged_for_every_attempt_over_all_nodes() {
     let runs: Vec<_> = (0..30).map(|_| mail()).collect();
     db.submit(&runs).await.unwrap();
     let limits = limited(None, Some((10, Duration::from_secs(3600))));
-    assert_eq!(db.claim_limited(Wanted { count: 4, ..wanted(one) }, &limits).await.unwrap().len(), 4);
-    assert_eq!(db.claim_limited(wanted(two), &limits).await.unwrap().len(), 6);
-    assert!(db.claim_limited(wanted(one), &limits).await.unwrap().is_empty());
+    assert_eq!(db.limited(Wanted { count: 4, ..wanted(one) }, &limits).await.len(), 4);
+    assert_eq!(db.limited(wanted(two), &limits).await.len(), 6);
+    assert!(db.limited(wanted(one), &limits).await.is_empty());
     // Twelve minutes bring two tokens.
     db.run_sql("update jobs.job set full_at = full_at - interval '12 minutes 1 second'").await;
-    assert_eq!(db.claim_limited(wanted(one), &limits).await.unwrap().len(), 2);
+    assert_eq!(db.limited(wanted(one), &limits).await.len(), 2);
     // Whatever time has passed, there are never more than the bucket holds.
     db.run_sql("update jobs.job set full_at = full_at - interval '1 week'").await;
-    assert_eq!(db.claim_limited(wanted(two), &limits).await.unwrap().len(), 10);
+    assert_eq!(db.limited(wanted(two), &limits).await.len(), 10);
+}
+
+/// A backlog of other jobs does not keep one with limits from its turn.
+#[tokio::test]
+async fn jobs_with_limits_are_claimed_in_the_order_of_all() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let plain: Vec<_> = (0..100).map(|_| run_of("sweep")).collect();
+    db.submit(&plain).await.unwrap();
+    let runs = [NewRun { priority: 9, ..mail() }, NewRun { priority: 9, ..mail() }, mail()];
+    db.submit(&runs).await.unwrap();
+    let jobs = ["sweep".to_owned()];
+    let wanted = Wanted { jobs: &jobs, count: 2, ..wanted(node) };
+    let claimed = db.limited(wanted, &limited(Some(1), None)).await;
+    assert_eq!(ids(&claimed), [runs[0].id, plain[0].id]);
+    // What may not start yet is passed over.
+    let claimed = db.limited(wanted, &limited(Some(1), None)).await;
+    assert_eq!(ids(&claimed), [plain[1].id, plain[2].id]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_does_not_keep_a_node_from_jobs_with_limits() {
+    let address = Server::shared().database();
+    let program = Program::with_jobs(1, &["sweep"]);
+    let node = joined_with(&address, 1, &program, &clock(), &limited(Some(1), None)).await;
+    let db = watching(&address);
+    let plain: Vec<_> = (0..3000).map(|_| run_of("sweep")).collect();
+    let urgent = NewRun { priority: 9, ..mail() };
+    db.submit(&plain).await.unwrap();
+    program.execute(&node, 10).await;
+    node.submit(urgent.clone()).await.unwrap().unwrap();
+    let mut ended = program.execute(&node, 2000).await;
+    ended.truncate(2000);
+    assert!(ended.contains(&urgent.id), "it would have come last");
+}
+
+/// The end of one lets the next one start, and not the next look of a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_at_a_time_is_not_one_a_second() {
+    let address = Server::shared().database();
+    let program = Program::with_jobs(10, &[]);
+    let node = joined_with(&address, 1, &program, &clock(), &limited(Some(1), None)).await;
+    let runs: Vec<_> = (0..100).map(|_| mail()).collect();
+    watching(&address).submit(&runs).await.unwrap();
+    // Within a minute.
+    assert_eq!(program.execute(&node, 100).await.len(), 100);
+}
+
+/// A bucket that fills several times a second is looked into as often.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_may_be_of_less_than_a_second() {
+    let address = Server::shared().database();
+    let program = Program::with_jobs(10, &[]);
+    let rate = limited(None, Some((1, Duration::from_millis(20))));
+    let node = joined_with(&address, 1, &program, &clock(), &rate).await;
+    let runs: Vec<_> = (0..100).map(|_| mail()).collect();
+    watching(&address).submit(&runs).await.unwrap();
+    assert_eq!(program.execute(&node, 100).await.len(), 100);
 }
 
 #[tokio::test]
@@ -73,7 +139,7 @@ async fn priorities_of_one_job_share_its_limit() {
     let node = db.joined(1).await;
     let runs = [0, 5, 9].map(|priority| NewRun { priority, ..mail() });
     db.submit(&runs).await.unwrap();
-    let claimed = db.claim_limited(wanted(node), &limited(Some(2), None)).await.unwrap();
+    let claimed = db.limited(wanted(node), &limited(Some(2), None)).await;
     assert_eq!(ids(&claimed), [runs[2].id, runs[1].id]);
 }
 
@@ -85,14 +151,14 @@ async fn another_rate_goes_on_with_what_is_left_of_the_bucket() {
     let runs: Vec<_> = (0..60).map(|_| mail()).collect();
     db.submit(&runs).await.unwrap();
     let rate = |tokens, hours: u64| limited(None, Some((tokens, Duration::from_secs(3600 * hours))));
-    let some = db.claim_limited(Wanted { count: 4, ..wanted(node) }, &rate(10, 1)).await.unwrap();
+    let some = db.limited(Wanted { count: 4, ..wanted(node) }, &rate(10, 1)).await;
     assert_eq!(some.len(), 4);
     // Six tenths.
-    assert_eq!(db.claim_limited(wanted(node), &rate(20, 24)).await.unwrap().len(), 12);
-    assert!(db.claim_limited(wanted(node), &rate(20, 24)).await.unwrap().is_empty());
+    assert_eq!(db.limited(wanted(node), &rate(20, 24)).await.len(), 12);
+    assert!(db.limited(wanted(node), &rate(20, 24)).await.is_empty());
     // A bucket of a day that is empty is one of six seconds that is.
     let fast = limited(None, Some((10, Duration::from_secs(6))));
-    assert!(db.claim_limited(wanted(node), &fast).await.unwrap().is_empty());
+    assert!(db.limited(wanted(node), &fast).await.is_empty());
     db.run_sql("update jobs.job set full_at = full_at - interval '6 seconds'").await;
-    assert_eq!(db.claim_limited(wanted(node), &fast).await.unwrap().len(), 10);
+    assert_eq!(db.limited(wanted(node), &fast).await.len(), 10);
 }

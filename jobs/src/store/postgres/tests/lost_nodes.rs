@@ -82,7 +82,7 @@ async fn the_second_rescue_waits_and_the_third_is_the_last() {
     for victim in 2..5 {
         let node = old_node(&db, victim).await;
         db.run_sql("update jobs.run set due = now()").await;
-        db.look(Id(1)).await.unwrap();
+        db.look(Id(1), &["mail".to_owned()]).await.unwrap();
         assert_eq!(db.take(node, 1).await.len(), 1);
         silent(&db, victim, 16).await;
         states.push(db.rescue(judge).await.unwrap()[0].state.clone());

@@ -18,25 +18,28 @@ pub(super) struct Program {
     pub(super) taken: Mutex<VecDeque<Claimed>>,
     pub(super) news: Notify,
     pub(super) cancelled: Mutex<Vec<Id>>,
+    /// Those that it knows and that have no limits: `mail` where it is not said.
+    jobs: Option<Arc<[String]>>,
     /// The next runs are too much for it.
     pub(super) panics: AtomicBool,
     /// It takes nothing any more.
     closed: AtomicBool,
     lost: watch::Sender<u32>,
+    limited: Mutex<Arc<[Limited]>>,
 }
 
 impl Host for Program {
     fn room(&self) -> Room {
-        let room = self.room.lock().unwrap().saturating_sub(self.taken.lock().unwrap().len());
-        Room { count: room, queues: Vec::new() }
+        let (room, taken) = (*self.room.lock().unwrap(), self.taken.lock().unwrap().len());
+        Room { count: room.saturating_sub(taken), waiting: taken.saturating_sub(room), queues: Vec::new() }
     }
 
     fn jobs(&self) -> Arc<[String]> {
-        ["mail".to_owned()].into()
+        self.jobs.clone().unwrap_or_else(|| ["mail".to_owned()].into())
     }
 
     fn limited(&self) -> Arc<[Limited]> {
-        [].into()
+        Arc::clone(&self.limited.lock().unwrap())
     }
 
     fn retention(&self) -> (Duration, usize) {
@@ -46,10 +49,17 @@ impl Host for Program {
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {
         assert!(!self.panics.swap(false, Ordering::SeqCst), "it is meant to panic");
         let (refused, taken): (Vec<_>, _) =
-            runs.into_iter().partition(|run| run.job != "mail" || self.closed.load(Ordering::SeqCst));
+            runs.into_iter().partition(|run| run.job == "report" || self.closed.load(Ordering::SeqCst));
         self.taken.lock().unwrap().extend(taken);
         self.news.notify_one();
         refused.iter().map(fence_of).collect()
+    }
+
+    fn let_go_waiting(&self) -> Vec<Fence> {
+        let room = *self.room.lock().unwrap();
+        let mut taken = self.taken.lock().unwrap();
+        let waiting = room.min(taken.len());
+        taken.drain(waiting..).map(|claimed| fence_of(&claimed)).collect()
     }
 
     fn cancel(&self, runs: Vec<Id>) {
@@ -73,6 +83,11 @@ impl Host for Program {
 impl Program {
     pub(super) fn with_room(room: usize) -> Arc<Self> {
         Arc::new(Self { room: Mutex::new(room), ..Self::default() })
+    }
+
+    pub(super) fn with_jobs(room: usize, jobs: &[&str]) -> Arc<Self> {
+        let jobs = jobs.iter().map(|job| (*job).to_owned()).collect();
+        Arc::new(Self { room: Mutex::new(room), jobs: Some(jobs), ..Self::default() })
     }
 
     pub(super) fn drain(&self) -> Vec<Claimed> {
@@ -102,11 +117,18 @@ pub(super) async fn bounded<T>(event: impl Future<Output = T>) -> T {
 }
 
 pub(super) async fn joined(address: &str, id: u128, program: &Arc<Program>) -> Node {
-    joined_with(address, id, program, &clock()).await
+    joined_with(address, id, program, &clock(), &[]).await
 }
 
-async fn joined_with(address: &str, id: u128, program: &Arc<Program>, clock: &Arc<Clock>) -> Node {
+pub(super) async fn joined_with(
+    address: &str,
+    id: u128,
+    program: &Arc<Program>,
+    clock: &Arc<Clock>,
+    limited: &[Limited],
+) -> Node {
     let identity = Identity { id: Id(id), name: format!("node {id}") };
+    *program.limited.lock().unwrap() = limited.into();
     let host = Arc::clone(program) as Arc<dyn Host>;
     Node::join(Address::parse(address).unwrap(), identity, Arc::clone(clock), host).await.unwrap()
 }
@@ -148,6 +170,30 @@ async fn nobody_hoards_more_than_there_is_room_for() {
     let other = joined(&address, 2, &idle).await;
     assert_eq!(idle.execute(&other, 17).await.len(), 17);
     assert_eq!(slow.drain().len(), 3);
+}
+
+/// Runs were short, and those that come next are not: what the node has claimed ahead is for others.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_claimed_ahead_and_would_wait_goes_back() {
+    let address = Server::shared().database();
+    let program = Program::with_room(5);
+    let node = joined(&address, 1, &program).await;
+    let db = watching(&address);
+    let runs: Vec<_> = (0..4000).map(|_| mail()).collect();
+    db.submit(&runs).await.unwrap();
+    let ended = program.execute(&node, 2000).await.len();
+    let left = 4000 - ended;
+    db.until(
+        "select (count(*) filter (where state = 'running') <= 5, count(*) filter (where state = 'succeeded')) from jobs.run",
+        &format!("(t,{ended})"),
+    )
+    .await;
+    // And it is executed by another, or when they are short again.
+    let other = Program::with_room(5);
+    let second = joined(&address, 2, &other).await;
+    other.execute(&second, left - 5).await;
+    program.execute(&node, 5).await;
+    db.until("select count(*) from jobs.run where state = 'succeeded' and attempt = 1", "4000").await;
 }
 
 #[tokio::test]
@@ -246,7 +292,7 @@ async fn a_node_goes_by_the_time_of_the_server() {
     let now = time.now();
     time.follow(now, now.wall.saturating_add(Duration::from_secs(3600)), now);
     let program = Program::with_room(0);
-    let node = joined_with(&address, 1, &program, &time).await;
+    let node = joined_with(&address, 1, &program, &time, &[]).await;
     let server = watching(&address).text("select clock_timestamp()").await;
     let server = chrono::DateTime::parse_from_str(&format!("{server}00"), "%F %T%.f%z").unwrap();
     let apart = (time.look().0.wall.to_chrono() - server.to_utc()).abs();
@@ -299,7 +345,7 @@ async fn a_node_outlives_its_server() {
     let db = watching(&address);
     assert_eq!(db.text("select count(*) from jobs.run").await, "400");
     assert_eq!(
-        db.text("select count(*) from jobs.run where state = 'succeeded' and claim_no = 1").await,
+        db.text("select count(*) from jobs.run where state = 'succeeded' and attempt = 1").await,
         "400"
     );
 }

@@ -189,7 +189,7 @@ async fn cancel_other_ends_what_waits_and_tells_what_runs() {
     let running = db.take(node, 1).await;
     let second = slot("sweep", "hourly", 1, Overlap::CancelOther);
     assert_eq!(db.fire_one(second.clone()).await.unwrap(), "waiting");
-    assert_eq!(db.look(node).await.unwrap().cancelled, ids(&running));
+    assert_eq!(db.look(node, &["mail".to_owned()]).await.unwrap().cancelled, ids(&running));
     assert_eq!(db.fire_one(slot("sweep", "hourly", 2, Overlap::CancelOther)).await.unwrap(), "waiting");
     assert_eq!(db.state(second.run).await, "cancelled");
 }
