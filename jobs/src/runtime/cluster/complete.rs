@@ -17,6 +17,9 @@ impl Cluster {
     ) -> sqlx::Result<Completed> {
         let pool = &jobs.inner.pool;
         let Some(node) = self.node() else { return Ok(Completed::Lost) };
+        if !node.is_home(connection).await? {
+            return Ok(Completed::Elsewhere);
+        }
         let Some(fence) = self.recorder.host.fence_of(cx.id) else {
             let here = |key| pool.read(|memory| memory.is_claimed(key));
             return Ok(if pool.key_of(cx.id).is_some_and(here) {

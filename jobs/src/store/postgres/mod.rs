@@ -22,6 +22,7 @@ mod claim;
 mod db;
 mod end;
 mod fire;
+mod home;
 mod id;
 mod look;
 mod migrations;

@@ -32,6 +32,7 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use sqlx::postgres::PgPoolOptions;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -40,6 +41,7 @@ use super::address::Address;
 use super::claim::{Claimed, Limited};
 use super::db::Db;
 use super::end::{End, Ended, Fence, Finished};
+use super::home::Home;
 use super::id::Id;
 use super::migrations::{MigrationError, migrate};
 use super::reach::{PATIENCE, Unreachable};
@@ -134,6 +136,7 @@ struct Shared {
     /// Connections for the pulse alone, so that a full pool never makes a living node look dead.
     vital: Db,
     identity: Identity,
+    home: Home,
     host: Arc<dyn Host>,
     claims: Claims,
     waiting: Waiting,
@@ -255,6 +258,11 @@ impl Node {
     /// The statements, for a connection of somebody else's.
     pub(crate) fn db(&self) -> &Db {
         &self.shared.db
+    }
+
+    /// Whether a connection of somebody else's is one to the database of the cluster. One that has not the tables fails.
+    pub(crate) async fn is_home(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
+        self.shared.db.is_home(&self.shared.home, connection).await
     }
 
     /// Waits for the end of a run, whoever executes it.
@@ -384,8 +392,10 @@ impl Shared {
             MigrationError::Database(error) => trouble(error),
             MigrationError::TooOld { needed } => JoinError::TooOld { needed },
         })?;
+        let db = Db::new(main, schema.clone());
         let shared = Self {
-            db: Db::new(main, schema.clone()),
+            home: ask(db.home()).await.map_err(JoinError::Trouble)?,
+            db,
             vital: Db::new(vital, schema),
             identity,
             host,
