@@ -132,10 +132,6 @@ const NOTEWORTHY: Duration = Duration::from_secs(1);
 #[cfg(feature = "postgres")]
 const OWN: i64 = i64::MIN;
 
-/// An answer that took longer says too little about when the other looked at its clock.
-#[cfg(feature = "postgres")]
-const PROMPT: Duration = Duration::from_secs(1);
-
 /// Where the time comes from.
 pub(crate) struct Clock {
     origin: Instant,
@@ -278,14 +274,12 @@ impl Clock {
     #[cfg(feature = "postgres")]
     pub(crate) fn follow(&self, before: Reading, wall: Timestamp, after: Reading) {
         let took = after.elapsed.since(before.elapsed);
-        if took >= PROMPT {
-            return;
-        }
         let suspended = self.suspended.load(Ordering::Relaxed);
         let middle = before.elapsed.saturating_add(took / 2).0.saturating_sub(HEAD_START + suspended);
         let heard = wall.as_nanos().saturating_sub_unsigned(middle);
         let known = self.followed.load(Ordering::Relaxed);
-        // As exact as it can be known: a wall that jumps to and fro by less serves nobody.
+        // As exact as it can be known: what is within that says nothing, and a wall that jumps to and fro serves nobody. The first
+        // answer holds however long it took: the clock here may be wrong by hours.
         let exact = u64::try_from(took.as_nanos() / 2).unwrap_or(u64::MAX);
         if known == OWN {
             self.followed.store(heard, Ordering::Relaxed);
@@ -420,14 +414,31 @@ mod tests {
         };
         let led = apart(&clock, start);
         assert!(led < ahead && ahead - led < Duration::from_millis(6), "{led:?}");
-        // What is within what can be known, or has taken long, changes nothing.
+        // What is within what can be known changes nothing.
         clock.follow(start, start.wall.saturating_add(ahead), later(start, 20));
-        clock.follow(start, start.wall, later(start, 1_000));
+        clock.follow(start, start.wall.saturating_add(ahead), later(start, 700_000));
         assert_eq!(apart(&clock, start), led);
         // The other was set.
         clock.follow(start, start.wall.saturating_add(2 * ahead), start);
         let (now, shift) = clock.look();
         assert!(shift.is_some_and(|shift| !shift.suspended), "{shift:?}");
         assert!(now.wall.since(start.wall) >= 2 * ahead);
+    }
+
+    #[test]
+    fn a_clock_follows_from_the_first_answer_on_however_slow_that_was() {
+        let clock = Clock::system();
+        let ahead = Duration::from_secs(300);
+        let start = clock.now();
+        clock.follow(start, start.wall.saturating_add(ahead), later(start, 4_000));
+        let apart = |reading: Reading| {
+            reading.wall.since(start.wall).saturating_sub(reading.elapsed.since(start.elapsed))
+        };
+        let slow = apart(clock.look().0);
+        assert!(slow >= ahead - Duration::from_secs(2) && slow < ahead, "{slow:?}");
+        // One that knows better.
+        clock.follow(start, start.wall.saturating_add(ahead), later(start, 10));
+        let prompt = apart(clock.look().0);
+        assert!(prompt < ahead && ahead - prompt < Duration::from_millis(6), "{prompt:?}");
     }
 }

@@ -184,6 +184,36 @@ async fn each_slot_fires_once_and_every_process_knows_what_became_of_it() {
     two.shutdown().await;
 }
 
+/// Somebody, or a process that stands still in the middle of a transaction, has the row of a job.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_held_stops_no_other_schedule() {
+    let (address, diary) = (Server::shared().database(), Diary::default());
+    let one = node(&address, &diary, "one").await;
+    one.every(Duration::from_secs(1), tick {}).await.unwrap();
+    let closure = diary.clone();
+    let chime = func("chime", move || {
+        let diary = closure.clone();
+        async move { diary.note(&Node("one"), "chime") }
+    });
+    one.every(Duration::from_secs(1), chime).await.unwrap();
+    let count =
+        |notes: &[String], chimes: bool| notes.iter().filter(|note| (*note == "chime") == chimes).count();
+    diary.until(|notes| count(notes, true) >= 1 && count(notes, false) >= 1).await;
+    let pool = sqlx::PgPool::connect(&address).await.unwrap();
+    let mut holder = pool.begin().await.unwrap();
+    let lock = "select from jobs.job where name = 'tick' for update";
+    sqlx::raw_sql(lock).execute(&mut *holder).await.unwrap();
+    let before = diary.notes();
+    diary.until(|notes| count(notes, true) >= count(&before, true) + 12).await;
+    // One may have been on its way.
+    let ticks = count(&diary.notes(), false);
+    assert!(ticks <= count(&before, false) + 1, "{:?}", diary.notes());
+    assert!(one.health().is_ok(), "{:?}", one.health());
+    holder.rollback().await.unwrap();
+    diary.until(|notes| count(notes, false) > ticks).await;
+    one.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_shutdown_cuts_off_another_process_begins_anew() {
     let (address, diary) = (Server::shared().database(), Diary::default());

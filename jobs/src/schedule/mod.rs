@@ -242,6 +242,12 @@ impl Schedule {
         }
     }
 
+    /// A digest of the rules of its zone; none where that has no rules that another database may know otherwise.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn zone_digest(&self) -> Option<u64> {
+        self.inner.zone.as_ref().and_then(|zone| zone.digest())
+    }
+
     /// What the wall clock that it is read on is ahead of UTC at an instant, in seconds.
     #[cfg(feature = "web")]
     pub(crate) fn offset_at(&self, at: DateTime<Utc>) -> i32 {

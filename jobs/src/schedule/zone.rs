@@ -108,6 +108,20 @@ impl Zone {
         &self.name
     }
 
+    /// A digest of its rules from [`DIGEST_FROM`] on, the same wherever they are; none of an offset, which has no rules.
+    #[cfg(feature = "postgres")]
+    pub(super) fn digest(&self) -> Option<u64> {
+        match &self.rules {
+            Rules::Fixed(offset) if self.name() == "UTC" || self.name() == offset_name(*offset) => None,
+            // Other data may have another for the name.
+            Rules::Fixed(offset) => Some(digest_of([(DIGEST_FROM, *offset)].into_iter())),
+            Rules::Changing { zone, table } => {
+                let table = table.get_or_init(|| Table::of(zone));
+                Some(digest_of(table.changes_from(DIGEST_FROM)))
+            }
+        }
+    }
+
     /// The span that holds this instant.
     pub(super) fn span_at(&self, instant: Instant) -> Span {
         match &self.rules {
@@ -118,6 +132,17 @@ impl Zone {
             }
         }
     }
+}
+
+/// 2026-01-01T00:00:00Z: what was before matters to no slot that is still to come.
+#[cfg(feature = "postgres")]
+const DIGEST_FROM: Instant = 1_767_225_600;
+
+/// FNV-1a, which is the same in every build.
+#[cfg(feature = "postgres")]
+fn digest_of(changes: impl Iterator<Item = (Instant, i64)>) -> u64 {
+    let bytes = changes.flat_map(|(start, offset)| [start.to_le_bytes(), offset.to_le_bytes()].concat());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl PartialEq for Zone {
@@ -178,6 +203,13 @@ impl Table {
             entries.push(Entry { start, offset, shown_before });
         }
         Self { entries: entries.into(), end, hint: AtomicUsize::new(0) }
+    }
+
+    /// What the wall clock is ahead from an instant on, and from each change after it.
+    #[cfg(feature = "postgres")]
+    fn changes_from(&self, from: Instant) -> impl Iterator<Item = (Instant, i64)> {
+        let first = self.entries.partition_point(|entry| entry.start <= from).saturating_sub(1);
+        self.entries[first..].iter().map(move |entry| (entry.start.max(from), entry.offset))
     }
 
     /// None after the last entry.
@@ -241,4 +273,36 @@ fn offset_name(offset: i64) -> String {
     let sign = if offset < 0 { '-' } else { '+' };
     let minutes = offset.abs() / 60;
     format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+#[cfg(all(test, feature = "postgres"))]
+mod tests {
+    use super::*;
+
+    fn digest(zone: TimeZone) -> Option<u64> {
+        Zone::new("Here", zone).digest()
+    }
+
+    fn rule(text: &str) -> TimeZone {
+        TimeZone::posix(text).expect("it is a rule")
+    }
+
+    #[test]
+    fn zones_with_the_same_rules_have_the_same_digest() {
+        let oslo = digest(database::get("Europe/Oslo").unwrap());
+        assert!(oslo.is_some());
+        // Other years before, another abbreviation: the same slots.
+        assert_eq!(oslo, digest(database::get("Europe/Berlin").unwrap()));
+        assert_eq!(oslo, digest(rule("OSL-1OSS,M3.5.0,M10.5.0/3")));
+        assert_ne!(oslo, digest(rule("OSL-1OSS,M3.5.0,M10.4.0/3")));
+        assert_ne!(oslo, digest(database::get("Europe/London").unwrap()));
+    }
+
+    #[test]
+    fn offsets_have_none_but_those_of_names() {
+        assert_eq!(Zone::utc().digest(), None);
+        assert_eq!(Zone::read("+05:30").unwrap().digest(), None);
+        let named = |offset| Zone { name: LOCAL.into(), rules: Rules::Fixed(offset) }.digest();
+        assert!(named(0).is_some() && named(0) != named(3600));
+    }
 }

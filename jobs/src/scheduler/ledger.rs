@@ -29,6 +29,8 @@ pub(crate) enum Cause {
     Stalled,
     /// There was no program.
     Down,
+    /// Of several programs that share a store none had the schedule.
+    Closed,
 }
 
 impl Cause {
@@ -38,6 +40,7 @@ impl Cause {
             Self::ClockSet => "the clock was set forward",
             Self::Stalled => "the program stalled",
             Self::Down => "the program was not running",
+            Self::Closed => "no process had the schedule",
         }
     }
 }

@@ -65,6 +65,44 @@ impl Slots for Beat {
     }
 }
 
+/// Slots that begin with one, which need not be one of those that follow, and go on after a time.
+pub(crate) struct Following<'a> {
+    pub(crate) first: Timestamp,
+    pub(crate) from: Timestamp,
+    pub(crate) rest: &'a dyn Slots,
+}
+
+impl Slots for Following<'_> {
+    fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        if after < self.first { Some(self.first) } else { self.rest.next_after(after.max(self.from)) }
+    }
+
+    fn count(&self, after: Timestamp, through: Timestamp) -> u64 {
+        let first = u64::from(after < self.first && self.first <= through);
+        let after = after.max(self.from);
+        first + if after < through { self.rest.count(after, through) } else { 0 }
+    }
+}
+
+/// Other data of a zone name a slot otherwise, mostly by an hour.
+const APART: Duration = Duration::from_secs(86_400);
+
+/// The slot of a schedule that is meant by one that other data of its zone may have named: itself, the nearest within
+/// a day, or itself where there is none.
+pub(crate) fn own_slot(schedule: &Schedule, slot: Timestamp) -> Timestamp {
+    let next = Slots::next_after(schedule, before(slot));
+    // An interval counts from wherever it was begun.
+    if next == Some(slot) || schedule.interval().is_some() {
+        return slot;
+    }
+    let earlier = last_through(schedule, slot.saturating_sub(APART), slot);
+    let later = next.filter(|next| next.since(slot) <= APART);
+    match (earlier, later) {
+        (Some(earlier), Some(later)) if later.since(slot) < slot.since(earlier) => later,
+        (earlier, later) => earlier.or(later).unwrap_or(slot),
+    }
+}
+
 /// As many as fit, which are those of 584 years.
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
@@ -250,6 +288,37 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// ```text
+    ///        07:00            08:00                              08:00
+    ///          A wrote it       ours of the same day               ours of the next
+    ///          fires                                               follows
+    /// ```
+    #[test]
+    fn a_slot_by_other_data_of_its_zone_is_that_of_the_same_day() {
+        let daily = schedule("0 0 8 * * *");
+        let own = |slot: &str| own_slot(&daily, at(slot)).to_chrono().to_rfc3339();
+        assert_eq!(own("2026-03-02T08:00:00Z"), "2026-03-02T08:00:00+00:00");
+        assert_eq!(own("2026-03-02T07:00:00Z"), "2026-03-02T08:00:00+00:00");
+        assert_eq!(own("2026-03-02T09:00:00Z"), "2026-03-02T08:00:00+00:00");
+        let yearly = schedule("@yearly");
+        assert_eq!(own_slot(&yearly, at("2026-03-02T07:00:00Z")), at("2026-03-02T07:00:00Z"));
+    }
+
+    #[test]
+    fn slots_begin_with_one_that_is_not_theirs() {
+        let daily = schedule("0 0 8 * * *");
+        let first = at("2026-03-02T07:00:00Z");
+        let slots = Following { first, from: own_slot(&daily, first), rest: &daily };
+        let (start, end) = (at("2026-03-01T00:00:00Z"), at("2026-03-04T12:00:00Z"));
+        let all: Vec<_> = std::iter::successors(slots.next_after(start), |slot| slots.next_after(*slot))
+            .take_while(|slot| *slot <= end)
+            .collect();
+        assert_eq!(hours(&all), ["02 07:00", "03 08:00", "04 08:00"]);
+        assert_eq!(slots.count(start, end), 3);
+        assert_eq!(slots.count(first, end), 2);
+        assert_eq!(slots.count(first, at("2026-03-02T08:00:00Z")), 0);
     }
 
     #[test]

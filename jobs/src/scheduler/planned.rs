@@ -10,7 +10,7 @@ use jobs_syntax::Missed;
 
 use super::history::History;
 use super::jitter;
-use super::ledger::{Entry, Fate, Keep, Ledger};
+use super::ledger::{Cause, Entry, Fate, Keep, Ledger};
 use super::missed::Slots;
 use crate::clock::{Elapsed, Reading, Timestamp};
 use crate::job::body::Template;
@@ -43,8 +43,8 @@ pub(crate) struct Planned {
     pub(crate) ledger: Ledger,
     /// It has changed since it was last written down.
     pub(super) is_marked: bool,
-    /// Another process has left it: what it has missed, it has missed since there was none.
-    pub(super) resumed: bool,
+    /// Another process has left it: why it has missed what it has missed by now.
+    pub(super) resumed: Option<Cause>,
 }
 
 /// How far the slot has come that is under way.
@@ -112,7 +112,7 @@ impl Planned {
             history: History::default(),
             ledger: Ledger::default(),
             is_marked: false,
-            resumed: false,
+            resumed: None,
         };
         planned.set_next(next);
         planned

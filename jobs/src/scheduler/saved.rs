@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::history::Span;
-use super::ledger::{Entry, Fate, Keep, Ledger, Tally};
+use super::ledger::{Cause, Entry, Fate, Keep, Ledger, Tally};
 use super::planned::{Due, Planned};
 use crate::clock::{Reading, Timestamp};
 use crate::job::slot::Slot;
@@ -71,7 +71,7 @@ impl Planned {
         if self.next_slot(now).is_none() {
             return;
         }
-        self.resumed = true;
+        self.resumed = Some(Cause::Down);
         if self.timing.delay().is_some() {
             let next = match saved.next {
                 _ if awaits.is_some() => None,

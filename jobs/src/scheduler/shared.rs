@@ -21,7 +21,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::ledger::{Cause, Entry, Fate};
-use super::planned::ScheduleKey;
+use super::planned::{Planned, ScheduleKey};
 use super::task::Scheduler;
 use super::timers::shared::{Firing, Passed};
 use super::timers::{Come, Timers};
@@ -29,6 +29,8 @@ use crate::clock::Timestamp;
 use crate::job::body::Body;
 use crate::job::slot::Slot;
 use crate::pool::MOST_ARGUMENTS;
+use crate::registry::Timing;
+use crate::schedule::Schedule;
 use crate::store::memory::JobIx;
 use crate::store::postgres::{self, InForce, Node, Registered, Registration, Trouble};
 use crate::telemetry::{self, panics};
@@ -74,6 +76,7 @@ impl Schedules {
 struct Shared {
     job: String,
     key: String,
+    timing: Timing,
     definition: String,
     /// As JSON; none where they cannot be written, and every run will say so.
     args: Option<String>,
@@ -103,6 +106,19 @@ impl Sharing {
     }
 }
 
+/// All that decides when a schedule fires, and with what. Behind a tab, which no text or JSON has, comes what the data of its zone
+/// is here: whoever has other data would name other slots.
+fn definition_of(timing: &Timing, args: Option<&str>) -> String {
+    let mut definition = match args {
+        None | Some("{}") => timing.to_string(),
+        Some(args) => format!("{timing} {args}"),
+    };
+    if let Some(digest) = timing.schedule().and_then(Schedule::zone_digest) {
+        definition += &format!("\t{digest:016x}");
+    }
+    definition
+}
+
 /// A name in the ledger that all processes understand.
 fn word_of(fate: Fate, cause: Option<Cause>) -> String {
     match (fate, cause) {
@@ -115,6 +131,7 @@ fn word_of(fate: Fate, cause: Option<Cause>) -> String {
                     Cause::ClockSet => "clock set",
                     Cause::Stalled => "stalled",
                     Cause::Down => "down",
+                    Cause::Closed => "closed",
                 }
             )
         }
@@ -135,6 +152,7 @@ fn fate_of(word: &str) -> Option<(Fate, Option<Cause>)> {
         "missed: clock set" => (Fate::Missed, Some(Cause::ClockSet)),
         "missed: stalled" => (Fate::Missed, Some(Cause::Stalled)),
         "missed: down" => (Fate::Missed, Some(Cause::Down)),
+        "missed: closed" => (Fate::Missed, Some(Cause::Closed)),
         _ => return None,
     })
 }
@@ -176,19 +194,16 @@ impl Scheduler {
             if !enabled {
                 continue;
             }
-            let known = sharing.get(*key).filter(|known| known.definition.starts_with(&timing.to_string()));
+            let known = sharing.get(*key).filter(|known| known.timing == timing);
             let shared = known.unwrap_or_else(|| {
                 let written = panics::catch(|| Body::Template(template).write_down(MOST_ARGUMENTS));
                 let args = match written {
                     Ok(Ok(body)) => Some(body.into_parts().1.map_or_else(|| "{}".to_owned(), String::from)),
                     _ => None,
                 };
-                let definition = match args.as_deref() {
-                    None | Some("{}") => timing.to_string(),
-                    Some(args) => format!("{timing} {args}"),
-                };
+                let definition = definition_of(&timing, args.as_deref());
                 let job = self.pool.read(|memory| memory.job(ix).info.name.to_string());
-                let shared = Shared { job, key: name.clone(), definition, args };
+                let shared = Shared { job, key: name.clone(), timing: timing.clone(), definition, args };
                 sharing.lock().insert(*key, ix, shared.clone());
                 shared
             });
@@ -218,7 +233,7 @@ impl Scheduler {
             let entries = ledger.iter().filter_map(entry_of).collect();
             let now = self.clock.now();
             let mut timers = self.lock();
-            timers.remember(key, entries);
+            timers.remember(key, entries, if in_force.was_closed { Cause::Closed } else { Cause::Down });
             let wake = timers.go_to(key, next_of(&in_force), now);
             drop(timers);
             if wake {
@@ -277,6 +292,11 @@ impl Scheduler {
     }
 }
 
+/// The clock here is ahead of the server's, which it follows from its next answer on.
+fn too_early() -> Trouble {
+    Trouble::Passing("a slot has not come by the clock of the server".to_owned())
+}
+
 fn next_of(row: &InForce) -> Option<Timestamp> {
     row.next_slot.filter(|_| row.is_ours).map(Timestamp::from_chrono)
 }
@@ -297,7 +317,7 @@ impl Scheduler {
         }
     }
 
-    /// Fires what has come. Where the server does not answer, it has come still at the next look.
+    /// Fires what has come. Where the server does not answer, or others hold what is wanted, it has come still at the next look.
     async fn look_shared(&self, sharing: &Sharing) -> Result<(), Trouble> {
         let mut come = Come::default();
         let (now, moved) = self.look_at_clock();
@@ -315,12 +335,13 @@ impl Scheduler {
             on_time.iter().filter_map(|key| timers.firing(*key)).collect::<Vec<_>>()
         };
         let mut result = self.fire_shared(sharing, firings, &mut come).await;
-        if result.is_ok() && !late.is_empty() {
-            result = self.pass_late(sharing, &late, moved.unwrap_or(Cause::Stalled), &mut come).await;
+        if matches!(result, Ok(()) | Err(Trouble::Held)) && !late.is_empty() {
+            let passed = self.pass_late(sharing, &late, moved.unwrap_or(Cause::Stalled), &mut come).await;
+            result = passed.and(result);
         }
         if result.is_err() {
             let now = self.clock.now();
-            // They are due at once, and asked for again.
+            // Those that have not gone on are due at once, and asked for again.
             self.lock().arm_again(on_time.iter().chain(&late), now);
         }
         self.tell_slots(&mut come);
@@ -348,10 +369,18 @@ impl Scheduler {
             .collect();
         let fired = sharing.node()?.ask(move |db| async move { db.fire(&slots).await }).await?;
         let now = self.clock.now();
-        let mut wake = false;
+        let (mut wake, mut held, mut early) = (false, false, Ok(()));
         for answer in fired {
             let Some(Firing { schedule, slot, .. }) = by_run.remove(&answer.run) else { continue };
+            if answer.is_held {
+                held = true;
+                continue;
+            }
             let mut timers = self.lock();
+            if answer.became.is_none() && answer.is_ours && answer.next_slot == Some(slot.at.to_chrono()) {
+                early = Err(too_early());
+                continue;
+            }
             let fate = match answer.became.as_deref() {
                 Some("overlap") => Some(Fate::Skipped),
                 Some("paused") => Some(Fate::Paused),
@@ -376,7 +405,7 @@ impl Scheduler {
             self.earlier.notify_one();
         }
         self.wake_node(sharing);
-        Ok(())
+        if held { Err(Trouble::Held) } else { early }
     }
 
     fn wake_node(&self, sharing: &Sharing) {
@@ -427,6 +456,7 @@ impl Scheduler {
     ) -> Result<(), Trouble> {
         self.resync(sharing, Some(late)).await?;
         let (mut schedules, mut slots, mut made_up) = (0, 0, 0);
+        let mut held = false;
         for key in late {
             let now = self.clock.now();
             let is_paused = |job| self.pool.read_inside(|memory| memory.job(job).paused_since.is_some());
@@ -440,18 +470,26 @@ impl Scheduler {
                     made_up += passed.slots.iter().filter(|slot| slot.caught_up).count();
                 }
                 // Another process had the same to say.
-                Ok(false) => self.resync(sharing, Some(&[*key])).await?,
+                Ok(false) => {
+                    self.resync(sharing, Some(&[*key])).await?;
+                    if self.read(|timers| timers.get(*key)?.next_by_wall()) == Some(passed.from) {
+                        return Err(too_early());
+                    }
+                }
                 Err(trouble) => {
                     // It has come still, and is looked at anew.
                     self.go_to(*key, Some(passed.from));
-                    return Err(trouble);
+                    if !matches!(trouble, Trouble::Held) {
+                        return Err(trouble);
+                    }
+                    held = true;
                 }
             }
         }
         if slots > 0 || made_up > 0 {
             let _ = panics::catch(|| telemetry::missed(schedules, slots, made_up as u64));
         }
-        Ok(())
+        if held { Err(Trouble::Held) } else { Ok(()) }
     }
 
     /// Lets the row of a schedule pass over what was missed, and fires what is made up for. `false` when another process was
@@ -490,7 +528,8 @@ impl Scheduler {
         Ok(true)
     }
 
-    /// Takes over from the rows how things stand with schedules, or with all.
+    /// Takes over from the rows how things stand with schedules, or with all, and from the ledger what others have made of the
+    /// slots of those that have moved.
     async fn resync(&self, sharing: &Sharing, keys: Option<&[ScheduleKey]>) -> Result<(), Trouble> {
         let registrations = match keys {
             Some(keys) => self.registrations_of(keys),
@@ -500,17 +539,48 @@ impl Scheduler {
             return Ok(());
         }
         let rows = sharing.node()?.ask(move |db| async move { db.in_force(&registrations).await }).await?;
-        let mut there = HashSet::new();
+        let (mut there, mut moved) = (HashSet::new(), HashMap::new());
         for row in rows {
             let ix = self.pool.read(|memory| memory.job_named(&row.job));
             if let Some(key) = ix.and_then(|ix| sharing.find(ix, &row.key)) {
                 there.insert(key);
-                self.go_to(key, next_of(&row));
+                let next = next_of(&row);
+                let known = self.read(|timers| timers.get(key).and_then(Planned::next_by_wall));
+                if next.is_some() && known != next {
+                    moved.insert((row.job, row.key), key);
+                }
+                self.go_to(key, next);
             }
         }
         for key in keys.unwrap_or_default().iter().filter(|key| !there.contains(key)) {
             self.go_to(*key, None);
         }
+        self.learn(sharing, moved).await
+    }
+
+    async fn learn(
+        &self,
+        sharing: &Sharing,
+        moved: HashMap<(String, String), ScheduleKey>,
+    ) -> Result<(), Trouble> {
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let most = self.read(Timers::most_entries);
+        let names: Vec<_> = moved.keys().cloned().collect();
+        let node = sharing.node()?;
+        let ledgers = node.ask(move |db| async move {
+            let names: Vec<_> = names.iter().map(|(job, key)| (job.as_str(), key.as_str())).collect();
+            db.ledgers(&names, most).await
+        });
+        let mut entries = HashMap::<ScheduleKey, Vec<Entry>>::new();
+        for (job, key, entry) in ledgers.await? {
+            if let (Some(key), Some(entry)) = (moved.get(&(job, key)), entry_of(&entry)) {
+                entries.entry(*key).or_default().push(entry);
+            }
+        }
+        let mut timers = self.lock();
+        moved.into_values().for_each(|key| timers.learn(key, entries.remove(&key).unwrap_or_default()));
         Ok(())
     }
 }

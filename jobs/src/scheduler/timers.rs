@@ -434,8 +434,7 @@ impl Timers {
         for key in std::mem::take(&mut come.planned) {
             self.mark(key);
             let Some(planned) = self.schedules.get_mut(key) else { continue };
-            let resumed = std::mem::take(&mut planned.resumed);
-            let cause = if resumed { Cause::Down } else { cause };
+            let cause = planned.resumed.take().unwrap_or(cause);
             if planned.timing.delay().is_some() {
                 // It is armed by the end of its run.
                 continue;

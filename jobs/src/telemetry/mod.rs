@@ -184,7 +184,7 @@ pub(crate) fn cluster(news: ClusterNews<'_>) {
             tracing::debug!(target: "jobs::store", lost, "ends do not count: the runs were given to other nodes");
         }
         ClusterNews::Unwritten(error) => {
-            tracing::error!(target: "jobs::store", %error, "what became of runs could not be written");
+            tracing::error!(target: "jobs::store", %error, "what a run came to cannot be written as it is: without its message and record");
         }
         ClusterNews::Panicked(panic) => {
             tracing::error!(target: "jobs::store", %panic, "the task of the store has panicked, and begins anew");

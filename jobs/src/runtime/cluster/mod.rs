@@ -73,7 +73,7 @@ pub(super) fn address(settings: &Settings, problems: &mut Vec<Problem>) -> Optio
         Err(AddressError::Schema(name)) => {
             problems.push(wrong(
                 format!("`jobs.store` names the schema `{}`, which cannot be one", name.escape_debug()),
-                "a schema has 1 to 63 of a-z, 0-9 and `_`, does not begin with a digit, nor with `pg_`"
+                "a schema has 1 to 58 of a-z, 0-9 and `_`, does not begin with a digit, nor with `pg_`"
                     .to_owned(),
             ));
             None

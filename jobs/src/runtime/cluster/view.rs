@@ -39,7 +39,7 @@ impl Cluster {
 /// assert!(sql.contains("create table \"jobs\".run"));
 /// ```
 ///
-/// None for a name that no schema of `jobs.store` can have: 1 to 63 of `a-z`, `0-9` and `_`, not beginning with a digit, nor
+/// None for a name that no schema of `jobs.store` can have: 1 to 58 of `a-z`, `0-9` and `_`, not beginning with a digit, nor
 /// with `pg_`.
 #[must_use]
 pub fn postgres_schema(schema: &str) -> Option<String> {

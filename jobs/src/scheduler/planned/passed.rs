@@ -7,7 +7,7 @@ use crate::clock::{Reading, Timestamp};
 use crate::job::slot::{LATE, Slot};
 use crate::scheduler::history::{History, Span};
 use crate::scheduler::ledger::{Cause, Entry, Fate, Keep};
-use crate::scheduler::missed::{self, Beat, Slots, before, last_through};
+use crate::scheduler::missed::{self, Beat, Following, Slots, before, last_through, own_slot};
 
 /// What a look at a schedule whose slots were missed has come to.
 #[derive(Debug, Default)]
@@ -39,7 +39,11 @@ impl Planned {
         let history = std::mem::take(&mut self.history);
         let slots: &dyn Slots = match schedule.interval() {
             Some(interval) => &Beat { first: self.named(next, now), interval },
-            None => &New { schedule: &schedule, history: &history },
+            None => {
+                let first = self.named(next, now);
+                let from = first.max(own_slot(&schedule, first));
+                &Following { first, from, rest: &New { schedule: &schedule, history: &history } }
+            }
         };
         let due = |slot: Timestamp| match next {
             Due::Wall(_) => Due::Wall(slot),

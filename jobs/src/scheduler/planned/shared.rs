@@ -3,8 +3,8 @@
 use super::{Due, Given, Planned, first_slot};
 use crate::clock::{Reading, Timestamp};
 use crate::job::slot::Slot;
-use crate::scheduler::ledger::{Entry, Fate, Keep, Ledger, Tally};
-use crate::scheduler::missed::Slots;
+use crate::scheduler::ledger::{Cause, Entry, Fate, Keep, Ledger, Tally};
+use crate::scheduler::missed::{Slots, own_slot};
 
 /// The server tells times to the microsecond.
 const MICRO: i64 = 1_000;
@@ -33,18 +33,24 @@ impl Planned {
         is_news
     }
 
-    /// What became of its slots before this process had it.
-    pub(in crate::scheduler) fn remember(&mut self, entries: Vec<Entry>) {
+    /// What became of its slots before this process had it, and why of others nothing did.
+    pub(in crate::scheduler) fn remember(&mut self, entries: Vec<Entry>, cause: Cause) {
+        self.learn(entries);
+        self.resumed = Some(cause);
+    }
+
+    /// What has become of its slots, here and in other processes.
+    pub(in crate::scheduler) fn learn(&mut self, entries: Vec<Entry>) {
         let mut tally = Tally::default();
         entries.iter().for_each(|entry| tally.add(entry.fate, entry.count));
         self.last = entries.last().map(|entry| entry.to);
         self.ledger = Ledger::restored(tally, entries);
-        self.resumed = true;
     }
 
     /// The slot that follows one by the definition here.
     pub(in crate::scheduler) fn following(&self, slot: Timestamp) -> Option<Timestamp> {
-        Slots::next_after(self.timing.schedule()?, slot)
+        let schedule = self.timing.schedule()?;
+        Slots::next_after(schedule, slot.max(own_slot(schedule, slot)))
     }
 
     /// The next slot, which has come, may be this process's to fire.
@@ -67,17 +73,21 @@ impl Planned {
         }
     }
 
-    /// Enters what became of a slot, here or in another process.
+    /// Enters what became of a slot, here or in another process, unless that is known already.
     pub(in crate::scheduler) fn enter_fate(
         &mut self,
         slot: Timestamp,
         fate: Fate,
         now: Timestamp,
         keep: Keep,
-    ) -> Entry {
+    ) -> Option<Entry> {
+        if self.ledger.last().is_some_and(|last| last.to >= slot) {
+            return None;
+        }
         self.last = Some(slot);
+        self.resumed = None;
         let entry = Entry::one(slot, fate, now);
         self.ledger.enter(entry, true, keep);
-        entry
+        Some(entry)
     }
 }

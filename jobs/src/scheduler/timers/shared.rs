@@ -129,13 +129,20 @@ impl Timers {
     ) {
         let keep = self.keep;
         let Some(planned) = self.schedules.get_mut(key) else { return };
-        let entry = planned.enter_fate(slot, fate, now.wall, keep);
-        come.tell(planned, entry);
+        if let Some(entry) = planned.enter_fate(slot, fate, now.wall, keep) {
+            come.tell(planned, entry);
+        }
     }
 
-    pub(in crate::scheduler) fn remember(&mut self, key: ScheduleKey, entries: Vec<Entry>) {
+    pub(in crate::scheduler) fn remember(&mut self, key: ScheduleKey, entries: Vec<Entry>, cause: Cause) {
         if let Some(planned) = self.schedules.get_mut(key) {
-            planned.remember(entries);
+            planned.remember(entries, cause);
+        }
+    }
+
+    pub(in crate::scheduler) fn learn(&mut self, key: ScheduleKey, entries: Vec<Entry>) {
+        if let Some(planned) = self.schedules.get_mut(key) {
+            planned.learn(entries);
         }
     }
 
@@ -154,7 +161,7 @@ impl Timers {
             // Another process has fired it, or its time is still to come: it is armed.
             return None;
         }
-        let cause = if std::mem::take(&mut planned.resumed) { Cause::Down } else { cause };
+        let cause = planned.resumed.take().unwrap_or(cause);
         let paused = is_paused(planned.job);
         let passed = planned.pass_missed(now, cause, paused, keep);
         for entry in &passed.entered {

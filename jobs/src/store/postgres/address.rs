@@ -2,6 +2,7 @@
 
 use sqlx::postgres::PgConnectOptions;
 
+use super::db::STANDSTILL;
 use super::schema::Schema;
 
 /// Where the server is, and which schema in it is ours. It is never shown: there may be a password in it.
@@ -41,17 +42,38 @@ impl Address {
             }
             _ => AddressError::Driver("it is not an address of PostgreSQL".to_owned()),
         })?;
-        Ok(Self { options: options.application_name("jobs"), schema })
+        let options = match options.get_application_name() {
+            None => options.application_name("jobs"),
+            Some(_) => options,
+        };
+        Ok(Self { options, schema })
     }
 
-    /// With settings for the plans of our statements, all of which have an index that fits. Left alone, the server keeps plans
-    /// that it made while a table was empty: those read all of it, and go on doing so when it is not empty any more.
+    /// With the settings of our sessions.
     pub(super) fn planned(&self) -> PgConnectOptions {
-        let off =
-            ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"].map(|setting| (setting, "off"));
-        self.options.clone().options(off)
+        self.options.clone().options(SETTINGS)
     }
 }
+
+/// What our sessions ask of the server. Nothing that is right depends on it: poolers refuse it.
+const SETTINGS: [(&str, &str); 11] = [
+    // All of our statements have an index that fits. Left alone, the server keeps plans that it made while a table was empty: those
+    // read all of it, and go on doing so when it is not empty any more.
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+    // Roles may be set to another, in which single statements fail that met with those of others.
+    ("default_transaction_isolation", "read committed"),
+    ("idle_in_transaction_session_timeout", STANDSTILL),
+    // A moment longer than anybody waits for the answer: the server goes on with nothing that was given up.
+    ("statement_timeout", "11s"),
+    // A machine that is gone without a word is noticed, with or without something on its way to it.
+    ("tcp_keepalives_idle", "10s"),
+    ("tcp_keepalives_interval", "5s"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "25s"),
+];
 
 /// Whether a message has the password of the address in it.
 fn hides_in(message: &str, address: &str) -> bool {
@@ -81,6 +103,13 @@ mod tests {
         assert_eq!(address.options.get_database(), Some("shop"));
         assert!(matches!(address.options.get_ssl_mode(), sqlx::postgres::PgSslMode::Require));
         assert_eq!(Address::parse("postgres://db/shop").unwrap().schema, Schema::default());
+    }
+
+    #[test]
+    fn connections_bear_the_name_that_they_are_given() {
+        let name = |text| Address::parse(text).unwrap().options.get_application_name().map(str::to_owned);
+        assert_eq!(name("postgres://db/shop").as_deref(), Some("jobs"));
+        assert_eq!(name("postgres://db/shop?application_name=till").as_deref(), Some("till"));
     }
 
     #[test]

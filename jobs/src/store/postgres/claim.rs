@@ -18,7 +18,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row};
 
-use super::db::{Db, interval};
+use super::db::{Db, LOCK_PATIENCE, interval};
 use super::id::Id;
 
 /// What a node wants.
@@ -119,6 +119,8 @@ macro_rules! claim_in {
     left join unnest($4::text[], $5::bigint[]) as f (queue, room) on f.queue = l.queue
     where coalesce(f.room, 1) > 0
         and not exists (select from jobs.queue q where q.name = l.queue and q.paused_since is not null)
+        -- Not one that was taken for lost and has not heard it yet.
+        and exists (select from jobs.node where id = $7)
 ), head as (
     select l.queue, l.job, l.priority, l.after, l.room, l.queue_room, h.id from open l cross join lateral (
         select id from jobs.run r
@@ -180,18 +182,20 @@ with l as (
         * (extract(epoch from l.per) / extract(epoch from j.full_per))
     from l where j.name = l.job and j.full_per <> l.per
     returning j.name, j.full_at
+), bucket as (
+    select l.*, extract(epoch from coalesce(r.full_at, j.full_at, now()) - now()) as to_full
+    from l join jobs.job j on j.name = l.job left join rescaled r on r.name = l.job
 )
 select
     greatest(0, least(
         coalesce(concurrency - (
-            select count(*) from jobs.node n join jobs.run r on r.node = n.id and r.job = l.job and r.state = 'running'
+            select count(*) from jobs.node n join jobs.run r on r.node = n.id and r.job = b.job and r.state = 'running'
         ), 1000000),
-        coalesce(tokens - ceil(greatest(0, extract(epoch from coalesce(r.full_at, j.full_at, now()) - now()))
-            / extract(epoch from per) * tokens - 0.000001), 1000000)
+        coalesce(tokens - ceil(greatest(0, to_full) / extract(epoch from per) * tokens - 0.000001), 1000000)
     ))::bigint,
-    (extract(epoch from coalesce(r.full_at, j.full_at) - now()) - extract(epoch from per) * (tokens - 1) / tokens)::float8
-from l join jobs.job j on j.name = l.job left join rescaled r on r.name = l.job
-order by l.place";
+    (to_full - extract(epoch from per) * (tokens - 1) / tokens)::float8
+from bucket b
+order by b.place";
 
 const CHARGE: &str = "\
 update jobs.job j set full_at = greatest(j.full_at, now()) + c.by, full_per = c.per
@@ -251,7 +255,8 @@ impl Db {
         places: usize,
     ) -> sqlx::Result<(Vec<Claimed>, Option<Duration>)> {
         let names: Vec<_> = limited.iter().map(|limited| limited.job.as_str()).collect();
-        let mut tx = self.pool.begin().await?;
+        // Rows of jobs that others have are passed over, and so are runs.
+        let mut tx = self.begin(LOCK_PATIENCE).await?;
         let locked: Vec<String> =
             sqlx::query_scalar(self.sql(LOCK_JOBS)).bind(names).fetch_all(&mut *tx).await?;
         let limited: Vec<_> = limited.iter().filter(|limited| locked.contains(&limited.job)).collect();

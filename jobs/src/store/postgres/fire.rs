@@ -7,9 +7,10 @@ use jobs_syntax::Overlap;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, Row, Transaction};
 
-use super::db::Db;
+use super::db::{Db, LOCK_PATIENCE, SHORT, settle};
 use super::id::Id;
 use super::schedules::Registration;
+use super::trouble::is_held;
 
 /// What made a run whose slot was missed; that of any other slot is `slot`.
 pub(crate) const CAUGHT_UP: &str = "caught_up";
@@ -56,15 +57,49 @@ pub(crate) struct Fired {
     pub(crate) is_ours: bool,
     /// What had become of the slot before.
     pub(crate) before: Option<String>,
+    /// Somebody else's transaction holds the job or the schedule, so that nothing is known: it is to be asked for again.
+    pub(crate) is_held: bool,
+}
+
+impl Fired {
+    fn held(slot: &Slot) -> Self {
+        Self {
+            job: slot.job.clone(),
+            key: slot.key.clone(),
+            run: slot.run,
+            became: None,
+            next_slot: Some(slot.slot),
+            is_ours: true,
+            before: None,
+            is_held: true,
+        }
+    }
 }
 
 /// A job's row is the lock of its overlap policy. In order, so that nodes do not wait for each other in a circle.
-const LOCK: &str = "select from jobs.job where name = any ($1::text[]) order by name for update";
+macro_rules! lock_jobs {
+    ($how:literal) => {
+        concat!("select name from jobs.job where name = any ($1::text[]) order by name for update", $how)
+    };
+}
 
 /// Where no policy is to be kept to, the rows of the schedules are enough, in order as well.
-const LOCK_SCHEDULES: &str = "\
-select from unnest($1::text[], $2::text[]) as w (job, key) join jobs.schedule s on s.job = w.job and s.key = w.key
-order by s.job, s.key for update of s";
+macro_rules! lock_schedules {
+    ($how:literal) => {
+        concat!(
+            "\
+select s.job, s.key
+from unnest($1::text[], $2::text[]) as w (job, key) join jobs.schedule s on s.job = w.job and s.key = w.key
+order by s.job, s.key for update of s",
+            $how
+        )
+    };
+}
+
+const LOCK: &str = lock_jobs!("");
+const LOCK_FREE: &str = lock_jobs!(" skip locked");
+const LOCK_SCHEDULES: &str = lock_schedules!("");
+const LOCK_FREE_SCHEDULES: &str = lock_schedules!(" skip locked");
 
 const CANCEL_OTHERS: &str = concat!(
     "update jobs.run set ",
@@ -72,11 +107,12 @@ const CANCEL_OTHERS: &str = concat!(
     "
 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as w (job, key, definition, slot)
 join jobs.schedule s on s.job = w.job and s.key = w.key and s.definition = w.definition and s.next_slot = w.slot
-    and s.closed_since is null
+    and s.closed_since is null and s.next_slot <= now() + interval '1 s'
 join jobs.job j on j.name = w.job and j.paused_since is null
 where run.job = w.job and run.slot is not null and run.state in ('scheduled', 'available', 'waiting', 'running')"
 );
 
+/// A slot comes by the clock of the server; that of a node is as exact as answers are quick.
 const FIRE: &str = "\
 with wanted as (
     select w.*,
@@ -105,7 +141,7 @@ with wanted as (
         entry_reason = t.entry
     from told t
     where s.job = t.job and s.key = t.key and s.next_slot = t.slot and s.definition = t.definition
-        and s.closed_since is null
+        and s.closed_since is null and s.next_slot <= now() + interval '1 s'
     returning t.*, s.entry_first as joined, s.next_slot as armed
 ), entries as (
     insert into jobs.ledger as l (job, key, first, last, count, reason)
@@ -124,9 +160,9 @@ from wanted w join jobs.schedule s on s.job = w.job and s.key = w.key left join 
 
 impl Db {
     /// Fires slots, and answers what became of those that were this node's: the others another has fired, or they are not to
-    /// be fired any more. Nothing of a schedule that there is not.
+    /// be fired any more, or have not come by the clock of the server. Nothing of a schedule that there is not.
     pub(crate) async fn fire(&self, slots: &[Slot]) -> sqlx::Result<Vec<Fired>> {
-        let mut fired = Vec::new();
+        let mut fired: Vec<Fired> = Vec::new();
         let mut rest: Vec<&Slot> = slots.iter().collect();
         // What becomes of one slot of a schedule, or of a job whose runs do not overlap, depends on the one before, so they are not
         // fired in one statement.
@@ -136,30 +172,110 @@ impl Db {
                 let key = slot.is_alone().then_some(slot.key.as_str());
                 first.insert((slot.job.as_str(), key))
             });
-            fired.append(&mut self.fire_once(&now).await?);
+            let answers = self.fire_first(&now).await?;
+            let held: HashSet<_> =
+                answers.iter().filter(|fired| fired.is_held).map(|fired| fired.job.clone()).collect();
+            fired.extend(answers);
+            let (held, later): (Vec<_>, Vec<_>) =
+                later.into_iter().partition(|slot| held.contains(&slot.job));
+            fired.extend(held.into_iter().map(Fired::held));
             rest = later;
         }
         Ok(fired)
     }
 
-    async fn fire_once(&self, slots: &[&Slot]) -> sqlx::Result<Vec<Fired>> {
-        let mut tx = self.pool.begin().await?;
+    /// Fires what nobody holds.
+    async fn fire_first(&self, slots: &[&Slot]) -> sqlx::Result<Vec<Fired>> {
+        let waited = async {
+            let mut tx = self.begin(LOCK_PATIENCE).await?;
+            let fired = match self.lock(&mut tx, slots).await {
+                Ok(()) => self.fire_locked(&mut tx, slots).await,
+                Err(error) => Err(error),
+            };
+            settle(tx, fired).await
+        };
+        match waited.await {
+            Err(error) if is_held(&error) => {}
+            answer => return answer,
+        }
+        // Those that cancel others may have to wait for more than can be seen, and go by themselves.
+        let (cancelling, others): (Vec<&Slot>, Vec<&Slot>) =
+            slots.iter().partition(|slot| slot.overlap == Overlap::CancelOther);
+        let mut fired = Vec::new();
+        for part in std::iter::once(&others[..]).chain(cancelling.chunks(1)) {
+            match self.fire_free(part).await {
+                Ok(answers) => fired.extend(answers),
+                Err(error) if is_held(&error) => fired.extend(part.iter().map(|slot| Fired::held(slot))),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(fired)
+    }
+
+    /// Fires those of which nobody has locked the rows.
+    async fn fire_free(&self, slots: &[&Slot]) -> sqlx::Result<Vec<Fired>> {
+        if slots.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.begin(SHORT).await?;
+        let fired = self.fire_free_in(&mut tx, slots).await;
+        settle(tx, fired).await
+    }
+
+    async fn fire_free_in(
+        &self,
+        tx: &mut Transaction<'_, Postgres>,
+        slots: &[&Slot],
+    ) -> sqlx::Result<Vec<Fired>> {
+        let others: Vec<_> =
+            slots.iter().filter(|slot| !slot.is_alone()).map(|slot| slot.job.as_str()).collect();
+        let jobs: HashSet<String> = sqlx::query_scalar(self.sql(LOCK_FREE))
+            .bind(others)
+            .fetch_all(&mut **tx)
+            .await?
+            .into_iter()
+            .collect();
+        let schedules: HashSet<(String, String)> = sqlx::query_as(self.sql(LOCK_FREE_SCHEDULES))
+            .bind(slots.iter().map(|slot| slot.job.as_str()).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| slot.key.as_str()).collect::<Vec<_>>())
+            .fetch_all(&mut **tx)
+            .await?
+            .into_iter()
+            .collect();
+        let (free, held): (Vec<&Slot>, Vec<&Slot>) = slots.iter().partition(|slot| {
+            (slot.is_alone() || jobs.contains(&slot.job))
+                && schedules.contains(&(slot.job.clone(), slot.key.clone()))
+        });
+        let mut fired = self.fire_locked(tx, &free).await?;
+        fired.extend(held.into_iter().map(Fired::held));
+        Ok(fired)
+    }
+
+    async fn lock(&self, tx: &mut Transaction<'_, Postgres>, slots: &[&Slot]) -> sqlx::Result<()> {
         let (alone, others): (Vec<&Slot>, Vec<&Slot>) =
             slots.iter().copied().partition(|slot| slot.is_alone());
         let jobs = |slots: &[&Slot]| slots.iter().map(|slot| slot.job.clone()).collect::<Vec<_>>();
         if !others.is_empty() {
-            sqlx::query(self.sql(LOCK)).bind(jobs(&others)).execute(&mut *tx).await?;
+            sqlx::query(self.sql(LOCK)).bind(jobs(&others)).execute(&mut **tx).await?;
         }
         if !alone.is_empty() {
             let keys: Vec<_> = alone.iter().map(|slot| slot.key.as_str()).collect();
-            sqlx::query(self.sql(LOCK_SCHEDULES)).bind(jobs(&alone)).bind(keys).execute(&mut *tx).await?;
+            sqlx::query(self.sql(LOCK_SCHEDULES)).bind(jobs(&alone)).bind(keys).execute(&mut **tx).await?;
         }
+        Ok(())
+    }
+
+    async fn fire_locked(
+        &self,
+        tx: &mut Transaction<'_, Postgres>,
+        slots: &[&Slot],
+    ) -> sqlx::Result<Vec<Fired>> {
         let cancelling: Vec<_> =
             slots.iter().filter(|slot| slot.overlap == Overlap::CancelOther).copied().collect();
         if !cancelling.is_empty() {
-            self.cancel_others(&mut tx, &cancelling).await?;
+            self.cancel_others(tx, &cancelling).await?;
         }
-        let fired = sqlx::query(self.sql(FIRE))
+        sqlx::query(self.sql(FIRE))
             .bind(slots.iter().map(|slot| slot.job.as_str()).collect::<Vec<_>>())
             .bind(slots.iter().map(|slot| slot.key.as_str()).collect::<Vec<_>>())
             .bind(slots.iter().map(|slot| slot.definition.as_str()).collect::<Vec<_>>())
@@ -181,12 +297,11 @@ impl Db {
                     next_slot: row.try_get(4)?,
                     is_ours: row.try_get(5)?,
                     before: row.try_get(6)?,
+                    is_held: false,
                 })
             })
-            .fetch_all(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(fired)
+            .fetch_all(&mut **tx)
+            .await
     }
 
     async fn cancel_others(&self, tx: &mut Transaction<'_, Postgres>, slots: &[&Slot]) -> sqlx::Result<()> {
@@ -217,6 +332,7 @@ with passed as (
         entry_first = case when entry_reason = $9 then entry_first else $6 end,
         entry_reason = $9
     where job = $1 and key = $2 and definition = $3 and next_slot = $4 and closed_since is null
+        and $7 <= now() + interval '1 s'
     returning entry_first
 ), entry as (
     insert into jobs.ledger as l (job, key, first, last, count, reason)
@@ -233,8 +349,8 @@ from unnest($1::text[], $2::text[]) as w (job, key) cross join lateral (
 order by w.job collate \"C\", w.key collate \"C\", l.first";
 
 impl Db {
-    /// Passes over slots that do not fire, up to `next`, unless another node has gone on meanwhile. Answers whether this one
-    /// has.
+    /// Passes over slots that do not fire, up to `next`, unless another node has gone on meanwhile or they have not come by the
+    /// clock of the server. Answers whether this one has.
     pub(crate) async fn pass(
         &self,
         of: &Registration,
@@ -242,9 +358,12 @@ impl Db {
         next: Option<DateTime<Utc>>,
         entry: &Entry,
     ) -> sqlx::Result<bool> {
+        let mut tx = self.begin(LOCK_PATIENCE).await?;
         let query = sqlx::query_scalar(self.sql(PASS)).bind(&of.job).bind(&of.key).bind(&of.definition);
         let query = query.bind(from).bind(next).bind(entry.first).bind(entry.last).bind(entry.count);
-        query.bind(&entry.reason).fetch_one(&self.pool).await
+        let has_gone_on = query.bind(&entry.reason).fetch_one(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(has_gone_on)
     }
 
     /// What became of the slots of schedules, of each the last entries, the earliest first.

@@ -21,8 +21,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, oldest: 1, sql: include_str!("migrations/0001.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, oldest: 1, sql: include_str!("migrations/0001.sql") },
+    Migration { version: 2, oldest: 1, sql: include_str!("migrations/0002.sql") },
+];
 
 /// The version that this one knows.
 const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
@@ -82,7 +84,8 @@ async fn migrate_once(connection: &mut PgConnection, schema: &Schema) -> Result<
     {
         return found.check();
     }
-    let mut tx = connection.begin().await?;
+    // An index on what is there takes as long as it takes.
+    let mut tx = connection.begin_with("begin; set local statement_timeout = 0").await?;
     let create = sqlx::AssertSqlSafe(format!("create schema if not exists \"{schema}\""));
     sqlx::raw_sql(create).execute(&mut *tx).await?;
     sqlx::raw_sql(schema.sql(VERSIONS)).execute(&mut *tx).await?;

@@ -19,6 +19,7 @@ cancel = true,
 mod address;
 mod census;
 mod claim;
+mod connections;
 mod db;
 mod end;
 mod fire;

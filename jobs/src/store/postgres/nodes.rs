@@ -16,6 +16,9 @@ use super::id::Id;
 /// A node that has not said so for this long is lost.
 pub(crate) const LOST: Duration = Duration::from_secs(15);
 
+/// So long one after another runs start that may be what their nodes died of.
+const APART: Duration = Duration::from_secs(2 * 60);
+
 const JOIN: &str = "\
 insert into jobs.node (id, name) values ($1, $2)
 on conflict (id) do update set heartbeat = now(), good_since = now()";
@@ -37,6 +40,9 @@ with back as (
 delete from jobs.node where id = $1";
 
 /// The second rescue of a run waits, the third is the last: by then the run is the likeliest reason why its nodes die.
+///
+/// Others that only were there must part from it, and they may execute for hours: those that wait start minutes apart, within
+/// a quarter of an hour, and of several that were rescued twice and executed on one node its loss speaks against the one that started last.
 const RESCUE: &str = "\
 with me as (
     select * from jobs.node where id = $1 and good_since <= now() - $2
@@ -45,12 +51,17 @@ with me as (
     from jobs.node n, me where n.heartbeat < now() - $2 and n.id <> me.id
     for update of n skip locked
 ), found as (
-    select r.id, coalesce(l.counts, true) as counts, r.rescues + coalesce(l.counts, true)::integer as rescues
+    select r.id, r.rescues + (coalesce(l.counts, true) and (r.rescues < 2 or not exists (
+        select from jobs.run o where o.node = r.node and o.state = 'running' and o.rescues >= 2
+            and (o.started, o.id) > (r.started, r.id)
+    )))::integer as rescues
     from jobs.run r left join lost l on l.id = r.node
     where r.state = 'running' and exists (select from me)
         -- Or a node that is gone: its runs were locked when the others were taken.
         and (l.id is not null or not exists (select from jobs.node n where n.id = r.node))
     for update of r skip locked
+), judged as (
+    select *, row_number() over (partition by rescues order by random()) - 1 as place from found
 ), rescued as (
     update jobs.run r set
         node = null, started = null,
@@ -59,17 +70,17 @@ with me as (
         state = case
             when r.cancel then 'cancelled'
             when f.rescues >= 3 then 'dead'
-            when f.rescues = 2 and f.counts then 'scheduled'
+            when f.rescues = 2 then 'scheduled'
             else 'available' end,
         due = case
-            when f.rescues = 2 and f.counts then now() + $3 * (0.5 + random())
+            when f.rescues = 2 then now() + $3 * (0.5 + random()) + $4 * (f.place % 8)
             else now() end,
         finished = case when r.cancel or f.rescues >= 3 then now() end,
         outcome = case when r.cancel then 'cancelled' when f.rescues >= 3 then 'quarantined' end,
         message = case when f.rescues >= 3 and not r.cancel
             then 'the nodes that tried it were lost three times: it is not tried again by itself' end,
         unique_key = case when r.cancel or f.rescues >= 3 then null else r.unique_key end
-    from found f where r.id = f.id
+    from judged f where r.id = f.id
     returning r.id, r.state
 ), gone as (
     delete from jobs.node n using lost l where n.id = l.id returning n.id
@@ -110,6 +121,7 @@ impl Db {
             .bind(node)
             .bind(interval(LOST))
             .bind(interval(Duration::from_secs(30)))
+            .bind(interval(APART))
             .try_map(|row: PgRow| Ok(Rescued { id: row.try_get(0)?, state: row.try_get(1)? }))
             .fetch_all(&self.pool)
             .await

@@ -1,30 +1,97 @@
-//! Runs that have ended are forgotten, a few at a time, so that no deletion holds anybody up.
+//! What has ended is forgotten, a few at a time, so that no deletion holds anybody up.
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::db::{Db, interval};
 
-/// Of each job the oldest, by age, and those beyond the number that is kept.
-const PRUNE: &str = "\
-delete from jobs.run where id in (
-    select old.id from jobs.job j cross join lateral (
-        select id from jobs.run r
-        where r.job = j.name and r.finished < greatest(now() - $1::interval, (
+/// Before when runs of a job are forgotten: those that are too old and those beyond the number that is kept, but never the very
+/// last. The number is counted here, once for all that goes.
+const STALE: &str = "\
+select j.name, c.before from jobs.job j cross join lateral (
+    select least(
+        greatest(now() - $1::interval, (
             select finished from jobs.run k where k.job = j.name and k.finished is not null
             order by k.finished desc offset $2 limit 1
-        ) + interval '1 microsecond') and (r.unique_key is null or r.unique_until < now())
-        order by r.finished limit $3
-    ) old
-    limit $3
+        ) + interval '1 microsecond'),
+        (select finished from jobs.run l where l.job = j.name and l.finished is not null
+            order by l.finished desc limit 1)
+    ) as before
+) c
+where exists (
+    select from jobs.run r where r.job = j.name and r.finished < c.before
+        and (r.unique_key is null or r.unique_until < now())
 )";
 
+/// Others may be at it as well.
+const PRUNE: &str = "\
+delete from jobs.run where id in (
+    select id from jobs.run r
+    where r.job = $1 and r.finished < $2 and (r.unique_key is null or r.unique_until < now())
+    order by r.finished limit $3 for update skip locked
+)";
+
+/// How many entries of the ledger of a schedule are kept at most. No process keeps more.
+const MOST_ENTRIES: usize = 256;
+
+/// Of each schedule the old entries and those beyond the number that is kept, but never the last, which may grow.
+const PRUNE_LEDGER: &str = "\
+with old as (
+    select e.job, e.key, e.first from jobs.schedule s cross join lateral (
+        select l.*, row_number() over (order by l.first desc) as place
+        from jobs.ledger l where l.job = s.job and l.key = s.key
+    ) e
+    where e.place > 1 and (e.place > $2 or e.last < now() - $1::interval)
+    limit $3
+)
+delete from jobs.ledger l using old o where l.job = o.job and l.key = o.key and l.first = o.first";
+
+/// Schedules that nobody has registered for long, with their ledgers. One that comes back would begin anew all the same.
+const PRUNE_SCHEDULES: &str = "\
+with gone as (
+    delete from jobs.schedule s
+    where s.closed_since < now() - $1::interval
+        and not exists (select from jobs.registration g where g.job = s.job and g.key = s.key)
+    returning s.job, s.key
+)
+delete from jobs.ledger l using gone g where l.job = g.job and l.key = g.key";
+
+/// A job some of whose runs are to be forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stale {
+    pub(crate) job: String,
+    /// Those that ended before this.
+    pub(crate) before: DateTime<Utc>,
+}
+
 impl Db {
-    /// Forgets at most so many runs that ended longer ago than `age`, or that are not among the last `count` of their
-    /// job. Answers how many; as many as `most` means that there are more.
-    pub(crate) async fn prune(&self, age: Duration, count: usize, most: usize) -> sqlx::Result<u64> {
+    /// The jobs of which runs ended longer ago than `age`, or are not among the last `count`.
+    pub(crate) async fn stale(&self, age: Duration, count: usize) -> sqlx::Result<Vec<Stale>> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let stale = sqlx::query_as(self.sql(STALE)).bind(interval(age)).bind(count);
+        let stale: Vec<(String, DateTime<Utc>)> = stale.fetch_all(&self.pool).await?;
+        Ok(stale.into_iter().map(|(job, before)| Stale { job, before }).collect())
+    }
+
+    /// Forgets at most so many of these. Answers how many; as many as `most` means that there may be more.
+    pub(crate) async fn prune(&self, stale: &Stale, most: usize) -> sqlx::Result<u64> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let query = sqlx::query(self.sql(PRUNE)).bind(interval(age)).bind(count).bind(most);
+        let query = sqlx::query(self.sql(PRUNE)).bind(&stale.job).bind(stale.before).bind(most);
         Ok(query.execute(&self.pool).await?.rows_affected())
+    }
+
+    /// Forgets at most so many entries of ledgers, which are kept for as long as runs are. Answers as [`prune`](Self::prune).
+    pub(crate) async fn prune_ledger(&self, age: Duration, count: usize, most: usize) -> sqlx::Result<u64> {
+        let number = |of| i64::try_from(of).unwrap_or(i64::MAX);
+        let query = sqlx::query(self.sql(PRUNE_LEDGER)).bind(interval(age));
+        let query = query.bind(number(count.min(MOST_ENTRIES))).bind(number(most));
+        Ok(query.execute(&self.pool).await?.rows_affected())
+    }
+
+    /// Forgets schedules that were closed longer ago than `age`.
+    pub(crate) async fn prune_schedules(&self, age: Duration) -> sqlx::Result<()> {
+        sqlx::query(self.sql(PRUNE_SCHEDULES)).bind(interval(age)).execute(&self.pool).await?;
+        Ok(())
     }
 }

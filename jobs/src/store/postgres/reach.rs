@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, Error};
+use sqlx::{Connection, Error, Executor, Row};
 
 use super::address::Address;
 use crate::clock::monotonic_now;
@@ -34,6 +34,10 @@ enum Why {
     Password(String),
     Role(String),
     Database(String),
+    /// The database has another encoding than UTF-8.
+    Encoding(String),
+    /// A pooler takes no settings, not even those of the address.
+    Setting(String),
     /// What the server says, as that it has too many connections.
     Server(String),
     /// What the system or the driver says.
@@ -67,6 +71,13 @@ impl Unreachable {
                 "correct the user of `jobs.store`, or let the server's `pg_hba.conf` admit it from here"
             }
             Why::Database(_) => "make the database, `createdb` does so, or correct the path of `jobs.store`",
+            Why::Encoding(_) => {
+                "make the database with `createdb --encoding=UTF8 --template=template0`: in any other there are texts that cannot \
+                 be written"
+            }
+            Why::Setting(_) => {
+                "take `options` out of the address, or have the pooler let them pass: `ignore_startup_parameters` of PgBouncer"
+            }
             Why::Server(_) | Why::Other(_) => {
                 "`jobs.store` is written `postgres://user:password@host:5432/database?sslmode=require&schema=jobs`"
             }
@@ -87,6 +98,10 @@ impl fmt::Display for Unreachable {
             Why::Password(why) => write!(f, "{server} does not take user and password: {why}"),
             Why::Role(why) => write!(f, "{server} does not admit the user: {why}"),
             Why::Database(why) => write!(f, "{server} does not have the database: {why}"),
+            Why::Encoding(encoding) => {
+                write!(f, "the database of {server} is encoded in {encoding}, and has to be in UTF8")
+            }
+            Why::Setting(why) => write!(f, "{server} takes no settings: {why}"),
             Why::Server(why) => write!(f, "{server} refuses: {why}"),
             Why::Other(why) => write!(f, "{server} cannot be reached: {why}"),
         }
@@ -123,6 +138,15 @@ fn passes(error: &Error) -> bool {
     }
 }
 
+/// Connects, and asks how the texts of the database are encoded.
+async fn encoding(options: &PgConnectOptions) -> sqlx::Result<String> {
+    let mut connection = PgConnection::connect_with(options).await?;
+    let encoding = connection.fetch_one("show server_encoding").await?.try_get(0)?;
+    // It is known by now that it works.
+    let _ = connection.close().await;
+    Ok(encoding)
+}
+
 impl Address {
     /// Connects once, and answers with the options that the server takes.
     pub(super) async fn reach(&self, patience: Duration) -> Result<PgConnectOptions, Unreachable> {
@@ -131,18 +155,21 @@ impl Address {
         let mut last = None;
         loop {
             let left = patience.saturating_sub(began.elapsed());
-            let error = match tokio::time::timeout(left, PgConnection::connect_with(&options)).await {
-                Ok(Ok(connection)) => {
-                    // It is known by now that it works.
-                    let _ = connection.close().await;
-                    return Ok(options);
-                }
+            let error = match tokio::time::timeout(left, encoding(&options)).await {
+                Ok(Ok(encoding)) if encoding == "UTF8" => return Ok(options),
+                Ok(Ok(encoding)) => return Err(self.unreachable(Why::Encoding(encoding))),
                 Ok(Err(error)) => error,
                 Err(_) => return Err(self.unreachable(last.unwrap_or(Why::Silent(patience)))),
             };
             // Poolers let no settings through that they do not know.
-            if error.to_string().contains("startup parameter") && options.get_options().is_some() {
+            let is_setting = error.to_string().contains("startup parameter");
+            if is_setting && options.get_options() != self.options.get_options() {
                 options = self.options.clone();
+            } else if is_setting {
+                let said = error
+                    .as_database_error()
+                    .map_or_else(|| error.to_string(), |error| error.message().to_owned());
+                return Err(self.unreachable(Why::Setting(said)));
             } else if passes(&error) && began.elapsed() + AGAIN < patience {
                 last = Some(Why::of(&error));
                 tokio::time::sleep(AGAIN).await;
@@ -163,7 +190,38 @@ impl Address {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+
+    /// Speaks as a pooler does that takes no settings.
+    async fn refuse_settings(listener: tokio::net::TcpListener) {
+        let mut refusal = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: options\0\0".to_vec();
+        let length = u32::try_from(refusal.len() + 4).unwrap().to_be_bytes();
+        refusal.splice(0..0, [b"E".as_slice(), length.as_slice()].concat());
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut length = [0; 4];
+            client.read_exact(&mut length).await.unwrap();
+            let mut rest = vec![0; u32::from_be_bytes(length) as usize - 4];
+            client.read_exact(&mut rest).await.unwrap();
+            client.write_all(&refusal).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn settings_of_the_address_that_a_pooler_refuses_are_told_at_once() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let address = format!("postgres://ada@127.0.0.1:{port}/shop?sslmode=disable&options=-c%20geqo%3Doff");
+        let address = Address::parse(&address).unwrap();
+        let error = tokio::select! {
+            reached = address.reach(Duration::from_secs(60)) => reached.unwrap_err(),
+            () = refuse_settings(listener) => unreachable!("it goes on"),
+        };
+        let said = "takes no settings: unsupported startup parameter: options";
+        assert_eq!(error.to_string(), format!("`127.0.0.1:{port}` {said}"));
+        assert!(error.help().contains("take `options` out of the address"));
+    }
 
     #[tokio::test]
     async fn a_server_that_says_nothing_is_given_up() {

@@ -98,8 +98,7 @@ impl Db {
         runs: &[NewRun],
         patience: Duration,
     ) -> Result<Vec<Submitted>, Trouble> {
-        let mut tx = ask(self.pool.begin()).await?;
-        ask(wait_no_longer(&mut tx, patience)).await?;
+        let mut tx = ask(self.begin(patience)).await?;
         let mut all = Vec::with_capacity(runs.len());
         for part in parts(runs) {
             all.extend(ask(self.submit_part_on(&mut tx, part)).await?);
@@ -142,8 +141,7 @@ impl Db {
         runs: &[NewRun],
         patience: Duration,
     ) -> sqlx::Result<Vec<Submitted>> {
-        let mut tx = self.pool.begin().await?;
-        wait_no_longer(&mut tx, patience).await?;
+        let mut tx = self.begin(patience).await?;
         let submitted = self.submit_unique_on(&mut tx, runs).await?;
         tx.commit().await?;
         Ok(submitted)
@@ -199,13 +197,6 @@ impl Db {
             .fetch_all(connection)
             .await
     }
-}
-
-/// How long this transaction waits for others.
-async fn wait_no_longer(tx: &mut PgConnection, patience: Duration) -> sqlx::Result<()> {
-    let patience = patience.as_millis().to_string();
-    sqlx::query("select set_config('lock_timeout', $1, true)").bind(patience).execute(tx).await?;
-    Ok(())
 }
 
 /// How many go in one statement, and how many bytes of arguments.

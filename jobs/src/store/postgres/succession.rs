@@ -3,9 +3,16 @@
 //! A slot that fires and a run that ends may meet. Both take the lock of the job's row, the end after it is written: so
 //! either the slot sees that the run has ended, or the end sees what the slot has left.
 
-use super::db::Db;
+use std::time::Duration;
 
-const LOCK_JOBS: &str = "select from jobs.job where name = any ($1::text[]) order by name for update";
+use sqlx::{Postgres, Transaction};
+
+use super::db::{Db, LOCK_PATIENCE, SHORT, settle};
+use super::trouble::is_held;
+
+const LOCK_JOBS: &str = "select name from jobs.job where name = any ($1::text[]) order by name for update";
+const LOCK_FREE_JOBS: &str =
+    "select name from jobs.job where name = any ($1::text[]) order by name for update skip locked";
 
 /// The first that waits may start when no other is live.
 const SUCCEED: &str = "\
@@ -33,21 +40,56 @@ select distinct job from jobs.run where slot is not null and state = 'waiting'
 union
 select job from jobs.schedule where delay is not null and next_slot is null and closed_since is null";
 
+/// What became of successions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Succeeded {
+    /// How many runs may start.
+    pub(crate) started: u64,
+    /// Some were left undone, since others hold the rows of their jobs.
+    pub(crate) is_held: bool,
+}
+
 impl Db {
-    /// Runs of slots of these jobs have ended: lets their successors start. Answers how many do.
-    pub(crate) async fn succeed(&self, jobs: &[String]) -> sqlx::Result<u64> {
-        let mut tx = self.pool.begin().await?;
+    /// Runs of slots of these jobs have ended: lets their successors start.
+    pub(crate) async fn succeed(&self, jobs: &[String]) -> sqlx::Result<Succeeded> {
+        match self.succeed_locked(jobs, LOCK_JOBS, LOCK_PATIENCE).await {
+            // The jobs that are free do not suffer for one that is not.
+            Err(error) if is_held(&error) => match self.succeed_locked(jobs, LOCK_FREE_JOBS, SHORT).await {
+                Err(error) if is_held(&error) => Ok(Succeeded { started: 0, is_held: true }),
+                answer => answer,
+            },
+            answer => answer,
+        }
+    }
+
+    async fn succeed_locked(
+        &self,
+        jobs: &[String],
+        lock: &'static str,
+        patience: Duration,
+    ) -> sqlx::Result<Succeeded> {
+        let mut tx = self.begin(patience).await?;
+        let succeeded = self.succeed_in(&mut tx, jobs, lock).await;
+        settle(tx, succeeded).await
+    }
+
+    async fn succeed_in(
+        &self,
+        tx: &mut Transaction<'_, Postgres>,
+        jobs: &[String],
+        lock: &'static str,
+    ) -> sqlx::Result<Succeeded> {
         // In a statement of its own, so that the next sees what a slot that fired meanwhile has left.
-        sqlx::query(self.sql(LOCK_JOBS)).bind(jobs).execute(&mut *tx).await?;
-        let started = sqlx::query(self.sql(SUCCEED)).bind(jobs).execute(&mut *tx).await?;
-        sqlx::query(self.sql(REARM)).bind(jobs).execute(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(started.rows_affected())
+        let locked: Vec<String> = sqlx::query_scalar(self.sql(lock)).bind(jobs).fetch_all(&mut **tx).await?;
+        let started = sqlx::query(self.sql(SUCCEED)).bind(&locked).execute(&mut **tx).await?;
+        sqlx::query(self.sql(REARM)).bind(&locked).execute(&mut **tx).await?;
+        let is_held = lock == LOCK_FREE_JOBS && jobs.iter().any(|job| !locked.contains(job));
+        Ok(Succeeded { started: started.rows_affected(), is_held })
     }
 
     /// The same for every job of which it may have been left undone.
-    pub(crate) async fn succeed_undone(&self) -> sqlx::Result<u64> {
+    pub(crate) async fn succeed_undone(&self) -> sqlx::Result<Succeeded> {
         let jobs: Vec<String> = sqlx::query_scalar(self.sql(UNDONE)).fetch_all(&self.pool).await?;
-        if jobs.is_empty() { Ok(0) } else { self.succeed(&jobs).await }
+        if jobs.is_empty() { Ok(Succeeded { started: 0, is_held: false }) } else { self.succeed(&jobs).await }
     }
 }

@@ -33,9 +33,7 @@ impl Trouble {
 
 impl From<sqlx::Error> for Trouble {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code());
-        // lock_not_available
-        if code.is_some_and(|code| code == "55P03") {
+        if is_held(&error) {
             return Self::Held;
         }
         // The driver's messages tell of hosts, roles and tables, and of no password.
@@ -49,14 +47,22 @@ impl From<sqlx::Error> for Trouble {
     }
 }
 
+/// Whether what is wanted was locked for longer than was to be waited: lock_not_available.
+pub(super) fn is_held(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "55P03")
+}
+
 fn passes(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => {
             let Some(code) = error.code() else { return false };
-            // read_only_sql_transaction (after a failover), and by class: connections, rollbacks, insufficient resources,
-            // operator intervention, system errors.
-            let classes = ["08", "40", "53", "57", "58"];
-            code == "25006" || classes.iter().any(|class| code.starts_with(class))
+            // By class: connections, authorization (a password that is being changed), rollbacks, insufficient resources, operator
+            // intervention, system errors.
+            let classes = ["08", "28", "40", "53", "57", "58"];
+            // read_only_sql_transaction (after a failover), idle_in_transaction_session_timeout; and where a pooler has mixed
+            // up sessions, invalid_sql_statement_name and duplicate_prepared_statement.
+            let codes = ["25006", "25P03", "26000", "42P05"];
+            codes.contains(&code.as_ref()) || classes.iter().any(|class| code.starts_with(class))
         }
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)

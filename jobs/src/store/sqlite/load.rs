@@ -8,9 +8,9 @@ use super::write::{ScheduleRow, seq};
 use crate::clock::Timestamp;
 use crate::job::name::JobName;
 use crate::job::options::Origin;
-use crate::job::run::RunId;
+use crate::job::run::{Outcome, RunId};
 use crate::job::slot::Slot;
-use crate::store::journal::{Pauses, Recorded, RunRecord};
+use crate::store::journal::{Details, Pauses, Recorded, RunRecord};
 
 /// What the process before has left.
 #[derive(Debug)]
@@ -81,6 +81,13 @@ fn identity(row: &SqliteRow) -> Result<RunId, sqlx::Error> {
     Ok(id)
 }
 
+/// What another version has written and this one cannot read is not worth the start. Of a run that has ended it is not known how, and
+/// it is not to be taken for a success.
+fn unreadable(state: Recorded, error: &serde_json::Error) -> Option<Details> {
+    let outcome = Outcome::Failed(format!("how it has ended cannot be read: {error}"));
+    matches!(state, Recorded::Ended { .. }).then(|| Details { outcome: Some(outcome), ..Details::default() })
+}
+
 fn run(row: &SqliteRow) -> Result<LoadedRun, sqlx::Error> {
     let time = |column: &str| {
         Ok::<_, sqlx::Error>(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_nanos))
@@ -108,7 +115,8 @@ fn run(row: &SqliteRow) -> Result<LoadedRun, sqlx::Error> {
     };
     let name = |text: &str| JobName::Shared(text.into());
     let details = row.try_get::<Option<&str>, _>("details")?;
-    let details = details.map(serde_json::from_str).transpose();
+    let details = details
+        .and_then(|text| serde_json::from_str(text).map_or_else(|error| unreadable(state, &error), Some));
     let count = |column: &str| Ok::<_, sqlx::Error>(u32::try_from(number(column)?).unwrap_or(u32::MAX));
     let record = RunRecord {
         id,
@@ -127,7 +135,7 @@ fn run(row: &SqliteRow) -> Result<LoadedRun, sqlx::Error> {
         schedule: None,
         is_awaited: number("awaited")? != 0,
         arguments: row.try_get::<Option<&str>, _>("arguments")?.map(Into::into),
-        details: details.map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        details,
     };
     Ok(LoadedRun { record, schedule: row.try_get("schedule")? })
 }

@@ -1,5 +1,5 @@
 //! Sole ownership of a database: a lock on a file beside it, which the system lets go when the process ends, however it
-//! ends.
+//! ends. By whatever links a path leads to a database, its lock is beside the file itself.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -16,10 +16,12 @@ pub(super) struct Lock {
 impl Lock {
     /// Takes the lock of a database, or says who has it.
     pub(super) fn take(database: &Path) -> Result<Self, OpenError> {
-        let mut name = database.as_os_str().to_owned();
+        let io = |error| OpenError::Io { path: database.to_owned(), error };
+        // Only what is there has a name of its own. An empty file is an empty database.
+        OpenOptions::new().append(true).create(true).open(database).map_err(io)?;
+        let mut name = database.canonicalize().map_err(io)?.into_os_string();
         name.push(".lock");
         let path = PathBuf::from(name);
-        let io = |error| OpenError::Io { path: database.to_owned(), error };
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
         match file.try_lock() {

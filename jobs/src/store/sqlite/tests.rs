@@ -132,6 +132,54 @@ async fn what_a_later_version_has_written_is_refused() {
     assert!(error.ends_with("its schema is 99, and this version knows 1"), "{error}");
 }
 
+#[tokio::test]
+async fn one_row_that_cannot_be_read_does_not_stop_the_start() {
+    let folder = Folder::new("unreadable");
+    let mut database = open(&folder).await;
+    let ended = Recorded::Ended { started: time(1), finished: time(2) };
+    let runs = vec![run(1, Recorded::Waiting), run(2, ended), run(3, ended)];
+    database.write(&batch(runs), &[]).await.unwrap();
+    let later = "UPDATE jobs_run SET details = '{\"outcome\":{\"Evaporated\":7}}' WHERE (seq & 1023) < 3";
+    assert_eq!(sqlx::raw_sql(later).execute(&mut database.connection).await.unwrap().rows_affected(), 2);
+    let loaded = database.load().await.unwrap();
+    assert_eq!((loaded.live.len(), loaded.ended.len()), (1, 2));
+    assert!(loaded.live[0].record.details.is_none());
+    let outcomes: Vec<_> = loaded
+        .ended
+        .iter()
+        .map(|run| run.record.details.clone().and_then(|details| details.outcome))
+        .collect();
+    assert!(matches!(&outcomes[0], Some(Outcome::Failed(why)) if why.contains("Evaporated")), "{outcomes:?}");
+    assert_eq!(outcomes[1], None, "it has nothing to tell, and succeeded");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_has_one_owner_by_whatever_path() {
+    let folder = Folder::new("links");
+    let link = folder.0.join("link.db");
+    // Before there is a file that it leads to.
+    std::os::unix::fs::symlink("jobs.db", &link).unwrap();
+    let by_link = Database::open(&link, Synchronous::Full).await.unwrap();
+    let refused = Database::open(&folder.database(), Synchronous::Full).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Owned { .. }), "{refused}");
+    by_link.close().await;
+    let _by_name = open(&folder).await;
+    let refused = Database::open(&link, Synchronous::Full).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Owned { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn commits_outlive_a_power_cut_and_the_log_of_writes_shrinks() {
+    let folder = Folder::new("pragmas");
+    let mut database = open(&folder).await;
+    for (pragma, wanted) in [("fullfsync", 1_i64), ("journal_size_limit", 16 << 20), ("synchronous", 2)] {
+        let sql = sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"));
+        let found: i64 = sqlx::query_scalar(sql).fetch_one(&mut database.connection).await.unwrap();
+        assert_eq!(found, wanted, "{pragma}");
+    }
+}
+
 #[test]
 fn of_a_run_that_waits_to_be_written_the_last_counts() {
     let mut waiting = batch(vec![run(1, Recorded::Waiting), run(2, Recorded::Waiting)]);

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::standing::Part;
 use super::{ClusterView, Room, Shared};
 use crate::clock::monotonic_now;
 use crate::store::postgres::claim::{Claimed, Lanes, Wanted};
@@ -36,12 +37,6 @@ const MEASURED: Duration = Duration::from_millis(5);
 const LOCKED: Duration = Duration::from_millis(20);
 const LOCKED_TIMES: u32 = 3;
 
-/// How long a run waits that this node could not begin for the second time, and at most.
-const REFUSED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-
-/// Of so many runs at most it is remembered how often that was.
-const REFUSALS: usize = 10_000;
-
 /// How many runs that are adrift are read in one statement.
 const ADRIFT: usize = 20;
 
@@ -54,6 +49,12 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// Every so many claims the oldest runs come first, whatever their priority.
 const OLDEST_EVERY: u32 = 8;
 
+/// How long a run waits that this node could not begin for the second time, and at most.
+const REFUSED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Of so many runs at most it is remembered how often that was.
+const REFUSALS: usize = 10_000;
+
 impl Shared {
     /// Claims whenever it is woken, and looks once a second whether there is something that it was not woken for.
     pub(super) async fn feed(&self) {
@@ -62,7 +63,7 @@ impl Shared {
         let mut woken = true;
         while !self.is_closing() {
             let answer = self.feed_once(&mut place, woken).await;
-            self.stands(&answer);
+            self.stands(Part::Claims, &answer);
             let wait = match answer {
                 Ok(wait) => {
                     pause.reset();
@@ -120,11 +121,7 @@ impl Shared {
 
     /// Looks how things stand, and does what is to be done about it but for claims.
     async fn look(&self, place: &mut Place) -> Result<Look, Trouble> {
-        let jobs = self.host.jobs();
-        let limited = self.host.limited();
-        let limited = limited.iter().map(|limited| limited.job.clone());
-        let jobs: Vec<_> = jobs.iter().cloned().chain(limited).collect();
-        let mut look = ask(self.db.look(self.identity.id, &jobs)).await?;
+        let mut look = ask(self.db.look(self.identity.id, &self.known_jobs())).await?;
         place.looked = monotonic_now();
         if !look.cancelled.is_empty() {
             self.host.cancel(std::mem::take(&mut look.cancelled));
@@ -152,6 +149,18 @@ impl Shared {
             return Ok(());
         }
         let node = self.identity.id;
+        // A few at a time: it may have been for their size that the answer was lost.
+        for part in unknown.chunks(ADRIFT) {
+            let refused = self.hand_over(ask(self.db.adrift(node, part)).await?);
+            if !refused.is_empty() {
+                self.put_off(refused, refusals).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back what the host has not taken, each time for longer.
+    async fn put_off(&self, refused: Vec<Fence>, refusals: &mut HashMap<Id, u32>) -> Result<(), Trouble> {
         if refusals.len() > REFUSALS {
             refusals.clear();
         }
@@ -161,15 +170,9 @@ impl Shared {
             *times += 1;
             (fence, if *times == 1 { Duration::ZERO } else { wait })
         };
-        // A few at a time: it may have been for their size that the answer was lost.
-        for part in unknown.chunks(ADRIFT) {
-            let refused = self.hand_over(ask(self.db.adrift(node, part)).await?);
-            if !refused.is_empty() {
-                let put_off: Vec<_> = refused.into_iter().map(&mut later).collect();
-                ask(self.db.put_off(node, &put_off)).await?;
-                self.news.notify_one();
-            }
-        }
+        let put_off: Vec<_> = refused.into_iter().map(&mut later).collect();
+        ask(self.db.put_off(self.identity.id, &put_off)).await?;
+        self.news.notify_one();
         Ok(())
     }
 

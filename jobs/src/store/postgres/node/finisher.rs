@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::Shared;
+use super::standing::Part;
 use crate::clock::monotonic_now;
 use crate::store::postgres::end::{End, Finished, Follows};
 use crate::store::postgres::id::Id;
@@ -24,6 +25,9 @@ const LOCKED: Duration = Duration::from_millis(200);
 
 /// How many go in one statement.
 const MOST: usize = 500;
+
+/// What takes the place of what an attempt has ended with, in letters of every encoding.
+const UNWRITTEN: &str = "the server does not take the message of this attempt and what it has recorded";
 
 /// How often the server is asked when the node leaves: what it does not take is rescued.
 const TRIES_AT_THE_END: u32 = 5;
@@ -53,7 +57,7 @@ impl Shared {
                 }
             }
             if !ends.is_empty() {
-                if let Err(Trouble::Passing(_)) = self.write_ends(&ends).await {
+                if self.write_ends(&ends).await.is_err() {
                     return;
                 }
                 self.claims.remove(ends.iter().map(|end| end.fence));
@@ -61,8 +65,7 @@ impl Shared {
                 self.waiting.changed.notify_one();
             }
             if !returns.is_empty() {
-                let written = self.persist(|| self.db.give_back(self.identity.id, &returns)).await;
-                if let Err(Trouble::Passing(_)) = written {
+                if self.insist(|| self.db.give_back(self.identity.id, &returns)).await.is_err() {
                     return;
                 }
                 self.claims.remove(returns.iter().map(|(fence, _)| *fence));
@@ -77,6 +80,13 @@ impl Shared {
             if close {
                 return;
             }
+        }
+    }
+
+    /// What has ended does not count against limits any more.
+    fn limits_let_more(&self) {
+        if !self.host.limited().is_empty() && self.backlog.load(Ordering::SeqCst) {
+            self.tell_all();
         }
     }
 
@@ -95,7 +105,7 @@ impl Shared {
                         match self.finish_free(std::slice::from_ref(one)).await {
                             Ok(stands) => stand.extend(stands),
                             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
-                            Err(_) => {}
+                            Err(_) => self.write_finished(one).await?,
                         }
                     }
                     stand
@@ -121,18 +131,22 @@ impl Shared {
         self.succeed(ends).await
     }
 
+    /// It waits for whoever has locked it.
+    async fn write_finished(&self, finished: &Finished) -> Result<(), Trouble> {
+        match finished {
+            Finished::End(end) => self.write_one(end).await,
+            Finished::Return(fence, begun) => {
+                let back = [(*fence, *begun)];
+                self.insist(|| self.db.give_back(self.identity.id, &back)).await.map(drop)
+            }
+        }
+    }
+
     async fn finish_free(&self, some: &[Finished]) -> Result<Vec<Id>, Trouble> {
         self.persist(|| self.db.finish_free(self.identity.id, some)).await
     }
 
-    /// What has ended does not count against limits any more.
-    fn limits_let_more(&self) {
-        if !self.host.limited().is_empty() && self.backlog.load(Ordering::SeqCst) {
-            self.tell_all();
-        }
-    }
-
-    /// What fails in passing only does so in the end.
+    /// An error is the answer only when the node leaves.
     async fn write_ends(&self, ends: &[End]) -> Result<(), Trouble> {
         match self.persist(|| self.db.end(self.identity.id, ends)).await {
             Ok(counted) if counted.len() < ends.len() => {
@@ -141,15 +155,11 @@ impl Shared {
             Ok(_) => {}
             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
             // One of them may be at fault: the others do not suffer for it.
-            Err(_) if ends.len() > 1 => {
+            Err(_) => {
                 for end in ends {
-                    let written = self.persist(|| self.db.end(self.identity.id, std::slice::from_ref(end)));
-                    if let Err(trouble @ Trouble::Passing(_)) = written.await {
-                        return Err(trouble);
-                    }
+                    self.write_one(end).await?;
                 }
             }
-            Err(_) => {}
         }
         if ends.iter().any(|end| matches!(end.follows, Follows::Retry(_))) {
             self.has_arrived();
@@ -166,11 +176,39 @@ impl Shared {
         jobs.sort();
         jobs.dedup();
         match self.persist(|| self.db.succeed(&jobs)).await {
-            Ok(started) if started > 0 => self.has_arrived(),
+            Ok(succeeded) => self.has_succeeded(succeeded),
             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
-            _ => {}
+            Err(_) => self.undone.store(true, Ordering::SeqCst),
         }
         Ok(())
+    }
+
+    /// Writes the end of a run as it is or, where the server takes the text of it for no text of its own, without that: an end
+    /// that is not written is a run that executes again.
+    async fn write_one(&self, end: &End) -> Result<(), Trouble> {
+        let node = self.identity.id;
+        match self.persist(|| self.db.end(node, std::slice::from_ref(end))).await {
+            Ok(_) => return Ok(()),
+            Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
+            Err(trouble) => telemetry::cluster(ClusterNews::Unwritten(trouble.message())),
+        }
+        let bare = End { message: Some(UNWRITTEN.to_owned()), record: None, ..end.clone() };
+        self.insist(|| self.db.end(node, std::slice::from_ref(&bare))).await?;
+        Ok(())
+    }
+
+    /// Asks until the server has done it, whatever it says meanwhile. An error is the answer only when the node leaves.
+    async fn insist<T, F>(&self, question: impl Fn() -> F) -> Result<T, Trouble>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let mut pause = Pause::new(self.identity.id.0);
+        loop {
+            match self.persist(&question).await {
+                Err(Trouble::Lasting(_) | Trouble::Held) if !self.is_closing() => self.rest(&mut pause).await,
+                answer => return answer,
+            }
+        }
     }
 
     /// Asks until the server has answered. What is written twice counts once: the claim is gone by then. An error
@@ -183,15 +221,12 @@ impl Shared {
         let mut tries = 0;
         loop {
             let answer = ask(question()).await;
-            self.stands(&answer);
+            self.stands(Part::Ends, &answer);
             tries += u32::from(self.is_closing());
             match answer {
                 Ok(answer) => return Ok(answer),
                 Err(Trouble::Passing(_)) if tries < TRIES_AT_THE_END => self.rest(&mut pause).await,
-                Err(trouble) => {
-                    telemetry::cluster(ClusterNews::Unwritten(trouble.message()));
-                    return Err(trouble);
-                }
+                Err(trouble) => return Err(trouble),
             }
         }
     }

@@ -4,11 +4,17 @@
 //! make the commits of all nodes wait for each other. And it is told once for all that was submitted meanwhile.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use sqlx::postgres::PgListener;
 
 use super::Shared;
+use crate::store::postgres::connections::pool;
 use crate::store::postgres::trouble::{Pause, ask};
+
+/// How long it hears nothing before it asks whether anybody is there, and how long that may take to answer.
+const SILENCE: Duration = Duration::from_secs(15);
+const ANSWERED: Duration = Duration::from_secs(5);
 
 impl Shared {
     fn channel(&self) -> String {
@@ -47,15 +53,24 @@ impl Shared {
     }
 
     async fn listen_once(&self, pause: &mut Pause) -> sqlx::Result<()> {
-        let mut listener = PgListener::connect_with(&self.db.pool).await?;
+        // A pool for it alone: what becomes of a connection that has fallen silent is nobody else's.
+        let options = (*self.db.pool.connect_options()).clone();
+        let mut listener = PgListener::connect_with(&pool(options, 1)).await?;
         listener.ignore_pool_close_event(true);
         listener.listen(&self.channel()).await?;
         // The others may think that they are alone.
         self.news.notify_one();
         let own = self.name_in_news();
         loop {
+            let Ok(heard) = tokio::time::timeout(SILENCE, listener.try_recv()).await else {
+                let check = sqlx::query("select 'heard'").execute(&mut listener);
+                if tokio::time::timeout(ANSWERED, check).await.is_ok_and(|answer| answer.is_ok()) {
+                    continue;
+                }
+                return Ok(());
+            };
             // None is a lost connection: there may have been news meanwhile.
-            let heard = listener.try_recv().await?;
+            let heard = heard?;
             pause.reset();
             if heard.as_ref().is_some_and(|heard| heard.payload() == own) {
                 continue;

@@ -6,7 +6,7 @@
 //!                                   ├──► the server ──► feeder
 //!      end, return ──► finisher ────┘         ▲              └──► Host::cancel
 //!                                             │
-//!                          pulse: heartbeat, rescue, housekeeping
+//!                          pulse, housekeeping: the heartbeat, rescue, what is forgotten
 //! ```
 //!
 //! Each part asks one thing at a time, and what comes in while it waits for the answer goes together with the next question:
@@ -15,14 +15,17 @@
 mod claims;
 mod feeder;
 mod finisher;
+mod housekeeping;
 mod listener;
 mod pulse;
 mod questions;
 mod schedules;
+mod standing;
 mod submitter;
 mod waiting;
 
 pub(crate) use schedules::Registered;
+pub(crate) use standing::Standing;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -33,12 +36,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
-use sqlx::postgres::PgPoolOptions;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::address::Address;
 use super::claim::{Claimed, Limited};
+use super::connections::pool;
 use super::db::Db;
 use super::end::{End, Ended, Fence, Finished};
 use super::home::Home;
@@ -47,12 +50,14 @@ use super::migrations::{MigrationError, migrate};
 use super::reach::{PATIENCE, Unreachable};
 use super::schedules::{InForce, Registration};
 use super::submit::{NewRun, Submitted};
+use super::succession::Succeeded;
 use super::trouble::{Pause, Trouble, ask};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::telemetry::{self, ClusterNews, panics};
 use claims::Claims;
 use finisher::Finish;
 use questions::Question;
+use standing::{Part, Standings};
 use submitter::Submission;
 use waiting::Waiting;
 
@@ -110,16 +115,11 @@ pub(crate) struct Identity {
     pub(crate) name: String,
 }
 
-/// For claims, ends, submissions of three kinds and of many at once, news, and listening.
+/// For claims, ends, submissions of three kinds and of many at once, news, and what is forgotten. One more listens.
 const CONNECTIONS: u32 = 8;
 
-/// How things stand with the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Well,
-    /// Since when, and what it said last.
-    Troubled(Timestamp, String),
-}
+/// For the heartbeat, and for what is done after it.
+const VITAL_CONNECTIONS: u32 = 2;
 
 /// A node of the cluster. It leaves when it is dropped, or at [`leave`](Self::leave).
 pub(crate) struct Node {
@@ -133,7 +133,7 @@ pub(crate) struct Node {
 /// What the parts of a node share.
 struct Shared {
     db: Db,
-    /// Connections for the pulse alone, so that a full pool never makes a living node look dead.
+    /// Connections for the pulse and what goes with it, so that a full pool never makes a living node look dead.
     vital: Db,
     identity: Identity,
     home: Home,
@@ -144,8 +144,12 @@ struct Shared {
     ended: AtomicU64,
     /// It goes by the server's time.
     clock: Arc<Clock>,
+    /// How many nodes there are, said with every heartbeat.
+    nodes: watch::Sender<i64>,
     /// The server may not know of all schedules of the host's.
     unregistered: AtomicBool,
+    /// There may be runs whose predecessors have ended and that do not know it.
+    undone: AtomicBool,
     /// There may be something to claim.
     wake: Notify,
     /// There is something new to claim, perhaps before where the feeder is.
@@ -158,7 +162,7 @@ struct Shared {
     alone: AtomicBool,
     /// Queues that it claims nothing from, as far as it knows.
     paused: StdMutex<Vec<String>>,
-    standing: watch::Sender<Standing>,
+    standings: Standings,
     /// Whose turn it is to submit many at once.
     turn: Mutex<()>,
     closing: AtomicBool,
@@ -302,11 +306,11 @@ impl Node {
         let shared = Arc::clone(&self.shared);
         let (told, answer) = oneshot::channel();
         self.spawn(async move {
-            let known = shared.know_jobs().await;
+            let known = ask(shared.vital.know_jobs(&shared.known_jobs())).await;
             shared.has_arrived();
             let _ = told.send(known);
             // What fails is done with the housekeeping.
-            let _ = shared.prune().await;
+            let _ = shared.forget_all(false).await;
         });
         answer.await.map_err(|_| Trouble::Closed)?
     }
@@ -318,14 +322,14 @@ impl Node {
 
     /// How things stand with the server.
     pub(crate) fn standing(&self) -> Standing {
-        self.shared.standing.borrow().clone()
+        self.shared.standings.whole.borrow().clone()
     }
 
     /// Returns when things stand with the server as wanted.
     #[cfg(test)]
     pub(crate) async fn until(&self, wanted: impl FnMut(&Standing) -> bool) {
         // The sender is as old as the node.
-        let _ = self.shared.standing.subscribe().wait_for(wanted).await;
+        let _ = self.shared.standings.whole.subscribe().wait_for(wanted).await;
     }
 
     /// Writes what has ended, gives back what the host has not taken, and leaves the cluster.
@@ -382,12 +386,11 @@ impl Shared {
         clock: Arc<Clock>,
         host: Arc<dyn Host>,
     ) -> Result<Self, JoinError> {
-        let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
         let trouble = |error: sqlx::Error| JoinError::Trouble(error.into());
         let options = address.reach(PATIENCE).await.map_err(JoinError::Unreachable)?;
-        let main = pool(CONNECTIONS).connect_lazy_with(options.clone());
+        let main = pool(options.clone(), CONNECTIONS);
         let schema = address.schema;
-        let vital = pool(1).connect_lazy_with(options);
+        let vital = pool(options, VITAL_CONNECTIONS);
         migrate(&main, &schema).await.map_err(|error| match error {
             MigrationError::Database(error) => trouble(error),
             MigrationError::TooOld { needed } => JoinError::TooOld { needed },
@@ -403,36 +406,29 @@ impl Shared {
             waiting: Waiting::default(),
             ended: AtomicU64::new(0),
             clock,
+            nodes: watch::Sender::new(0),
             unregistered: AtomicBool::new(false),
+            undone: AtomicBool::new(false),
             wake: Notify::new(),
             arrived: AtomicBool::new(true),
             backlog: AtomicBool::new(true),
             news: Notify::new(),
             alone: AtomicBool::new(false),
             paused: StdMutex::default(),
-            standing: watch::Sender::new(Standing::Well),
+            standings: Standings::new(),
             turn: Mutex::new(()),
             closing: AtomicBool::new(false),
         };
         shared.enter().await.map_err(JoinError::Trouble)?;
+        shared.register_all().await.map_err(JoinError::Trouble)?;
         Ok(shared)
     }
 
-    /// Says who it is, the first time and after it was taken for lost.
-    pub(super) async fn enter(&self) -> Result<(), Trouble> {
-        let Identity { id, name } = &self.identity;
-        ask(self.vital.join(*id, name)).await?;
-        self.know_jobs().await?;
-        self.beat().await?;
-        self.register_all().await
-    }
-
-    /// Lets the server know of the jobs of the host's.
-    async fn know_jobs(&self) -> Result<(), Trouble> {
+    /// All jobs of the host's.
+    pub(super) fn known_jobs(&self) -> Vec<String> {
         let (jobs, limited) = (self.host.jobs(), self.host.limited());
         let limited = limited.iter().map(|limited| limited.job.clone());
-        let names: Vec<_> = jobs.iter().cloned().chain(limited).collect();
-        ask(self.vital.know_jobs(&names)).await
+        jobs.iter().cloned().chain(limited).collect()
     }
 
     /// Does all parts, until the node leaves. After a panic, which is a fault of ours, it begins anew.
@@ -447,7 +443,8 @@ impl Shared {
             caught(self.do_parts(&mut submitted, &mut finished, &mut asked, &mut tasks)).await
         {
             telemetry::cluster(ClusterNews::Panicked(&panic));
-            self.stands(&Err::<(), _>(Trouble::Passing(format!("its task has panicked: {panic}"))));
+            let trouble = Err::<(), _>(Trouble::Passing(format!("its task has panicked: {panic}")));
+            self.stands(Part::Claims, &trouble);
             if self.is_closing() {
                 return;
             }
@@ -470,6 +467,8 @@ impl Shared {
         let others = async {
             tokio::join!(
                 self.pulse(),
+                self.keep_house(),
+                self.forget(),
                 self.listen(),
                 self.tell_news(),
                 self.watch_ends(),
@@ -489,6 +488,16 @@ impl Shared {
     pub(super) fn has_arrived(&self) {
         self.arrived.store(true, Ordering::SeqCst);
         self.wake.notify_one();
+    }
+
+    /// What has ended was told to who waited for it.
+    pub(super) fn has_succeeded(&self, succeeded: Succeeded) {
+        if succeeded.is_held {
+            self.undone.store(true, Ordering::SeqCst);
+        }
+        if succeeded.started > 0 {
+            self.has_arrived();
+        }
     }
 
     /// Runs were submitted, which others may claim as well.
@@ -513,35 +522,9 @@ impl Shared {
         self.closing.load(Ordering::SeqCst)
     }
 
-    /// Keeps what the server said, for whoever asks how things stand.
-    pub(super) fn stands<T>(&self, answer: &Result<T, Trouble>) {
-        self.standing.send_if_modified(|standing| {
-            let (is_well, is_told) = match standing {
-                Standing::Well => (true, false),
-                Standing::Troubled(_, said) => {
-                    (false, answer.as_ref().is_err_and(|trouble| trouble.message() == said))
-                }
-            };
-            match answer {
-                Ok(_) if is_well => false,
-                Ok(_) => {
-                    telemetry::cluster(ClusterNews::Works);
-                    *standing = Standing::Well;
-                    true
-                }
-                Err(_) if is_told => false,
-                Err(trouble) => {
-                    let message = trouble.message();
-                    telemetry::cluster(ClusterNews::Trouble(message));
-                    let since = match standing {
-                        Standing::Troubled(since, _) => *since,
-                        Standing::Well => self.clock.now().wall,
-                    };
-                    *standing = Standing::Troubled(since, message.to_owned());
-                    true
-                }
-            }
-        });
+    /// Keeps what the server said to a part, for whoever asks how things stand.
+    pub(super) fn stands<T>(&self, part: Part, answer: &Result<T, Trouble>) {
+        self.standings.hear(part, answer, || self.clock.now().wall);
     }
 
     /// Waits for the next try.

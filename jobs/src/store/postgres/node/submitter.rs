@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Shared;
+use super::standing::Part;
 use crate::store::postgres::submit::{MOST, MOST_BYTES, NewRun, Submitted};
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 
@@ -115,7 +116,7 @@ impl Shared {
                 None => ask(self.db.submit(runs)).await.map(|()| vec![Submitted::New; runs.len()]),
             };
             if !matches!(answer, Err(Trouble::Held)) {
-                self.stands(&answer);
+                self.stands(Part::Submissions, &answer);
             }
             match answer {
                 Err(Trouble::Passing(_)) if !self.is_closing() => self.rest(&mut pause).await,
@@ -140,7 +141,7 @@ impl Shared {
                 self.db.submit_all(runs, GROUP_PATIENCE).await
             };
             if !matches!(answer, Err(Trouble::Held)) {
-                self.stands(&answer);
+                self.stands(Part::Submissions, &answer);
             }
             match answer {
                 Err(Trouble::Passing(_) | Trouble::Held) if !self.is_closing() => self.rest(&mut pause).await,

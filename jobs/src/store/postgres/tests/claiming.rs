@@ -21,7 +21,8 @@ async fn the_oldest_comes_first_where_that_is_wanted() {
     let runs = [0, 9, 0, 9].map(|priority| NewRun { priority, ..mail() });
     db.submit(&runs).await.unwrap();
     let jobs = ["mail".to_owned()];
-    let wanted = Wanted { node: Id(1), count: 2, jobs: &jobs, queues: &[], oldest: true };
+    let node = db.joined(1).await;
+    let wanted = Wanted { node, count: 2, jobs: &jobs, queues: &[], oldest: true };
     assert_eq!(ids(&db.claim(wanted).await.unwrap()), [runs[0].id, runs[1].id]);
 }
 
@@ -40,7 +41,8 @@ async fn what_is_unknown_paused_or_of_a_full_queue_holds_nobody_up() {
     db.pause_queue("paused", true).await.unwrap();
     let jobs = ["mail".to_owned(), "sweep".to_owned()];
     let full = [("full".to_owned(), 0), ("narrow".to_owned(), 2)];
-    let claim = Wanted { node: Id(1), count: 10, jobs: &jobs, queues: &full, oldest: false };
+    let node = db.joined(1).await;
+    let claim = Wanted { node, count: 10, jobs: &jobs, queues: &full, oldest: false };
     let claimed = db.claim(claim).await.unwrap();
     let queues: Vec<_> = claimed.iter().map(|claimed| claimed.queue.as_str()).collect();
     assert_eq!((queues, claimed[0].id), (vec!["default", "narrow", "narrow"], wanted.id));
@@ -212,7 +214,7 @@ async fn an_old_transaction_does_not_slow_claims() {
         let runs: Vec<_> = (0..1000).map(|_| mail()).collect();
         db.submit(&runs).await.unwrap();
     }
-    let mut old = db.pool.begin().await.unwrap();
+    let mut old = db.hold().await;
     let snapshot = "set transaction isolation level repeatable read; select count(*) from jobs.run";
     sqlx::raw_sql(snapshot).execute(&mut *old).await.unwrap();
 
@@ -251,7 +253,8 @@ async fn lanes_that_were_not_looked_into_are_gone_on_with_too() {
     let runs: Vec<_> = (0..30).map(|n| run_of(["mail", "sweep", "report"][n / 10])).collect();
     db.submit(&runs).await.unwrap();
     let jobs = ["mail".to_owned(), "sweep".to_owned(), "report".to_owned()];
-    let wanted = Wanted { node: Id(1), count: 5, jobs: &jobs, queues: &[], oldest: false };
+    let node = db.joined(1).await;
+    let wanted = Wanted { node, count: 5, jobs: &jobs, queues: &[], oldest: false };
     let first = db.claim(wanted).await.unwrap();
     let mut lanes = db.lanes(&jobs, &first).await.unwrap();
     let mut order = ids(&first);

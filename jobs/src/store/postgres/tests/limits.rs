@@ -1,4 +1,4 @@
-use super::nodes::{Program, joined_with, watching};
+use super::nodes::{Program, joined, watching};
 use super::*;
 use crate::store::postgres::claim::Limited;
 
@@ -96,8 +96,8 @@ async fn jobs_with_limits_are_claimed_in_the_order_of_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_does_not_keep_a_node_from_jobs_with_limits() {
     let address = Server::shared().database();
-    let program = Program::with_jobs(1, &["sweep"]);
-    let node = joined_with(&address, 1, &program, &clock(), &limited(Some(1), None)).await;
+    let program = Program::with_limits(1, &limited(Some(1), None), &["sweep"]);
+    let node = joined(&address, 1, &program).await;
     let db = watching(&address);
     let plain: Vec<_> = (0..3000).map(|_| run_of("sweep")).collect();
     let urgent = NewRun { priority: 9, ..mail() };
@@ -113,8 +113,8 @@ async fn a_backlog_does_not_keep_a_node_from_jobs_with_limits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_at_a_time_is_not_one_a_second() {
     let address = Server::shared().database();
-    let program = Program::with_jobs(10, &[]);
-    let node = joined_with(&address, 1, &program, &clock(), &limited(Some(1), None)).await;
+    let program = Program::with_limits(10, &limited(Some(1), None), &[]);
+    let node = joined(&address, 1, &program).await;
     let runs: Vec<_> = (0..100).map(|_| mail()).collect();
     watching(&address).submit(&runs).await.unwrap();
     // Within a minute.
@@ -125,9 +125,9 @@ async fn one_at_a_time_is_not_one_a_second() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rate_may_be_of_less_than_a_second() {
     let address = Server::shared().database();
-    let program = Program::with_jobs(10, &[]);
     let rate = limited(None, Some((1, Duration::from_millis(20))));
-    let node = joined_with(&address, 1, &program, &clock(), &rate).await;
+    let program = Program::with_limits(10, &rate, &[]);
+    let node = joined(&address, 1, &program).await;
     let runs: Vec<_> = (0..100).map(|_| mail()).collect();
     watching(&address).submit(&runs).await.unwrap();
     assert_eq!(program.execute(&node, 100).await.len(), 100);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::store::postgres::claim::Limited;
 
 /// What it looks like when a node has said nothing for so many seconds.
 async fn silent(db: &Db, node: u32, seconds: u32) {
@@ -33,6 +34,25 @@ async fn runs_of_a_silent_node_are_taken_after_fifteen_seconds() {
     let again = db.take(judge, 1).await;
     assert_eq!((again[0].attempt, again[0].retries), (2, 21));
     assert_eq!(db.end(judge, &[success_of(&again[0])]).await.unwrap().len(), 1);
+}
+
+/// It was stopped for so long that it is gone, and goes on before its next heartbeat.
+#[tokio::test]
+async fn who_was_taken_for_lost_claims_nothing_before_it_is_back() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.submit(&[mail(), mail()]).await.unwrap();
+    let held = db.take(node, 1).await;
+    let mut lanes = db.lanes(&["mail".into()], &held).await.unwrap();
+    db.run_sql("delete from jobs.node").await;
+    let jobs = ["mail".to_owned()];
+    let wanted = Wanted { node, count: 10, jobs: &jobs, queues: &[], oldest: false };
+    let limited = [Limited { job: "mail".into(), concurrency: Some(5), rate: None }];
+    assert!(db.claim(wanted).await.unwrap().is_empty());
+    assert!(db.claim_from(wanted, &mut lanes).await.unwrap().is_empty());
+    assert!(db.claim_with(wanted, &limited, wanted.count).await.unwrap().0.is_empty());
+    db.joined(1).await;
+    assert_eq!(db.claim(wanted).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -92,6 +112,43 @@ async fn the_second_rescue_waits_and_the_third_is_the_last() {
         db.text("select outcome from jobs.run where message like '%three times%'").await,
         "quarantined"
     );
+}
+
+/// Three that execute for hours beside one that kills its node soon after its start.
+#[tokio::test]
+async fn those_that_only_were_there_part_from_what_their_nodes_die_of() {
+    let db = db().await;
+    let judge = old_node(&db, 1).await;
+    let runs = [mail(), mail(), mail(), mail()];
+    db.submit(&runs).await.unwrap();
+    let culprit = runs[1].id;
+    for victim in 2..4 {
+        let node = old_node(&db, victim).await;
+        assert_eq!(db.take(node, 10).await.len(), 4);
+        silent(&db, victim, 16).await;
+        assert_eq!(db.rescue(judge).await.unwrap().len(), 4);
+    }
+    // They are to start one after another.
+    let apart = "select min(apart) > interval '1 min' and count(apart) = 3 from (
+        select due - lag(due) over (order by due) from jobs.run where state = 'scheduled') x (apart)";
+    assert_eq!(db.text(apart).await, "true");
+    let node = old_node(&db, 4).await;
+    for run in [runs[0].id, runs[2].id, runs[3].id, culprit] {
+        let now = "update jobs.run set due = now() where id = $1";
+        sqlx::query(now).bind(run).execute(&db.pool).await.unwrap();
+        db.look(judge, &["mail".to_owned()]).await.unwrap();
+        assert_eq!(ids(&db.take(node, 10).await), [run]);
+    }
+    silent(&db, 4, 16).await;
+    let mut dead = Vec::new();
+    for rescued in db.rescue(judge).await.unwrap() {
+        match rescued.state.as_str() {
+            "dead" => dead.push(rescued.id),
+            state => assert_eq!(state, "scheduled"),
+        }
+    }
+    assert_eq!(dead, [culprit]);
+    assert_eq!(db.text("select distinct rescues from jobs.run where state = 'scheduled'").await, "2");
 }
 
 /// All judges at once.

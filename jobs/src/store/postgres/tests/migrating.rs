@@ -17,7 +17,7 @@ async fn nodes_that_start_together_migrate_once() {
             node.await.unwrap().unwrap();
         }
         let db = Db::new(pool(&address, 1), Schema::default());
-        assert_eq!(db.text("select version from jobs.migration").await, "1");
+        assert_eq!(db.text("select version from jobs.migration order by 1").await, "1,2");
     }
 }
 

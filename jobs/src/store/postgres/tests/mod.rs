@@ -47,7 +47,8 @@ async fn db() -> Db {
 }
 
 fn pool(address: &str, connections: u32) -> PgPool {
-    let options = Address::parse(address).unwrap().planned();
+    // Tests may take their time.
+    let options = Address::parse(address).unwrap().planned().options([("statement_timeout", "0")]);
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(30));
     pool.connect_lazy_with(options)
 }
@@ -66,6 +67,11 @@ impl Db {
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
     }
 
+    /// A transaction of somebody else's, who takes his time.
+    async fn hold(&self) -> sqlx::Transaction<'static, sqlx::Postgres> {
+        self.pool.begin_with("begin; set local idle_in_transaction_session_timeout = 0").await.unwrap()
+    }
+
     async fn state(&self, id: Id) -> String {
         sqlx::query_scalar("select state from jobs.run where id = $1")
             .bind(id)
@@ -74,10 +80,16 @@ impl Db {
             .unwrap()
     }
 
-    /// Claims of the jobs that the tests know.
+    /// Claims of the jobs that the tests know, by a node that is there.
     async fn take(&self, node: Id, count: usize) -> Vec<Claimed> {
+        self.is_there(node).await;
         let jobs = ["mail".to_owned(), "sweep".to_owned(), "report".to_owned()];
         self.claim(Wanted { node, count, jobs: &jobs, queues: &[], oldest: false }).await.unwrap()
+    }
+
+    async fn is_there(&self, node: Id) {
+        let there = "insert into jobs.node (id, name) values ($1, 'test') on conflict (id) do nothing";
+        sqlx::query(self.sql(there)).bind(node).execute(&self.pool).await.unwrap();
     }
 
     async fn joined(&self, id: u128) -> Id {

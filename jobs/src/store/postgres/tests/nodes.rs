@@ -20,12 +20,13 @@ pub(super) struct Program {
     pub(super) cancelled: Mutex<Vec<Id>>,
     /// Those that it knows and that have no limits: `mail` where it is not said.
     jobs: Option<Arc<[String]>>,
+    limited: Vec<Limited>,
+    retention: Option<(Duration, usize)>,
     /// The next runs are too much for it.
     pub(super) panics: AtomicBool,
     /// It takes nothing any more.
     closed: AtomicBool,
     lost: watch::Sender<u32>,
-    limited: Mutex<Arc<[Limited]>>,
 }
 
 impl Host for Program {
@@ -39,11 +40,11 @@ impl Host for Program {
     }
 
     fn limited(&self) -> Arc<[Limited]> {
-        Arc::clone(&self.limited.lock().unwrap())
+        self.limited.clone().into()
     }
 
     fn retention(&self) -> (Duration, usize) {
-        (Duration::from_secs(86_400), 1_000_000)
+        self.retention.unwrap_or((Duration::from_secs(86_400), 1_000_000))
     }
 
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {
@@ -85,9 +86,19 @@ impl Program {
         Arc::new(Self { room: Mutex::new(room), ..Self::default() })
     }
 
-    pub(super) fn with_jobs(room: usize, jobs: &[&str]) -> Arc<Self> {
+    /// It knows one job with limits, and others without.
+    pub(super) fn with_limits(room: usize, limited: &[Limited], jobs: &[&str]) -> Arc<Self> {
         let jobs = jobs.iter().map(|job| (*job).to_owned()).collect();
-        Arc::new(Self { room: Mutex::new(room), jobs: Some(jobs), ..Self::default() })
+        Arc::new(Self {
+            room: Mutex::new(room),
+            jobs: Some(jobs),
+            limited: limited.to_vec(),
+            ..Self::default()
+        })
+    }
+
+    pub(super) fn that_keeps(age: Duration, count: usize) -> Arc<Self> {
+        Arc::new(Self { retention: Some((age, count)), ..Self::default() })
     }
 
     pub(super) fn drain(&self) -> Vec<Claimed> {
@@ -117,20 +128,16 @@ pub(super) async fn bounded<T>(event: impl Future<Output = T>) -> T {
 }
 
 pub(super) async fn joined(address: &str, id: u128, program: &Arc<Program>) -> Node {
-    joined_with(address, id, program, &clock(), &[]).await
+    joined_with(address, id, program, &clock()).await
 }
 
-pub(super) async fn joined_with(
-    address: &str,
-    id: u128,
-    program: &Arc<Program>,
-    clock: &Arc<Clock>,
-    limited: &[Limited],
-) -> Node {
-    let identity = Identity { id: Id(id), name: format!("node {id}") };
-    *program.limited.lock().unwrap() = limited.into();
+async fn joined_with(address: &str, id: u128, program: &Arc<Program>, clock: &Arc<Clock>) -> Node {
     let host = Arc::clone(program) as Arc<dyn Host>;
-    Node::join(Address::parse(address).unwrap(), identity, Arc::clone(clock), host).await.unwrap()
+    Node::join(Address::parse(address).unwrap(), identity(id), Arc::clone(clock), host).await.unwrap()
+}
+
+fn identity(id: u128) -> Identity {
+    Identity { id: Id(id), name: format!("node {id}") }
 }
 
 pub(super) fn watching(address: &str) -> Db {
@@ -233,7 +240,7 @@ async fn one_that_is_held_up_holds_nobody_up() {
         NewRun { unique: Some(unique), ..mail() }
     };
     let first = unique("lunch");
-    let mut tx = db.pool.begin().await.unwrap();
+    let mut tx = db.hold().await;
     db.submit_unique_on(&mut tx, std::slice::from_ref(&first)).await.unwrap();
     let same = node.submit(unique("lunch"));
     tokio::pin!(same);
@@ -263,7 +270,7 @@ async fn many_at_once_that_are_held_up_hold_nobody_up() {
         NewRun { unique: Some(unique), ..run_of("sweep") }
     };
     let first = unique();
-    let mut tx = db.pool.begin().await.unwrap();
+    let mut tx = db.hold().await;
     db.submit_unique_on(&mut tx, std::slice::from_ref(&first)).await.unwrap();
     let held: Vec<_> = (0..10).map(|_| node.submit_all(vec![unique(), run_of("sweep")])).collect();
     for _ in 0..5 {
@@ -292,7 +299,7 @@ async fn a_node_goes_by_the_time_of_the_server() {
     let now = time.now();
     time.follow(now, now.wall.saturating_add(Duration::from_secs(3600)), now);
     let program = Program::with_room(0);
-    let node = joined_with(&address, 1, &program, &time, &[]).await;
+    let node = joined_with(&address, 1, &program, &time).await;
     let server = watching(&address).text("select clock_timestamp()").await;
     let server = chrono::DateTime::parse_from_str(&format!("{server}00"), "%F %T%.f%z").unwrap();
     let apart = (time.look().0.wall.to_chrono() - server.to_utc()).abs();
@@ -374,6 +381,102 @@ async fn who_cannot_join_is_told_why_without_the_password() {
     let Err(refused @ JoinError::Unreachable(_)) = refused else { panic!("it has joined") };
     let message = refused.to_string();
     assert!(message.contains("no_such_") && !message.contains("hunter2"), "{message}");
+}
+
+/// What the server does not take of an end is left out, and the run is not executed again; the others are written as they are.
+#[tokio::test]
+async fn an_end_that_the_server_does_not_take_is_written_without_its_text() {
+    let address = Server::shared().database();
+    let program = Program::with_room(2);
+    let node = joined(&address, 1, &program).await;
+    let db = watching(&address);
+    db.run_sql("alter table jobs.run add check (message not like '%poison%')").await;
+    for _ in 0..2 {
+        node.submit(mail()).await.unwrap().unwrap();
+    }
+    let mut taken = Vec::new();
+    while taken.len() < 2 {
+        bounded(program.news.notified()).await;
+        taken.extend(program.drain());
+    }
+    *program.room.lock().unwrap() = 0;
+    for (claimed, message) in taken.iter().zip(["poison", "no route to host"]) {
+        let end = end_of(claimed, Follows::End("dead"));
+        node.ends().end(End { message: Some(message.into()), record: Some("{}".into()), ..end });
+    }
+    db.until("select count(*) from jobs.run where state = 'dead' and claim_no = 1", "2").await;
+    let found = db.text("select (message, record) from jobs.run order by id").await;
+    let unwritten = "the server does not take the message of this attempt and what it has recorded";
+    assert_eq!(found, format!("(\"{unwritten}\",),(\"no route to host\",{{}})"));
+    node.leave().await;
+}
+
+/// A right that is missing for a while, as it may be for everything.
+#[tokio::test]
+async fn ends_that_the_server_refuses_are_written_when_it_does_not() {
+    let server = Server::shared();
+    let address = server.database();
+    let name = address.rsplit('/').next().unwrap().to_owned();
+    let program = Program::with_room(2);
+    let node = joined(&address, 1, &program).await;
+    let db = watching(&address);
+    for _ in 0..2 {
+        node.submit(mail()).await.unwrap().unwrap();
+    }
+    let mut taken = Vec::new();
+    while taken.len() < 2 {
+        bounded(program.news.notified()).await;
+        taken.extend(program.drain());
+    }
+    *program.room.lock().unwrap() = 0;
+    server.sql(
+        &name,
+        "create function refuse() returns trigger language plpgsql as
+            $$ begin raise exception 'no' using errcode = '42501'; end $$;
+         create trigger refuse before update on jobs.run execute function refuse()",
+    );
+    node.ends().end(success_of(&taken[0]));
+    node.ends().give_back(fence_of(&taken[1]), true);
+    bounded(node.until(|standing| *standing != Standing::Well)).await;
+    assert_eq!(db.text("select count(*) from jobs.run where state = 'running' and claim_no = 1").await, "2");
+    server.sql(&name, "drop trigger refuse on jobs.run");
+    db.until("select string_agg(state || claim_no, ' ' order by id) from jobs.run", "succeeded1 available1")
+        .await;
+    node.leave().await;
+}
+
+/// The longest name that a schema may have.
+#[tokio::test]
+async fn nodes_hear_each_other_in_every_schema() {
+    let schema = "s".repeat(58);
+    let address = format!("{}?schema={schema}", Server::shared().database());
+    let node = joined(&address, 1, &Program::with_room(0)).await;
+    let other = joined(&address, 2, &Program::with_room(0)).await;
+    let mut listener = sqlx::postgres::PgListener::connect_with(&pool(&address, 1)).await.unwrap();
+    listener.listen(&format!("jobs_{schema}")).await.unwrap();
+    // Until it knows that it is not alone it tells nobody.
+    let heard = async {
+        loop {
+            node.submit(mail()).await.unwrap().unwrap();
+            let news = tokio::time::timeout(Duration::from_millis(100), listener.recv()).await;
+            if news.is_ok_and(|news| news.unwrap().payload() == format!("{:032x}", 1)) {
+                break;
+            }
+        }
+    };
+    bounded(heard).await;
+    node.leave().await;
+    other.leave().await;
+}
+
+#[tokio::test]
+async fn a_database_of_another_encoding_is_refused() {
+    let server = Server::shared();
+    server.sql("postgres", "create database latin encoding 'LATIN1' template template0");
+    let address = Address::parse(&server.address("latin")).unwrap();
+    let refused = Node::join(address, identity(1), clock(), Program::with_room(0)).await;
+    let Err(refused @ JoinError::Unreachable(_)) = refused else { panic!("it has joined") };
+    assert!(refused.to_string().contains("is encoded in LATIN1, and has to be in UTF8"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

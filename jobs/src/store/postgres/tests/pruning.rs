@@ -1,4 +1,8 @@
+use std::collections::HashSet;
+
+use super::nodes::{Program, bounded, joined, watching};
 use super::*;
+use crate::store::postgres::prune::Stale;
 
 #[tokio::test]
 async fn the_old_and_the_many_go_in_small_batches() {
@@ -13,12 +17,131 @@ async fn the_old_and_the_many_go_in_small_batches() {
     )
     .await;
     let day = Duration::from_secs(86_400);
-    assert_eq!(db.prune(day * 3, 1000, 10).await.unwrap(), 10);
-    while db.prune(day * 3, 1000, 10).await.unwrap() == 10 {}
+    let of = |stale: &[Stale]| stale.iter().map(|stale| stale.job.clone()).collect::<Vec<_>>();
+    let stale = db.stale(day * 3, 1000).await.unwrap();
+    assert_eq!(of(&stale), ["mail", "sweep"]);
+    assert_eq!(db.prune(&stale[0], 10).await.unwrap(), 10);
+    for stale in &stale {
+        while db.prune(stale, 10).await.unwrap() == 10 {}
+    }
     assert_eq!(db.text("select count(*) from jobs.run where finished is not null").await, "142");
+    assert!(db.stale(day * 3, 1000).await.unwrap().is_empty());
     // Of each job the last fifty.
-    while db.prune(day * 3, 50, 10).await.unwrap() > 0 {}
+    for stale in db.stale(day * 3, 50).await.unwrap() {
+        while db.prune(&stale, 10).await.unwrap() > 0 {}
+    }
     let left = "select count(*) from jobs.run where finished is not null group by job";
     assert_eq!(db.text(left).await, "50,50");
+    // And always the very last, which ended an hour ago.
+    for stale in db.stale(Duration::from_secs(60), 0).await.unwrap() {
+        db.prune(&stale, 1000).await.unwrap();
+    }
+    let left = "select finished > now() - interval '2 h' from jobs.run where finished is not null";
+    assert_eq!(db.text(left).await, "true,true");
     assert_eq!(db.text("select count(*) from jobs.run where state = 'available'").await, "10");
+}
+
+/// What another node deletes at this moment is left to it.
+#[tokio::test]
+async fn nodes_that_prune_do_not_wait_for_each_other() {
+    let db = db().await;
+    finished(&db, 20).await;
+    let mut holder = db.hold().await;
+    sqlx::raw_sql("select from jobs.run order by finished limit 5 for update")
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    let stale = db.stale(Duration::ZERO, 5).await.unwrap();
+    assert_eq!(db.prune(&stale[0], 1000).await.unwrap(), 14);
+}
+
+/// Runs that ended an hour ago and before.
+async fn finished(db: &Db, count: usize) {
+    db.run_sql(&format!(
+        "insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args, finished)
+         select gen_random_uuid(), 'mail', 'default', 0, 'succeeded', now(), 0, 'submission', '{{}}', now() - n * interval '1 h'
+         from generate_series(1, {count}) n"
+    ))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_has_much_to_forget_is_not_taken_for_lost() {
+    let address = Server::shared().database();
+    let db = watching(&address);
+    migrate(&db.pool, &db.schema).await.unwrap();
+    db.know_jobs(&["mail".into()]).await.unwrap();
+    finished(&db, 5_500).await;
+    db.run_sql(
+        "create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(4); return null; end';
+         create trigger slow before delete on jobs.run execute function slow()",
+    )
+    .await;
+    let node = joined(&address, 1, &Program::that_keeps(Duration::ZERO, 500)).await;
+    let mut heartbeats = HashSet::new();
+    bounded(async {
+        while db.text("select count(*) from jobs.run").await != "500" {
+            let late = "select heartbeat < now() - interval '15 s' from jobs.node";
+            assert_eq!(db.text(late).await, "false");
+            heartbeats.insert(db.text("select heartbeat from jobs.node").await);
+            db.text("select 1 from pg_sleep(0.2)").await;
+        }
+    })
+    .await;
+    // It has taken twenty seconds.
+    assert!(heartbeats.len() >= 3, "{heartbeats:?}");
+    node.leave().await;
+}
+
+/// As in memory: the last 256 of each schedule, for as long as runs are kept; and never the last one, which may grow.
+#[tokio::test]
+async fn ledgers_are_forgotten_as_runs_are() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.run_sql(&format!(
+        "insert into jobs.schedule (job, key, definition, node) select 'mail', key, '1h', '{:032x}' from unnest(array['a', 'b', 'c']) key;
+         insert into jobs.ledger (job, key, first, last, count, reason)
+         select 'mail', key, now() - n * interval '1 h', now() - n * interval '1 h', 1, 'ran'
+         from generate_series(1, 400) n, unnest(array['a', 'b']) key
+         union all select 'mail', 'c', now() - interval '1 year', now() - interval '1 year', 1, 'ran'",
+        node.0
+    ))
+    .await;
+    let left = "select count(*) from jobs.ledger group by key order by key";
+    let hour = Duration::from_secs(3600);
+    assert_eq!(db.prune_ledger(hour * 10_000, 1_000_000, 100).await.unwrap(), 100);
+    while db.prune_ledger(hour * 10_000, 1_000_000, 100).await.unwrap() > 0 {}
+    assert_eq!(db.text(left).await, "256,256,1");
+    db.prune_ledger(hour * 10_000, 300, 1000).await.unwrap();
+    assert_eq!(db.text(left).await, "256,256,1");
+    db.prune_ledger(hour * 10_000, 100, 1000).await.unwrap();
+    assert_eq!(db.text(left).await, "100,100,1");
+    db.prune_ledger(hour * 50, 100, 1000).await.unwrap();
+    assert_eq!(db.text(left).await, "49,49,1");
+    db.prune_ledger(Duration::ZERO, 0, 1000).await.unwrap();
+    assert_eq!(db.text(left).await, "1,1,1");
+    assert_eq!(
+        db.text("select first > now() - interval '2 h' from jobs.ledger where key = 'a'").await,
+        "true"
+    );
+}
+
+#[tokio::test]
+async fn schedules_that_are_closed_for_long_are_forgotten() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.run_sql(&format!(
+        "insert into jobs.schedule (job, key, definition, node, closed_since)
+         select 'mail', key, '1h', '{:032x}', now() - age
+         from (values ('open', null), ('lately', interval '1 h'), ('long', interval '1 week'), ('again', interval '1 week'))
+            as v (key, age);
+         insert into jobs.registration (node, job, key, definition) values ('{:032x}', 'mail', 'again', '1h');
+         insert into jobs.ledger (job, key, first, last, count, reason)
+         select job, key, now(), now(), 1, 'ran' from jobs.schedule",
+        node.0, node.0
+    ))
+    .await;
+    db.prune_schedules(Duration::from_secs(86_400)).await.unwrap();
+    assert_eq!(db.text("select key from jobs.schedule order by key").await, "again,lately,open");
+    assert_eq!(db.text("select key from jobs.ledger order by key").await, "again,lately,open");
 }

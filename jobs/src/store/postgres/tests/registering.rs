@@ -1,10 +1,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
+use jobs_syntax::Overlap;
 
 use super::*;
+use crate::store::postgres::fire::{Entry, Slot};
 use crate::store::postgres::schedules::{InForce, Registration};
 
 fn at(minute: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minute)
+    DateTime::from_timestamp(1_700_000_000, 0).unwrap() + TimeDelta::minutes(minute)
 }
 
 fn schedule(definition: &str, first: i64) -> [Registration; 1] {
@@ -87,23 +89,137 @@ async fn a_node_that_is_lost_has_no_say() {
     assert!(db.known(&schedule("a", 40)).await.is_ours);
 }
 
+impl Db {
+    /// Housekeeping so many minutes after what is known now.
+    async fn close_after(&self, node: Id, minutes: u32) {
+        self.run_sql(&format!(
+            "update jobs.schedule set missing_since = missing_since - interval '{minutes} min'"
+        ))
+        .await;
+        self.close_schedules(node).await.unwrap();
+    }
+
+    /// A node that has been there for a while and registers nothing.
+    async fn keeper(&self, id: u32) -> Id {
+        let node = self.started(id, 60).await;
+        self.run_sql("update jobs.node set good_since = now() - interval '1 hour'").await;
+        node
+    }
+}
+
 #[tokio::test]
 async fn what_nobody_registers_is_closed_and_fires_no_more() {
     let db = db().await;
-    let (one, two) = (db.started(1, 60).await, db.started(2, 0).await);
+    let (one, two) = (db.keeper(1).await, db.keeper(2).await);
     db.register(one, &schedule("a", 0)).await.unwrap();
     db.register(two, &schedule("a", 0)).await.unwrap();
     db.unregister(two, "sweep", "k").await.unwrap();
-    db.close_schedules().await.unwrap();
+    db.close_after(one, 0).await;
+    db.close_after(one, 60).await;
     assert!(db.known(&schedule("a", 0)).await.is_ours);
     db.unregister(one, "sweep", "k").await.unwrap();
-    db.close_schedules().await.unwrap();
-    db.close_schedules().await.unwrap();
+    db.close_after(one, 0).await;
+    db.close_after(one, 6).await;
+    db.close_after(one, 6).await;
     assert!(!db.known(&schedule("a", 0)).await.is_ours);
     assert_eq!(db.reasons().await, ["closed"]);
-    // It comes back, and goes on from then.
-    db.register(one, &schedule("a", 50)).await.unwrap();
-    let back = db.known(&schedule("a", 50)).await;
-    assert!(back.is_ours);
+    // Another definition comes in its place, and goes on from then.
+    db.register(one, &schedule("b", 50)).await.unwrap();
+    let back = db.known(&schedule("b", 50)).await;
+    assert!(back.is_ours && !back.was_closed);
     assert_eq!(back.next_slot, Some(at(50)));
+    assert_eq!(db.reasons().await, ["closed", "changed"]);
+}
+
+#[tokio::test]
+async fn a_program_that_starts_anew_keeps_its_schedules_beside_others() {
+    let db = db().await;
+    let web = db.keeper(1).await;
+    let worker = db.started(2, 0).await;
+    db.register(worker, &schedule("a", 0)).await.unwrap();
+    let before = db.known(&schedule("a", 0)).await;
+    db.leave(worker, &[]).await.unwrap();
+    db.close_after(web, 0).await;
+    db.close_after(web, 4).await;
+    let worker = db.started(3, 0).await;
+    db.register(worker, &schedule("a", 70)).await.unwrap();
+    assert_eq!(db.known(&schedule("a", 70)).await, before);
+    // The minutes count anew at its next absence.
+    db.leave(worker, &[]).await.unwrap();
+    db.close_after(web, 0).await;
+    db.close_after(web, 4).await;
+    assert!(db.known(&schedule("a", 0)).await.is_ours);
+    assert_eq!(db.reasons().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn who_was_cut_off_itself_closes_nothing() {
+    let db = db().await;
+    let (web, worker) = (db.keeper(1).await, db.keeper(2).await);
+    db.register(worker, &schedule("a", 0)).await.unwrap();
+    // The server was away for ten minutes, and this one is the first to hear it.
+    db.run_sql("update jobs.node set heartbeat = now() - interval '10 min'").await;
+    db.beat(web).await.unwrap();
+    db.close_after(web, 0).await;
+    db.close_after(web, 60).await;
+    assert_eq!(db.text("select missing_since is null from jobs.schedule").await, "true");
+    assert!(db.known(&schedule("a", 0)).await.is_ours);
+}
+
+#[tokio::test]
+async fn a_closed_schedule_comes_back_where_it_stood() {
+    let db = db().await;
+    let node = db.keeper(1).await;
+    db.register(node, &schedule("a", 0)).await.unwrap();
+    let before = db.known(&schedule("a", 0)).await;
+    db.unregister(node, "sweep", "k").await.unwrap();
+    db.close_after(node, 0).await;
+    db.close_after(node, 6).await;
+    assert!(!db.known(&schedule("a", 0)).await.is_ours);
+    db.register(node, &schedule("a", 70)).await.unwrap();
+    let back = db.known(&schedule("a", 70)).await;
+    assert!(back.was_closed);
+    assert_eq!(InForce { was_closed: false, ..back }, before);
+    // What has come since is entered as its node says.
+    let missed = |reason: &str| Entry { first: at(0), last: at(2), count: 3, reason: reason.into() };
+    assert!(db.pass(&schedule("a", 0)[0], at(0), Some(at(3)), &missed("missed: closed")).await.unwrap());
+    assert!(!db.known(&schedule("a", 70)).await.was_closed);
+    assert_eq!(db.reasons().await, ["missed: closed", "closed"]);
+}
+
+/// Two releases of the data of its zone: the older would name tomorrow's slot 08:00Z, the newer 07:00Z.
+#[tokio::test]
+async fn only_who_has_the_data_of_the_zone_that_is_in_force_fires() {
+    let db = db().await;
+    let (older, newer) = (schedule("TZ=Here 0 9 * * *\t1", 0), schedule("TZ=Here 0 9 * * *\t2", 60));
+    let old = db.started(1, 60).await;
+    db.register(old, &older).await.unwrap();
+    let before = db.known(&older).await;
+    let new = db.started(2, 0).await;
+    db.register(new, &newer).await.unwrap();
+    // It is the same schedule, and goes on where it stands.
+    assert_eq!(db.known(&newer).await, before);
+    assert!(!db.known(&older).await.is_ours);
+    assert_eq!(db.reasons().await, [""; 0]);
+    let slot = |of: &[Registration; 1], next| Slot {
+        job: "sweep".into(),
+        key: "k".into(),
+        definition: of[0].definition.clone(),
+        slot: at(0),
+        next: Some(at(next)),
+        reason: "ran",
+        run: id(),
+        queue: "default".into(),
+        priority: 0,
+        retries: 0,
+        args: "{}".into(),
+        overlap: Overlap::Allow,
+    };
+    assert_eq!(db.fire(&[slot(&older, 60)]).await.unwrap()[0].became, None);
+    assert_eq!(db.fire(&[slot(&newer, 120)]).await.unwrap()[0].became.as_deref(), Some("available"));
+    // The newer goes: the older one has the say, and does not name the slot anew.
+    db.leave(new, &[]).await.unwrap();
+    db.adopt(old, &older).await.unwrap();
+    let back = db.known(&older).await;
+    assert_eq!((back.is_ours, back.next_slot), (true, Some(at(120))));
 }

@@ -4,9 +4,10 @@ use jobs_syntax::Overlap;
 use super::*;
 use crate::store::postgres::fire::{Entry, Slot};
 use crate::store::postgres::schedules::Registration;
+use crate::store::postgres::trouble::Trouble;
 
 fn at(minute: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minute)
+    DateTime::from_timestamp(1_700_000_000, 0).unwrap() + TimeDelta::minutes(minute)
 }
 
 fn registration(job: &str, key: &str) -> Registration {
@@ -118,9 +119,29 @@ async fn the_index_holds_where_the_row_was_set_back() {
     let (db, _) = with_schedule().await;
     assert!(db.fire_one(slot("sweep", "hourly", 0, Overlap::Allow)).await.is_some());
     assert!(db.fire_one(slot("sweep", "hourly", 0, Overlap::Allow)).await.is_none());
-    db.run_sql("update jobs.schedule set next_slot = to_timestamp(1800000000)").await;
+    db.run_sql("update jobs.schedule set next_slot = to_timestamp(1700000000)").await;
     db.fire_one(slot("sweep", "hourly", 0, Overlap::Allow)).await;
     assert_eq!(db.text("select count(*) from jobs.run").await, "1");
+}
+
+/// The clock of a node is wrong by minutes.
+#[tokio::test]
+async fn no_slot_fires_or_is_passed_over_before_its_time_by_the_server() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let soon = DateTime::from_timestamp(4_000_000_000, 0).unwrap();
+    let hourly = Registration { first: Some(soon), ..registration("sweep", "hourly") };
+    db.register(node, std::slice::from_ref(&hourly)).await.unwrap();
+    let next = Some(soon + TimeDelta::hours(1));
+    for overlap in [Overlap::Allow, Overlap::BufferOne, Overlap::CancelOther] {
+        let early = Slot { slot: soon, next, ..slot("sweep", "hourly", 0, overlap) };
+        let fired = db.fire(&[early]).await.unwrap().pop().unwrap();
+        assert_eq!((fired.became, fired.is_ours, fired.next_slot), (None, true, Some(soon)));
+    }
+    let missed = Entry { first: soon, last: soon, count: 1, reason: "missed".into() };
+    assert!(!db.pass(&hourly, soon, next, &missed).await.unwrap());
+    assert_eq!(db.text("select count(*) from jobs.run").await, "0");
+    assert_eq!(db.text("select count(*) from jobs.ledger").await, "0");
 }
 
 #[tokio::test]
@@ -158,7 +179,7 @@ async fn the_end_of_its_predecessor_lets_a_waiting_run_start() {
         let claimed = db.take(node, 10).await;
         assert_eq!(ids(&claimed), [slot.run]);
         assert_eq!((claimed[0].schedule.as_deref(), claimed[0].slot), (Some("hourly"), Some(slot.slot)));
-        assert_eq!(db.succeed(&["sweep".into()]).await.unwrap(), 0);
+        assert_eq!(db.succeed(&["sweep".into()]).await.unwrap().started, 0);
         db.end(node, &[success_of(&claimed[0])]).await.unwrap();
         db.succeed(&["sweep".into()]).await.unwrap();
     }
@@ -271,4 +292,125 @@ async fn the_slots_of_a_killed_node_are_fired_by_the_others_at_once() {
         assert_eq!(fired.as_deref(), Some("available"), "{minute}");
     }
     assert_eq!(ids(&db.take(other, 10).await).len(), 3);
+}
+
+/// A transaction of somebody else's, or of a node that stands still, has the row of a job.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_held_holds_up_no_other() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let schedules: Vec<_> = [("mail", "a"), ("report", "b"), ("sweep", "c"), ("sweep", "d")]
+        .map(|(job, key)| registration(job, key))
+        .into();
+    db.register(node, &schedules).await.unwrap();
+    let mut holder = db.hold().await;
+    let lock = "select from jobs.job where name = 'sweep' for update";
+    sqlx::raw_sql(lock).execute(&mut *holder).await.unwrap();
+    let slots = |minute| {
+        [
+            slot("mail", "a", minute, Overlap::CancelOther),
+            slot("report", "b", minute, Overlap::Allow),
+            slot("sweep", "c", minute, Overlap::Skip),
+            slot("sweep", "d", minute, Overlap::Allow),
+        ]
+    };
+    for minute in 0..3 {
+        let mut fired = db.fire(&slots(minute)).await.unwrap();
+        fired.sort_by(|one, other| one.key.cmp(&other.key));
+        let became: Vec<_> = fired.iter().map(|fired| (fired.became.is_some(), fired.is_held)).collect();
+        assert_eq!(became, [(true, false), (true, false), (false, true), (true, false)]);
+        assert!(db.succeed(&["mail".into(), "sweep".into()]).await.unwrap().is_held);
+    }
+    holder.rollback().await.unwrap();
+    assert_eq!(db.fire_one(slot("sweep", "c", 0, Overlap::Skip)).await.as_deref(), Some("overlap"));
+    assert!(!db.succeed(&["mail".into(), "sweep".into()]).await.unwrap().is_held);
+}
+
+/// The same of a schedule, and of a run that one that cancels others wants ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_that_is_held_holds_up_no_other() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let schedules: Vec<_> =
+        [("mail", "a"), ("report", "b"), ("sweep", "c")].map(|(job, key)| registration(job, key)).into();
+    db.register(node, &schedules).await.unwrap();
+    assert!(db.fire_one(slot("mail", "a", 0, Overlap::CancelOther)).await.is_some());
+    let mut holder = db.hold().await;
+    let lock = "select from jobs.run for update; select from jobs.schedule where key = 'b' for update";
+    sqlx::raw_sql(lock).execute(&mut *holder).await.unwrap();
+    let slots = [
+        slot("mail", "a", 1, Overlap::CancelOther),
+        slot("report", "b", 0, Overlap::Skip),
+        slot("sweep", "c", 0, Overlap::Allow),
+    ];
+    let mut fired = db.fire(&slots).await.unwrap();
+    fired.sort_by(|one, other| one.key.cmp(&other.key));
+    let became: Vec<_> = fired.iter().map(|fired| (fired.became.is_some(), fired.is_held)).collect();
+    assert_eq!(became, [(false, true), (false, true), (true, false)]);
+    let missed = Entry { first: at(0), last: at(0), count: 1, reason: "missed".into() };
+    let passed = db.pass(&registration("report", "b"), at(0), Some(at(1)), &missed).await;
+    assert!(matches!(passed.map_err(Trouble::from), Err(Trouble::Held)));
+    holder.rollback().await.unwrap();
+    let fired = db.fire(&slots[..2]).await.unwrap();
+    assert!(fired.iter().all(|fired| fired.became.is_some()), "{fired:?}");
+}
+
+/// Whoever waits for a lock sees what the one before has left, also where the role is set to see what was there when it began.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_of_another_isolation_keeps_to_the_policy() {
+    let address = Server::shared().database();
+    let options: sqlx::postgres::PgConnectOptions = address.parse().unwrap();
+    // As behind a pooler: nothing is said to the session.
+    let options = options.options([("default_transaction_isolation", "repeatable read")]);
+    let db = Db::new(PgPoolOptions::new().connect_with(options).await.unwrap(), Schema::default());
+    migrate(&db.pool, &db.schema).await.unwrap();
+    db.know_jobs(&["sweep".into()]).await.unwrap();
+    let node = db.joined(1).await;
+    let schedules = ["a", "b"].map(|key| registration("sweep", key));
+    db.register(node, &schedules).await.unwrap();
+    let mut other = db.hold().await;
+    let lock = "select from jobs.job where name = 'sweep' for update";
+    sqlx::raw_sql(lock).execute(&mut *other).await.unwrap();
+    let waiting =
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%for update%'";
+    let meet = async {
+        db.until(waiting, "1").await;
+        let run = "insert into jobs.run (id, job, queue, priority, state, due, retries, origin, schedule, slot, args) \
+            values (gen_random_uuid(), 'sweep', 'default', 0, 'available', now(), 0, 'slot', 'a', now(), '{}')";
+        sqlx::raw_sql(run).execute(&mut *other).await.unwrap();
+        other.commit().await.unwrap();
+    };
+    let slots = [slot("sweep", "b", 0, Overlap::Skip)];
+    let (fired, ()) = tokio::join!(db.fire(&slots), meet);
+    let fired = fired.unwrap();
+    // On a machine that is too busy it has given up waiting, and is asked again.
+    let became = if fired[0].is_held {
+        db.fire_one(slot("sweep", "b", 0, Overlap::Skip)).await
+    } else {
+        fired[0].became.clone()
+    };
+    assert_eq!(became.as_deref(), Some("overlap"));
+}
+
+/// A node that stands still between the lock and the commit.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_ends_a_transaction_of_ours_that_stands_still() {
+    let db = db().await;
+    let mut still = db.begin(Duration::from_millis(500)).await.unwrap();
+    sqlx::raw_sql("select from jobs.job where name = 'sweep' for update").execute(&mut *still).await.unwrap();
+    db.until(
+        "select count(*) from (select from jobs.job where name = 'sweep' for update skip locked) x",
+        "1",
+    )
+    .await;
+    let error = sqlx::raw_sql("select 1").execute(&mut *still).await.unwrap_err();
+    assert!(matches!(Trouble::from(error), Trouble::Passing(_)));
+    // So is one that says nothing of its own, where the server takes the settings of the session.
+    let mut still = db.pool.begin().await.unwrap();
+    sqlx::raw_sql("select from jobs.job where name = 'sweep' for update").execute(&mut *still).await.unwrap();
+    db.until(
+        "select count(*) from (select from jobs.job where name = 'sweep' for update skip locked) x",
+        "1",
+    )
+    .await;
 }

@@ -130,12 +130,12 @@ async fn a_delayed_run_is_not_claimed_before_its_time() {
 #[tokio::test]
 async fn in_a_transaction_of_the_caller_it_comes_and_goes_with_it() {
     let db = db().await;
-    let mut tx = db.pool.begin().await.unwrap();
+    let mut tx = db.hold().await;
     db.submit_on(&mut tx, &[mail()]).await.unwrap();
     assert!(db.take(Id(1), 1).await.is_empty());
     tx.rollback().await.unwrap();
     assert_eq!(db.text("select count(*) from jobs.run").await, "0");
-    let mut tx = db.pool.begin().await.unwrap();
+    let mut tx = db.hold().await;
     db.submit_on(&mut tx, &[mail()]).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(db.take(Id(1), 1).await.len(), 1);
