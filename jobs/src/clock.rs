@@ -15,8 +15,16 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+#[cfg_attr(
+    not(feature = "postgres"),
+    allow(dead_code, reason = "only a node of a cluster is a thread of its own")
+)]
+mod still;
 #[cfg(feature = "testing")]
 mod virtual_clock;
+#[cfg(feature = "postgres")]
+pub(crate) use still::Told;
+pub(crate) use still::{Call, Hold};
 #[cfg(feature = "testing")]
 pub use virtual_clock::TestClock;
 #[cfg(feature = "testing")]
@@ -183,8 +191,9 @@ impl Clock {
     /// A clock that a test moves.
     #[cfg(feature = "testing")]
     pub(crate) fn virtual_(clock: std::sync::Arc<VirtualClock>) -> Self {
+        clock.stillness.enter();
         Self {
-            origin: monotonic_now(),
+            origin: clock.monotonic(),
             wall_at_origin: AtomicI64::new(clock.now().as_nanos()),
             suspended: AtomicU64::new(clock.suspended()),
             seen: AtomicU64::new(clock.moves()),
@@ -196,7 +205,17 @@ impl Clock {
 
     /// Both times now, from one reading of the monotonic clock.
     pub(crate) fn now(&self) -> Reading {
-        self.reading(monotonic_now().duration_since(self.origin))
+        self.reading(self.monotonic())
+    }
+
+    /// What has passed since the origin.
+    fn monotonic(&self) -> Duration {
+        let now = match &self.source {
+            Source::System { .. } => monotonic_now(),
+            #[cfg(feature = "testing")]
+            Source::Virtual(clock) => clock.monotonic(),
+        };
+        now.duration_since(self.origin)
     }
 
     fn reading(&self, monotonic: Duration) -> Reading {
@@ -210,7 +229,7 @@ impl Clock {
     /// [looked](Self::look) yet, which it says: for whoever counts from now on. What has passed in a suspension must not be
     /// taken for a part of the wait that begins after it.
     pub(crate) fn present(&self) -> (Reading, bool) {
-        let monotonic = monotonic_now().duration_since(self.origin);
+        let monotonic = self.monotonic();
         let wall_at_origin = self.wall_at_origin(monotonic);
         let known = self.reading(monotonic);
         let apart = wall_at_origin.saturating_sub(self.wall_at_origin.load(Ordering::Relaxed));
@@ -226,7 +245,7 @@ impl Clock {
     ///
     /// Only the scheduler calls it, at every wake; until then [`now`](Self::now) goes on from the last look.
     pub(crate) fn look(&self) -> (Reading, Option<Shift>) {
-        let monotonic = monotonic_now().duration_since(self.origin);
+        let monotonic = self.monotonic();
         // Before the reading: a move that comes between the two is looked at once more.
         #[cfg(feature = "testing")]
         if let Source::Virtual(clock) = &self.source {
@@ -336,6 +355,8 @@ impl Clock {
             for _ in 0..4 {
                 tokio::task::yield_now().await;
             }
+            // What has ended is to be known where others look.
+            self.settled().await;
         }
     }
 
@@ -350,9 +371,8 @@ impl Clock {
 
     /// Sixty-four bits that no other instance has; on a test's clock its seed.
     pub(crate) fn entropy(&self) -> u64 {
-        use std::hash::{BuildHasher, Hasher, RandomState};
         match &self.source {
-            Source::System { .. } => RandomState::new().build_hasher().finish(),
+            Source::System { .. } => random(),
             #[cfg(feature = "testing")]
             Source::Virtual(clock) => clock.seed(),
         }
@@ -363,6 +383,12 @@ impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Clock").field("now", &self.now()).finish_non_exhaustive()
     }
+}
+
+/// Sixty-four bits that nobody else has.
+pub(crate) fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]

@@ -5,6 +5,10 @@
 
 mod support;
 
+#[path = "../support/postgres.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod server;
+
 #[path = "conformance/cancel.rs"]
 mod cancel;
 #[path = "conformance/fixture.rs"]
@@ -49,7 +53,7 @@ macro_rules! on {
                 every_attempt_has_the_arguments_of_the_submission, a_job_says_when_it_is_tried_again,
                 a_job_gives_its_run_up, a_run_that_waits_leaves_its_place_to_others, a_slot_is_not_tried_again }
             cancel { a_queued_run_never_starts, a_delayed_run_never_starts, a_run_that_waits_to_be_tried_again_is_not,
-                a_running_run_is_dropped_where_it_awaits, a_run_that_has_ended_is_not_cancelled,
+                a_running_run_is_dropped_where_it_awaits, an_attempt_after_the_first_is_dropped_where_it_awaits, a_run_that_has_ended_is_not_cancelled,
                 the_next_run_takes_the_place }
             unique { the_same_arguments_are_one_run_while_it_is_live, a_delayed_run_and_one_that_is_tried_again_are_live,
                 a_cancelled_run_makes_way, a_window_has_one_run }
@@ -79,3 +83,4 @@ macro_rules! on {
 
 on!(memory);
 on!(sqlite);
+on!(postgres);

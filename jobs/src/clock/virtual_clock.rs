@@ -55,6 +55,14 @@ impl TestClock {
         self.advance((instant - self.now()).to_std().unwrap_or_default()).await;
     }
 
+    /// Lets time stand still until a future completes that waits for something outside of the test, as a query to a server. tokio
+    /// takes such a wait for idleness, and would let time pass to the next event.
+    pub async fn still<T>(&self, future: impl Future<Output = T>) -> T {
+        self.clock.stillness.enter();
+        let _held = self.clock.stillness.hold();
+        future.await
+    }
+
     /// Sets the clock on the wall forward or back, as an administrator or a time daemon does. No time passes for
     /// intervals and delays.
     pub async fn step(&self, by: TimeDelta) {
@@ -82,6 +90,7 @@ pub(crate) struct VirtualClock {
     seed: AtomicU64,
     /// How often it was moved by hand.
     moves: watch::Sender<u64>,
+    pub(super) stillness: Arc<super::still::held::Stillness>,
 }
 
 impl VirtualClock {
@@ -93,12 +102,19 @@ impl VirtualClock {
             suspended: AtomicU64::new(0),
             seed: AtomicU64::new(0),
             moves: watch::Sender::new(0),
+            stillness: Arc::default(),
         }
+    }
+
+    /// tokio's time on the runtime of the instances, on whichever thread.
+    pub(super) fn monotonic(&self) -> Instant {
+        let _entered = self.stillness.runtime().map(tokio::runtime::Handle::enter);
+        monotonic_now()
     }
 
     /// What the clock shows.
     pub(crate) fn now(&self) -> Timestamp {
-        let since = monotonic_now().duration_since(self.origin);
+        let since = self.monotonic().duration_since(self.origin);
         Timestamp::from_nanos(self.wall_at_origin.load(Ordering::SeqCst)).saturating_add(since)
     }
 

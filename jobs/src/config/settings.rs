@@ -153,12 +153,6 @@ impl Settings {
     }
 
     /// The clock to run on.
-    /// Whether a test moves the clock.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn is_virtual(&self) -> bool {
-        self.clock().is_virtual()
-    }
-
     pub(crate) fn clock(&self) -> Clock {
         #[cfg(feature = "testing")]
         if let Some(clock) = &self.clock {

@@ -12,6 +12,8 @@ pub(crate) struct Trial {
     pub(crate) only: Option<Vec<String>>,
     /// No schedule fires and no start-up job runs.
     pub(crate) quiet: bool,
+    /// It is for one attempt of one job, which nobody shares.
+    pub(crate) isolated: bool,
 }
 
 impl Trial {

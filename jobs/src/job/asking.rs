@@ -5,12 +5,13 @@
 //! when it asks.
 
 use std::cell::Cell;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
+use crate::clock::Clock;
 use crate::telemetry::panics;
 
 /// For how long a function asks in vain before it is thought to wait.
@@ -44,7 +45,7 @@ pub(super) fn is_plain() -> bool {
 }
 
 /// A plain function has asked in vain whether it is to stop. On another thread than that of one, nothing happens.
-pub(super) fn asked(is_stopped: impl Fn() -> bool + Send + 'static) {
+pub(super) fn asked(clock: Arc<Clock>, is_stopped: impl Fn() -> bool + Send + 'static) {
     let (Some(since), Ok(runtime)) = (SINCE.get(), Handle::try_current()) else { return };
     let now = real_now();
     let waits = now.duration_since(since).saturating_sub(PATIENCE);
@@ -54,7 +55,7 @@ pub(super) fn asked(is_stopped: impl Fn() -> bool + Send + 'static) {
     SINCE.set(now.checked_sub(PATIENCE));
     let (passed, all) = mpsc::channel::<()>();
     runtime.spawn(async move {
-        pass((waits * PACE).min(MOST), is_stopped).await;
+        pass(&clock, (waits * PACE).min(MOST), is_stopped).await;
         drop(passed);
     });
     // Nobody sends: it ends when time has passed, or the runtime with the test. A test that blocks its thread is not waited for.
@@ -67,7 +68,7 @@ fn real_now() -> Instant {
 }
 
 /// Lets tokio's paused time pass, whatever holds it up, until somebody has enough of it. Nothing happens where it is not paused.
-pub(crate) async fn pass(by: Duration, is_enough: impl Fn() -> bool) {
+pub(crate) async fn pass(clock: &Clock, by: Duration, is_enough: impl Fn() -> bool) {
     let step = TICK.max(by / 10_000);
     let mut left = by;
     while !left.is_zero() && !is_enough() {
@@ -84,5 +85,6 @@ pub(crate) async fn pass(by: Duration, is_enough: impl Fn() -> bool) {
         }
         // Its timers have gone off, and who was woken by them has his turn.
         tokio::task::yield_now().await;
+        clock.settled().await;
     }
 }

@@ -145,7 +145,7 @@ impl JobContext {
         #[cfg(feature = "testing")]
         if self.surroundings.clock.is_virtual() && !signals.is_stopped(self.turn) {
             let (signals, turn) = (Arc::clone(signals), self.turn);
-            super::asking::asked(move || signals.is_stopped(turn));
+            super::asking::asked(Arc::clone(&self.surroundings.clock), move || signals.is_stopped(turn));
         }
         signals.is_stopped(self.turn)
     }

@@ -118,7 +118,7 @@ impl std::error::Error for RunIdError {}
 pub(crate) struct RunIds {
     /// The identity that was made last: its milliseconds, above the counter.
     last: AtomicU64,
-    node: u64,
+    node: AtomicU64,
 }
 
 impl RunIds {
@@ -127,7 +127,13 @@ impl RunIds {
 
     /// `entropy` tells this instance from every other.
     pub(crate) fn new(entropy: u64) -> Self {
-        Self { last: AtomicU64::new(0), node: entropy & 0xffff_ffff_ffff }
+        Self { last: AtomicU64::new(0), node: AtomicU64::new(entropy & 0xffff_ffff_ffff) }
+    }
+
+    /// Tells this instance from others on a store that they share, also where a test wants the same identities each time.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn stand_apart(&self, entropy: u64) {
+        self.node.store(entropy & 0xffff_ffff_ffff, Ordering::Relaxed);
     }
 
     /// The next identity; greater than all before it, also when the clock was set back.
@@ -142,7 +148,7 @@ impl RunIds {
                 Err(other) => last = other,
             }
         };
-        RunId::from_parts(next, self.node)
+        RunId::from_parts(next, self.node.load(Ordering::Relaxed))
     }
 }
 
@@ -174,7 +180,7 @@ pub enum Outcome {
     Discarded(String),
     /// The run was cancelled before it came to an end.
     Cancelled,
-    /// Shutdown cut the run off. Of an attempt also: the worker or the process that made it died, and it is made again.
+    /// Shutdown cut the run off; in a cluster, or whoever waits for it, as of a run that another process executes or will. Of an attempt also: the worker or the process that made it died, and it is made again.
     Interrupted,
     /// The run was still queued or delayed when the program was shut down, or waited to be tried again; on memory
     /// it is lost.

@@ -9,7 +9,7 @@ use crate::job::body::Body;
 use crate::job::run::RunId;
 use crate::job::signals::Cancellation;
 use crate::store::journal::Journal;
-use crate::store::memory::{Cancel, ClaimResult, ClaimedRun, JobIx, JobState, RunKey};
+use crate::store::memory::{Cancel, ClaimResult, ClaimedRun, JobIx, JobState, Left, RunKey};
 use crate::telemetry::panics;
 
 /// So many results are taken at a time under the lock that claims take.
@@ -33,13 +33,14 @@ impl Pool {
     /// there are jobs.
     pub(crate) fn share(&self, journal: Journal) {
         self.durable.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.ids.stand_apart(crate::clock::random());
         let mut shared = self.lock();
         shared.memory.leave_limits();
         shared.memory.record_to(journal);
     }
 
     /// Of what executes here and was claimed from no store, the job and the queue.
-    #[cfg(feature = "web")]
+    #[cfg(any(feature = "testing", feature = "web"))]
     pub(crate) fn bound_running(&self) -> Vec<(JobIx, String)> {
         let shared = self.lock();
         let memory = &shared.memory;
@@ -139,6 +140,11 @@ impl Pool {
         }
         told.into_iter().for_each(Told::wake);
         ended.into_iter().for_each(|ended| self.settle(ended));
+    }
+
+    /// What a run has left here that has gone back, and may be claimed by anybody.
+    pub(crate) fn left_by(&self, run: RunId) -> Option<Left> {
+        self.read(|memory| memory.left_by(run).cloned())
     }
 
     /// What is paused in the cluster, by the names of jobs and queues. Answers the jobs for which that is new.

@@ -13,6 +13,9 @@ use crate::pool::Unwritten;
 pub(super) struct Accepted {
     pub(super) handle: RunHandle,
     until: Until,
+    /// A test is to know of it when it is answered.
+    #[cfg(all(feature = "testing", feature = "postgres"))]
+    noting: Option<Box<super::trial::Noting>>,
 }
 
 /// What is still to come.
@@ -32,15 +35,35 @@ impl Accepted {
     pub(super) fn here(handle: RunHandle) -> Self {
         #[cfg(feature = "sqlite")]
         if handle.jobs.inner.durable.is_some() {
-            return Self { handle, until: Until::Written };
+            return Self::new(handle, Until::Written);
         }
-        Self { handle, until: Until::Safe }
+        Self::new(handle, Until::Safe)
+    }
+
+    fn new(handle: RunHandle, until: Until) -> Self {
+        Self {
+            handle,
+            until,
+            #[cfg(all(feature = "testing", feature = "postgres"))]
+            noting: None,
+        }
     }
 
     /// A run that is on its way to the server.
     #[cfg(feature = "postgres")]
     pub(super) fn sent(handle: RunHandle, answer: super::cluster::Answer) -> Self {
-        Self { handle, until: Until::Answered(answer) }
+        Self::new(handle, Until::Answered(answer))
+    }
+
+    /// Lets a test know of it as soon as it is known which run it is.
+    #[cfg(feature = "testing")]
+    pub(super) fn noted(self, noting: super::trial::Noting) -> Self {
+        #[cfg(feature = "postgres")]
+        if let Until::Answered(_) = self.until {
+            return Self { noting: Some(Box::new(noting)), ..self };
+        }
+        noting.submitted(&self.handle);
+        self
     }
 
     /// Whether nothing is to be waited for.
@@ -62,7 +85,14 @@ impl Accepted {
                 }
             },
             #[cfg(feature = "postgres")]
-            Until::Answered(answer) => answer.apply(self.handle).await,
+            Until::Answered(answer) => {
+                let answer = answer.apply(self.handle).await;
+                #[cfg(feature = "testing")]
+                if let (Ok(handle), Some(noting)) = (&answer, self.noting) {
+                    noting.submitted(handle);
+                }
+                answer
+            }
         }
     }
 
@@ -79,7 +109,7 @@ impl Accepted {
                 }
             },
             #[cfg(feature = "postgres")]
-            Until::Answered(answer) => super::cluster::block_on(answer.apply(self.handle)),
+            Until::Answered(_) => super::cluster::block_on(self.safe()),
         }
     }
 }

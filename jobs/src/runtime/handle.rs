@@ -5,8 +5,8 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 
 use super::Jobs;
-use crate::job::attempt::Attempt;
-use crate::job::notes::{LogLine, Progress};
+use crate::job::attempt::{Attempt, AttemptRecord};
+use crate::job::notes::{LogLine, Notes, Progress};
 use crate::job::output::{Output, OutputError};
 use crate::job::run::{Outcome, RunId};
 use crate::store::memory::{RunKey, Watch};
@@ -31,6 +31,15 @@ impl RunHandle {
     /// Where it is in this process, if it is.
     pub(super) fn here(&self) -> Option<RunKey> {
         self.key.or_else(|| self.jobs.inner.pool.key_of(self.id))
+    }
+
+    /// What it has left here, where it has gone back to a store from which any process may claim it.
+    fn left(&self) -> (Vec<AttemptRecord>, Notes) {
+        #[cfg(feature = "postgres")]
+        if let (None, Some(left)) = (self.key, self.jobs.inner.pool.left_by(self.id)) {
+            return (left.attempts, left.notes);
+        }
+        Default::default()
     }
 
     /// Whether the submission was one with an earlier one, as `unique` says: this is the run of that.
@@ -70,7 +79,10 @@ impl RunHandle {
     /// [`wait`](Self::wait) says. Of one that was tried more often than a hundred times, the last hundred.
     #[must_use]
     pub fn attempts(&self) -> Vec<Attempt> {
-        let attempts = self.here().map(|key| self.jobs.inner.pool.attempts(key)).unwrap_or_default();
+        let attempts = match self.here() {
+            Some(key) => self.jobs.inner.pool.attempts(key),
+            None => self.left().0,
+        };
         attempts.iter().map(Attempt::from).collect()
     }
 
@@ -111,13 +123,20 @@ impl RunHandle {
     /// How far the run is, as it said last by [`progress`](crate::progress()); none when it has not.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
-        self.jobs.inner.pool.progress(self.here()?)
+        match self.here() {
+            Some(key) => self.jobs.inner.pool.progress(key),
+            None => self.left().1.progress,
+        }
     }
 
     /// The lines that the run has written by [`log`](crate::log()), the oldest first.
     #[must_use]
     pub fn log(&self) -> Vec<LogLine> {
-        self.here().map(|key| self.jobs.inner.pool.notes(key).lines().collect()).unwrap_or_default()
+        let notes = match self.here() {
+            Some(key) => self.jobs.inner.pool.notes(key),
+            None => self.left().1,
+        };
+        notes.lines().collect()
     }
 
     /// Cancels the run. One that has not started never will, and one that waits to be tried again is not; a running
@@ -133,7 +152,8 @@ impl RunHandle {
     async fn kept_output(&self) -> Option<Output> {
         #[cfg(feature = "postgres")]
         if let (None, Some(cluster)) = (self.key, self.jobs.inner.cluster.get()) {
-            return cluster.output_of(self.id).await;
+            let output = cluster.output_of(self.id).await;
+            return output.or_else(|| self.jobs.inner.pool.output(self.here()?));
         }
         self.jobs.inner.pool.output(self.here()?)
     }

@@ -25,7 +25,8 @@ pub struct ShutdownReport {
     /// Runs that were queued or delayed, or waited to be tried again, and are lost: on memory all of them, on a durable store
     /// those of closures.
     pub lost: usize,
-    /// Those that a durable store keeps: they go on at the next start, like what was interrupted.
+    /// Those that a durable store keeps: they go on at the next start, like what was interrupted. In a cluster they are counted by
+    /// the process that leaves it last.
     pub kept: usize,
 }
 
@@ -197,7 +198,8 @@ impl Jobs {
         (report.lost, report.kept) = inner.pool.drain();
         #[cfg(feature = "postgres")]
         if let Some(cluster) = inner.cluster.get() {
-            cluster.close(report.still_running == 0).await;
+            let left = cluster.close(report.still_running == 0).await;
+            report.kept = report.kept.max(left.saturating_sub(report.interrupted));
         }
         self.end(report);
     }
@@ -267,10 +269,12 @@ impl Drop for Keeper {
         if let Some(durable) = &jobs.inner.durable {
             durable.close();
         }
-        let (lost, kept) = pool.drain();
+        #[cfg_attr(not(feature = "postgres"), allow(unused_mut, reason = "a server may keep more"))]
+        let (lost, mut kept) = pool.drain();
         #[cfg(feature = "postgres")]
         if let Some(cluster) = jobs.inner.cluster.get() {
-            cluster.close_blocking(still_running == 0);
+            let left = cluster.close_blocking(still_running == 0);
+            kept = kept.max(left.saturating_sub(interrupted));
         }
         jobs.end(ShutdownReport { interrupted, still_running, lost, kept });
     }

@@ -200,6 +200,9 @@ impl Snapshot {
 impl Jobs {
     /// What every job is doing now. No schedule fires while it reads them, so do not
     /// take it many times a second where there are a hundred thousand.
+    ///
+    /// On PostgreSQL it tells of what this process has claimed and executes. What waits belongs to the whole cluster there, and
+    /// `Jobs::cluster` tells of it.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let inner = &self.inner;

@@ -10,7 +10,7 @@ use super::accepted::Accepted;
 use super::error::{StartError, SubmitError};
 use super::supervisor::{Tasks, supervise};
 use super::{Inner, Jobs, Phase, instances};
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", all(feature = "testing", feature = "postgres")))]
 use crate::config::Store;
 use crate::config::{ByHand, Config, Settings};
 use crate::error::{Place, Problem};
@@ -141,6 +141,12 @@ pub(super) struct Prepared {
 pub(super) fn prepare(config: Config) -> Result<Prepared, StartError> {
     let (mut settings, mut problems) = config.resolve();
     let registered = registry::resolve(&registry::linked(), &mut settings, &mut problems);
+    #[cfg(all(feature = "testing", feature = "postgres"))]
+    if settings.trial.as_ref().is_some_and(|trial| trial.isolated)
+        && matches!(settings.store.value, Store::Postgres(_))
+    {
+        settings.store.value = Store::Memory;
+    }
     #[cfg(feature = "postgres")]
     let address = super::cluster::address(&settings, &mut problems);
     if !problems.is_empty() {

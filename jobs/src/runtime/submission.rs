@@ -196,7 +196,7 @@ impl<J: 'static> Submission<J> {
         }
         #[cfg(feature = "testing")]
         if self.jobs.as_ref().is_ok_and(|jobs| jobs.probe().is_some()) {
-            return self.submit_noted().map(Accepted::here);
+            return self.submit_noted();
         }
         self.submit_unseen()
     }

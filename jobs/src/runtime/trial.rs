@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Jobs;
+use super::accepted::Accepted;
 use super::error::SubmitError;
 use super::handle::RunHandle;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use super::order::Order;
 use super::submission::Submission;
 use super::submit::{Submit, Who};
-use crate::clock::Timestamp;
+use super::{Jobs, Snapshot};
+use crate::clock::{Clock, Timestamp};
 use crate::job::ambient;
 use crate::job::probe::{Noted, Probe};
 use crate::job::run::RunId;
@@ -24,7 +25,7 @@ use crate::telemetry::panics;
 #[derive(Debug)]
 pub(super) struct Held {
     id: RunId,
-    /// None of one that a transaction has submitted, as long as that is not over.
+    /// None of one that a server keeps, or that a transaction has submitted which is not over.
     key: Option<RunKey>,
     due: Timestamp,
 }
@@ -70,16 +71,16 @@ impl<J: 'static> Submission<J> {
     }
 
     /// Submits, and lets the test know.
-    pub(super) fn submit_noted(mut self) -> Result<RunHandle, SubmitError> {
+    pub(super) fn submit_noted(mut self) -> Result<Accepted, SubmitError> {
         let noting = self.noted();
         if noting.as_ref().is_some_and(|noting| noting.holds) {
             self.delay = Some(HELD);
         }
-        let handle = self.submit_unseen()?.handle;
-        if let Some(noting) = noting {
-            noting.submitted(&handle);
-        }
-        Ok(handle)
+        let accepted = self.submit_unseen()?;
+        Ok(match noting {
+            Some(noting) => accepted.noted(noting),
+            None => accepted,
+        })
     }
 }
 
@@ -118,6 +119,10 @@ impl Noting {
 }
 
 impl Jobs {
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
     pub(crate) fn probe(&self) -> Option<Arc<Probe>> {
         self.inner.settings().trial.as_ref().map(|trial| Arc::clone(&trial.probe))
     }
@@ -127,7 +132,7 @@ impl Jobs {
     }
 
     /// Lets go of the runs that are held: each starts when it was to, or at once where that has passed. Says how many.
-    pub(crate) fn let_go(&self) -> usize {
+    pub(crate) async fn let_go(&self) -> usize {
         let now = self.inner.clock.now().wall;
         let held = self.held(std::mem::take);
         #[cfg(feature = "sqlite")]
@@ -137,13 +142,18 @@ impl Jobs {
             durable.look_blocking();
         }
         let (mut ready, mut count) = (Vec::new(), 0);
+        #[cfg(feature = "postgres")]
+        let mut there = Vec::new();
         for held in held {
             let Some(key) = held.key.or_else(|| self.inner.pool.key_of(held.id)) else {
                 // Of one whose transaction goes on; what was rolled back is nowhere.
                 #[cfg(feature = "sqlite")]
                 if self.inner.durable.as_ref().is_some_and(|durable| durable.arrives(held.id)) {
                     self.held(|all| all.push(held));
+                    continue;
                 }
+                #[cfg(feature = "postgres")]
+                there.push(held);
                 continue;
             };
             count += 1;
@@ -154,6 +164,14 @@ impl Jobs {
             }
         }
         self.inner.pool.release(&mut ready);
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = self.inner.cluster.get() {
+            let released = cluster.release(there.iter().map(|held| (held.id, held.due)).collect()).await;
+            count += released.len();
+            // Of one whose transaction goes on, or was rolled back: the server knows nothing of either.
+            there.retain(|held| !released.contains(&held.id));
+            self.held(|all| all.append(&mut there));
+        }
         count
     }
 
@@ -197,9 +215,39 @@ impl Jobs {
         Some(due.since(Timestamp::from_chrono(ended)))
     }
 
-    /// Whether nothing is queued and nothing runs.
-    pub(crate) fn is_at_rest(&self) -> bool {
+    /// What every job is doing, in the whole cluster where there is one. It blocks its thread.
+    pub(crate) fn whole_snapshot(&self) -> Snapshot {
+        #[cfg_attr(not(feature = "postgres"), allow(unused_mut, reason = "a server knows more"))]
+        let mut snapshot = self.snapshot();
+        #[cfg(feature = "postgres")]
+        if let Some(whole) = super::cluster::block_on(super::cluster::whole::Whole::of(self)) {
+            for job in &mut snapshot.jobs {
+                if let Ok(ix) = self.find_job(&job.name) {
+                    whole.widen_in_full(ix, job);
+                }
+            }
+            whole.widen_queues(&mut snapshot.queues);
+            snapshot.pool.queued = whole.workload().queued;
+        }
+        snapshot
+    }
+
+    /// Lets a process of a cluster look for what nobody has told, as it does each second on the server's time.
+    pub(crate) fn look_around(&self) {
+        #[cfg(feature = "postgres")]
+        if let Some(node) = self.inner.cluster.get().and_then(|cluster| cluster.node()) {
+            node.wake();
+        }
+    }
+
+    /// Whether nothing is queued and nothing runs, here or anywhere in the cluster.
+    pub(crate) async fn is_at_rest(&self) -> bool {
         let gauge = self.inner.pool.gauge();
-        gauge.running == 0 && gauge.queued == 0
+        let is_here = gauge.running + gauge.queued > 0;
+        #[cfg(feature = "postgres")]
+        if let (false, Some(cluster)) = (is_here, self.inner.cluster.get()) {
+            return cluster.is_at_rest().await;
+        }
+        !is_here
     }
 }

@@ -59,7 +59,7 @@ use crate::job::run::{Outcome, RunId, RunIds};
 use crate::telemetry::panics;
 use by_id::ById;
 #[cfg(feature = "postgres")]
-pub(crate) use claimed::{Became, ClaimResult, ClaimedRun};
+pub(crate) use claimed::{Became, ClaimResult, ClaimedRun, Left};
 use details::Details;
 pub(crate) use history::Retention;
 pub(crate) use job::{JobState, Previous};
@@ -133,6 +133,8 @@ pub(crate) struct Memory {
     journal: Option<Journal>,
     /// Whoever decides about claims heeds the limits of jobs.
     limits_elsewhere: bool,
+    #[cfg(feature = "postgres")]
+    gone_back: claimed::GoneBack,
 }
 
 impl Memory {
@@ -161,6 +163,8 @@ impl Memory {
             bus: Bus::default(),
             journal: None,
             limits_elsewhere: false,
+            #[cfg(feature = "postgres")]
+            gone_back: claimed::GoneBack::default(),
         }
     }
 

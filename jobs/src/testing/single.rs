@@ -15,7 +15,8 @@ use crate::runtime::{Preset, RunHandle};
 use crate::{Config, Job, Outcome};
 
 /// Makes one attempt of one job, with a context, its states and its timeout, and nothing else: no schedule fires, no
-/// other job runs, and what the job submits is recorded and not run. Awaiting it makes the attempt.
+/// other job runs, and what the job submits is recorded and not run. Awaiting it makes the attempt. Where the config names a
+/// PostgreSQL server, that is left alone: the attempt is made on memory.
 ///
 /// A function with `#[job]` can also be called as it is; this is for what it tells the context, for what it submits,
 /// and for its panics and timeouts.

@@ -66,6 +66,7 @@ impl Starting {
     pub(super) fn isolated(config: Config, linked: Option<&str>, place: &'static Location<'static>) -> Self {
         let mut starting = Self { place, ..start(config) };
         starting.trial.only = Some(linked.into_iter().map(str::to_owned).collect());
+        starting.trial.isolated = true;
         starting.quiet().hold()
     }
 

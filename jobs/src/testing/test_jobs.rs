@@ -11,7 +11,7 @@ use super::submitted::Submissions;
 use super::{Fault, TestClock};
 use crate::job::asking;
 use crate::job::probe::Probe;
-use crate::{Job, JobSnapshot, Jobs, ShutdownReport};
+use crate::{Job, JobSnapshot, Jobs, ShutdownReport, Snapshot};
 
 /// How much virtual time a test waits for runs that do not end.
 pub(super) const PATIENCE: Duration = Duration::from_secs(86_400);
@@ -21,7 +21,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(86_400);
 ///
 /// | to … | |
 /// |---|---|
-/// | move the time | [`advance`](Self::advance), [`advance_to`](Self::advance_to), [`settle`](Self::settle), [`idle`](Self::idle), [`pass`](Self::pass) |
+/// | move the time | [`advance`](Self::advance), [`advance_to`](Self::advance_to), [`settle`](Self::settle), [`idle`](Self::idle), [`pass`](Self::pass), [`still`](Self::still) |
 /// | do to the clock what happens to clocks | [`step`](Self::step), [`suspend`](Self::suspend) |
 /// | ask what was submitted | [`submitted`](Self::submitted), [`assert_submitted`](Self::assert_submitted), [`assert_not_submitted`](Self::assert_not_submitted) |
 /// | ask what a job did | [`job`](Self::job) |
@@ -65,17 +65,19 @@ impl TestJobs {
 
     /// Lets time pass: [`TestClock::advance`].
     pub async fn advance(&self, by: Duration) {
+        self.jobs.look_around();
         self.clock.advance(by).await;
     }
 
     /// Lets time pass until the clock on the wall shows this instant: [`TestClock::advance_to`].
     pub async fn advance_to(&self, instant: DateTime<Utc>) {
+        self.jobs.look_around();
         self.clock.advance_to(instant).await;
     }
 
     /// Lets everything happen that is due now: a millisecond passes.
     pub async fn settle(&self) {
-        self.clock.advance(Duration::ZERO).await;
+        self.advance(Duration::ZERO).await;
     }
 
     /// Lets time pass although a plain `fn` runs, beside which it stands still else: for its timeout, and for a shutdown that
@@ -104,7 +106,7 @@ impl TestJobs {
     /// # });
     /// ```
     pub async fn pass(&self, by: Duration) {
-        asking::pass(by, || false).await;
+        asking::pass(self.jobs.clock(), by, || false).await;
     }
 
     /// Lets time pass until nothing is queued and nothing runs. What is delayed, waits to be tried again, or is held is
@@ -116,12 +118,17 @@ impl TestJobs {
     pub async fn idle(&self) {
         let (mut waited, mut step) = (Duration::ZERO, Duration::from_millis(1));
         self.settle().await;
-        while !self.jobs.is_at_rest() {
-            assert!(waited < PATIENCE, "jobs do not come to rest within a day:\n{}", self.jobs.snapshot());
+        while !self.jobs.is_at_rest().await {
+            assert!(waited < PATIENCE, "jobs do not come to rest within a day:\n{}", self.snapshot());
             tokio::time::sleep(step).await;
             waited += step;
             step = (step * 2).min(Duration::from_secs(1));
         }
+    }
+
+    /// Lets time stand still while something outside is waited for: [`TestClock::still`].
+    pub async fn still<T>(&self, future: impl Future<Output = T>) -> T {
+        self.clock.still(future).await
     }
 
     /// Sets the clock on the wall forward or back: [`TestClock::step`].
@@ -136,6 +143,13 @@ impl TestJobs {
 
     // Jobs.
 
+    /// What every job is doing: [`Jobs::snapshot`]. On PostgreSQL, where that tells of one process, this tells of all that share
+    /// the schema.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.jobs.whole_snapshot()
+    }
+
     /// What a job is doing, its last run, and how many slots of its schedules ran, were skipped, were missed: its part of the
     /// [`snapshot`](Jobs::snapshot).
     ///
@@ -146,7 +160,7 @@ impl TestJobs {
     #[track_caller]
     pub fn job(&self, name: &str) -> JobSnapshot {
         self.assert_known(name);
-        let snapshot = self.jobs.snapshot();
+        let snapshot = self.snapshot();
         snapshot.job(name).cloned().unwrap_or_else(|| unreachable!("invariant: jobs are never forgotten"))
     }
 
@@ -200,7 +214,7 @@ impl TestJobs {
     /// has been done; what is delayed goes on to wait for its time, where that has not passed. What is submitted from then on is held again. Says
     /// how many runs there were. What was submitted in a transaction that goes on stays held.
     pub async fn release(&self) -> usize {
-        let count = self.jobs.let_go();
+        let count = self.jobs.let_go().await;
         self.idle().await;
         count
     }
@@ -252,7 +266,7 @@ impl TestJobs {
     ///
     /// When it was not, with the report and the table of jobs before the shutdown.
     pub async fn finish(self) {
-        let before = self.jobs.snapshot();
+        let before = self.snapshot();
         let report: ShutdownReport = self.jobs.shutdown().await;
         assert!(
             report.is_clean(),

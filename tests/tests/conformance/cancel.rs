@@ -3,7 +3,7 @@
 use jobs::Outcome;
 
 use crate::fixture::{Fixture, SECOND, ended};
-use crate::jobs_of_the_suite::{flaky, note, work};
+use crate::jobs_of_the_suite::{flaky, note, stubborn, work};
 
 fn busy() -> work {
     work { tag: "busy".into(), takes: 20 * SECOND }
@@ -56,6 +56,19 @@ pub(crate) async fn a_running_run_is_dropped_where_it_awaits(fx: Fixture) {
         (1000..1010)
             .contains(&(test.now_utc() - crate::support::utc("2026-03-02 12:00:00")).num_milliseconds())
     );
+    test.finish().await;
+}
+
+pub(crate) async fn an_attempt_after_the_first_is_dropped_where_it_awaits(fx: Fixture) {
+    let test = fx.start().await;
+    let run = test.jobs().now(stubborn {}).await.unwrap();
+    // Others are younger than the run that is tried again.
+    test.jobs().now(note { tag: "other".into() }).await.unwrap();
+    test.advance(30 * SECOND).await;
+    assert!(run.cancel().await);
+    assert_eq!(run.wait().await, Outcome::Cancelled);
+    assert_eq!(fx.diary.take(), ["fails", "other", "fails", "begin", "dropped"]);
+    assert_eq!(run.attempts().len(), 3);
     test.finish().await;
 }
 

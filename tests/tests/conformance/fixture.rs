@@ -1,10 +1,12 @@
 //! An instance on some store, on virtual time.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jobs::testing::{self, Starting, TestJobs};
 use jobs::{Config, Outcome};
 
+use crate::server::Server;
 use crate::support::folder::Folder;
 use crate::support::utc;
 
@@ -15,17 +17,34 @@ pub(crate) struct Fixture {
     pub(crate) diary: Diary,
     /// Runs outlive the process.
     pub(crate) durable: bool,
+    /// Where stores differ: what was delayed lines up when it is due, and on PostgreSQL where its submission stands, since the
+    /// line there is the order of identities, which every process knows without a word from the others.
+    pub(crate) lines_up_by_submission: bool,
     _folder: Option<Folder>,
 }
 
 impl Fixture {
     pub(crate) fn memory() -> Self {
-        Self { store: "memory".to_owned(), diary: Diary::default(), durable: false, _folder: None }
+        Self {
+            store: "memory".to_owned(),
+            diary: Diary::default(),
+            durable: false,
+            lines_up_by_submission: false,
+            _folder: None,
+        }
     }
 
     pub(crate) fn sqlite() -> Self {
         let folder = Folder::new();
-        Self { store: folder.sqlite(), diary: Diary::default(), durable: true, _folder: Some(folder) }
+        Self { store: folder.sqlite(), durable: true, _folder: Some(folder), ..Self::memory() }
+    }
+
+    /// A schema of the case's own, on a server that the cases share.
+    pub(crate) fn postgres() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let schema = COUNT.fetch_add(1, Ordering::Relaxed);
+        let store = format!("{}?schema=case_{schema}", Server::shared().address("postgres"));
+        Self { store, durable: true, lines_up_by_submission: true, ..Self::memory() }
     }
 
     /// The config of a case.

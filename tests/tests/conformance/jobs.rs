@@ -21,15 +21,15 @@ pub(crate) async fn work(
     #[default = Duration::from_secs(24)] takes: Duration,
 ) {
     let tag = cx.slot().map_or(tag, |slot| slot.format("%M:%S").to_string());
-    let page = Page { diary: diary.clone(), tag, end: "dropped" };
-    diary.note(format!("begin {} {}", page.tag, cx.started_at().format("%M:%S")));
+    diary.note(format!("begin {tag} {}", cx.started_at().format("%M:%S")));
+    let page = Page { diary: diary.clone(), tag: Some(tag), end: "dropped" };
     tokio::time::sleep(takes).await;
     page.end();
 }
 
 struct Page {
     diary: Diary,
-    tag: String,
+    tag: Option<String>,
     end: &'static str,
 }
 
@@ -41,7 +41,10 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
-        self.diary.note(format!("{} {}", self.end, self.tag));
+        self.diary.note(match &self.tag {
+            Some(tag) => format!("{} {tag}", self.end),
+            None => self.end.to_owned(),
+        });
     }
 }
 
@@ -63,6 +66,20 @@ pub(crate) async fn flaky(
         "discard" => Err(cx.discard("no use").into()),
         _ => Err(format!("attempt {}", cx.attempt()).into()),
     }
+}
+
+/// Fails twice and then goes on for an hour.
+#[job(retries = 3, backoff = "1s..10s")]
+pub(crate) async fn stubborn(#[state] diary: &Diary, cx: &JobContext) -> Result<(), BoxError> {
+    if cx.attempt() < 3 {
+        diary.note("fails");
+        return Err("not yet".into());
+    }
+    let page = Page { diary: diary.clone(), tag: None, end: "dropped" };
+    diary.note("begin");
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    page.end();
+    Ok(())
 }
 
 /// Tried once.

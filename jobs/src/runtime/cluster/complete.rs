@@ -17,6 +17,7 @@ impl Cluster {
     ) -> sqlx::Result<Completed> {
         let pool = &jobs.inner.pool;
         let Some(node) = self.node() else { return Ok(Completed::Lost) };
+        let _hold = node.hold();
         if !node.is_home(connection).await? {
             return Ok(Completed::Elsewhere);
         }

@@ -2,9 +2,10 @@
 
 use super::submit::refused;
 use super::{Cluster, outcome};
-use crate::job::attempt::Attempt;
+use crate::clock::Timestamp;
+use crate::job::attempt::{Attempt, AttemptRecord};
 use crate::job::output::Output;
-use crate::job::run::RunId;
+use crate::job::run::{Outcome, RunId};
 use crate::job::snapshot::{MadeBy, RunSnapshot, RunState};
 use crate::job::text::cut;
 use crate::runtime::accepted::Accepted;
@@ -184,6 +185,16 @@ impl Cluster {
             (None, None) if row.origin == "run_now" => MadeBy::RunNow,
             (None, None) => MadeBy::Submission,
         };
+        let mut attempts: Vec<_> = details.failures.iter().map(Attempt::from).collect();
+        if let (RunState::Succeeded, Some(started), Some(finished)) = (state, row.started, row.finished) {
+            attempts.push(Attempt::from(&AttemptRecord {
+                number: u32::try_from(row.attempt).unwrap_or(0),
+                started: Timestamp::from_chrono(started),
+                finished: Timestamp::from_chrono(finished),
+                outcome: Outcome::Succeeded,
+                trace: None,
+            }));
+        }
         let arguments = self.known.get(&row.job).map(|job| {
             // What is redacted is known by the type alone, so it is read by code of the user.
             match known::body(job.read, Some(&row.args)) {
@@ -211,7 +222,7 @@ impl Cluster {
             arguments: arguments.map(|arguments| cut(arguments, ARGUMENTS)),
             output: details.notes.output.as_ref().and_then(|output| output.json().map(str::to_owned)),
             progress: details.notes.progress,
-            attempts: details.failures.iter().map(Attempt::from).collect(),
+            attempts,
             log: details.notes.lines().collect(),
             node: row.node_name,
         }

@@ -19,8 +19,11 @@ mod look;
 mod outcome;
 mod recorder;
 mod submit;
+#[cfg(feature = "testing")]
+mod trial;
 mod view;
-#[cfg(feature = "web")]
+#[cfg(any(feature = "testing", feature = "web"))]
+#[cfg_attr(not(feature = "web"), allow(dead_code, reason = "pages show more than tests ask for"))]
 pub(super) mod whole;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,13 +65,6 @@ pub(super) fn address(settings: &Settings, problems: &mut Vec<Problem>) -> Optio
     let wrong =
         |message: String, help: String| Problem::new(message).at(settings.store.place.clone()).help(help);
     match Address::parse(address.as_str()) {
-        Ok(_) if settings.is_virtual() => {
-            problems.push(wrong(
-                "`jobs.store` names a PostgreSQL server, whose clock no test can move".to_owned(),
-                "tests with a virtual clock run on `memory` or on `sqlite:PATH`".to_owned(),
-            ));
-            None
-        }
         Ok(address) => Some(address),
         Err(AddressError::Schema(name)) => {
             problems.push(wrong(
@@ -109,6 +105,7 @@ impl Jobs {
         let host = Arc::new(Host::new(self, Arc::clone(&known)));
         let identity = Identity { id: Id::from(inner.pool.next_id()), name: name_of_process() };
         let clock = Arc::clone(&inner.clock);
+        commits.hold(&clock);
         let joining = Node::join(address, identity, clock, Arc::clone(&host) as Arc<_>);
         let node = joining.await.map_err(|error| refused(&error, &inner.settings().store.place))?;
         let recorder = Arc::new(Recorder::new(host, node.ends()));
@@ -164,6 +161,12 @@ fn refused(why: &JoinError, place: &Place) -> StartError {
         JoinError::TooOld { .. } => {
             "run the newer version, or give this one a schema of its own: `?schema=NAME`"
         }
+        JoinError::OtherClock { is_virtual: true, .. } => {
+            "give this program a schema of its own by `?schema=NAME`, or drop the one of the tests: `drop schema NAME cascade`"
+        }
+        JoinError::OtherClock { is_virtual: false, .. } => {
+            "give the tests a schema of their own: `?schema=NAME`, which is made where it is not there"
+        }
         JoinError::Thread(_) => "the process has reached a limit of the system",
     };
     StartError::new(vec![problem.help(help)])
@@ -202,21 +205,22 @@ impl Cluster {
     }
 
     /// Writes what has become of runs. Where everything has ended the process leaves the cluster; as long as plain functions
-    /// still run it stays, so that nobody else tries them.
-    pub(super) async fn close(&self, leaves: bool) {
+    /// still run it stays, so that nobody else tries them. Answers how many runs wait, where nobody is left in it.
+    pub(super) async fn close(&self, leaves: bool) -> usize {
         self.recorder.flush();
         if !leaves {
-            return;
+            return 0;
         }
         let node = self.node.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(node) = node {
-            node.leave().await;
+        match node {
+            Some(node) => node.leave().await,
+            None => 0,
         }
     }
 
     /// The same for code that is not async. It blocks its thread.
-    pub(super) fn close_blocking(&self, leaves: bool) {
-        block_on(self.close(leaves));
+    pub(super) fn close_blocking(&self, leaves: bool) -> usize {
+        block_on(self.close(leaves))
     }
 }
 

@@ -25,8 +25,15 @@ impl Recorder {
 
     /// Does so whenever something has.
     pub(super) async fn run(&self, commits: &Commits) {
+        struct Gone<'a>(&'a Commits);
+        impl Drop for Gone<'_> {
+            fn drop(&mut self) {
+                self.0.close_calls();
+            }
+        }
+        let _gone = Gone(commits);
         loop {
-            commits.called().await;
+            let _hold = commits.called().await;
             // It is not to end by a fault of ours.
             if panics::catch(|| self.flush()).unwrap_or_default() {
                 // There is room for others.

@@ -7,13 +7,13 @@ use super::outcome;
 use crate::clock::Timestamp;
 use crate::job::body::Body;
 use crate::job::options::{Origin, Unique};
-use crate::job::run::RunId;
+use crate::job::run::{Outcome, RunId};
 use crate::runtime::accepted::Accepted;
 use crate::runtime::error::SubmitError;
 use crate::runtime::order::Order;
 use crate::runtime::{Jobs, RunHandle};
 use crate::store::journal::Details;
-use crate::store::memory::JobIx;
+use crate::store::memory::{JobIx, Watch};
 use crate::store::postgres::{self, NewRun, Submitted, Trouble};
 
 /// What the server answers.
@@ -87,6 +87,7 @@ impl Cluster {
         let node = self.node().ok_or_else(SubmitError::shut_down)?;
         let runs = self.new_runs(jobs, orders)?;
         let ids: Vec<_> = runs.iter().map(|run| run.id).collect();
+        let _hold = node.hold();
         // Whatever it is, the transaction is not committed.
         let refused = |error| SubmitError::not_written(&unfit(&error));
         if !node.is_home(connection).await.map_err(refused)? {
@@ -198,11 +199,19 @@ fn unique_of(
 
 impl RunHandle {
     /// Waits for the end of a run that any process of the cluster may execute.
-    pub(in crate::runtime) async fn wait_in_cluster(&self, cluster: &Cluster) -> crate::Outcome {
-        let Some(node) = cluster.node() else { return crate::Outcome::Unknown };
-        match node.ended(self.id.into()).await {
-            Ok(ended) if !ended.is_unknown => outcome::read(ended.outcome.as_deref(), ended.message),
-            _ => crate::Outcome::Unknown,
+    pub(in crate::runtime) async fn wait_in_cluster(&self, cluster: &Cluster) -> Outcome {
+        let ended = match cluster.node() {
+            Some(node) => node.ended(self.id.into()).await.ok(),
+            None => None,
+        };
+        match ended {
+            Some(ended) if ended.is_unknown => Outcome::Unknown,
+            Some(ended) => outcome::read(ended.outcome.as_deref(), ended.message),
+            // This process has left, and knows of what it has executed itself.
+            None => match self.here().map(|key| self.jobs.inner.pool.watch(key)) {
+                Some(Watch::Ended(outcome)) => outcome,
+                _ => Outcome::Interrupted,
+            },
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Who waits until something is written, and the recorder that is called for it.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::clock::Timestamp;
+use crate::clock::{Call, Clock, Hold, Timestamp};
 
 /// The number of a request: what was marked before it is written when this many are committed.
 pub(crate) type Request = u64;
@@ -17,7 +17,9 @@ pub(crate) struct Commits {
     told: Notify,
     told_blocking: Condvar,
     /// Calls the recorder.
-    called: Notify,
+    called: Call,
+    /// The clock that is held until it has come, where a test's is to be.
+    held: OnceLock<Arc<Clock>>,
 }
 
 #[derive(Debug, Default)]
@@ -48,12 +50,25 @@ impl Commits {
 
     /// Calls the recorder: something is marked.
     pub(crate) fn call(&self) {
-        self.called.notify_one();
+        self.called.call(self.held.get().map(|clock| &**clock));
     }
 
     /// Completes when the recorder is called.
-    pub(crate) async fn called(&self) {
-        self.called.notified().await;
+    pub(crate) async fn called(&self) -> Hold {
+        self.called.called().await
+    }
+
+    /// The recorder comes no more.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn close_calls(&self) {
+        self.called.close();
+    }
+
+    /// Holds a test's time from now on until the recorder has come. To be said before anything is marked.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn hold(&self, clock: &Arc<Clock>) {
+        let first = self.held.set(Arc::clone(clock)).is_ok();
+        debug_assert!(first, "a recorder has one clock");
     }
 
     /// Wants written what has been marked.

@@ -36,7 +36,7 @@ impl ById {
     /// So many stale entries are not worth a sweep.
     const SLACK: usize = 1024;
 
-    /// Adds a run, later than nearly all before it. `is_known` answers for runs added earlier, of which `known` are.
+    /// Adds a run, later than nearly all before it, or one that was there before, at another place. `is_known` answers for runs added earlier, of which `known` are.
     pub(super) fn push(&mut self, id: RunId, key: RunKey, known: usize, is_known: impl Fn(RunKey) -> bool) {
         let entry = Entry { high: (id.as_u128() >> 64) as u64, low: id.as_u128() as u64, key };
         match self.rest.back() {
@@ -72,7 +72,13 @@ impl ById {
         let later = |entries: &VecDeque<Entry>| entries.iter().rev().take_while(|one| one.id() > id).count();
         let at = self.rest.len() - later(&self.rest);
         let swept = if at == 0 { later(&self.swept) } else { 0 };
-        if swept == 0 {
+        let before = match at.checked_sub(1) {
+            Some(before) => self.rest.get_mut(before),
+            None => (self.swept.len() - swept).checked_sub(1).and_then(|before| self.swept.get_mut(before)),
+        };
+        if let Some(before) = before.filter(|before| before.id() == id) {
+            before.key = entry.key;
+        } else if swept == 0 {
             self.rest.insert(at, entry);
         } else {
             self.swept.insert(self.swept.len() - swept, entry);
@@ -130,7 +136,7 @@ mod tests {
             let mut model: BTreeMap<RunId, RunKey> = BTreeMap::new();
             let mut gone = HashSet::new();
             let most = [3, 300, 2500][below(3)];
-            // Some have their identity before others that are added first.
+            // Some have their identity before others that are added first, and some come again.
             let mut made = Vec::new();
             for step in 0..6000 {
                 made.push(ids.next(Timestamp::from_nanos(step * 100_000)));
@@ -149,7 +155,11 @@ mod tests {
                         _ => *model.keys().next().unwrap(),
                     };
                     runs.remove(model.remove(&id).unwrap());
-                    gone.insert(id);
+                    if below(4) == 0 {
+                        made.push(id);
+                    } else {
+                        gone.insert(id);
+                    }
                 }
             }
             for (id, key) in &model {

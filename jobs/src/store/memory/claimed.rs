@@ -3,12 +3,16 @@
 //! Such a run is here from its claim to the end of its attempt. What has ended stays, to be looked at; one that is to be tried
 //! again goes back, since any process may claim it next.
 
+use std::collections::{HashMap, VecDeque};
+
 use super::details::Details;
 use super::lanes::LaneId;
 use super::run::{Run, State};
 use super::{Cancel, JobIx, Memory, RunKey};
 use crate::clock::Timestamp;
+use crate::job::attempt::AttemptRecord;
 use crate::job::body::Body;
+use crate::job::notes::Notes;
 use crate::job::options::Origin;
 use crate::job::run::{Outcome, RunId};
 use crate::job::slot::Slot;
@@ -66,6 +70,7 @@ impl Memory {
             is_marked: false,
             details: claimed.details.map_or_else(Details::default, Details::restored),
         };
+        self.gone_back.remove(id);
         let key = self.reserve();
         let known = self.runs.len();
         self.runs.fill(key, run);
@@ -150,6 +155,8 @@ impl Memory {
     fn let_go(&mut self, key: RunKey) -> Option<Body> {
         let run = self.runs.get_mut(key)?;
         let (job, of_slot, body) = (run.job, run.slot.is_some(), run.body.take());
+        let notes = run.details.notes().cloned().unwrap_or_default();
+        self.gone_back.add(run.id, Left { attempts: run.details.failures().to_vec(), notes });
         let account = self.job_mut(job);
         account.scheduled -= 1;
         account.retrying -= 1;
@@ -176,6 +183,48 @@ impl Memory {
             }
             _ => Cancel::Gone,
         }
+    }
+}
+
+/// What a run has left here that has gone back.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Left {
+    pub(crate) attempts: Vec<AttemptRecord>,
+    pub(crate) notes: Notes,
+}
+
+/// The last runs that have gone back, for those who have their handles: until one is claimed again, nothing else here knows of it.
+#[derive(Debug, Default)]
+pub(super) struct GoneBack {
+    by_id: HashMap<RunId, Left>,
+    order: VecDeque<RunId>,
+}
+
+impl GoneBack {
+    const KEPT: usize = 1000;
+
+    fn add(&mut self, run: RunId, left: Left) {
+        if self.by_id.insert(run, left).is_none() {
+            self.order.push_back(run);
+        }
+        while self.by_id.len() > Self::KEPT
+            && let Some(first) = self.order.pop_front()
+        {
+            self.by_id.remove(&first);
+        }
+    }
+
+    fn remove(&mut self, run: RunId) {
+        if self.by_id.remove(&run).is_some() {
+            self.order.retain(|other| *other != run);
+        }
+    }
+}
+
+impl Memory {
+    /// What a run has left here that has gone back.
+    pub(crate) fn left_by(&self, run: RunId) -> Option<&Left> {
+        self.gone_back.by_id.get(&run)
     }
 }
 

@@ -1,11 +1,13 @@
 //! A database, and the schema in it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::types::PgInterval;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 
 use super::schema::Schema;
+use crate::clock::Clock;
 
 /// How long a transaction of ours may do nothing.
 pub(super) const STANDSTILL: &str = "5s";
@@ -22,11 +24,30 @@ pub(super) const SHORT: Duration = Duration::from_millis(50);
 pub(crate) struct Db {
     pub(super) pool: PgPool,
     pub(super) schema: Schema,
+    /// The clock of a test, in the place of the server's.
+    #[cfg(feature = "testing")]
+    clock: Option<Arc<Clock>>,
 }
 
 impl Db {
     pub(crate) fn new(pool: PgPool, schema: Schema) -> Self {
-        Self { pool, schema }
+        Self {
+            pool,
+            schema,
+            #[cfg(feature = "testing")]
+            clock: None,
+        }
+    }
+
+    /// Goes by a clock where that is a test's, and by the server's otherwise.
+    pub(super) fn by(self, clock: &Arc<Clock>) -> Self {
+        #[cfg(feature = "testing")]
+        return Self { clock: Some(Arc::clone(clock)).filter(|clock| clock.is_virtual()), ..self };
+        #[cfg(not(feature = "testing"))]
+        {
+            let _ = clock;
+            self
+        }
     }
 
     /// Begins a transaction that waits for each lock of others no longer than this, then it is
@@ -47,6 +68,12 @@ impl Db {
 
     /// SQL of ours for this schema; see [`Schema::sql`].
     pub(super) fn sql(&self, sql: &'static str) -> AssertSqlSafe<String> {
+        #[cfg(feature = "testing")]
+        if let Some(clock) = &self.clock {
+            let now = clock.now().wall.to_chrono().format("'%F %T%.6f+00'::timestamptz").to_string();
+            let sql = self.schema.text(sql).replace("clock_timestamp()", &now).replace("now()", &now);
+            return AssertSqlSafe(sql);
+        }
         self.schema.sql(sql)
     }
 }

@@ -148,9 +148,9 @@ with wanted as (
     select job, key, joined, slot, 1, entry from won
     on conflict (job, key, first) do update set last = excluded.last, count = l.count + 1
 ), made as (
-    insert into jobs.run (id, job, queue, priority, state, due, retries, origin, schedule, slot, args)
+    insert into jobs.run (id, job, queue, priority, state, due, retries, origin, schedule, slot, args, submitted)
     select run, job, queue, priority, became, now(), retries,
-        case when reason = 'caught up' then 'caught_up' else 'slot' end, key, slot, args
+        case when reason = 'caught up' then 'caught_up' else 'slot' end, key, slot, args, now()
     from won where became in ('available', 'waiting')
     on conflict (job, schedule, slot) where slot is not null do nothing
 )

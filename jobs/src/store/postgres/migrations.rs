@@ -26,6 +26,9 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, oldest: 1, sql: include_str!("migrations/0002.sql") },
 ];
 
+/// What stands among the versions where those who use the schema go by the clock of a test.
+const VIRTUAL: i32 = 0;
+
 /// The version that this one knows.
 const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
@@ -45,6 +48,10 @@ pub(crate) enum MigrationError {
     TooOld {
         needed: i32,
     },
+    /// Those who use it go by the clock of a test, and this one does not, or the reverse.
+    OtherClock {
+        is_virtual: bool,
+    },
 }
 
 impl From<sqlx::Error> for MigrationError {
@@ -53,12 +60,12 @@ impl From<sqlx::Error> for MigrationError {
     }
 }
 
-/// Brings the schema up to date, if it is not.
-pub(crate) async fn migrate(pool: &PgPool, schema: &Schema) -> Result<(), MigrationError> {
+/// Brings the schema up to date, if it is not. One that a test on virtual time has made belongs to such tests.
+pub(crate) async fn migrate(pool: &PgPool, schema: &Schema, is_virtual: bool) -> Result<(), MigrationError> {
     let mut connection = pool.acquire().await?;
     // Four nodes meet, not four hundred; and each failure means that another has got further.
     for round in 1_u64.. {
-        match migrate_once(&mut connection, schema).await {
+        match migrate_once(&mut connection, schema, is_virtual).await {
             Err(MigrationError::Database(error)) if round < 100 && is_collision(&error) => {
                 tokio::time::sleep(Duration::from_millis(5 * round.min(20))).await;
             }
@@ -77,12 +84,16 @@ fn is_collision(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| codes.contains(&code.as_ref()))
 }
 
-async fn migrate_once(connection: &mut PgConnection, schema: &Schema) -> Result<(), MigrationError> {
+async fn migrate_once(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    is_virtual: bool,
+) -> Result<(), MigrationError> {
     // Teams that migrate themselves give this role no right to create anything.
     if let Some(found) = version(connection, schema).await?
         && found.version >= KNOWN
     {
-        return found.check();
+        return found.check(is_virtual);
     }
     // An index on what is there takes as long as it takes.
     let mut tx = connection.begin_with("begin; set local statement_timeout = 0").await?;
@@ -91,10 +102,19 @@ async fn migrate_once(connection: &mut PgConnection, schema: &Schema) -> Result<
     sqlx::raw_sql(schema.sql(VERSIONS)).execute(&mut *tx).await?;
     sqlx::raw_sql(schema.sql("lock table jobs.migration in exclusive mode")).execute(&mut *tx).await?;
     let found = version(&mut tx, schema).await?.unwrap_or_default();
-    found.check()?;
+    found.check(is_virtual)?;
+    let insert = "insert into jobs.migration (version, oldest) values ($1, $2)";
+    if is_virtual && found.version == 0 {
+        sqlx::query(schema.sql(insert)).bind(VIRTUAL).bind(0).execute(&mut *tx).await?;
+    }
     for migration in MIGRATIONS.iter().filter(|migration| migration.version > found.version) {
-        sqlx::raw_sql(schema.sql(migration.sql)).execute(&mut *tx).await?;
-        sqlx::query(schema.sql("insert into jobs.migration (version, oldest) values ($1, $2)"))
+        let mut sql = schema.text(migration.sql);
+        if is_virtual {
+            // The server's time is not that of the rows.
+            sql = sql.replace(" default now()", "");
+        }
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *tx).await?;
+        sqlx::query(schema.sql(insert))
             .bind(migration.version)
             .bind(migration.oldest)
             .execute(&mut *tx)
@@ -108,11 +128,18 @@ async fn migrate_once(connection: &mut PgConnection, schema: &Schema) -> Result<
 struct Found {
     version: i32,
     oldest: i32,
+    is_virtual: bool,
 }
 
 impl Found {
-    fn check(&self) -> Result<(), MigrationError> {
-        if self.oldest > KNOWN { Err(MigrationError::TooOld { needed: self.oldest }) } else { Ok(()) }
+    fn check(&self, is_virtual: bool) -> Result<(), MigrationError> {
+        if self.oldest > KNOWN {
+            return Err(MigrationError::TooOld { needed: self.oldest });
+        }
+        match self.version > 0 && self.is_virtual != is_virtual {
+            true => Err(MigrationError::OtherClock { is_virtual: self.is_virtual }),
+            false => Ok(()),
+        }
     }
 }
 
@@ -123,9 +150,10 @@ async fn version(connection: &mut PgConnection, schema: &Schema) -> sqlx::Result
     if !sqlx::query_scalar::<_, bool>(exists).bind(table).fetch_one(&mut *connection).await? {
         return Ok(None);
     }
-    let last = "select coalesce(max(version), 0), coalesce(max(oldest), 0) from jobs.migration";
-    let row = sqlx::query(schema.sql(last)).fetch_one(connection).await?;
-    Ok(Some(Found { version: row.try_get(0)?, oldest: row.try_get(1)? }))
+    let last = "\
+select coalesce(max(version), 0), coalesce(max(oldest), 0), coalesce(bool_or(version = $1), false) from jobs.migration";
+    let row = sqlx::query(schema.sql(last)).bind(VIRTUAL).fetch_one(connection).await?;
+    Ok(Some(Found { version: row.try_get(0)?, oldest: row.try_get(1)?, is_virtual: row.try_get(2)? }))
 }
 
 /// The migrations as SQL, for `psql --single-transaction`.

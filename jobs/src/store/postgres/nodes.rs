@@ -20,7 +20,7 @@ pub(crate) const LOST: Duration = Duration::from_secs(15);
 const APART: Duration = Duration::from_secs(2 * 60);
 
 const JOIN: &str = "\
-insert into jobs.node (id, name) values ($1, $2)
+insert into jobs.node (id, name, started, heartbeat, good_since) values ($1, $2, now(), now(), now())
 on conflict (id) do update set heartbeat = now(), good_since = now()";
 
 const BEAT: &str = "\
@@ -38,6 +38,14 @@ with back as (
     where r.node = $1 and r.state = 'running' and r.id <> all ($2)
 )
 delete from jobs.node where id = $1";
+
+/// What nobody is there for any more.
+const LEFT: &str = "\
+select case when not exists (select from jobs.node) then
+    (select count(*) from jobs.run where state = 'available')
+    + (select count(*) from jobs.run where state = 'scheduled')
+    + (select count(*) from jobs.run where slot is not null and state = 'waiting')
+else 0 end";
 
 /// The second rescue of a run waits, the third is the last: by then the run is the likeliest reason why its nodes die.
 ///
@@ -113,6 +121,11 @@ impl Db {
     pub(crate) async fn leave(&self, node: Id, begun: &[Id]) -> sqlx::Result<()> {
         sqlx::query(self.sql(LEAVE)).bind(node).bind(begun).execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// How many runs wait, where no node is left that could execute them.
+    pub(crate) async fn left(&self) -> sqlx::Result<i64> {
+        sqlx::query_scalar(self.sql(LEFT)).fetch_one(&self.pool).await
     }
 
     /// Takes the runs of nodes that are lost, and forgets these.

@@ -74,8 +74,8 @@ with mine as (
 ), before as (
     select s.job, s.key, s.definition from jobs.schedule s join mine using (job, key)
 ), adopted as (
-    insert into jobs.schedule as s (job, key, definition, node, next_slot, delay)
-    select job, key, definition, $1, first, delay from mine
+    insert into jobs.schedule as s (job, key, definition, node, anchor, next_slot, delay)
+    select job, key, definition, $1, now(), first, delay from mine
     on conflict (job, key) do update set
         definition = excluded.definition,
         node = excluded.node,

@@ -11,6 +11,15 @@ const PAUSE_QUEUE: &str = "\
 insert into jobs.queue (name, paused_since) values ($1, case when $2 then now() end)
 on conflict (name) do update set paused_since = case when $2 then coalesce(queue.paused_since, now()) end";
 
+#[cfg(feature = "testing")]
+const RELEASE: &str = "\
+update jobs.run r set
+    state = case when e.due > now() then 'scheduled' else 'available' end,
+    due = greatest(e.due, now())
+from unnest($1::uuid[], $2::timestamptz[]) as e (id, due)
+where r.id = e.id and r.state = 'scheduled'
+returning r.id";
+
 const CANCEL: &str = concat!(
     "update jobs.run set ",
     cancelled!(),
@@ -48,6 +57,16 @@ impl Db {
     pub(crate) async fn pause_queue(&self, queue: &str, paused: bool) -> sqlx::Result<()> {
         sqlx::query(self.sql(PAUSE_QUEUE)).bind(queue).bind(paused).execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// Gives delayed runs another time, and answers those that are there.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn release(
+        &self,
+        runs: &[(Id, chrono::DateTime<chrono::Utc>)],
+    ) -> sqlx::Result<Vec<Id>> {
+        let (ids, due): (Vec<_>, Vec<_>) = runs.iter().copied().unzip();
+        sqlx::query_scalar(self.sql(RELEASE)).bind(ids).bind(due).fetch_all(&self.pool).await
     }
 
     /// Ends a run that has not begun; one that executes is ended by its node.

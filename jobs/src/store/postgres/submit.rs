@@ -49,9 +49,9 @@ pub(crate) enum Submitted {
 }
 
 const PLAIN: &str = "\
-insert into jobs.run (id, job, queue, priority, state, due, retries, origin, retry_of, args, record)
+insert into jobs.run (id, job, queue, priority, state, due, retries, origin, retry_of, args, record, submitted)
 select id, job, queue, priority, case when due > now() then 'scheduled' else 'available' end,
-    coalesce(due, now()), retries, origin, retry_of, args, record
+    coalesce(due, now()), retries, origin, retry_of, args, record, now()
 from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[], $6::integer[], $7::text[],
     $8::uuid[], $9::text[], $10::text[])
     as n (id, job, queue, priority, due, retries, origin, retry_of, args, record)
@@ -59,9 +59,9 @@ on conflict (id) do nothing";
 
 const UNIQUE: &str = "\
 insert into jobs.run
-    (id, job, queue, priority, state, due, retries, origin, retry_of, args, record, unique_key, unique_until)
+    (id, job, queue, priority, state, due, retries, origin, retry_of, args, record, submitted, unique_key, unique_until)
 select id, job, queue, priority, case when due > now() then 'scheduled' else 'available' end,
-    coalesce(due, now()), retries, origin, retry_of, args, record, sha256(convert_to(key, 'UTF8')), until
+    coalesce(due, now()), retries, origin, retry_of, args, record, now(), sha256(convert_to(key, 'UTF8')), until
 from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[], $6::integer[], $7::text[],
     $8::uuid[], $9::text[], $10::text[], $11::text[], $12::timestamptz[])
     as n (id, job, queue, priority, due, retries, origin, retry_of, args, record, key, until)

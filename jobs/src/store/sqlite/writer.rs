@@ -82,7 +82,7 @@ impl<T: FnMut() -> Batch, N: Fn() -> Timestamp, S: FnMut(Written, bool)> Writing
             tokio::select! {
                 biased;
                 () = &mut closed => return,
-                () = self.commits.called(), if !failed => wait = BACKOFF.0,
+                _ = self.commits.called(), if !failed => wait = BACKOFF.0,
                 () = &mut look, if !failed && !self.outside.is_empty() => looks = true,
                 () = tokio::time::sleep(wait), if failed => wait = (wait * 2).min(BACKOFF.1),
             }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::standing::Part;
 use super::{ClusterView, Room, Shared};
-use crate::clock::monotonic_now;
+use crate::clock::{Hold, Reading, monotonic_now};
 use crate::store::postgres::claim::{Claimed, Lanes, Wanted};
 use crate::store::postgres::end::Fence;
 use crate::store::postgres::id::Id;
@@ -56,14 +56,25 @@ const REFUSED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 const REFUSALS: usize = 10_000;
 
 impl Shared {
+    /// How long to wait until it is looked whether something has happened that nobody has told.
+    pub(super) fn poll(&self, usual: Duration) -> Duration {
+        if self.clock.is_virtual() { self.clock.longest_sleep() } else { usual }
+    }
+
+    /// Whether it has just been looked how things stand. On a test's clock that is not known.
+    fn has_looked(&self, place: &Place) -> bool {
+        place.looked.elapsed() < POLL / 2 && !self.clock.is_virtual()
+    }
+
     /// Claims whenever it is woken, and looks once a second whether there is something that it was not woken for.
     pub(super) async fn feed(&self) {
         let mut pause = Pause::new(self.identity.id.0 >> 64);
-        let mut place = Place::new();
-        let mut woken = true;
+        let mut place = Place::new(self.clock.now());
+        let (mut woken, mut hold) = (true, self.wake.called().await);
         while !self.is_closing() {
             let answer = self.feed_once(&mut place, woken).await;
             self.stands(Part::Claims, &answer);
+            let is_troubled = answer.is_err();
             let wait = match answer {
                 Ok(wait) => {
                     pause.reset();
@@ -77,7 +88,20 @@ impl Shared {
                     pause.next()
                 }
             };
-            woken = tokio::time::timeout(wait, self.wake.notified()).await.is_ok();
+            let passed = async {
+                let held = std::mem::take(&mut hold);
+                if is_troubled {
+                    held.let_go();
+                    tokio::time::sleep(wait).await;
+                    return Hold::default();
+                }
+                self.clock.wait(wait, held).await
+            };
+            (woken, hold) = tokio::select! {
+                biased;
+                held = self.wake.called() => (true, held),
+                held = passed => (false, held),
+            };
         }
     }
 
@@ -89,11 +113,11 @@ impl Shared {
         let mut claims = woken;
         loop {
             // However much there is to claim, what somebody wants ended or whose time has come does not wait.
-            while claims && place.looked.elapsed() < POLL / 2 {
+            while claims && self.has_looked(place) {
                 claims = self.claim(place, &mut rate).await?;
             }
             let is_full = place.wanted(&self.host.room()) == 0;
-            if is_full && place.looked.elapsed() < POLL / 2 {
+            if is_full && self.has_looked(place) {
                 return Ok(POLL / 2);
             }
             let look = self.look(place).await?;
@@ -109,18 +133,24 @@ impl Shared {
             if look.available && !is_full {
                 waits.extend(rate.map(|rate: Duration| rate.max(SOON)));
                 place.in_vain += 1;
-                waits.extend((place.in_vain <= LOCKED_TIMES).then_some(LOCKED));
+                // On a test's clock whoever has locked it tells when it is over.
+                let may_be_locked = place.in_vain <= LOCKED_TIMES && !self.clock.is_virtual();
+                waits.extend(may_be_locked.then_some(LOCKED));
             }
             if !look.available {
                 self.backlog.store(false, Ordering::SeqCst);
             }
-            let wait = if place.ahead.is_none() { POLL } else { PATIENCE };
-            return Ok(waits.into_iter().fold(wait, Duration::min));
+            let wait = if place.ahead.is_none() { self.poll(POLL) } else { PATIENCE };
+            let wait = waits.into_iter().fold(wait, Duration::min);
+            // A test's time may have passed since it was asked, and not a moment of it is to be missed.
+            let passed = self.clock.now().elapsed.since(place.asked.elapsed);
+            return Ok(if self.clock.is_virtual() { wait.saturating_sub(passed) } else { wait });
         }
     }
 
     /// Looks how things stand, and does what is to be done about it but for claims.
     async fn look(&self, place: &mut Place) -> Result<Look, Trouble> {
+        place.asked = self.clock.now();
         let mut look = ask(self.db.look(self.identity.id, &self.known_jobs())).await?;
         place.looked = monotonic_now();
         if !look.cancelled.is_empty() {
@@ -172,7 +202,7 @@ impl Shared {
         };
         let put_off: Vec<_> = refused.into_iter().map(&mut later).collect();
         ask(self.db.put_off(self.identity.id, &put_off)).await?;
-        self.news.notify_one();
+        self.tell_others();
         Ok(())
     }
 
@@ -193,20 +223,27 @@ impl Shared {
         // Before it is asked for room: what there is after that is told.
         self.backlog.store(true, Ordering::SeqCst);
         let room = self.host.room();
-        place.ahead.measure(self.ended.load(Ordering::Relaxed));
+        // A test's time says nothing about how soon the server answers.
+        if !self.clock.is_virtual() {
+            place.ahead.measure(self.ended.load(Ordering::Relaxed));
+        }
         let count = place.wanted(&room).min(place.most);
         if count == 0 || self.is_closing() {
             return Ok(false);
         }
         let (jobs, limited) = (self.host.jobs(), self.host.limited());
-        place.claims = place.claims.wrapping_add(1);
-        let oldest = place.claims.is_multiple_of(OLDEST_EVERY);
+        // Those in vain do not count.
+        let turn = place.claims.wrapping_add(1);
+        let oldest = turn.is_multiple_of(OLDEST_EVERY);
         let wanted = Wanted { node: self.identity.id, count, jobs: &jobs, queues: &room.queues, oldest };
         let arrived = self.arrived.swap(false, Ordering::SeqCst);
         let goes_on = !oldest && !place.lanes.is_empty() && !arrived;
         // Jobs with limits have their turn each second time.
-        if goes_on && (limited.is_empty() || !place.claims.is_multiple_of(2)) {
+        if goes_on && (limited.is_empty() || !turn.is_multiple_of(2)) {
             let claimed = ask(self.db.claim_from(wanted, &mut place.lanes)).await?;
+            if !claimed.is_empty() {
+                place.claims = turn;
+            }
             if claimed.len() < count {
                 // From the beginning, where there may be some that it has passed.
                 place.lanes = Lanes::default();
@@ -223,6 +260,9 @@ impl Shared {
             claimed
         };
         let (any, is_full) = (!claimed.is_empty(), claimed.len() == count);
+        if any {
+            place.claims = turn;
+        }
         if !is_full && limited.is_empty() {
             // It is not for want of room that there are no more.
             self.backlog.store(false, Ordering::SeqCst);
@@ -312,15 +352,18 @@ struct Place {
     ahead: Ahead,
     /// When it last looked how things stand, and how they stood.
     looked: Instant,
+    /// What the clock showed before.
+    asked: Reading,
     view: ClusterView,
     /// How often the host did not take a run.
     refused: HashMap<Id, u32>,
 }
 
 impl Place {
-    fn new() -> Self {
+    fn new(now: Reading) -> Self {
         Self {
             claims: 0,
+            asked: now,
             in_vain: 0,
             most: MOST,
             lanes: Lanes::default(),
@@ -341,6 +384,7 @@ impl Place {
 #[cfg(all(test, feature = "testing"))]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     async fn pass(time: Duration) {
         tokio::time::advance(time).await;
@@ -384,7 +428,7 @@ mod tests {
 
     #[test]
     fn there_is_no_question_for_a_few_as_long_as_enough_wait() {
-        let mut place = Place::new();
+        let mut place = Place::new(Clock::system().now());
         let mut wanted = |ahead, count, waiting| {
             place.ahead.count = ahead;
             place.wanted(&Room { count, waiting, queues: Vec::new() })

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::Shared;
 use super::standing::Part;
-use crate::clock::monotonic_now;
+use crate::clock::{Hold, monotonic_now};
 use crate::store::postgres::end::{End, Finished, Follows};
 use crate::store::postgres::id::Id;
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
@@ -34,7 +34,7 @@ const TRIES_AT_THE_END: u32 = 5;
 
 impl Shared {
     /// Writes what ends, until the node leaves. When the server does not answer by then, the rest is left to be rescued.
-    pub(super) async fn finish(&self, from: &mut mpsc::UnboundedReceiver<Finish>) {
+    pub(super) async fn finish(&self, from: &mut mpsc::UnboundedReceiver<(Finish, Hold)>) {
         // What transactions of their jobs' may have ended: nobody else waits for these.
         let (mut waiting, mut locked) = (Vec::new(), Vec::new());
         let mut again = monotonic_now();
@@ -46,7 +46,10 @@ impl Shared {
             }
             let (mut ends, mut returns, mut close) = (Vec::new(), Vec::new(), false);
             let before = locked.len();
-            for finish in waiting.drain(..) {
+            // A test's time does not wait for those that are locked.
+            let mut holds = Vec::with_capacity(waiting.len());
+            for (finish, hold) in waiting.drain(..) {
+                holds.push(hold);
                 match finish {
                     Finish::Claim(finished) if self.claims.completes(finished.fence()) => {
                         locked.push(finished)
@@ -62,14 +65,14 @@ impl Shared {
                 }
                 self.claims.remove(ends.iter().map(|end| end.fence));
                 self.limits_let_more();
-                self.waiting.changed.notify_one();
+                self.waiting.changed.call(Some(&self.clock));
             }
             if !returns.is_empty() {
                 if self.insist(|| self.db.give_back(self.identity.id, &returns)).await.is_err() {
                     return;
                 }
                 self.claims.remove(returns.iter().map(|(fence, _)| *fence));
-                self.news.notify_one();
+                self.tell_others();
             }
             if !locked.is_empty() && (locked.len() > before || close || monotonic_now() >= again) {
                 if let Err(Trouble::Passing(_)) = self.write_free(&mut locked).await {
@@ -77,6 +80,7 @@ impl Shared {
                 }
                 again = monotonic_now() + LOCKED;
             }
+            self.stir();
             if close {
                 return;
             }
@@ -122,7 +126,7 @@ impl Shared {
         }
         self.claims.remove(settled.iter().map(Finished::fence));
         self.limits_let_more();
-        self.waiting.changed.notify_one();
+        self.waiting.changed.call(Some(&self.clock));
         self.has_arrived();
         let ends = settled.iter().filter_map(|finished| match finished {
             Finished::End(end) => Some(&**end),

@@ -25,15 +25,17 @@ const PRUNED_ENTRIES: usize = 10_000;
 impl Shared {
     /// Looks after what others have left, after every heartbeat.
     pub(super) async fn keep_house(&self) {
-        let mut beats = self.nodes.subscribe();
-        beats.mark_changed();
         let (mut since, mut known) = (SCHEDULES_EVERY, 0);
-        // The sender is as old as the node.
-        while beats.changed().await.is_ok() {
-            let nodes = *beats.borrow_and_update();
-            let all = since >= SCHEDULES_EVERY;
+        loop {
+            let _hold = self.house.called().await;
+            let nodes = *self.nodes.borrow();
+            let all = since >= SCHEDULES_EVERY || self.is_alone_in_a_test();
             let answer = self.look_after(nodes, &mut known, all).await;
             self.stands(Part::Housekeeping, &answer);
+            if self.clock.is_virtual() && all {
+                let answer = self.forget_all(true).await;
+                self.stands(Part::Forgetting, &answer);
+            }
             since = if all && answer.is_ok() { 1 } else { since.saturating_add(1) };
         }
     }
@@ -70,6 +72,10 @@ impl Shared {
 
     /// Forgets what has ended, when it is its time.
     pub(super) async fn forget(&self) {
+        if self.clock.is_virtual() {
+            // It is done with the rest of the housekeeping.
+            return std::future::pending().await;
+        }
         let mut pause = Pause::new(self.identity.id.0 >> 96);
         let mut looks = 0_u32;
         loop {

@@ -22,6 +22,8 @@ mod questions;
 mod schedules;
 mod standing;
 mod submitter;
+#[cfg(feature = "testing")]
+mod virtual_time;
 mod waiting;
 
 pub(crate) use schedules::Registered;
@@ -52,7 +54,7 @@ use super::schedules::{InForce, Registration};
 use super::submit::{NewRun, Submitted};
 use super::succession::Succeeded;
 use super::trouble::{Pause, Trouble, ask};
-use crate::clock::Clock;
+use crate::clock::{Call, Clock, Hold, Told};
 use crate::telemetry::{self, ClusterNews, panics};
 use claims::Claims;
 use finisher::Finish;
@@ -125,9 +127,9 @@ const VITAL_CONNECTIONS: u32 = 2;
 pub(crate) struct Node {
     shared: Arc<Shared>,
     submissions: mpsc::UnboundedSender<Submission>,
-    finishes: mpsc::UnboundedSender<Finish>,
+    finishes: mpsc::UnboundedSender<(Finish, Hold)>,
     questions: mpsc::UnboundedSender<Question>,
-    ended: watch::Receiver<bool>,
+    ended: watch::Receiver<Option<usize>>,
 }
 
 /// What the parts of a node share.
@@ -151,7 +153,11 @@ struct Shared {
     /// There may be runs whose predecessors have ended and that do not know it.
     undone: AtomicBool,
     /// There may be something to claim.
-    wake: Notify,
+    wake: Call,
+    /// The heart is to beat before its time.
+    beat: Call,
+    /// It has beaten, and it is to be looked after what others have left.
+    house: Call,
     /// There is something new to claim, perhaps before where the feeder is.
     arrived: AtomicBool,
     /// There is more to claim than this node has room for, or than limits let start.
@@ -177,6 +183,11 @@ pub(crate) enum JoinError {
     TooOld {
         needed: i32,
     },
+    /// The schema is that of tests on virtual time, and this is none, or the reverse.
+    OtherClock {
+        schema: String,
+        is_virtual: bool,
+    },
     Thread(std::io::Error),
 }
 
@@ -190,6 +201,18 @@ impl fmt::Display for JoinError {
                 "a newer version of the program has brought the schema to a state that only nodes work with that \
                  know version {needed} of it"
             ),
+            Self::OtherClock { schema, is_virtual: true } => {
+                write!(
+                    f,
+                    "the schema `{schema}` is one of tests on virtual time, and this program goes by the server's"
+                )
+            }
+            Self::OtherClock { schema, is_virtual: false } => {
+                write!(
+                    f,
+                    "the schema `{schema}` goes by the server's time, and this is a test on virtual time"
+                )
+            }
             Self::Thread(error) => write!(f, "its thread could not be started: {error}"),
         }
     }
@@ -207,28 +230,44 @@ impl Node {
         let (finishes, finished) = mpsc::unbounded_channel();
         let (questions, asked) = mpsc::unbounded_channel();
         let (joined, answer) = oneshot::channel();
-        let (has_ended, ended) = watch::channel(false);
+        let (has_ended, ended) = watch::channel(None);
+        let hold = clock.hold();
         let work = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = match runtime {
                 Ok(runtime) => runtime,
                 Err(error) => return drop(joined.send(Err(JoinError::Thread(error)))),
             };
-            runtime.block_on(async move {
+            let left = runtime.block_on(async move {
+                let mut left = 0;
                 match Shared::join(address, identity, clock, host).await {
                     Ok(shared) => {
                         let shared = Arc::new(shared);
+                        #[cfg(feature = "testing")]
+                        virtual_time::enter(&shared);
                         if joined.send(Ok(Arc::clone(&shared))).is_ok() {
+                            hold.let_go();
                             shared.run(submitted, finished, asked).await;
                         }
                         // What the host has taken and not ended may still execute. Who cannot be told finds out.
                         let begun = shared.claims.known();
                         let _ = ask(shared.vital.leave(shared.identity.id, &begun)).await;
+                        left = ask(shared.vital.left())
+                            .await
+                            .ok()
+                            .and_then(|left| left.try_into().ok())
+                            .unwrap_or(0);
+                        #[cfg(feature = "testing")]
+                        virtual_time::leave(&shared);
+                        for call in [&shared.wake, &shared.beat, &shared.house, &shared.waiting.changed] {
+                            call.close();
+                        }
                     }
                     Err(error) => drop(joined.send(Err(error))),
                 }
+                left
             });
-            has_ended.send_replace(true);
+            has_ended.send_replace(Some(left));
         };
         thread::Builder::new().name("jobs-postgres".to_owned()).spawn(work).map_err(JoinError::Thread)?;
         let gone = || JoinError::Trouble(Trouble::Passing("the thread of the store has ended".to_owned()));
@@ -244,9 +283,9 @@ impl Node {
     /// The run is on its way when this returns: when the answer is dropped, it may have been submitted, or may yet be.
     pub(crate) fn submit(&self, run: NewRun) -> oneshot::Receiver<Result<Submitted, Trouble>> {
         let (told, answer) = oneshot::channel();
+        let told = Told::new(told, &self.shared.clock);
         if let Err(unsent) = self.submissions.send(Submission { run, told }) {
-            // Who has gone does not mind.
-            let _ = unsent.0.told.send(Err(Trouble::Closed));
+            unsent.0.told.tell(Err(Trouble::Closed));
         }
         answer
     }
@@ -255,7 +294,8 @@ impl Node {
     pub(crate) fn submit_all(&self, runs: Vec<NewRun>) -> oneshot::Receiver<Result<Vec<Submitted>, Trouble>> {
         let (told, answer) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
-        self.spawn(async move { drop(told.send(shared.commit_all(&runs).await)) });
+        let told = Told::new(told, &shared.clock);
+        self.spawn(async move { told.tell(shared.commit_all(&runs).await) });
         answer
     }
 
@@ -271,7 +311,7 @@ impl Node {
 
     /// Waits for the end of a run, whoever executes it.
     pub(crate) async fn ended(&self, run: Id) -> Result<Ended, Trouble> {
-        let answer = self.shared.waiting.add(run).await;
+        let answer = self.shared.waiting.add(run, &self.shared.clock).await;
         answer.map_err(|_| Trouble::Closed)
     }
 
@@ -301,14 +341,21 @@ impl Node {
         self.shared.tell_all();
     }
 
+    /// Lets a test's time stand still.
+    pub(crate) fn hold(&self) -> Hold {
+        self.shared.clock.hold()
+    }
+
     /// What the host executes, with which limits, or how long it keeps what has ended is another now.
     pub(crate) async fn changed(&self) -> Result<(), Trouble> {
+        let _hold = self.hold();
         let shared = Arc::clone(&self.shared);
         let (told, answer) = oneshot::channel();
+        let told = Told::new(told, &shared.clock);
         self.spawn(async move {
             let known = ask(shared.vital.know_jobs(&shared.known_jobs())).await;
             shared.has_arrived();
-            let _ = told.send(known);
+            told.tell(known);
             // What fails is done with the housekeeping.
             let _ = shared.forget_all(false).await;
         });
@@ -332,23 +379,25 @@ impl Node {
         let _ = self.shared.standings.whole.subscribe().wait_for(wanted).await;
     }
 
-    /// Writes what has ended, gives back what the host has not taken, and leaves the cluster.
-    pub(crate) async fn leave(&self) {
+    /// Writes what has ended, gives back what the host has not taken, and leaves the cluster. Answers how many runs wait, where
+    /// nobody is left who could execute them.
+    pub(crate) async fn leave(&self) -> usize {
+        let _hold = self.hold();
         self.close();
         // An error is the end too.
-        let _ = self.ended.clone().wait_for(|ended| *ended).await;
+        self.ended.clone().wait_for(Option::is_some).await.ok().and_then(|left| *left).unwrap_or(0)
     }
 
     fn close(&self) {
         self.shared.closing.store(true, Ordering::SeqCst);
-        self.shared.wake.notify_one();
-        let _ = self.finishes.send(Finish::Close);
+        self.shared.wake.call(Some(&self.shared.clock));
+        let _ = self.finishes.send((Finish::Close, self.hold()));
     }
 }
 
 /// Where what becomes of claims is said.
 pub(crate) struct Ends {
-    finishes: mpsc::UnboundedSender<Finish>,
+    finishes: mpsc::UnboundedSender<(Finish, Hold)>,
     shared: Arc<Shared>,
 }
 
@@ -356,19 +405,23 @@ impl Ends {
     /// An attempt has ended. It is written with others, and as often as it takes.
     pub(crate) fn end(&self, end: End) {
         self.shared.ended.fetch_add(1, Ordering::Relaxed);
-        // After the node has left, what was not written is rescued by others.
-        let _ = self.finishes.send(Finish::Claim(Finished::End(Box::new(end))));
+        self.send(Finish::Claim(Finished::End(Box::new(end))));
     }
 
     /// Gives back a run that was claimed, with whether its attempt had begun.
     pub(crate) fn give_back(&self, fence: Fence, begun: bool) {
-        let _ = self.finishes.send(Finish::Claim(Finished::Return(fence, begun)));
+        self.send(Finish::Claim(Finished::Return(fence, begun)));
+    }
+
+    fn send(&self, finish: Finish) {
+        // After the node has left, what was not written is rescued by others.
+        let _ = self.finishes.send((finish, self.shared.clock.hold()));
     }
 
     /// The host has more room.
     pub(crate) fn wake(&self) {
         if self.shared.backlog.load(Ordering::SeqCst) {
-            self.shared.wake.notify_one();
+            self.shared.wake.call(Some(&self.shared.clock));
         }
     }
 }
@@ -388,18 +441,23 @@ impl Shared {
     ) -> Result<Self, JoinError> {
         let trouble = |error: sqlx::Error| JoinError::Trouble(error.into());
         let options = address.reach(PATIENCE).await.map_err(JoinError::Unreachable)?;
+        // The time of a test stands in its statements, so that none comes twice.
+        let options = if clock.is_virtual() { options.statement_cache_capacity(0) } else { options };
         let main = pool(options.clone(), CONNECTIONS);
         let schema = address.schema;
         let vital = pool(options, VITAL_CONNECTIONS);
-        migrate(&main, &schema).await.map_err(|error| match error {
+        migrate(&main, &schema, clock.is_virtual()).await.map_err(|error| match error {
             MigrationError::Database(error) => trouble(error),
             MigrationError::TooOld { needed } => JoinError::TooOld { needed },
+            MigrationError::OtherClock { is_virtual } => {
+                JoinError::OtherClock { schema: schema.to_string(), is_virtual }
+            }
         })?;
         let db = Db::new(main, schema.clone());
         let shared = Self {
             home: ask(db.home()).await.map_err(JoinError::Trouble)?,
-            db,
-            vital: Db::new(vital, schema),
+            db: db.by(&clock),
+            vital: Db::new(vital, schema).by(&clock),
             identity,
             host,
             claims: Claims::default(),
@@ -409,7 +467,9 @@ impl Shared {
             nodes: watch::Sender::new(0),
             unregistered: AtomicBool::new(false),
             undone: AtomicBool::new(false),
-            wake: Notify::new(),
+            wake: Call::default(),
+            beat: Call::default(),
+            house: Call::default(),
             arrived: AtomicBool::new(true),
             backlog: AtomicBool::new(true),
             news: Notify::new(),
@@ -421,6 +481,8 @@ impl Shared {
         };
         shared.enter().await.map_err(JoinError::Trouble)?;
         shared.register_all().await.map_err(JoinError::Trouble)?;
+        shared.wake.call(Some(&shared.clock));
+        shared.beat.call(Some(&shared.clock));
         Ok(shared)
     }
 
@@ -435,7 +497,7 @@ impl Shared {
     async fn run(
         &self,
         mut submitted: mpsc::UnboundedReceiver<Submission>,
-        mut finished: mpsc::UnboundedReceiver<Finish>,
+        mut finished: mpsc::UnboundedReceiver<(Finish, Hold)>,
         mut asked: mpsc::UnboundedReceiver<Question>,
     ) {
         let (mut pause, mut tasks) = (Pause::new(self.identity.id.0), JoinSet::new());
@@ -451,6 +513,8 @@ impl Shared {
             // An end may have been in its hands, so the server is asked what is this node's; what executes is not any more.
             self.claims.clear();
             let _ = panics::catch(|| self.host.lost_claims());
+            self.wake.call(Some(&self.clock));
+            self.beat.call(Some(&self.clock));
             self.rest(&mut pause).await;
         }
     }
@@ -458,7 +522,7 @@ impl Shared {
     async fn do_parts(
         &self,
         submitted: &mut mpsc::UnboundedReceiver<Submission>,
-        finished: &mut mpsc::UnboundedReceiver<Finish>,
+        finished: &mut mpsc::UnboundedReceiver<(Finish, Hold)>,
         asked: &mut mpsc::UnboundedReceiver<Question>,
         tasks: &mut JoinSet<()>,
     ) {
@@ -487,13 +551,35 @@ impl Shared {
     /// There is something new to claim.
     pub(super) fn has_arrived(&self) {
         self.arrived.store(true, Ordering::SeqCst);
-        self.wake.notify_one();
+        self.wake.call(Some(&self.clock));
+    }
+
+    /// Something was made or changed that concerns other nodes.
+    pub(super) fn tell_others(&self) {
+        if self.clock.is_virtual() {
+            self.stir();
+        } else {
+            self.news.notify_one();
+        }
+    }
+
+    /// On a test's clock nobody polls, since a week of it would be a million polls: after whatever may have changed something,
+    /// all nodes of the test look.
+    pub(super) fn stir(&self) {
+        #[cfg(feature = "testing")]
+        if self.clock.is_virtual() {
+            virtual_time::stir(self);
+        }
     }
 
     /// What has ended was told to who waited for it.
     pub(super) fn has_succeeded(&self, succeeded: Succeeded) {
         if succeeded.is_held {
             self.undone.store(true, Ordering::SeqCst);
+            if self.clock.is_virtual() {
+                // There is no next heartbeat to speak of.
+                self.house.call(Some(&self.clock));
+            }
         }
         if succeeded.started > 0 {
             self.has_arrived();
@@ -515,7 +601,7 @@ impl Shared {
     /// The same, also to the other nodes.
     pub(super) fn tell_all(&self) {
         self.has_arrived();
-        self.news.notify_one();
+        self.tell_others();
     }
 
     pub(super) fn is_closing(&self) -> bool {
@@ -524,11 +610,16 @@ impl Shared {
 
     /// Keeps what the server said to a part, for whoever asks how things stand.
     pub(super) fn stands<T>(&self, part: Part, answer: &Result<T, Trouble>) {
-        self.standings.hear(part, answer, || self.clock.now().wall);
+        let is_well_again = self.standings.hear(part, answer, || self.clock.now().wall);
+        if is_well_again {
+            // What was asked for in vain meanwhile is there now.
+            self.stir();
+        }
     }
 
-    /// Waits for the next try.
+    /// Waits for the next try. The server's troubles do not pass by a test's time, which goes on meanwhile.
     pub(super) async fn rest(&self, pause: &mut Pause) {
+        let _excuse = self.clock.excuse();
         tokio::time::sleep(pause.next()).await;
     }
 }

@@ -3,26 +3,36 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
-
 use super::Shared;
 use super::standing::Part;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, monotonic_now};
 use crate::store::postgres::trouble::{Trouble, ask};
 use crate::telemetry::{self, ClusterNews};
 
 /// How often a node says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
+/// On a test's clock a node that is alone beats less and less often, down to this.
+const ALONE: Duration = Duration::from_secs(86_400);
+
 impl Shared {
     /// Beats until the node leaves.
     pub(super) async fn pulse(&self) {
-        let mut interval = tokio::time::interval(HEARTBEAT);
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut wait = HEARTBEAT;
+        let mut hold = self.beat.called().await;
         loop {
-            interval.tick().await;
+            let began = monotonic_now();
             let answer = self.beat_on().await;
             self.stands(Part::Pulse, &answer);
+            wait = match self.is_alone_in_a_test() {
+                true => (wait * 2).min(ALONE),
+                false => HEARTBEAT.saturating_sub(began.elapsed()),
+            };
+            tokio::select! {
+                biased;
+                held = self.beat.called() => hold = held,
+                held = self.clock.wait(wait, std::mem::take(&mut hold)) => hold = held,
+            }
         }
     }
 
@@ -30,15 +40,28 @@ impl Shared {
     async fn beat(&self) -> Result<Option<i64>, Trouble> {
         let before = self.clock.now();
         let Some((server, nodes)) = ask(self.vital.beat(self.identity.id)).await? else { return Ok(None) };
-        self.clock.follow(before, Timestamp::from_chrono(server), self.clock.now());
+        if !self.clock.is_virtual() {
+            self.clock.follow(before, Timestamp::from_chrono(server), self.clock.now());
+        }
         self.alone.store(nodes == 1, Ordering::SeqCst);
         Ok(Some(nodes))
+    }
+
+    /// Nobody else goes by the clock of its test, as far as it knows.
+    pub(super) fn is_alone_in_a_test(&self) -> bool {
+        self.clock.is_virtual() && *self.nodes.borrow() < 2
+    }
+
+    /// So many nodes are there.
+    fn are_there(&self, nodes: i64) {
+        self.nodes.send_replace(nodes);
+        self.house.call(Some(&self.clock));
     }
 
     async fn beat_on(&self) -> Result<(), Trouble> {
         if let Some(nodes) = self.beat().await? {
             self.alone.store(nodes == 1, Ordering::SeqCst);
-            self.nodes.send_replace(nodes);
+            self.are_there(nodes);
             return Ok(());
         }
         telemetry::cluster(ClusterNews::TakenForLost);
@@ -55,7 +78,7 @@ impl Shared {
         ask(self.vital.join(*id, name)).await?;
         ask(self.vital.know_jobs(&self.known_jobs())).await?;
         let nodes = self.beat().await?;
-        self.nodes.send_replace(nodes.unwrap_or_default());
+        self.are_there(nodes.unwrap_or_default());
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::{Node, Shared};
+use crate::clock::Told;
 use crate::store::postgres::db::Db;
 use crate::store::postgres::trouble::{Trouble, ask};
 
@@ -23,8 +24,14 @@ impl Node {
         F: Future<Output = sqlx::Result<T>> + Send + 'static,
     {
         let (told, answer) = oneshot::channel();
-        // Whoever has asked may be gone.
-        let work = |db| async move { drop(told.send(ask(question(db)).await)) };
+        let shared = std::sync::Arc::clone(&self.shared);
+        let told = Told::new(told, &shared.clock);
+        let work = |db| async move {
+            let answer = ask(question(db)).await;
+            // It may have been more than a question.
+            shared.stir();
+            told.tell(answer);
+        };
         self.questions.send(Box::new(move |db| Box::pin(work(db)))).map_err(|_| Trouble::Closed)?;
         let left = |_| {
             Trouble::Passing("this process has left the cluster before the server has answered".to_owned())

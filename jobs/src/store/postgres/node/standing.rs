@@ -42,11 +42,16 @@ impl Standings {
         Self { troubles: Mutex::default(), whole: watch::Sender::new(Standing::Well) }
     }
 
-    /// Keeps what the server said to a part, for whoever asks how things stand.
-    pub(super) fn hear<T>(&self, part: Part, answer: &Result<T, Trouble>, now: impl FnOnce() -> Timestamp) {
+    /// Keeps what the server said to a part, for whoever asks how things stand. Answers whether all is well again.
+    pub(super) fn hear<T>(
+        &self,
+        part: Part,
+        answer: &Result<T, Trouble>,
+        now: impl FnOnce() -> Timestamp,
+    ) -> bool {
         let trouble = match answer {
             // What somebody else holds or has submitted says nothing of the server.
-            Err(Trouble::Held | Trouble::Closed) => return,
+            Err(Trouble::Held | Trouble::Closed) => return false,
             Err(Trouble::Lasting(_)) if part == Part::Submissions => None,
             Err(trouble) => Some(trouble.message()),
             Ok(_) => None,
@@ -55,7 +60,7 @@ impl Standings {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         let own = &mut troubles[part as usize];
         match trouble {
-            None if own.is_none() => return,
+            None if own.is_none() => return false,
             None => *own = None,
             Some(message) => {
                 let since = own.as_ref().map_or_else(now, |(since, _)| *since);
@@ -74,7 +79,7 @@ impl Standings {
             let changed = *before != whole;
             *before = whole;
             changed
-        });
+        }) && *self.whole.borrow() == Standing::Well
     }
 }
 

@@ -3,17 +3,18 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::Shared;
 use super::standing::Part;
+use crate::clock::Told;
 use crate::store::postgres::submit::{MOST, MOST_BYTES, NewRun, Submitted};
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 
 /// A run to be submitted, and who is told when it is.
 pub(super) struct Submission {
     pub(super) run: NewRun,
-    pub(super) told: oneshot::Sender<Result<Submitted, Trouble>>,
+    pub(super) told: Told<Result<Submitted, Trouble>>,
 }
 
 /// How long a group waits for a transaction of somebody else's that has submitted the same, and how long one that had to
@@ -67,7 +68,7 @@ impl Shared {
             batch.into_iter().map(|submission| (submission.run, submission.told)).unzip();
         match self.commit_runs(&runs, kind.patience()).await {
             Ok(submitted) => {
-                told.into_iter().zip(submitted).for_each(|(told, submitted)| drop(told.send(Ok(submitted))));
+                told.into_iter().zip(submitted).for_each(|(told, submitted)| told.tell(Ok(submitted)));
             }
             // One of them may be at fault: the others do not suffer for it.
             Err(_) if runs.len() > 1 => {
@@ -86,7 +87,7 @@ impl Shared {
     async fn commit_one(&self, submission: Submission, kind: &Kind) {
         match self.commit_runs(std::slice::from_ref(&submission.run), kind.patience()).await {
             Ok(submitted) => {
-                let _ = submission.told.send(Ok(submitted.first().copied().unwrap_or(Submitted::New)));
+                submission.told.tell(Ok(submitted.first().copied().unwrap_or(Submitted::New)));
             }
             Err(trouble) => refuse(submission, kind, &trouble),
         }
@@ -180,6 +181,6 @@ impl Kind {
 fn refuse(submission: Submission, kind: &Kind, trouble: &Trouble) {
     match (trouble, kind) {
         (Trouble::Held, Kind::Unique { held } | Kind::Held { held }) => drop(held.send(submission)),
-        _ => drop(submission.told.send(Err(trouble.clone()))),
+        _ => submission.told.tell(Err(trouble.clone())),
     }
 }

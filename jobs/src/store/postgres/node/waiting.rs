@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use super::Shared;
+use crate::clock::{Call, Clock, Hold};
 use crate::store::postgres::end::Ended;
 use crate::store::postgres::id::Id;
 use crate::store::postgres::trouble::ask;
@@ -20,7 +21,7 @@ const LATEST: Duration = Duration::from_secs(1);
 pub(super) struct Waiting {
     runs: Mutex<HashMap<Id, Vec<oneshot::Sender<Ended>>>>,
     /// Somebody has come, or a run has ended here.
-    pub(super) changed: Notify,
+    pub(super) changed: Call,
 }
 
 impl Waiting {
@@ -29,10 +30,10 @@ impl Waiting {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn add(&self, run: Id) -> oneshot::Receiver<Ended> {
+    pub(super) fn add(&self, run: Id, clock: &Clock) -> oneshot::Receiver<Ended> {
         let (told, answer) = oneshot::channel();
         self.lock().entry(run).or_default().push(told);
-        self.changed.notify_one();
+        self.changed.call(Some(clock));
         answer
     }
 
@@ -58,11 +59,12 @@ impl Shared {
     /// Asks about runs that somebody waits for: soon after he has come and after something has ended here, and then less and
     /// less often.
     pub(super) async fn watch_ends(&self) {
-        let mut wait = SOON;
+        let (mut wait, mut hold) = (SOON, Hold::default());
         loop {
             let wanted = self.waiting.wanted();
             if wanted.is_empty() {
-                self.waiting.changed.notified().await;
+                std::mem::take(&mut hold).let_go();
+                hold = self.waiting.changed.called().await;
                 wait = SOON;
                 continue;
             }
@@ -70,9 +72,13 @@ impl Shared {
             if let Ok(ended) = ask(self.db.ended(&wanted)).await {
                 ended.iter().for_each(|ended| self.waiting.tell(ended));
             }
-            match tokio::time::timeout(wait, self.waiting.changed.notified()).await {
-                Ok(()) => wait = SOON,
-                Err(_) => wait = (wait * 2).min(LATEST),
+            let patience = self.poll(wait);
+            tokio::select! {
+                biased;
+                held = self.waiting.changed.called() => (wait, hold) = (SOON, held),
+                held = self.clock.wait(patience, std::mem::take(&mut hold)) => {
+                    (wait, hold) = ((wait * 2).min(LATEST), held);
+                }
             }
         }
     }

@@ -175,7 +175,7 @@ async fn names_are_in_the_order_of_their_bytes() {
         "create database by_language template template0 locale_provider icu icu_locale 'en-US'",
     );
     let db = Db::new(pool(&server.address("by_language"), 8), Schema::default());
-    migrate(&db.pool, &db.schema).await.unwrap();
+    migrate(&db.pool, &db.schema, false).await.unwrap();
     let names = ["B", "a", "Ä", "_", "mail_out", "mail-in", "mail"].map(str::to_owned);
     db.know_jobs(&names).await.unwrap();
     let node = db.joined(1).await;

@@ -36,7 +36,7 @@ async fn fifty_callers_submit() {
 async fn drain(prepare: &str, what: &str, beside_old: bool) {
     let address = Server::shared().database();
     let db = watching(&address);
-    migrate(&db.pool, &db.schema).await.unwrap();
+    migrate(&db.pool, &db.schema, false).await.unwrap();
     if !prepare.is_empty() {
         db.run_sql(prepare).await;
     }

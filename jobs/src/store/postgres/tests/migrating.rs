@@ -10,7 +10,7 @@ async fn nodes_that_start_together_migrate_once() {
                 let address = address.clone();
                 // The ban is for what must not die silently; these are awaited.
                 #[expect(clippy::disallowed_methods, reason = "the test awaits it")]
-                tokio::spawn(async move { migrate(&pool(&address, 1), &Schema::default()).await })
+                tokio::spawn(async move { migrate(&pool(&address, 1), &Schema::default(), false).await })
             })
             .collect();
         for node in nodes {
@@ -31,7 +31,7 @@ async fn a_role_without_rights_does_when_the_schema_is_there() {
     .await;
     let options = (*db.pool.connect_options()).clone().username("guest");
     let guest = PgPool::connect_with(options).await.unwrap();
-    migrate(&guest, &db.schema).await.unwrap();
+    migrate(&guest, &db.schema, false).await.unwrap();
     Db::new(guest, db.schema.clone()).submit(&[mail()]).await.unwrap();
 }
 
@@ -39,7 +39,7 @@ async fn a_role_without_rights_does_when_the_schema_is_there() {
 async fn applications_share_a_database_by_schema() {
     let one = db().await;
     let two = Db::new(one.pool.clone(), Schema::parse("billing").unwrap());
-    migrate(&two.pool, &two.schema).await.unwrap();
+    migrate(&two.pool, &two.schema, false).await.unwrap();
     one.submit(&[mail()]).await.unwrap();
     assert_eq!(two.text("select count(*) from billing.run").await, "0");
     assert!(two.take(Id(1), 10).await.is_empty());
@@ -51,7 +51,7 @@ async fn the_printed_sql_makes_what_migrating_makes() {
     let address = Server::shared().database();
     let printed = Db::new(pool(&address, 1), Schema::default());
     printed.run_sql(&as_sql(&Schema::default())).await;
-    migrate(&printed.pool, &printed.schema).await.unwrap();
+    migrate(&printed.pool, &printed.schema, false).await.unwrap();
     let tables = "select table_name || '.' || column_name || ' ' || data_type from information_schema.columns \
         where table_schema = 'jobs' order by 1";
     assert_eq!(printed.text(tables).await, db().await.text(tables).await);
@@ -61,8 +61,8 @@ async fn the_printed_sql_makes_what_migrating_makes() {
 async fn a_newer_schema_is_worked_with_unless_it_says_otherwise() {
     let db = db().await;
     db.run_sql("insert into jobs.migration (version, oldest) values (7, 1)").await;
-    migrate(&db.pool, &db.schema).await.unwrap();
+    migrate(&db.pool, &db.schema, false).await.unwrap();
     db.run_sql("insert into jobs.migration (version, oldest) values (8, 8)").await;
-    let refused = migrate(&db.pool, &db.schema).await;
+    let refused = migrate(&db.pool, &db.schema, false).await;
     assert!(matches!(refused, Err(MigrationError::TooOld { needed: 8 })), "{refused:?}");
 }

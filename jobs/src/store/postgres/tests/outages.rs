@@ -11,7 +11,7 @@ use crate::store::postgres::trouble::Trouble;
 async fn impatient(server: &Server) -> Db {
     let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(2));
     let pool = pool.connect(&server.database()).await.unwrap();
-    migrate(&pool, &Schema::default()).await.unwrap();
+    migrate(&pool, &Schema::default(), false).await.unwrap();
     Db::new(pool, Schema::default())
 }
 

@@ -69,7 +69,7 @@ async fn finished(db: &Db, count: usize) {
 async fn a_node_that_has_much_to_forget_is_not_taken_for_lost() {
     let address = Server::shared().database();
     let db = watching(&address);
-    migrate(&db.pool, &db.schema).await.unwrap();
+    migrate(&db.pool, &db.schema, false).await.unwrap();
     db.know_jobs(&["mail".into()]).await.unwrap();
     finished(&db, 5_500).await;
     db.run_sql(

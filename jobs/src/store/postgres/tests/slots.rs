@@ -363,7 +363,7 @@ async fn a_role_of_another_isolation_keeps_to_the_policy() {
     // As behind a pooler: nothing is said to the session.
     let options = options.options([("default_transaction_isolation", "repeatable read")]);
     let db = Db::new(PgPoolOptions::new().connect_with(options).await.unwrap(), Schema::default());
-    migrate(&db.pool, &db.schema).await.unwrap();
+    migrate(&db.pool, &db.schema, false).await.unwrap();
     db.know_jobs(&["sweep".into()]).await.unwrap();
     let node = db.joined(1).await;
     let schedules = ["a", "b"].map(|key| registration("sweep", key));
