@@ -141,10 +141,10 @@ async fn a_run_that_fails_is_tried_again_by_whoever_is_there() {
     assert_eq!(diary.notes(), ["attempt 1", "attempt 2", "attempt 3"]);
     assert_eq!(handle.output::<String>().await.unwrap(), "delivered");
     let run = two.run(handle.id()).await.unwrap();
-    let failures: Vec<_> =
+    let attempts: Vec<_> =
         run.attempts.iter().map(|attempt| (attempt.number, attempt.outcome.clone())).collect();
     let failed = Outcome::Failed("no route to host".into());
-    assert_eq!(failures, [(1, failed.clone()), (2, failed)]);
+    assert_eq!(attempts, [(1, failed.clone()), (2, failed), (3, Outcome::Succeeded)]);
     assert_eq!(
         run.log.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(),
         ["attempt 1", "attempt 2", "attempt 3"]

@@ -397,7 +397,7 @@ async fn a_store_that_does_not_answer_is_said_not_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn work_that_a_process_does_not_know_is_told_of() {
     let address = Server::shared().database();
-    let config = || Config::default().without_environment().store(&address);
+    let config = || Config::default().without_environment().store(&address).shutdown_timeout(Duration::ZERO);
     let gate = Gate(Arc::new(Semaphore::new(0)));
     let (tell, _begun) = mpsc::unbounded_channel();
     let stated = || config().state(gate.clone()).state(Begun(tell.clone())).state(Place("one"));
@@ -406,13 +406,30 @@ async fn work_that_a_process_does_not_know_is_told_of() {
     let made = other.now(quick { order: 1 }).await.unwrap();
     bounded(made.wait()).await;
     let pool = sqlx::PgPool::connect(&address).await.unwrap();
-    sqlx::query("update jobs.run set job = 'to_come', state = 'available', finished = null")
-        .execute(&pool)
-        .await
-        .unwrap();
+    sqlx::query(
+        "update jobs.run set job = 'to_come', queue = 'theirs', state = 'available', finished = null",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
     let page = Process { page: other.status_page(), jobs: other };
     let text = page.text("/pool").await;
     assert!(text.contains("Jobs that this process does not know") && text.contains("to_come"), "{text}");
     assert_eq!(page.api("/runs?job=to_come").await.as_array().unwrap().len(), 1);
+    // Its queue is listed and steered like any other.
+    let theirs = async || {
+        let queues = page.api("/queues").await;
+        let theirs = queues.as_array().unwrap().iter().find(|queue| queue["name"] == "theirs").cloned();
+        theirs.map(|queue| (queue["queued"].clone(), queue["paused"].clone()))
+    };
+    assert_eq!(theirs().await, Some((1.into(), false.into())));
+    assert!(page.row("/pool", "queue-theirs").await.starts_with("theirs 0 1"));
+    page.post("/queues/theirs/pause").await;
+    sqlx::query("delete from jobs.run").execute(&pool).await.unwrap();
+    bounded(async { while theirs().await != Some((0.into(), true.into())) {} }).await;
+    page.post("/queues/theirs/resume").await;
+    bounded(async { while theirs().await.is_some_and(|(_, paused)| paused == true) {} }).await;
+    let unknown = page.jobs.pause_queue("thiers").await.unwrap_err();
+    assert!(unknown.is_unknown_queue(), "{unknown}");
     page.jobs.shutdown().await;
 }

@@ -300,6 +300,35 @@ async fn a_transaction_on_another_database_is_told_of() {
     let other = PgPool::connect(&Server::shared().database()).await.unwrap();
     let error = one.jobs.now(text("x")).in_tx(&mut other.begin().await.unwrap()).await.unwrap_err();
     assert!(error.is_not_written() && error.to_string().contains("is not one on the database"), "{error}");
+    // One that has the tables as well, and one that is a copy.
+    let elsewhere = on_postgres().await;
+    let name = elsewhere.address.rsplit('/').next().unwrap();
+    elsewhere.jobs.shutdown().await;
+    one.jobs.shutdown().await;
+    one.pool.close().await;
+    let (database, copy) = (one.address.rsplit('/').next().unwrap(), format!("{name}_copy"));
+    let sql = |sql: String| Server::shared().sql("postgres", &sql);
+    // A template must not be in use.
+    let sessions = format!("from pg_stat_activity where datname = '{database}'");
+    sql(format!("select pg_terminate_backend(pid) {sessions}"));
+    while sql(format!("select count(*) {sessions}")) != "0" {
+        tokio::task::yield_now().await;
+    }
+    sql(format!("create database {copy} template {database}"));
+    let copied = PgPool::connect(&one.address.replace(database, &copy)).await.unwrap();
+    let one = {
+        let databases = Databases { postgres: Some(copied.clone()), sqlite: None };
+        let jobs = start_beside(&one.address, &one.diary, databases).await;
+        Program { jobs, pool: PgPool::connect(&one.address).await.unwrap(), ..one }
+    };
+    for pool in [&elsewhere.pool, &copied] {
+        let error = one.jobs.now(text("x")).in_tx(&mut pool.begin().await.unwrap()).await.unwrap_err();
+        assert!(error.is_not_written() && error.to_string().contains("tables of the same names"), "{error}");
+    }
+    one.jobs.now(text("x")).in_tx(&mut one.pool.begin().await.unwrap()).await.unwrap();
+    let run = one.jobs.now(charge { ends: Ends::Well }).await.unwrap();
+    let outcome = bounded(run.wait()).await;
+    assert!(matches!(&outcome, Outcome::Panicked(why) if why.contains("`jobs.store` names")), "{outcome:?}");
     let two = on_sqlite().await;
     let third = on_sqlite().await;
     let error = two.jobs.now(text("x")).in_tx(&mut third.pool.begin().await.unwrap()).await.unwrap_err();

@@ -143,7 +143,7 @@ impl RunHandle {
     /// async job is dropped where it awaits; a plain `fn` that runs is only asked to return, by
     /// [`JobContext::is_cancelled`](crate::JobContext::is_cancelled): its outcome is its own, and it is not tried again.
     ///
-    /// `false` when the run has ended already.
+    /// `false` when the run has ended already, and in a cluster where the server does not answer: the log says so.
     pub async fn cancel(&self) -> bool {
         self.jobs.cancel(self.id).await
     }

@@ -79,11 +79,21 @@ impl Jobs {
     }
 
     async fn set_queue_paused(&self, name: &str, paused: bool) -> Result<(), SubmitError> {
-        let queue = self.queue_named(name)?;
+        let queue = self.queue_named(name);
         #[cfg(feature = "postgres")]
         if let Some(cluster) = self.inner.cluster.get() {
+            // Only others may know it.
+            if let Err(unknown) = &queue
+                && !cluster.has_queue(name.to_owned()).await?
+            {
+                return Err(unknown.clone());
+            }
             cluster.pause_queue(name.to_owned(), paused).await?;
+            if queue.is_err() {
+                return Ok(());
+            }
         }
+        let queue = queue?;
         let Inner { pool, hooks, clock, .. } = &*self.inner;
         if pool.pause_queue(queue, paused) != paused {
             let what = if paused { QueueChange::Paused } else { QueueChange::Resumed };

@@ -76,8 +76,13 @@ impl Jobs {
     }
 
     /// Cancels a run: [`RunHandle::cancel`], which says what becomes of it. `false` when it has ended already, or is not
-    /// known here.
+    /// known here. In a cluster also where the server does not answer, which is not to know whether it was; the log says so.
     pub async fn cancel(&self, id: RunId) -> bool {
+        self.try_cancel(id).await.unwrap_or(false)
+    }
+
+    /// The same, and an error where it is not known.
+    pub(crate) async fn try_cancel(&self, id: RunId) -> Result<bool, SubmitError> {
         #[cfg(feature = "sqlite")]
         if let Some(durable) = &self.inner.durable {
             durable.settled(id).await;
@@ -89,7 +94,7 @@ impl Jobs {
         {
             return cluster.cancel(id).await;
         }
-        key.is_some_and(|key| self.inner.pool.cancel(key))
+        Ok(key.is_some_and(|key| self.inner.pool.cancel(key)))
     }
 }
 

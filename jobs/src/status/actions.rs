@@ -95,7 +95,11 @@ pub(super) async fn steer_run(
                 }
                 return pages::not_found(&screen, "No run has this identity");
             }
-            let did = if page.jobs.cancel(id).await { "cancel" } else { "ended" };
+            let did = match page.jobs.try_cancel(id).await {
+                Ok(true) => "cancel",
+                Ok(false) => "ended",
+                Err(error) => return refused(&screen, &error),
+            };
             format!("{}?did={did}", screen.base.to(&format!("runs/{id}")))
         }
         "retry" => match page.jobs.retry_for(id, Some(&screen.visitor.to_string())).await {

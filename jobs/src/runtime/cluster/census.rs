@@ -28,6 +28,8 @@ pub(in crate::runtime) struct Census {
     /// By the names of their jobs there.
     pub(in crate::runtime) jobs: HashMap<String, Account>,
     pub(in crate::runtime) queues: HashMap<String, Account>,
+    /// Queues that are paused.
+    pub(in crate::runtime) paused: Vec<String>,
     /// The run that ended last, of each job that is known here, by the same names.
     pub(in crate::runtime) last: HashMap<String, PreviousRun>,
 }
@@ -190,15 +192,23 @@ impl Cluster {
     /// With the last runs of some jobs.
     pub(super) async fn take_census(&self, last_of: Vec<String>) -> Result<Census, SubmitError> {
         let this = self.node().map(|node| node.id());
-        let asked = self.steer(move |db| async move { Ok((db.nodes().await?, db.live().await?)) });
-        let (nodes, live) = asked.await?;
+        let asked = self.steer(move |db| async move {
+            Ok((db.nodes().await?, db.live().await?, db.paused_queues().await?))
+        });
+        let (nodes, live, paused) = asked.await?;
         let last = if last_of.is_empty() { HashMap::new() } else { self.last_of(last_of).await? };
         let (mut jobs, mut queues) = (HashMap::<_, Account>::new(), HashMap::<_, Account>::new());
         for runs in live {
             jobs.entry(runs.job.clone()).or_default().add(&runs);
             queues.entry(runs.queue.clone()).or_default().add(&runs);
         }
-        Ok(Census { nodes: nodes.into_iter().map(|row| told(row, this)).collect(), jobs, queues, last })
+        Ok(Census {
+            nodes: nodes.into_iter().map(|row| told(row, this)).collect(),
+            jobs,
+            queues,
+            paused,
+            last,
+        })
     }
 }
 

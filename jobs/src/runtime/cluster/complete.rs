@@ -17,6 +17,10 @@ impl Cluster {
     ) -> sqlx::Result<Completed> {
         let pool = &jobs.inner.pool;
         let Some(node) = self.node() else { return Ok(Completed::Lost) };
+        let _hold = node.hold();
+        if !node.is_home(connection).await? {
+            return Ok(Completed::Elsewhere);
+        }
         let Some(fence) = self.recorder.host.fence_of(cx.id) else {
             let here = |key| pool.read(|memory| memory.is_claimed(key));
             return Ok(if pool.key_of(cx.id).is_some_and(here) {
@@ -40,7 +44,6 @@ impl Cluster {
             message: None,
             record: None,
         };
-        let _hold = node.hold();
         let ended = node.db().end_on(connection, node.id(), &[end]).await?;
         Ok(if ended.is_empty() { Completed::Lost } else { Completed::Done })
     }

@@ -58,19 +58,27 @@ impl Cluster {
     }
 
     /// Cancels a run wherever it is. `false` when it has ended already, or is not known.
-    pub(in crate::runtime) async fn cancel(&self, id: RunId) -> bool {
-        let cancelled = self.look(move |db| async move { db.cancel(id.into()).await }).await;
-        match cancelled {
-            None | Some(Cancelled::Gone) => false,
-            Some(Cancelled::Ended) => true,
-            Some(Cancelled::Running) => {
+    pub(in crate::runtime) async fn cancel(&self, id: RunId) -> Result<bool, SubmitError> {
+        let cancelled = self.steer(move |db| async move { db.cancel(id.into()).await }).await;
+        if let Err(error) = &cancelled {
+            let _ = panics::catch(|| telemetry::not_answered(&error.to_string()));
+        }
+        Ok(match cancelled? {
+            Cancelled::Gone => false,
+            Cancelled::Ended => true,
+            Cancelled::Running => {
                 // It may be here, and then it need not be told by the server.
                 if let Some(key) = self.recorder.host.pool.key_of(id) {
                     self.recorder.host.pool.cancel(key);
                 }
                 true
             }
-        }
+        })
+    }
+
+    /// Whether any process has something in a queue.
+    pub(in crate::runtime) async fn has_queue(&self, queue: String) -> Result<bool, SubmitError> {
+        self.steer(move |db| async move { db.has_queue(&queue).await }).await
     }
 
     /// Pauses a job in all processes, or lets it go on.

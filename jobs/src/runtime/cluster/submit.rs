@@ -88,9 +88,14 @@ impl Cluster {
         let runs = self.new_runs(jobs, orders)?;
         let ids: Vec<_> = runs.iter().map(|run| run.id).collect();
         let _hold = node.hold();
-        let submitted = node.db().submit_all_on(connection, &runs).await;
         // Whatever it is, the transaction is not committed.
-        let submitted = submitted.map_err(|error| SubmitError::not_written(&unfit(&error)))?;
+        let refused = |error| SubmitError::not_written(&unfit(&error));
+        if !node.is_home(connection).await.map_err(refused)? {
+            return Err(SubmitError::not_written(
+                "the transaction is not one on the database of `jobs.store`, but on another with tables of the same names",
+            ));
+        }
+        let submitted = node.db().submit_all_on(connection, &runs).await.map_err(refused)?;
         Ok(handles(jobs, &ids, &submitted))
     }
 

@@ -1,6 +1,6 @@
 //! What a page shows of the whole cluster where it would else show what this process knows by itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,8 +130,21 @@ impl Whole {
         job.previous = all.max_by_key(|run| run.finished_at);
     }
 
-    /// The same of the queues, whose limits are of each process.
-    pub(in crate::runtime) fn widen_queues(&self, queues: &mut [QueueSnapshot]) {
+    /// The same of the queues, whose limits are of each process, with those that only others know.
+    pub(in crate::runtime) fn widen_queues(&self, queues: &mut Vec<QueueSnapshot>) {
+        let known = |name: &String| queues.iter().any(|queue| queue.name == *name);
+        let others: Vec<_> =
+            self.queues.keys().chain(&self.census.paused).filter(|name| !known(name)).collect();
+        let others: BTreeSet<String> = others.into_iter().cloned().collect();
+        queues.extend(others.into_iter().map(|name| QueueSnapshot {
+            paused: self.census.paused.contains(&name),
+            name,
+            size: None,
+            running: 0,
+            queued: 0,
+            queued_since: None,
+        }));
+        queues.sort_by(|one, other| one.name.cmp(&other.name));
         for queue in queues {
             let account = self.queues.get(&queue.name).copied().unwrap_or_default();
             queue.running = account.running;

@@ -89,7 +89,7 @@ async fn steer_run(run: &str, action: &str, screen: &Screen) -> Answer<Response>
             if jobs.run(id).await.is_none() {
                 return Err(Failure::no_run(jobs).await);
             }
-            match jobs.cancel(id).await {
+            match jobs.try_cancel(id).await? {
                 true => Ok(done("cancelled")),
                 false => Err(Failure::new(StatusCode::CONFLICT, "the run has ended already")),
             }

@@ -110,6 +110,20 @@ impl Db {
         sqlx::query(self.sql(LIVE)).try_map(live).fetch_all(&self.pool).await
     }
 
+    /// The queues that are paused.
+    pub(crate) async fn paused_queues(&self) -> sqlx::Result<Vec<String>> {
+        let sql = "select name from jobs.queue where paused_since is not null order by name";
+        sqlx::query_scalar(self.sql(sql)).fetch_all(&self.pool).await
+    }
+
+    /// Whether there is anything to steer in a queue.
+    pub(crate) async fn has_queue(&self, name: &str) -> sqlx::Result<bool> {
+        let sql = "select exists (select from jobs.queue where name = $1)
+            or exists (select from jobs.run where queue = $1 and state = 'available')
+            or exists (select from jobs.run where queue = $1 and state in ('running', 'scheduled'))";
+        sqlx::query_scalar(self.sql(sql)).bind(name).fetch_one(&self.pool).await
+    }
+
     /// The processes of the cluster, the oldest first.
     pub(crate) async fn nodes(&self) -> sqlx::Result<Vec<NodeRow>> {
         let claims: Vec<(Id, String, i64)> = sqlx::query_as(self.sql(CLAIMS)).fetch_all(&self.pool).await?;

@@ -24,6 +24,7 @@ mod db;
 mod end;
 mod families;
 mod fire;
+mod home;
 mod id;
 mod look;
 mod migrations;

@@ -1,3 +1,9 @@
+-- What tells these tables from those of the same names in another database.
+create table jobs.installation (
+    id uuid primary key default gen_random_uuid()
+);
+insert into jobs.installation default values;
+
 -- Names are compared byte by byte, as the program does it, whatever the database thinks of their order.
 
 -- A row of `run` is one execution of a job, from its submission until it is pruned.

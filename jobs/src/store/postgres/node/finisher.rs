@@ -125,6 +125,7 @@ impl Shared {
             return Ok(());
         }
         self.claims.remove(settled.iter().map(Finished::fence));
+        self.limits_let_more();
         self.waiting.changed.call(Some(&self.clock));
         self.has_arrived();
         let ends = settled.iter().filter_map(|finished| match finished {

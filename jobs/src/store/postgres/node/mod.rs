@@ -37,6 +37,7 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -45,6 +46,7 @@ use super::claim::{Claimed, Limited};
 use super::connections::pool;
 use super::db::Db;
 use super::end::{End, Ended, Fence, Finished};
+use super::home::Home;
 use super::id::Id;
 use super::migrations::{MigrationError, migrate};
 use super::reach::{PATIENCE, Unreachable};
@@ -138,6 +140,7 @@ struct Shared {
     /// Connections for the pulse and what goes with it, so that a full pool never makes a living node look dead.
     vital: Db,
     identity: Identity,
+    home: Home,
     host: Arc<dyn Host>,
     claims: Claims,
     waiting: Waiting,
@@ -307,6 +310,11 @@ impl Node {
         &self.shared.db
     }
 
+    /// Whether a connection of somebody else's is one to the database of the cluster. One that has not the tables fails.
+    pub(crate) async fn is_home(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
+        self.shared.db.is_home(&self.shared.home, connection).await
+    }
+
     /// Waits for the end of a run, whoever executes it.
     pub(crate) async fn ended(&self, run: Id) -> Result<Ended, Trouble> {
         let answer = self.shared.waiting.add(run, &self.shared.clock).await;
@@ -346,6 +354,7 @@ impl Node {
 
     /// What the host executes, with which limits, or how long it keeps what has ended is another now.
     pub(crate) async fn changed(&self) -> Result<(), Trouble> {
+        let _hold = self.hold();
         let shared = Arc::clone(&self.shared);
         let (told, answer) = oneshot::channel();
         let told = Told::new(told, &shared.clock);
@@ -450,8 +459,10 @@ impl Shared {
                 JoinError::OtherClock { schema: schema.to_string(), is_virtual }
             }
         })?;
+        let db = Db::new(main, schema.clone());
         let shared = Self {
-            db: Db::new(main, schema.clone()).by(&clock),
+            home: ask(db.home()).await.map_err(JoinError::Trouble)?,
+            db: db.by(&clock),
             vital: Db::new(vital, schema).by(&clock),
             identity,
             host,

@@ -583,3 +583,15 @@ async fn a_node_whose_task_panics_begins_anew() {
     node.leave().await;
     assert_eq!(watching(&address).text("select state from jobs.run").await, "succeeded,succeeded");
 }
+
+/// Nobody tells the node of any of them. Ten for each time that it looks by itself would be three minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_is_drained_without_a_word_from_anybody() {
+    let address = Server::shared().database();
+    let program = Program::with_room(10);
+    let node = joined(&address, 1, &program).await;
+    let runs: Vec<_> = (0..2000).map(|_| mail()).collect();
+    watching(&address).submit(&runs).await.unwrap();
+    let ended = bounded(program.execute(&node, 2000)).await;
+    assert_eq!(ended.len(), 2000);
+}

@@ -273,6 +273,29 @@ async fn a_cancelled_run_lets_its_successor_start() {
     assert_eq!(ids(&db.take(node, 10).await), [slots[1].run]);
 }
 
+/// There is no leader whose lease must run out first: the other fires the slot that comes next, while the one that has the say
+/// is silent and nobody has missed it yet.
+#[tokio::test]
+async fn the_slots_of_a_killed_node_are_fired_by_the_others_at_once() {
+    let db = db().await;
+    let other = db.joined(1).await;
+    db.register(other, &[registration("sweep", "hourly")]).await.unwrap();
+    // It is the one that came last, and dies without a word.
+    let killed = db.joined(2).await;
+    db.register(killed, &[registration("sweep", "hourly")]).await.unwrap();
+    db.run_sql(
+        "update jobs.node set heartbeat = now() - interval '14 s' where name = 'test' and id::text like '%2'",
+    )
+    .await;
+    let rows = db.in_force(&[registration("sweep", "hourly")]).await.unwrap();
+    assert!(rows[0].is_ours && rows[0].next_slot == Some(at(0)), "{rows:?}");
+    for minute in 0..3 {
+        let fired = db.fire_one(slot("sweep", "hourly", minute, Overlap::Allow)).await;
+        assert_eq!(fired.as_deref(), Some("available"), "{minute}");
+    }
+    assert_eq!(ids(&db.take(other, 10).await).len(), 3);
+}
+
 /// A transaction of somebody else's, or of a node that stands still, has the row of a job.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_is_held_holds_up_no_other() {

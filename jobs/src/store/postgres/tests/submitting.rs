@@ -140,3 +140,21 @@ async fn in_a_transaction_of_the_caller_it_comes_and_goes_with_it() {
     tx.commit().await.unwrap();
     assert_eq!(db.take(Id(1), 1).await.len(), 1);
 }
+
+/// Within the transaction that submits, a notification would make the commits of all nodes wait for each other.
+#[tokio::test]
+async fn what_is_submitted_notifies_nobody_within_its_transaction() {
+    let db = db().await;
+    let mut listener = sqlx::postgres::PgListener::connect_with(&db.pool).await.unwrap();
+    listener.listen("jobs_jobs").await.unwrap();
+    let runs = [mail(), unique("a")];
+    db.submit(&runs[..1]).await.unwrap();
+    db.submit_unique(&runs[1..], Duration::from_secs(1)).await.unwrap();
+    let mut tx = db.pool.begin().await.unwrap();
+    db.submit_all_on(&mut tx, &[mail(), unique("b")]).await.unwrap();
+    tx.commit().await.unwrap();
+    db.run_sql("notify jobs_jobs, 'of the test'").await;
+    // Notifications come in the order of the commits.
+    assert_eq!(listener.recv().await.unwrap().payload(), "of the test");
+    assert_eq!(db.text("select count(*) from pg_trigger where not tgisinternal").await, "0");
+}
