@@ -343,14 +343,16 @@ async fn another_config_holds_at_once_where_it_is_taken() {
     diary.until(|notes| begun(notes, 1)).await;
     // Somebody who looks for more to do has looked.
     bounded(one.now(note { text: "noted".into() }).await.unwrap().wait()).await;
-    // What is off is its schedules alone.
-    let run = one.now(tick {}).await.unwrap();
-    assert!(matches!(bounded(run.wait()).await, Outcome::Panicked(_)), "it is of no slot");
-    assert_eq!(diary.notes(), ["first begins", "noted"]);
+    // What is off is left to others.
+    let left = one.now(tick {}).await.unwrap();
+    bounded(one.now(note { text: "later".into() }).await.unwrap().wait()).await;
+    assert_eq!(one.run(left.id()).await.unwrap().state, RunState::Available);
+    assert_eq!(diary.notes(), ["first begins", "noted", "later"]);
     let changed = one.reload(with("job.long.concurrency = 3")).await.unwrap();
     assert_eq!(changed.settings.len(), 2, "{changed}");
     let ticks = |notes: &[String]| notes.iter().filter(|note| note.contains("T")).count();
     diary.until(|notes| begun(notes, 3) && ticks(notes) > 1).await;
+    assert!(matches!(bounded(left.wait()).await, Outcome::Panicked(_)), "it is of no slot");
     one.reload(with("job.long.rate = \"100/1m\"")).await.unwrap();
     diary.until(|notes| begun(notes, 4)).await;
 

@@ -49,8 +49,10 @@ impl Terms {
         jobs.inner.pool.read(|memory| {
             for (name, job) in known.iter() {
                 let info = &memory.job(job.ix).info;
+                if !info.enabled {
+                    continue;
+                }
                 let (job, limits) = (name.to_owned(), &info.limits);
-                // Whether it is enabled concerns its schedules alone.
                 if limits.concurrency.is_none() && limits.rate.is_none() {
                     unlimited.push(job);
                 } else {

@@ -160,13 +160,13 @@ const CLAIM_FROM: &str = claim_in!(known_lanes!());
 const LANES: &str =
     concat!(all_lanes!(), " select queue, job, priority from lane where job = any ($1::text[])");
 
-/// Of these runs, those that this node has: so many that the answer comes also over a slow link.
+/// Of these runs, those that this node has: so few that the answer comes also over a slow link, or one that ends all the time.
 const ADRIFT: &str = "\
 select id, job, queue, priority, attempt, retries, claim_no, origin, schedule, slot, args, record, due from (
     select *, sum(octet_length(args)) over (order by priority desc, id) - octet_length(args) as before
     from jobs.run where id = any ($2::uuid[]) and node = $1 and state = 'running'
 ) mine where before < $3
-order by priority desc, id";
+order by priority desc, id limit 20";
 
 /// How many bytes of arguments are read together, but for those of the last run.
 const TOGETHER: i64 = 1 << 20;
