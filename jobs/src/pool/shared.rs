@@ -21,6 +21,8 @@ pub(crate) struct Places {
     pub(crate) count: usize,
     /// How many runs wait here for one of them.
     pub(crate) waiting: usize,
+    /// Nothing begins any more.
+    pub(crate) closed: bool,
     /// Queues with a limit of their own, and how many of their runs fit.
     pub(crate) queues: Vec<(String, usize)>,
 }
@@ -73,17 +75,22 @@ impl Pool {
     /// How many runs it has places for, and how many wait here for one.
     pub(crate) fn places(&self) -> Places {
         let shared = self.lock();
-        if shared.closed || self.spawn.get().is_none() {
-            return Places::default();
-        }
         let memory = &shared.memory;
+        if shared.closed || self.spawn.get().is_none() {
+            return Places { waiting: memory.queued(), closed: shared.closed, ..Places::default() };
+        }
         let (running, queued) = (memory.running(), memory.queued());
         let size = shared.workers.limit().map_or(running + UNLIMITED, std::num::NonZeroUsize::get);
         let queues = memory.limited_queues().map(|queue| {
             let limit = queue.limit.map_or(usize::MAX, std::num::NonZeroUsize::get);
             (queue.name.to_string(), limit.saturating_sub(queue.running + queue.waiting))
         });
-        Places { count: size.saturating_sub(running), waiting: queued, queues: queues.collect() }
+        Places {
+            count: size.saturating_sub(running),
+            waiting: queued,
+            closed: false,
+            queues: queues.collect(),
+        }
     }
 
     /// Takes runs that were claimed for it, in the order in which they are to start. All come back where nothing starts any more.

@@ -218,7 +218,7 @@ impl postgres::Host for Host {
 
     fn room(&self) -> Room {
         let places = self.pool.places();
-        Room { count: places.count, waiting: places.waiting, queues: places.queues }
+        Room { count: places.count, waiting: places.waiting, closed: places.closed, queues: places.queues }
     }
 
     fn take(&self, runs: Vec<Claimed>) -> Vec<Fence> {

@@ -82,9 +82,12 @@ from unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::timestamptz[]) as 
 where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $5
 returning r.id";
 
-/// Gives back runs that were claimed. One that was never begun has not used an attempt.
+/// Gives back runs that were claimed, but for those that somebody wants ended. One that was never begun has not used an attempt.
 const RETURN: &str = "\
-update jobs.run r set state = 'available', node = null, started = null,
+update jobs.run r set node = null, started = null,
+    state = case when r.cancel then 'cancelled' else 'available' end,
+    finished = case when r.cancel then now() end, outcome = case when r.cancel then 'cancelled' end,
+    unique_key = case when not r.cancel then r.unique_key end,
     attempt = r.attempt - case when e.begun then 0 else 1 end,
     retries = r.retries + case when e.begun then 1 else 0 end
 from unnest($1::uuid[], $2::integer[], $3::boolean[]) as e (id, claim_no, begun)
@@ -191,7 +194,9 @@ impl Db {
 /// Gives back runs that this node cannot begin, to be claimed when so much time has passed.
 const PUT_OFF: &str = "\
 update jobs.run r set node = null, started = null, attempt = r.attempt - 1,
-    state = case when e.wait > interval '0' then 'scheduled' else 'available' end,
+    state = case when r.cancel then 'cancelled' when e.wait > interval '0' then 'scheduled' else 'available' end,
+    finished = case when r.cancel then now() end, outcome = case when r.cancel then 'cancelled' end,
+    unique_key = case when not r.cancel then r.unique_key end,
     due = case when e.wait > interval '0' then now() + e.wait else r.due end
 from unnest($1::uuid[], $2::integer[], $3::interval[]) as e (id, claim_no, wait)
 where r.id = e.id and r.claim_no = e.claim_no and r.node = $4";

@@ -35,7 +35,10 @@ returning clock_timestamp(), (select array_agg(id order by id) from jobs.node)";
 /// What it has claimed and not begun has used no attempt, and its loss does not count. What it may be executing is rescued.
 const LEAVE: &str = "\
 with back as (
-    update jobs.run r set state = 'available', node = null, started = null, attempt = r.attempt - 1
+    update jobs.run r set node = null, started = null, attempt = r.attempt - 1,
+        state = case when r.cancel then 'cancelled' else 'available' end,
+        finished = case when r.cancel then now() end, outcome = case when r.cancel then 'cancelled' end,
+        unique_key = case when not r.cancel then r.unique_key end
     where r.node = $1 and r.state = 'running' and r.id <> all ($2)
 )
 delete from jobs.node where id = $1";

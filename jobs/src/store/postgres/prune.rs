@@ -47,7 +47,7 @@ with old as (
 )
 delete from jobs.ledger l using old o where l.job = o.job and l.key = o.key and l.first = o.first";
 
-/// Schedules that nobody has registered for long, with their ledgers. One that comes back would begin anew all the same.
+/// Schedules that nobody has registered for long, with their ledgers. One that comes back begins anew.
 const PRUNE_SCHEDULES: &str = "\
 with gone as (
     delete from jobs.schedule s

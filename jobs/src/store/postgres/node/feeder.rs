@@ -105,6 +105,9 @@ impl Shared {
     /// Claims until there is nothing left or no room for it, and answers how long it may wait then. Who was woken asks for
     /// runs at once; who was not first looks whether there are any.
     async fn feed_once(&self, place: &mut Place, woken: bool) -> Result<Duration, Trouble> {
+        if !self.clock.is_virtual() {
+            place.ahead.measure(self.ended.load(Ordering::Relaxed));
+        }
         self.give_back_waiting(place).await?;
         let mut rate = None;
         let mut claims = woken;
@@ -137,7 +140,7 @@ impl Shared {
             if !look.available {
                 self.backlog.store(false, Ordering::SeqCst);
             }
-            let wait = if place.ahead.is_none() { self.poll(POLL) } else { PATIENCE };
+            let wait = if self.host.room().waiting == 0 { self.poll(POLL) } else { PATIENCE };
             let wait = waits.into_iter().fold(wait, Duration::min);
             // A test's time may have passed since it was asked, and not a moment of it is to be missed.
             let passed = self.clock.now().elapsed.since(place.asked.elapsed);
@@ -160,6 +163,10 @@ impl Shared {
         };
         if view != place.view {
             self.host.see(view.clone());
+            // What waits here of a queue that is paused would keep places from others.
+            if view.paused_queues.iter().any(|queue| !place.view.paused_queues.contains(queue)) {
+                self.give_back_all().await?;
+            }
             self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&view.paused_queues);
             place.view = view;
         }
@@ -252,7 +259,8 @@ impl Shared {
         let claimed = if limited.is_empty() {
             ask(self.db.claim(wanted)).await?
         } else {
-            let places = room.count.saturating_sub(room.waiting);
+            // One at least, or they would have no turn where places are never free for long.
+            let places = room.count.saturating_sub(room.waiting).max(1);
             let (claimed, wait) = ask(self.db.claim_with(wanted, &limited, places)).await?;
             *rate = wait;
             claimed
@@ -261,8 +269,8 @@ impl Shared {
         if any {
             place.claims = turn;
         }
-        if !is_full && limited.is_empty() {
-            // It is not for want of room that there are no more.
+        if !is_full && limited.is_empty() && room.queues.is_empty() {
+            // It is not for want of room that there are no more, nor of a queue's.
             self.backlog.store(false, Ordering::SeqCst);
         }
         // A backlog: it pays to remember the place.
@@ -277,13 +285,24 @@ impl Shared {
 }
 
 impl Shared {
-    /// Gives back what was claimed ahead and would wait here for long.
+    /// Gives back what was claimed ahead and would wait here for long, or for ever.
     async fn give_back_waiting(&self, place: &mut Place) -> Result<(), Trouble> {
-        let Room { count, waiting, .. } = self.host.room();
-        if !place.ahead.is_too_much(waiting.saturating_sub(count), self.ended.load(Ordering::Relaxed)) {
+        let Room { count, waiting, closed, .. } = self.host.room();
+        let too_much =
+            place.ahead.is_too_much(waiting.saturating_sub(count), self.ended.load(Ordering::Relaxed));
+        // No place becomes free in the real time in which a test's stands still.
+        if (too_much && !self.clock.is_virtual()) || (closed && waiting > 0) {
+            self.give_back_all().await?;
+        }
+        Ok(())
+    }
+
+    /// Gives back all that waits here for a place.
+    async fn give_back_all(&self) -> Result<(), Trouble> {
+        let waiting: Vec<_> = self.host.let_go_waiting().into_iter().map(|fence| (fence, false)).collect();
+        if waiting.is_empty() {
             return Ok(());
         }
-        let waiting: Vec<_> = self.host.let_go_waiting().into_iter().map(|fence| (fence, false)).collect();
         // Where this is not answered, the next look finds that they are adrift.
         self.claims.remove(waiting.iter().map(|(fence, _)| *fence));
         ask(self.db.give_back(self.identity.id, &waiting)).await?;
@@ -374,6 +393,9 @@ impl Place {
 
     /// How many runs are to be claimed. As long as enough of them wait there is no question for a few.
     fn wanted(&self, room: &Room) -> usize {
+        if room.closed {
+            return 0;
+        }
         let wanted = (room.count + self.ahead.count).saturating_sub(room.waiting);
         if room.waiting > room.count && wanted < self.ahead.count / 2 { 0 } else { wanted }
     }
@@ -430,7 +452,7 @@ mod tests {
         let mut place = Place::new(Clock::system().now());
         let mut wanted = |ahead, count, waiting| {
             place.ahead.count = ahead;
-            place.wanted(&Room { count, waiting, queues: Vec::new() })
+            place.wanted(&Room { count, waiting, ..Room::default() })
         };
         assert_eq!(wanted(0, 10, 0), 10);
         assert_eq!(wanted(0, 10, 4), 6);
@@ -438,5 +460,7 @@ mod tests {
         assert_eq!(wanted(100, 0, 80), 0);
         assert_eq!(wanted(100, 0, 50), 50);
         assert_eq!(wanted(100, 20, 10), 110);
+        place.ahead.count = 100;
+        assert_eq!(place.wanted(&Room { closed: true, ..Room::default() }), 0);
     }
 }

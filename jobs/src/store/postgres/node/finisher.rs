@@ -127,7 +127,7 @@ impl Shared {
         self.claims.remove(settled.iter().map(Finished::fence));
         self.limits_let_more();
         self.waiting.changed.call(Some(&self.clock));
-        self.has_arrived();
+        self.tell_all();
         let ends = settled.iter().filter_map(|finished| match finished {
             Finished::End(end) => Some(&**end),
             Finished::Return(..) => None,

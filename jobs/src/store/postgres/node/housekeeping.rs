@@ -61,7 +61,7 @@ impl Shared {
         } else if all || changed {
             self.adopt_all().await?;
         }
-        if changed {
+        if changed || all {
             self.tell_in_force(&self.host.schedules()).await?;
         }
         if all {

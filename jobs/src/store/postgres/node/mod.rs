@@ -96,6 +96,8 @@ pub(crate) struct Room {
     pub(crate) count: usize,
     /// Runs that it has taken and that wait for one of them.
     pub(crate) waiting: usize,
+    /// Nothing begins any more.
+    pub(crate) closed: bool,
     /// Queues with a limit of their own, and how many of their runs fit.
     pub(crate) queues: Vec<(String, usize)>,
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 
 use super::{Node, Shared};
+use crate::clock::Told;
 use crate::store::postgres::fire::Entry;
 use crate::store::postgres::schedules::{InForce, Registration};
 use crate::store::postgres::trouble::{Trouble, ask};
@@ -25,12 +26,13 @@ impl Node {
         // Once for each program.
         let _ = shared.declared.set(declared);
         let (told, answer) = oneshot::channel();
+        let told = Told::new(told, &shared.clock);
         self.spawn(async move {
             let answer = shared.disown().await;
             if answer.is_err() {
                 shared.unregistered.store(true, Ordering::SeqCst);
             }
-            let _ = told.send(answer);
+            told.tell(answer);
         });
         answer.await.unwrap_or(Err(Trouble::Closed))
     }

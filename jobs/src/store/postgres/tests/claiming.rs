@@ -117,6 +117,24 @@ async fn a_run_that_was_never_begun_has_used_no_attempt() {
 }
 
 #[tokio::test]
+async fn what_somebody_wants_ended_ends_where_it_would_go_back() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.submit(&[mail(), mail()]).await.unwrap();
+    let claimed = db.take(node, 2).await;
+    for claimed in &claimed {
+        db.cancel(claimed.id).await.unwrap();
+    }
+    db.give_back(node, &[(fence_of(&claimed[0]), false)]).await.unwrap();
+    db.leave(node, &[]).await.unwrap();
+    assert_eq!(
+        db.text("select count(*) from jobs.run where state = 'cancelled' and outcome = 'cancelled' and finished is not null")
+            .await,
+        "2"
+    );
+}
+
+#[tokio::test]
 async fn a_retry_waits_for_its_time() {
     let db = db().await;
     let node = db.joined(1).await;

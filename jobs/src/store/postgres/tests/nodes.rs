@@ -32,7 +32,7 @@ pub(super) struct Program {
 impl Host for Program {
     fn room(&self) -> Room {
         let (room, taken) = (*self.room.lock().unwrap(), self.taken.lock().unwrap().len());
-        Room { count: room.saturating_sub(taken), waiting: taken.saturating_sub(room), queues: Vec::new() }
+        Room { count: room.saturating_sub(taken), waiting: taken.saturating_sub(room), ..Room::default() }
     }
 
     fn jobs(&self) -> Arc<[String]> {
