@@ -387,6 +387,9 @@ async fn a_refused_action_does_nothing() {
 #[tokio::test]
 async fn who_asked_for_a_run_is_told_and_logged() {
     let log = Log::default();
+    // Where there is one subscriber alone, a place in the code that another test comes by first asks that test's thread
+    // whether anybody listens, and remembers that nobody does.
+    let _another = tracing::Dispatch::new(tracing_subscriber::registry());
     let _in_force =
         tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(log.clone()).finish());
     let jobs = start(Setup::Plain).await;
