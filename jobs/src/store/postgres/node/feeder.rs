@@ -326,10 +326,6 @@ impl Ahead {
         Self { count: 0, measured: (now, 0), looked: (now, 0) }
     }
 
-    fn is_none(&self) -> bool {
-        self.count == 0
-    }
-
     /// So many attempts have ended in all.
     fn measure(&mut self, ended: u64) {
         let (since, before) = self.measured;
@@ -426,7 +422,7 @@ mod tests {
         assert_eq!(ahead.count, MOST_AHEAD);
         // And when nothing ends any more, it is less and less.
         let mut counts = Vec::new();
-        while !ahead.is_none() {
+        while ahead.count > 0 {
             pass(MEASURED).await;
             ahead.measure(1_000_000);
             counts.push(ahead.count);
@@ -444,7 +440,7 @@ mod tests {
         assert!(!ahead.is_too_much(100, 50), "half of it has begun");
         pass(PATIENCE).await;
         assert!(ahead.is_too_much(100, 60));
-        assert!(ahead.is_none());
+        assert_eq!(ahead.count, 0);
     }
 
     #[test]
