@@ -65,13 +65,13 @@ async fn rekeyed(#[state] diary: &Diary, cx: &jobs::JobContext) {
     diary.begun(cx, VERSION);
 }
 
-/// Loses its schedule, to [`taking`].
+/// Loses its schedule, to `taking`.
 #[job(schedule = "* * * * * *", key = "moves")]
 async fn giving(#[state] diary: &Diary, cx: &jobs::JobContext) {
     diary.begun(cx, VERSION);
 }
 
-/// Takes over the schedule of [`giving`].
+/// Takes over the schedule of `giving`.
 #[job]
 async fn taking(#[state] diary: &Diary, cx: &jobs::JobContext) {
     diary.begun(cx, VERSION);
