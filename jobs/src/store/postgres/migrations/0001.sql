@@ -42,6 +42,7 @@ create table jobs.run (
     -- What its attempts left, as JSON: errors, log, progress, and the value that it gave.
     record text,
     submitted timestamptz not null default now(),
+    -- When it was claimed; its end says when it began.
     started timestamptz,
     finished timestamptz,
     -- What it came to, with the message of an error.
