@@ -39,17 +39,16 @@ mod unique;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
-use jobs_syntax::{Backoff, Overlap};
+use jobs_syntax::Overlap;
 use tokio::sync::oneshot;
 
 use super::journal::Journal;
 use super::slab::{Key, Slab};
 use crate::clock::Timestamp;
 use crate::hooks::bus::Bus;
-use crate::hooks::{Event, Follows, RunChange, RunEvent};
-use crate::job::attempt::{AttemptRecord, Trace};
+use crate::hooks::{Event, RunChange, RunEvent};
+use crate::job::attempt::AttemptRecord;
 use crate::job::body::Body;
 use crate::job::info::JobInfo;
 use crate::job::name::JobName;
@@ -373,63 +372,6 @@ impl Memory {
             _ => None,
         };
         Some((&info.name, run.id, deadline))
-    }
-
-    /// By which backoff, and after how many failures, a run that executes may be tried again; none when this is its
-    /// last attempt.
-    pub(crate) fn may_retry(&self, key: RunKey) -> Option<(Backoff, u32)> {
-        let run = self.runs.get(key)?;
-        let backoff = || (self.job(run.job).info.attempts.backoff(), run.attempt);
-        (run.attempt <= run.retries).then(backoff)
-    }
-
-    /// An attempt of a run that was claimed has failed, and another is to follow when `wait` has passed.
-    pub(crate) fn retry(
-        &mut self,
-        key: RunKey,
-        outcome: Outcome,
-        trace: Option<Box<Trace>>,
-        body: Body,
-        wait: Duration,
-        now: Timestamp,
-    ) {
-        let run = self.runs.get_mut(key).expect("invariant: a run that executes is kept");
-        let State::Running { started, .. } = run.state else {
-            unreachable!("invariant: only the worker that executes a run ends its attempt")
-        };
-        run.details.add_failure(AttemptRecord {
-            number: run.attempt,
-            started,
-            finished: now,
-            outcome,
-            trace,
-        });
-        let due = now.saturating_add(wait);
-        run.state = State::Scheduled { due };
-        run.body = Some(body);
-        let (ix, lane) = (run.job, run.lane);
-        self.tell(key, now, |run| RunChange::Failed {
-            outcome: run.details.failures().last().map_or(Outcome::Unknown, |last| last.outcome.clone()),
-            took: now.since(started),
-            follows: Follows::Retry { at: due.to_chrono() },
-        });
-        let job = self.job_mut(ix);
-        job.delayed(key);
-        job.retrying += 1;
-        self.attempt_ended(ix, lane);
-    }
-
-    /// The worker that executes a run has died. Answers how often that has happened to it.
-    pub(crate) fn worker_died(&mut self, key: RunKey) -> u32 {
-        self.runs.get_mut(key).map_or(0, |run| run.details.add_death())
-    }
-
-    /// As [`retry`](Self::retry), after an attempt that does not count, since nobody knows whose fault its end was.
-    pub(crate) fn retry_uncounted(&mut self, key: RunKey, body: Body, wait: Duration, now: Timestamp) {
-        self.retry(key, Outcome::Interrupted, None, body, wait, now);
-        if let Some(run) = self.runs.get_mut(key) {
-            run.attempt -= 1;
-        }
     }
 
     /// An attempt of a run that executes has left something.

@@ -39,7 +39,8 @@ impl Cluster {
             slot_of: None,
             follows: Follows::End("succeeded"),
             started: cx.started.to_chrono(),
-            finished: jobs.inner.clock.now().wall.to_chrono(),
+            // The clock may have been set back meanwhile.
+            finished: jobs.inner.clock.now().wall.to_chrono().max(cx.started.to_chrono()),
             outcome: "succeeded",
             message: None,
             record: None,

@@ -1,6 +1,10 @@
-//! How runs end: with what is told of it, what is kept, and which others are forgotten.
+//! How attempts and runs end: with what is told of it, what is kept, and which others are forgotten.
 
-use super::run::State;
+use std::time::Duration;
+
+use jobs_syntax::Backoff;
+
+use super::run::{State, end_of};
 use super::{Ended, JobIx, Litter, Memory, Previous, RunKey, history};
 use crate::clock::Timestamp;
 use crate::hooks::{Follows, RunChange};
@@ -67,7 +71,7 @@ impl Memory {
         #[cfg(feature = "web")]
         self.pace.ended(now, now.since(started), outcome.is_failure());
         let job = &mut self.jobs[ix.0 as usize];
-        job.ended(Previous { id, slot, started, finished: now, outcome: outcome.clone() });
+        job.ended(Previous { id, slot, started, finished: end_of(started, now), outcome: outcome.clone() });
         let waiters = self.waiters_of(key);
         let told = if waiters.is_some() { outcome.clone() } else { Outcome::Succeeded };
         let litter = self.end(key, started, outcome, body, now);
@@ -96,7 +100,8 @@ impl Memory {
         };
         if let Some(run) = self.runs.get_mut(key) {
             let number = run.attempt;
-            let record = AttemptRecord { number, started, finished: now, outcome: outcome.clone(), trace };
+            let finished = end_of(started, now);
+            let record = AttemptRecord { number, started, finished, outcome: outcome.clone(), trace };
             run.details.add_failure(record);
         }
         self.tell(key, now, |_| {
@@ -124,7 +129,8 @@ impl Memory {
         now: Timestamp,
     ) -> Litter {
         let run = self.runs.get_mut(key).expect("invariant: a run that ends is known");
-        run.state = State::Ended { started, finished: now };
+        let finished = end_of(started, now);
+        run.state = State::Ended { started, finished };
         if let Some(unique) = run.details.take_unique() {
             self.uniques.ended(&unique, run.id, outcome.is_success());
             // Within its window it stands for others still, also when the process has ended.
@@ -143,7 +149,7 @@ impl Memory {
         let mut litter = Litter::default();
         litter.add(body);
         let ring = self.jobs[ix.0 as usize].ended.get_or_insert_default();
-        ring.push(key, now, text);
+        ring.push(key, finished, text);
         if let Some(before) = ring.before_last(history::WITH_ARGUMENTS)
             && let Some(run) = self.runs.get_mut(before)
             && run.details.has_succeeded()
@@ -172,6 +178,63 @@ impl Memory {
             self.runs.discard(key);
             self.text -= text;
             ring.pop(text);
+        }
+    }
+
+    /// By which backoff, and after how many failures, a run that executes may be tried again; none when this is its
+    /// last attempt.
+    pub(crate) fn may_retry(&self, key: RunKey) -> Option<(Backoff, u32)> {
+        let run = self.runs.get(key)?;
+        let backoff = || (self.job(run.job).info.attempts.backoff(), run.attempt);
+        (run.attempt <= run.retries).then(backoff)
+    }
+
+    /// An attempt of a run that was claimed has failed, and another is to follow when `wait` has passed.
+    pub(crate) fn retry(
+        &mut self,
+        key: RunKey,
+        outcome: Outcome,
+        trace: Option<Box<Trace>>,
+        body: Body,
+        wait: Duration,
+        now: Timestamp,
+    ) {
+        let run = self.runs.get_mut(key).expect("invariant: a run that executes is kept");
+        let State::Running { started, .. } = run.state else {
+            unreachable!("invariant: only the worker that executes a run ends its attempt")
+        };
+        run.details.add_failure(AttemptRecord {
+            number: run.attempt,
+            started,
+            finished: end_of(started, now),
+            outcome,
+            trace,
+        });
+        let due = now.saturating_add(wait);
+        run.state = State::Scheduled { due };
+        run.body = Some(body);
+        let (ix, lane) = (run.job, run.lane);
+        self.tell(key, now, |run| RunChange::Failed {
+            outcome: run.details.failures().last().map_or(Outcome::Unknown, |last| last.outcome.clone()),
+            took: now.since(started),
+            follows: Follows::Retry { at: due.to_chrono() },
+        });
+        let job = self.job_mut(ix);
+        job.delayed(key);
+        job.retrying += 1;
+        self.attempt_ended(ix, lane);
+    }
+
+    /// The worker that executes a run has died. Answers how often that has happened to it.
+    pub(crate) fn worker_died(&mut self, key: RunKey) -> u32 {
+        self.runs.get_mut(key).map_or(0, |run| run.details.add_death())
+    }
+
+    /// As [`retry`](Self::retry), after an attempt that does not count, since nobody knows whose fault its end was.
+    pub(crate) fn retry_uncounted(&mut self, key: RunKey, body: Body, wait: Duration, now: Timestamp) {
+        self.retry(key, Outcome::Interrupted, None, body, wait, now);
+        if let Some(run) = self.runs.get_mut(key) {
+            run.attempt -= 1;
         }
     }
 

@@ -174,6 +174,7 @@ impl Memory {
         let mut details = details.unwrap_or_default();
         details.notes.append(notes, attempt);
         details.unique.take_if(|unique| unique.window.is_none());
+        let finished = super::run::end_of(started, finished);
         let outline = self.outline(key, Recorded::Ended { started, finished })?;
         Some(RunRecord { arguments, details: Some(details), ..outline })
     }

@@ -84,6 +84,12 @@ pub(super) enum State {
     },
 }
 
+/// When what has started then has ended, by a clock that shows this: nothing ends before it has begun, though the clock was
+/// set back meanwhile.
+pub(super) fn end_of(started: Timestamp, now: Timestamp) -> Timestamp {
+    now.max(started)
+}
+
 /// A run that was submitted and has still to be accepted.
 #[derive(Debug)]
 pub(crate) struct Arrival {

@@ -1,5 +1,7 @@
 //! The state machine against a naive model: a list of runs, searched from its beginning for everything.
 
+use std::time::Duration;
+
 use super::details::KEPT_ATTEMPTS;
 use super::*;
 use crate::clock::{Elapsed, Reading};
@@ -675,6 +677,22 @@ fn those_who_stop_waiting_do_not_pile_up() {
     memory.claim(0, reading(now())).unwrap();
     settle(memory.finish(key, Outcome::Succeeded, None, None, now()));
     assert_eq!(patient.try_recv(), Ok(Outcome::Succeeded));
+}
+
+#[test]
+fn set_back_meanwhile_the_clock_ends_nothing_before_it_has_begun() {
+    let mut memory = Memory::new(0);
+    let job = memory.bind_job(info("a", Overlap::Skip)).unwrap();
+    let hour = Duration::from_secs(3600);
+    let (_, key) = memory.submit(job, body(), Origin::Submission, now());
+    memory.claim(0, reading(now())).unwrap();
+    memory.retry(key, Outcome::Failed("no".into()), None, body(), hour, now().saturating_sub(hour));
+    assert!(memory.release(key));
+    memory.claim(0, reading(now())).unwrap();
+    settle(memory.finish(key, Outcome::Succeeded, None, None, now().saturating_sub(hour)));
+    let times: Vec<_> =
+        memory.attempts(key).iter().map(|attempt| (attempt.started, attempt.finished)).collect();
+    assert_eq!(times, [(now(), now()); 2]);
 }
 
 /// Ten thousand of every job are kept.

@@ -222,12 +222,12 @@ impl Db {
     }
 
     /// Finds the lanes that have runs of these jobs, and begins in them behind what was just claimed.
-    pub(crate) async fn lanes(&self, jobs: &[String], claimed: &[Claimed]) -> sqlx::Result<Lanes> {
+    pub(crate) async fn lanes(&self, jobs: &[String], behind: Lanes) -> sqlx::Result<Lanes> {
         let lane =
             |row: PgRow| Ok(Lane { queue: row.try_get(0)?, job: row.try_get(1)?, priority: row.try_get(2)? });
         let found = sqlx::query(self.sql(LANES)).bind(jobs).try_map(lane).fetch_all(&self.pool).await?;
         let mut lanes = Lanes(found.into_iter().map(|lane| (lane, Id(0))).collect());
-        lanes.move_on(claimed);
+        lanes.0.extend(behind.0);
         Ok(lanes)
     }
 
@@ -356,6 +356,13 @@ pub(crate) struct Lanes(HashMap<Lane, Id>);
 impl Lanes {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Behind what was claimed.
+    pub(crate) fn behind(claimed: &[Claimed]) -> Self {
+        let mut lanes = Self::default();
+        lanes.move_on(claimed);
+        lanes
     }
 
     fn move_on(&mut self, claimed: &[Claimed]) {

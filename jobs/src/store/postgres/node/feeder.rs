@@ -125,7 +125,6 @@ impl Shared {
                 self.arrived.store(true, Ordering::SeqCst);
             }
             if look.available && self.claim(place, &mut rate).await? {
-                place.in_vain = 0;
                 claims = true;
                 continue;
             }
@@ -207,7 +206,7 @@ impl Shared {
         };
         let put_off: Vec<_> = refused.into_iter().map(&mut later).collect();
         ask(self.db.put_off(self.identity.id, &put_off)).await?;
-        self.tell_others();
+        self.have_gone_back();
         Ok(())
     }
 
@@ -247,7 +246,7 @@ impl Shared {
         if goes_on && (limited.is_empty() || !turn.is_multiple_of(2)) {
             let claimed = ask(self.db.claim_from(wanted, &mut place.lanes)).await?;
             if !claimed.is_empty() {
-                place.claims = turn;
+                place.took_something(turn);
             }
             if claimed.len() < count {
                 // From the beginning, where there may be some that it has passed.
@@ -267,19 +266,20 @@ impl Shared {
         };
         let (any, is_full) = (!claimed.is_empty(), claimed.len() == count);
         if any {
-            place.claims = turn;
+            place.took_something(turn);
         }
         if !is_full && limited.is_empty() && room.queues.is_empty() {
             // It is not for want of room that there are no more, nor of a queue's.
             self.backlog.store(false, Ordering::SeqCst);
         }
-        // A backlog: it pays to remember the place.
-        place.lanes = match is_full {
-            true => ask(self.db.lanes(&jobs, &claimed)).await.unwrap_or_default(),
-            false => Lanes::default(),
-        };
+        let behind = Lanes::behind(&claimed);
         // At once, whatever the next question meets with.
         let _ = self.hand_over(claimed);
+        // A backlog: it pays to remember the place.
+        place.lanes = match is_full {
+            true => ask(self.db.lanes(&jobs, behind)).await.unwrap_or_default(),
+            false => Lanes::default(),
+        };
         Ok(any)
     }
 }
@@ -306,7 +306,8 @@ impl Shared {
         // Where this is not answered, the next look finds that they are adrift.
         self.claims.remove(waiting.iter().map(|(fence, _)| *fence));
         ask(self.db.give_back(self.identity.id, &waiting)).await?;
-        self.tell_all();
+        self.have_gone_back();
+        self.has_arrived();
         Ok(())
     }
 }
@@ -385,6 +386,11 @@ impl Place {
             view: ClusterView::default(),
             refused: HashMap::new(),
         }
+    }
+
+    fn took_something(&mut self, turn: u32) {
+        self.claims = turn;
+        self.in_vain = 0;
     }
 
     /// How many runs are to be claimed. As long as enough of them wait there is no question for a few.

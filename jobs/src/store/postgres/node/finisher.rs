@@ -72,7 +72,7 @@ impl Shared {
                     return;
                 }
                 self.claims.remove(returns.iter().map(|(fence, _)| *fence));
-                self.tell_others();
+                self.have_gone_back();
             }
             if !locked.is_empty() && (locked.len() > before || close || monotonic_now() >= again) {
                 if let Err(Trouble::Passing(_)) = self.write_free(&mut locked).await {
@@ -125,7 +125,6 @@ impl Shared {
             return Ok(());
         }
         self.claims.remove(settled.iter().map(Finished::fence));
-        self.limits_let_more();
         self.waiting.changed.call(Some(&self.clock));
         self.tell_all();
         let ends = settled.iter().filter_map(|finished| match finished {
@@ -182,7 +181,7 @@ impl Shared {
         match self.persist(|| self.db.succeed(&jobs)).await {
             Ok(succeeded) => self.has_succeeded(succeeded),
             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
-            Err(_) => self.undone.store(true, Ordering::SeqCst),
+            Err(_) => self.leave_undone(),
         }
         Ok(())
     }

@@ -15,7 +15,9 @@
 mod claims;
 mod feeder;
 mod finisher;
+mod host;
 mod housekeeping;
+mod joining;
 mod listener;
 mod pulse;
 mod questions;
@@ -26,15 +28,15 @@ mod submitter;
 mod virtual_time;
 mod waiting;
 
+pub(crate) use host::{ClusterView, Host, Room};
+pub(crate) use joining::JoinError;
 pub(crate) use schedules::Registered;
 pub(crate) use standing::Standing;
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, OnceLock, PoisonError};
 use std::task::Poll;
 use std::thread;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -42,15 +44,10 @@ use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::address::Address;
-use super::claim::{Claimed, Limited};
-use super::connections::pool;
 use super::db::Db;
 use super::end::{End, Ended, Fence, Finished};
 use super::home::Home;
 use super::id::Id;
-use super::migrations::{MigrationError, migrate};
-use super::reach::{PATIENCE, Unreachable};
-use super::schedules::{InForce, Registration};
 use super::submit::{NewRun, Submitted};
 use super::succession::Succeeded;
 use super::trouble::{Pause, Trouble, ask};
@@ -63,54 +60,6 @@ use standing::{Part, Standings};
 use submitter::Submission;
 use waiting::Waiting;
 
-/// What a node is asked by, and tells: the pool of the program.
-pub(crate) trait Host: Send + Sync + 'static {
-    /// How many runs it has places for at this moment.
-    fn room(&self) -> Room;
-    /// Jobs that it executes and that have no limits of their own. These and the next two may be others at any time.
-    fn jobs(&self) -> Arc<[String]>;
-    /// Those with limits.
-    fn limited(&self) -> Arc<[Limited]>;
-    /// How long runs that have ended are kept, and how many of each job.
-    fn retention(&self) -> (Duration, usize);
-    /// Runs that are its to try, in the order in which they are to start. It answers which it does not take: they go back.
-    fn take(&self, runs: Vec<Claimed>) -> Vec<Fence>;
-    /// Gives up what it has taken and not begun, and answers with it.
-    fn let_go_waiting(&self) -> Vec<Fence>;
-    /// Somebody wants these ended.
-    fn cancel(&self, runs: Vec<Id>);
-    /// Its claims are not its own any more: the node was taken for lost. What it ends from now on does not count.
-    fn lost_claims(&self);
-    /// How things stand that concern every node.
-    fn see(&self, cluster: ClusterView);
-    /// Its schedules, each with the slot that would be its next by the time now.
-    fn schedules(&self) -> Vec<Registration>;
-    /// Which of its schedules are its to fire may have changed.
-    fn in_force(&self, schedules: Vec<InForce>);
-}
-
-/// What a host has places for.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Room {
-    /// Places where nothing executes.
-    pub(crate) count: usize,
-    /// Runs that it has taken and that wait for one of them.
-    pub(crate) waiting: usize,
-    /// Nothing begins any more.
-    pub(crate) closed: bool,
-    /// Queues with a limit of their own, and how many of their runs fit.
-    pub(crate) queues: Vec<(String, usize)>,
-}
-
-/// How things stand that concern every node.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct ClusterView {
-    pub(crate) paused_jobs: Vec<String>,
-    pub(crate) paused_queues: Vec<String>,
-    /// The next slots of schedules that count from the end of their runs.
-    pub(crate) delays: Vec<(String, String, DateTime<Utc>)>,
-}
-
 /// What a node is.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
@@ -120,12 +69,6 @@ pub(crate) struct Identity {
     /// The names that the jobs have had whose schedules fire here, each with the one that the job has now.
     pub(crate) names: Vec<(String, String)>,
 }
-
-/// For claims, ends, submissions of three kinds and of many at once, news, and what is forgotten. One more listens.
-const CONNECTIONS: u32 = 8;
-
-/// For the heartbeat, and for what is done after it.
-const VITAL_CONNECTIONS: u32 = 2;
 
 /// A node of the cluster. It leaves when it is dropped, or at [`leave`](Self::leave).
 pub(crate) struct Node {
@@ -180,50 +123,6 @@ struct Shared {
     /// Whose turn it is to submit many at once.
     turn: Mutex<()>,
     closing: AtomicBool,
-}
-
-/// A node could not join the cluster.
-#[derive(Debug)]
-pub(crate) enum JoinError {
-    Unreachable(Unreachable),
-    Trouble(Trouble),
-    /// A newer version has changed the schema, and only those that know this much get on with it.
-    TooOld {
-        needed: i32,
-    },
-    /// The schema is that of tests on virtual time, and this is none, or the reverse.
-    OtherClock {
-        schema: String,
-        is_virtual: bool,
-    },
-    Thread(std::io::Error),
-}
-
-impl fmt::Display for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable(why) => why.fmt(f),
-            Self::Trouble(trouble) => f.write_str(trouble.message()),
-            Self::TooOld { needed } => write!(
-                f,
-                "a newer version of the program has brought the schema to a state that only nodes work with that \
-                 know version {needed} of it"
-            ),
-            Self::OtherClock { schema, is_virtual: true } => {
-                write!(
-                    f,
-                    "the schema `{schema}` is one of tests on virtual time, and this program goes by the server's"
-                )
-            }
-            Self::OtherClock { schema, is_virtual: false } => {
-                write!(
-                    f,
-                    "the schema `{schema}` goes by the server's time, and this is a test on virtual time"
-                )
-            }
-            Self::Thread(error) => write!(f, "its thread could not be started: {error}"),
-        }
-    }
 }
 
 impl Node {
@@ -441,61 +340,6 @@ impl Drop for Node {
 }
 
 impl Shared {
-    async fn join(
-        address: Address,
-        identity: Identity,
-        clock: Arc<Clock>,
-        host: Arc<dyn Host>,
-    ) -> Result<Self, JoinError> {
-        let trouble = |error: sqlx::Error| JoinError::Trouble(error.into());
-        let options = address.reach(PATIENCE).await.map_err(JoinError::Unreachable)?;
-        // The time of a test stands in its statements, so that none comes twice.
-        let options = if clock.is_virtual() { options.statement_cache_capacity(0) } else { options };
-        let main = pool(options.clone(), CONNECTIONS);
-        let schema = address.schema;
-        let vital = pool(options, VITAL_CONNECTIONS);
-        migrate(&main, &schema, clock.is_virtual()).await.map_err(|error| match error {
-            MigrationError::Database(error) => trouble(error),
-            MigrationError::TooOld { needed } => JoinError::TooOld { needed },
-            MigrationError::OtherClock { is_virtual } => {
-                JoinError::OtherClock { schema: schema.to_string(), is_virtual }
-            }
-        })?;
-        let db = Db::new(main, schema.clone());
-        let shared = Self {
-            home: ask(db.home()).await.map_err(JoinError::Trouble)?,
-            db: db.by(&clock),
-            vital: Db::new(vital, schema).by(&clock),
-            identity,
-            host,
-            claims: Claims::default(),
-            waiting: Waiting::default(),
-            ended: AtomicU64::new(0),
-            clock,
-            nodes: watch::Sender::new(Vec::new()),
-            unregistered: AtomicBool::new(false),
-            declared: OnceLock::new(),
-            started: OnceLock::new(),
-            undone: AtomicBool::new(false),
-            wake: Call::default(),
-            beat: Call::default(),
-            house: Call::default(),
-            arrived: AtomicBool::new(true),
-            backlog: AtomicBool::new(true),
-            news: Notify::new(),
-            alone: AtomicBool::new(false),
-            paused: StdMutex::default(),
-            standings: Standings::new(),
-            turn: Mutex::new(()),
-            closing: AtomicBool::new(false),
-        };
-        shared.enter().await.map_err(JoinError::Trouble)?;
-        shared.register_all().await.map_err(JoinError::Trouble)?;
-        shared.wake.call(Some(&shared.clock));
-        shared.beat.call(Some(&shared.clock));
-        Ok(shared)
-    }
-
     /// All jobs of the host's.
     pub(super) fn known_jobs(&self) -> Vec<String> {
         let (jobs, limited) = (self.host.jobs(), self.host.limited());
@@ -585,14 +429,25 @@ impl Shared {
     /// What has ended was told to who waited for it.
     pub(super) fn has_succeeded(&self, succeeded: Succeeded) {
         if succeeded.is_held {
-            self.undone.store(true, Ordering::SeqCst);
-            if self.clock.is_virtual() {
-                // There is no next heartbeat to speak of.
-                self.house.call(Some(&self.clock));
-            }
+            self.leave_undone();
         }
         if succeeded.started > 0 {
             self.has_arrived();
+        }
+    }
+
+    /// Runs went back, for others to claim. One that somebody wanted ended has ended instead, and another may wait for that.
+    pub(super) fn have_gone_back(&self) {
+        self.leave_undone();
+        self.tell_others();
+    }
+
+    /// What follows from ends is done with the housekeeping.
+    pub(super) fn leave_undone(&self) {
+        self.undone.store(true, Ordering::SeqCst);
+        if self.clock.is_virtual() {
+            // There is no next heartbeat to speak of.
+            self.house.call(Some(&self.clock));
         }
     }
 

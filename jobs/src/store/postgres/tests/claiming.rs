@@ -213,7 +213,7 @@ async fn names_are_in_the_order_of_their_bytes() {
     db.submit(&runs).await.unwrap();
     let wanted = Wanted { node, count: 3, jobs: &names, queues: &[], oldest: false };
     let mut claimed = db.claim(wanted).await.unwrap();
-    let mut lanes = db.lanes(&names, &claimed).await.unwrap();
+    let mut lanes = db.lanes(&names, Lanes::behind(&claimed)).await.unwrap();
     claimed.extend(db.claim_from(Wanted { count: 100, ..wanted }, &mut lanes).await.unwrap());
     assert_eq!(ids(&claimed), runs.iter().map(|run| run.id).collect::<Vec<_>>());
     let keys: Vec<_> = sorted.iter().map(|job| (job.as_str(), "each day")).collect();
@@ -252,7 +252,7 @@ async fn an_old_transaction_does_not_slow_claims() {
     let wanted = Wanted { node, count: 50, jobs: &jobs, queues: &[], oldest: false };
     let before = read().await;
     let first = one.claim(wanted).await.unwrap();
-    let mut lanes = one.lanes(&jobs, &first).await.unwrap();
+    let mut lanes = one.lanes(&jobs, Lanes::behind(&first)).await.unwrap();
     let mut claimed = first.len();
     loop {
         let more = one.claim_from(wanted, &mut lanes).await.unwrap();
@@ -276,7 +276,7 @@ async fn lanes_that_were_not_looked_into_are_gone_on_with_too() {
     let node = db.joined(1).await;
     let wanted = Wanted { node, count: 5, jobs: &jobs, queues: &[], oldest: false };
     let first = db.claim(wanted).await.unwrap();
-    let mut lanes = db.lanes(&jobs, &first).await.unwrap();
+    let mut lanes = db.lanes(&jobs, Lanes::behind(&first)).await.unwrap();
     let mut order = ids(&first);
     for _ in 0..5 {
         order.extend(ids(&db.claim_from(wanted, &mut lanes).await.unwrap()));

@@ -43,7 +43,7 @@ async fn who_was_taken_for_lost_claims_nothing_before_it_is_back() {
     let node = db.joined(1).await;
     db.submit(&[mail(), mail()]).await.unwrap();
     let held = db.take(node, 1).await;
-    let mut lanes = db.lanes(&["mail".into()], &held).await.unwrap();
+    let mut lanes = db.lanes(&["mail".into()], Lanes::behind(&held)).await.unwrap();
     db.run_sql("delete from jobs.node").await;
     let jobs = ["mail".to_owned()];
     let wanted = Wanted { node, count: 10, jobs: &jobs, queues: &[], oldest: false };

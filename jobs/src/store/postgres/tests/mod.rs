@@ -28,7 +28,7 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
 use super::address::Address;
-use super::claim::{Claimed, Wanted};
+use super::claim::{Claimed, Lanes, Wanted};
 use super::db::Db;
 use super::end::{End, Fence, Follows};
 use super::id::Id;
