@@ -46,6 +46,6 @@ impl Cluster {
             record: None,
         };
         let ended = node.db().end_on(connection, node.id(), &[end]).await?;
-        Ok(if ended.is_empty() { Completed::Lost } else { Completed::Done })
+        Ok(if ended == 0 { Completed::Lost } else { Completed::Done })
     }
 }

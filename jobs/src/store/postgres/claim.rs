@@ -128,13 +128,18 @@ macro_rules! claim_in {
             and (r.queue, r.job, r.priority) <= (l.queue, l.job, l.priority)
         order by r.queue, r.job, r.priority, r.id limit least($1, l.room, l.queue_room)
     ) h
+    where (select count(*) from open) > 1
 ), fitting as (
     select *,
         row_number() over (partition by job order by case when $6 then 0 else -priority end, id) as place,
         row_number() over (partition by queue order by case when $6 then 0 else -priority end, id) as queue_place
     from head
 ), quota as (
-    select queue, job, priority, after, count(*) as count from (
+    -- One alone has no others to share with.
+    select queue, job, priority, after, least($1, room, queue_room) as count from open
+    where (select count(*) from open) = 1
+    union all
+    select queue, job, priority, after, count(*) from (
         select * from fitting where place <= room and queue_place <= queue_room
         order by case when $6 then 0 else -priority end, id limit $1
     ) first group by queue, job, priority, after

@@ -52,10 +52,24 @@ impl End {
 /// What a run is that has succeeded, and what it has come to.
 const SUCCEEDED: &str = "succeeded";
 
+/// Runs by their identities, with more of each: each is looked up. While the server knows little of the table it would read all of
+/// it for them, and again for each; of rows in which two columns are the same it expects a few only.
+macro_rules! listed {
+    ($($more:literal, $columns:literal)?) => {
+        concat!(
+            "(select * from unnest($1::uuid[], $1::uuid[]", $(", ", $more,)?
+            ") as l (id, same", $(", ", $columns,)? ") where l.id = l.same)"
+        )
+    };
+}
+
+pub(super) use listed;
+
 /// The fence is in the condition: a run that was given to another has another claim, and one that executes nowhere has no
 /// node. The condition is written so that only the index of identities fits it: that of running runs has an entry for
 /// every claim since the last vacuum.
-const END: &str = "\
+const END: &str = concat!(
+    "\
 update jobs.run r set
     state = case when e.state = 'scheduled' and r.cancel then 'cancelled' else e.state end,
     due = coalesce(e.due, r.due),
@@ -66,39 +80,53 @@ update jobs.run r set
     unique_key = case
         when e.state = 'scheduled' and not r.cancel or e.state = 'succeeded' and r.unique_until > now()
         then r.unique_key end
-from unnest($1::uuid[], $2::integer[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],
-    $8::text[], $9::text[])
-    as e (id, claim_no, state, due, started, finished, outcome, message, record)
-where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $10
-returning r.id";
+from ",
+    listed!(
+        "$2::integer[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::text[], $9::text[]",
+        "claim_no, state, due, started, finished, outcome, message, record"
+    ),
+    " as e where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $10"
+);
 
 /// The same of attempts that have succeeded and left nothing, which most do.
-const END_WELL: &str = "\
+const END_WELL: &str = concat!(
+    "\
 update jobs.run r set
     state = 'succeeded', outcome = 'succeeded', message = null,
     started = e.started, finished = e.finished, node = null,
     unique_key = case when r.unique_until > now() then r.unique_key end
-from unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::timestamptz[]) as e (id, claim_no, started, finished)
-where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $5
-returning r.id";
+from ",
+    listed!("$2::integer[], $3::timestamptz[], $4::timestamptz[]", "claim_no, started, finished"),
+    " as e where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $5"
+);
 
 /// Gives back runs that were claimed, but for those that somebody wants ended. One that was never begun has not used an attempt.
-const RETURN: &str = "\
+const RETURN: &str = concat!(
+    "\
 update jobs.run r set node = null, started = null,
     state = case when r.cancel then 'cancelled' else 'available' end,
     finished = case when r.cancel then now() end, outcome = case when r.cancel then 'cancelled' end,
     unique_key = case when not r.cancel then r.unique_key end,
     attempt = r.attempt - case when e.begun then 0 else 1 end,
     retries = r.retries + case when e.begun then 1 else 0 end
-from unnest($1::uuid[], $2::integer[], $3::boolean[]) as e (id, claim_no, begun)
-where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $4
-returning r.id";
+from ",
+    listed!("$2::integer[], $3::boolean[]", "claim_no, begun"),
+    " as e where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $4"
+);
 
 impl Db {
-    /// Ends attempts, and answers whose ends count: the others had lost their claims.
-    pub(crate) async fn end(&self, node: Id, ends: &[End]) -> sqlx::Result<Vec<Id>> {
-        let mut connection = self.pool.acquire().await?;
-        self.end_on(&mut connection, node, ends).await
+    /// Ends attempts, and answers how many of these ends count: the others had lost their claims.
+    pub(crate) async fn end(&self, node: Id, ends: &[End]) -> sqlx::Result<usize> {
+        let plain = ends.iter().filter(|end| end.is_plain()).count();
+        if plain == 0 || plain == ends.len() {
+            let mut connection = self.pool.acquire().await?;
+            return self.end_on(&mut connection, node, ends).await;
+        }
+        // What is asked again for the second statement must not have lost its claims by the first.
+        let mut tx = self.pool.begin().await?;
+        let ended = self.end_on(&mut tx, node, ends).await?;
+        tx.commit().await?;
+        Ok(ended)
     }
 
     /// The same in a transaction of the caller's: what a run has done there and that it is done become true together.
@@ -107,14 +135,14 @@ impl Db {
         connection: &mut PgConnection,
         node: Id,
         ends: &[End],
-    ) -> sqlx::Result<Vec<Id>> {
+    ) -> sqlx::Result<usize> {
         let (well, others): (Vec<_>, Vec<_>) = ends.iter().partition(|end| end.is_plain());
-        let mut ended = Vec::with_capacity(ends.len());
+        let mut ended = 0;
         if !well.is_empty() {
-            ended = self.end_well_on(connection, node, &well).await?;
+            ended += self.end_well_on(connection, node, &well).await?;
         }
         if !others.is_empty() {
-            ended.extend(self.end_others_on(connection, node, &others).await?);
+            ended += self.end_others_on(connection, node, &others).await?;
         }
         Ok(ended)
     }
@@ -124,15 +152,14 @@ impl Db {
         connection: &mut PgConnection,
         node: Id,
         ends: &[&End],
-    ) -> sqlx::Result<Vec<Id>> {
-        sqlx::query_scalar(self.sql(END_WELL))
+    ) -> sqlx::Result<usize> {
+        let query = sqlx::query(self.sql(END_WELL))
             .bind(ends.iter().map(|end| end.fence.id).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.fence.claim_no).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.started).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.finished).collect::<Vec<_>>())
-            .bind(node)
-            .fetch_all(connection)
-            .await
+            .bind(node);
+        Ok(query.execute(connection).await?.rows_affected() as usize)
     }
 
     async fn end_others_on(
@@ -140,7 +167,7 @@ impl Db {
         connection: &mut PgConnection,
         node: Id,
         ends: &[&End],
-    ) -> sqlx::Result<Vec<Id>> {
+    ) -> sqlx::Result<usize> {
         let state = |end: &&End| match end.follows {
             Follows::End(state) => state,
             Follows::Retry(_) => "scheduled",
@@ -149,7 +176,7 @@ impl Db {
             Follows::End(_) => None,
             Follows::Retry(due) => Some(due),
         };
-        sqlx::query_scalar(self.sql(END))
+        let query = sqlx::query(self.sql(END))
             .bind(ends.iter().map(|end| end.fence.id).collect::<Vec<_>>())
             .bind(ends.iter().map(|end| end.fence.claim_no).collect::<Vec<_>>())
             .bind(ends.iter().map(state).collect::<Vec<_>>())
@@ -164,52 +191,59 @@ impl Db {
                     .collect::<Vec<_>>(),
             )
             .bind(ends.iter().map(|end| end.record.as_deref()).collect::<Vec<_>>())
-            .bind(node)
-            .fetch_all(connection)
-            .await
+            .bind(node);
+        Ok(query.execute(connection).await?.rows_affected() as usize)
     }
 
     /// Gives runs back, with whether their attempt had begun.
-    pub(crate) async fn give_back(&self, node: Id, runs: &[(Fence, bool)]) -> sqlx::Result<Vec<Id>> {
+    pub(crate) async fn give_back(&self, node: Id, runs: &[(Fence, bool)]) -> sqlx::Result<usize> {
         let mut connection = self.pool.acquire().await?;
         self.give_back_on(&mut connection, node, runs).await
     }
 
-    async fn give_back_on(
+    pub(super) async fn give_back_on(
         &self,
         connection: &mut PgConnection,
         node: Id,
         runs: &[(Fence, bool)],
-    ) -> sqlx::Result<Vec<Id>> {
-        sqlx::query_scalar(self.sql(RETURN))
+    ) -> sqlx::Result<usize> {
+        let query = sqlx::query(self.sql(RETURN))
             .bind(runs.iter().map(|(fence, _)| fence.id).collect::<Vec<_>>())
             .bind(runs.iter().map(|(fence, _)| fence.claim_no).collect::<Vec<_>>())
             .bind(runs.iter().map(|(_, begun)| *begun).collect::<Vec<_>>())
-            .bind(node)
-            .fetch_all(connection)
-            .await
+            .bind(node);
+        Ok(query.execute(connection).await?.rows_affected() as usize)
     }
 }
 
 /// Gives back runs that this node cannot begin, to be claimed when so much time has passed.
-const PUT_OFF: &str = "\
+const PUT_OFF: &str = concat!(
+    "\
 update jobs.run r set node = null, started = null, attempt = r.attempt - 1,
     state = case when r.cancel then 'cancelled' when e.wait > interval '0' then 'scheduled' else 'available' end,
     finished = case when r.cancel then now() end, outcome = case when r.cancel then 'cancelled' end,
     unique_key = case when not r.cancel then r.unique_key end,
     due = case when e.wait > interval '0' then now() + e.wait else r.due end
-from unnest($1::uuid[], $2::integer[], $3::interval[]) as e (id, claim_no, wait)
-where r.id = e.id and r.claim_no = e.claim_no and r.node = $4";
+from ",
+    listed!("$2::integer[], $3::interval[]", "claim_no, wait"),
+    " as e where r.id = e.id and r.claim_no = e.claim_no and r.node = $4"
+);
 
-/// Of these claims, those that stand and that nobody locks.
-const FREE: &str = "\
-select r.id from jobs.run r join unnest($1::uuid[], $2::integer[]) as e (id, claim_no) on r.id = e.id
-where r.claim_no = e.claim_no and r.node = $3 for update of r skip locked";
+/// Of these claims, those that stand.
+macro_rules! standing {
+    () => {
+        concat!(
+            "select r.id from jobs.run r join ",
+            listed!("$2::integer[]", "claim_no"),
+            " as e on r.id = e.id where r.claim_no = e.claim_no and r.node = $3"
+        )
+    };
+}
 
-/// Those that stand.
-const STANDING: &str = "\
-select r.id from jobs.run r join unnest($1::uuid[], $2::integer[]) as e (id, claim_no) on r.id = e.id
-where r.claim_no = e.claim_no and r.node = $3";
+const STANDING: &str = standing!();
+
+/// And that nobody locks.
+const FREE: &str = concat!(standing!(), " for update of r skip locked");
 
 /// What becomes of a claim.
 #[derive(Debug)]
@@ -277,10 +311,11 @@ pub(crate) struct Ended {
     pub(crate) message: Option<String>,
 }
 
-const ENDED: &str = "\
-select i.id, r.id is null, r.outcome, r.message
-from unnest($1::uuid[]) as i (id) left join jobs.run r on r.id = i.id
-where r.id is null or r.finished is not null";
+const ENDED: &str = concat!(
+    "select i.id, r.id is null, r.outcome, r.message from ",
+    listed!(),
+    " as i left join jobs.run r on r.id = i.id where r.id is null or r.finished is not null"
+);
 
 impl Db {
     /// Of these runs, those that have ended.

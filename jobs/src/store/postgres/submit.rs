@@ -10,6 +10,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
 use super::db::Db;
+use super::end::listed;
 use super::id::Id;
 use super::trouble::{Trouble, ask};
 
@@ -69,11 +70,15 @@ order by job, key
 on conflict do nothing";
 
 /// Of submissions, the runs that stand for them: their own, or others.
-const STANDING: &str = "\
-select n.id as of, r.id from unnest($1::uuid[]) as n (id) join jobs.run r on r.id = n.id
+const STANDING: &str = concat!(
+    "select n.id as of, r.id from ",
+    listed!(),
+    " as n join jobs.run r on r.id = n.id
 union all
-select n.id as of, r.id from unnest($1::uuid[], $2::text[], $3::text[]) as n (id, job, key)
-join jobs.run r on r.job = n.job and r.unique_key = sha256(convert_to(n.key, 'UTF8')) and r.id <> n.id";
+select n.id as of, r.id from ",
+    listed!("$2::text[], $3::text[]", "job, key"),
+    " as n join jobs.run r on r.job = n.job and r.unique_key = sha256(convert_to(n.key, 'UTF8')) and r.id <> n.id"
+);
 
 impl Db {
     /// Adds runs that stand for no others.

@@ -24,11 +24,11 @@ use crate::store::postgres::trouble::{Pause, Trouble, ask};
 const POLL: Duration = Duration::from_secs(1);
 
 /// How many runs are claimed in one statement.
-const MOST: usize = 500;
+const MOST: usize = 1000;
 
 /// For how much time runs are claimed ahead, and how many at most.
 const AHEAD: Duration = Duration::from_millis(50);
-const MOST_AHEAD: usize = 1000;
+const MOST_AHEAD: usize = 2000;
 
 /// Over what time at least it is measured how many are executed.
 const MEASURED: Duration = Duration::from_millis(5);
@@ -433,7 +433,7 @@ mod tests {
             ahead.measure(1_000_000);
             counts.push(ahead.count);
         }
-        assert_eq!(counts, [500, 250, 125, 62, 31, 15, 7, 3, 1, 0]);
+        assert_eq!(counts, [1000, 500, 250, 125, 62, 31, 15, 7, 3, 1, 0]);
     }
 
     #[tokio::test(start_paused = true)]

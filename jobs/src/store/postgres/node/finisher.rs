@@ -24,7 +24,7 @@ pub(super) enum Finish {
 const LOCKED: Duration = Duration::from_millis(200);
 
 /// How many go in one statement.
-const MOST: usize = 500;
+const MOST: usize = 1000;
 
 /// What takes the place of what an attempt has ended with, in letters of every encoding.
 const UNWRITTEN: &str = "the server does not take the message of this attempt and what it has recorded";
@@ -152,8 +152,8 @@ impl Shared {
     /// An error is the answer only when the node leaves.
     async fn write_ends(&self, ends: &[End]) -> Result<(), Trouble> {
         match self.persist(|| self.db.end(self.identity.id, ends)).await {
-            Ok(counted) if counted.len() < ends.len() => {
-                telemetry::cluster(ClusterNews::Fenced(ends.len() - counted.len()));
+            Ok(counted) if counted < ends.len() => {
+                telemetry::cluster(ClusterNews::Fenced(ends.len() - counted));
             }
             Ok(_) => {}
             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
