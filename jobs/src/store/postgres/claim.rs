@@ -10,7 +10,7 @@
 //! news, it begins at the beginning.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -35,7 +35,12 @@ pub(crate) struct Wanted<'a> {
     pub(crate) oldest: bool,
 }
 
-impl Wanted<'_> {
+impl<'a> Wanted<'a> {
+    /// Those that have no limits.
+    fn rooms(&self) -> Rooms<'a> {
+        self.jobs.iter().map(|job| (job.as_str(), room_of(self.count))).collect()
+    }
+
     /// What was claimed, in the order in which it is to start.
     fn in_order(&self, mut claimed: Vec<Claimed>) -> Vec<Claimed> {
         claimed.sort_unstable_by_key(|claimed| {
@@ -99,7 +104,7 @@ macro_rules! known_lanes {
     () => {
         "\
 with lane as (
-    select * from unnest($8::text[], $9::text[], $10::smallint[], $11::uuid[]) as w (queue, job, priority, after)
+    select * from unnest($7::text[], $8::text[], $9::smallint[], $10::uuid[]) as w (queue, job, priority, after)
 )"
     };
 }
@@ -115,12 +120,13 @@ macro_rules! claim_in {
             "\
 , open as (
     select l.*, k.room, coalesce(f.room, $1) as queue_room
-    from lane l join unnest($2::text[], $3::bigint[]) as k (job, room) on k.job = l.job
-    left join unnest($4::text[], $5::bigint[]) as f (queue, room) on f.queue = l.queue
-    where coalesce(f.room, 1) > 0
+    -- An object, so that each lane finds its job without a look at all others.
+    from lane l cross join lateral (select ((select $2::jsonb) ->> l.job)::bigint as room) k
+    left join unnest($3::text[], $4::bigint[]) as f (queue, room) on f.queue = l.queue
+    where k.room > 0 and coalesce(f.room, 1) > 0
         and not exists (select from jobs.queue q where q.name = l.queue and q.paused_since is not null)
         -- Not one that was taken for lost and has not heard it yet.
-        and exists (select from jobs.node where id = $7)
+        and exists (select from jobs.node where id = $6)
 ), head as (
     select l.queue, l.job, l.priority, l.after, l.room, l.queue_room, h.id from open l cross join lateral (
         select id from jobs.run r
@@ -131,8 +137,8 @@ macro_rules! claim_in {
     where (select count(*) from open) > 1
 ), fitting as (
     select *,
-        row_number() over (partition by job order by case when $6 then 0 else -priority end, id) as place,
-        row_number() over (partition by queue order by case when $6 then 0 else -priority end, id) as queue_place
+        row_number() over (partition by job order by case when $5 then 0 else -priority end, id) as place,
+        row_number() over (partition by queue order by case when $5 then 0 else -priority end, id) as queue_place
     from head
 ), quota as (
     -- One alone has no others to share with.
@@ -141,7 +147,7 @@ macro_rules! claim_in {
     union all
     select queue, job, priority, after, count(*) from (
         select * from fitting where place <= room and queue_place <= queue_room
-        order by case when $6 then 0 else -priority end, id limit $1
+        order by case when $5 then 0 else -priority end, id limit $1
     ) first group by queue, job, priority, after
 ), picked as materialized (
     select p.id from quota q cross join lateral (
@@ -152,7 +158,7 @@ macro_rules! claim_in {
     ) p
 )
 update jobs.run r
-set state = 'running', node = $7, claim_no = claim_no + 1, attempt = attempt + 1, started = now()
+set state = 'running', node = $6, claim_no = claim_no + 1, attempt = attempt + 1, started = now()
 where r.id = any (array(select id from picked))
 returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.origin, r.schedule, r.slot,
     r.args, r.record, r.due"
@@ -162,16 +168,25 @@ returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.
 
 const CLAIM: &str = claim_in!(all_lanes!());
 const CLAIM_FROM: &str = claim_in!(known_lanes!());
-const LANES: &str =
-    concat!(all_lanes!(), " select queue, job, priority from lane where job = any ($1::text[])");
+const LANES: &str = concat!(
+    all_lanes!(),
+    " select queue, job, priority from lane where (select $1::jsonb) -> job is not null"
+);
 
 /// Of these runs, those that this node has: so few that the answer comes also over a slow link, or one that ends all the time.
+/// They have another fence then: whatever was asked before and is still on its way does not concern them.
 const ADRIFT: &str = "\
-select id, job, queue, priority, attempt, retries, claim_no, origin, schedule, slot, args, record, due from (
-    select *, sum(octet_length(args)) over (order by priority desc, id) - octet_length(args) as before
-    from jobs.run where id = any ($2::uuid[]) and node = $1 and state = 'running'
-) mine where before < $3
-order by priority desc, id limit 20";
+with mine as (
+    select id from (
+        select id, priority, sum(octet_length(args)) over (order by priority desc, id) - octet_length(args) as before
+        from jobs.run where id = any ($2::uuid[]) and node = $1 and state = 'running'
+    ) sized where before < $3
+    order by priority desc, id limit 20
+)
+update jobs.run r set claim_no = claim_no + 1
+where r.id = any (array(select id from mine)) and r.node = $1 and r.state = 'running'
+returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.origin, r.schedule, r.slot,
+    r.args, r.record, r.due";
 
 /// How many bytes of arguments are read together, but for those of the last run.
 const TOGETHER: i64 = 1 << 20;
@@ -215,22 +230,27 @@ impl Db {
     /// Takes runs of jobs that have no limits of their own, in the order in which they are to start.
     pub(crate) async fn claim(&self, wanted: Wanted<'_>) -> sqlx::Result<Vec<Claimed>> {
         let mut connection = self.pool.acquire().await?;
-        let rooms = vec![room_of(wanted.count); wanted.jobs.len()];
-        self.claim_on(&mut connection, wanted, wanted.jobs, &rooms).await
+        self.claim_on(&mut connection, wanted, wanted.rooms()).await
     }
 
-    /// Reads runs that this node has claimed and does not know of, as far as it has them still, the first of them: those that are left
-    /// are for the next question.
+    /// Takes up runs that this node has claimed and does not know of, as far as it has them still, the first of them: those that
+    /// are left are for the next question.
     pub(crate) async fn adrift(&self, node: Id, unknown: &[Id]) -> sqlx::Result<Vec<Claimed>> {
         let query = sqlx::query(self.sql(ADRIFT)).bind(node).bind(unknown).bind(TOGETHER);
-        query.try_map(claimed_run).fetch_all(&self.pool).await
+        let mut found = query.try_map(claimed_run).fetch_all(&self.pool).await?;
+        found.sort_unstable_by_key(|found| (Reverse(found.priority), found.id));
+        Ok(found)
     }
 
     /// Finds the lanes that have runs of these jobs, and begins in them behind what was just claimed.
-    pub(crate) async fn lanes(&self, jobs: &[String], behind: Lanes) -> sqlx::Result<Lanes> {
+    pub(crate) async fn lanes(&self, wanted: Wanted<'_>, behind: Lanes) -> sqlx::Result<Lanes> {
         let lane =
             |row: PgRow| Ok(Lane { queue: row.try_get(0)?, job: row.try_get(1)?, priority: row.try_get(2)? });
-        let found = sqlx::query(self.sql(LANES)).bind(jobs).try_map(lane).fetch_all(&self.pool).await?;
+        let found = sqlx::query(self.sql(LANES))
+            .bind(json_of(&wanted.rooms()))
+            .try_map(lane)
+            .fetch_all(&self.pool)
+            .await?;
         let mut lanes = Lanes(found.into_iter().map(|lane| (lane, Id(0))).collect());
         lanes.0.extend(behind.0);
         Ok(lanes)
@@ -242,10 +262,9 @@ impl Db {
         wanted: Wanted<'_>,
         lanes: &mut Lanes,
     ) -> sqlx::Result<Vec<Claimed>> {
-        let rooms = vec![room_of(wanted.count); wanted.jobs.len()];
         let query = sqlx::query(self.sql(CLAIM_FROM));
         let lane = |at: fn(&Lane) -> &str| lanes.0.keys().map(at).collect::<Vec<_>>();
-        let claimed = Self::bind_claim(query, wanted, wanted.jobs, &rooms)
+        let claimed = Self::bind_claim(query, wanted, &wanted.rooms())
             .bind(lane(|lane| &lane.queue))
             .bind(lane(|lane| &lane.job))
             .bind(lanes.0.keys().map(|lane| lane.priority).collect::<Vec<_>>())
@@ -271,7 +290,7 @@ impl Db {
         let locked: Vec<String> =
             sqlx::query_scalar(self.sql(LOCK_JOBS)).bind(names).fetch_all(&mut *tx).await?;
         let limited: Vec<_> = limited.iter().filter(|limited| locked.contains(&limited.job)).collect();
-        let mut jobs: Vec<_> = limited.iter().map(|limited| limited.job.clone()).collect();
+        let jobs: Vec<_> = limited.iter().map(|limited| limited.job.as_str()).collect();
         let concurrency: Vec<_> = limited.iter().map(|limited| limited.concurrency.map(i64::from)).collect();
         let tokens =
             |limited: &&Limited| limited.rate.map(|(tokens, _)| i64::try_from(tokens).unwrap_or(i64::MAX));
@@ -281,10 +300,9 @@ impl Db {
         let room: Vec<(i64, Option<f64>)> = query.fetch_all(&mut *tx).await?;
         let wait = room.iter().filter_map(|(_, wait)| wait.filter(|wait| *wait > 0.0)).min_by(f64::total_cmp);
         let wait = wait.map(|wait| Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX));
-        let mut rooms: Vec<_> = room.into_iter().map(|(room, _)| room.min(room_of(places))).collect();
-        jobs.extend_from_slice(wanted.jobs);
-        rooms.resize(jobs.len(), room_of(wanted.count));
-        let claimed = self.claim_on(&mut tx, wanted, &jobs, &rooms).await?;
+        let mut rooms = wanted.rooms();
+        rooms.extend(jobs.into_iter().zip(room.into_iter().map(|(room, _)| room.min(room_of(places)))));
+        let claimed = self.claim_on(&mut tx, wanted, rooms).await?;
         let charge = |limited: &&Limited| {
             let count = claimed.iter().filter(|claimed| claimed.job == limited.job).count();
             let (tokens, per) = limited.rate.filter(|_| count > 0)?;
@@ -304,24 +322,29 @@ impl Db {
         &self,
         connection: &mut PgConnection,
         wanted: Wanted<'_>,
-        jobs: &[String],
-        rooms: &[i64],
+        rooms: Rooms<'_>,
     ) -> sqlx::Result<Vec<Claimed>> {
-        let query = Self::bind_claim(sqlx::query(self.sql(CLAIM)), wanted, jobs, rooms);
+        let query = Self::bind_claim(sqlx::query(self.sql(CLAIM)), wanted, &rooms);
         Ok(wanted.in_order(query.try_map(claimed_run).fetch_all(connection).await?))
     }
 
     fn bind_claim<'q>(
         query: Query<'q, Postgres, PgArguments>,
         wanted: Wanted<'q>,
-        jobs: &'q [String],
-        rooms: &'q [i64],
+        rooms: &Rooms<'_>,
     ) -> Query<'q, Postgres, PgArguments> {
         let (queues, queue_rooms): (Vec<_>, Vec<_>) =
             wanted.queues.iter().map(|(queue, room)| (queue.as_str(), room_of(*room))).unzip();
-        let query = query.bind(room_of(wanted.count)).bind(jobs).bind(rooms).bind(queues).bind(queue_rooms);
+        let query = query.bind(room_of(wanted.count)).bind(json_of(rooms)).bind(queues).bind(queue_rooms);
         query.bind(wanted.oldest).bind(wanted.node)
     }
+}
+
+/// Of how many runs of each job there is room for a claim.
+type Rooms<'a> = BTreeMap<&'a str, i64>;
+
+fn json_of(rooms: &Rooms<'_>) -> String {
+    serde_json::to_string(rooms).expect("invariant: numbers by names are JSON")
 }
 
 fn room_of(count: usize) -> i64 {
@@ -359,8 +382,8 @@ struct Lane {
 pub(crate) struct Lanes(HashMap<Lane, Id>);
 
 impl Lanes {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// Behind what was claimed.

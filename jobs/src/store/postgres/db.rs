@@ -15,6 +15,9 @@ pub(super) const STANDSTILL: &str = "5s";
 /// How long what others have locked is waited for. Nobody who is well takes that long.
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 
+/// The same where nobody else suffers for it: longer than anybody waits for an answer.
+pub(super) const LONG_PATIENCE: Duration = Duration::from_secs(30);
+
 /// The same of who has waited already.
 pub(super) const SHORT: Duration = Duration::from_millis(50);
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
-use super::db::{Db, LOCK_PATIENCE, interval};
+use super::db::{Db, LOCK_PATIENCE, LONG_PATIENCE, interval, settle};
 use super::id::Id;
 
 /// A claim: a run, and the number of the claim.
@@ -40,6 +40,11 @@ pub(crate) struct End {
 }
 
 impl End {
+    /// What it brings along.
+    pub(crate) fn bytes(&self) -> usize {
+        self.message.as_ref().map_or(0, String::len) + self.record.as_ref().map_or(0, String::len)
+    }
+
     /// It has succeeded, and leaves nothing but that.
     fn is_plain(&self) -> bool {
         self.follows == Follows::End(SUCCEEDED)
@@ -111,7 +116,8 @@ update jobs.run r set node = null, started = null,
     retries = r.retries + case when e.begun then 1 else 0 end
 from ",
     listed!("$2::integer[], $3::boolean[]", "claim_no, begun"),
-    " as e where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $4"
+    " as e where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $4
+returning case when r.cancel and r.slot is not null then r.job end"
 );
 
 impl Db {
@@ -123,10 +129,9 @@ impl Db {
             return self.end_on(&mut connection, node, ends).await;
         }
         // What is asked again for the second statement must not have lost its claims by the first.
-        let mut tx = self.pool.begin().await?;
-        let ended = self.end_on(&mut tx, node, ends).await?;
-        tx.commit().await?;
-        Ok(ended)
+        let mut tx = self.begin(LONG_PATIENCE).await?;
+        let ended = self.end_on(&mut tx, node, ends).await;
+        settle(tx, ended).await
     }
 
     /// The same in a transaction of the caller's: what a run has done there and that it is done become true together.
@@ -196,7 +201,7 @@ impl Db {
     }
 
     /// Gives runs back, with whether their attempt had begun.
-    pub(crate) async fn give_back(&self, node: Id, runs: &[(Fence, bool)]) -> sqlx::Result<usize> {
+    pub(crate) async fn give_back(&self, node: Id, runs: &[(Fence, bool)]) -> sqlx::Result<GivenBack> {
         let mut connection = self.pool.acquire().await?;
         self.give_back_on(&mut connection, node, runs).await
     }
@@ -206,13 +211,28 @@ impl Db {
         connection: &mut PgConnection,
         node: Id,
         runs: &[(Fence, bool)],
-    ) -> sqlx::Result<usize> {
-        let query = sqlx::query(self.sql(RETURN))
+    ) -> sqlx::Result<GivenBack> {
+        let query = sqlx::query_scalar(self.sql(RETURN))
             .bind(runs.iter().map(|(fence, _)| fence.id).collect::<Vec<_>>())
             .bind(runs.iter().map(|(fence, _)| fence.claim_no).collect::<Vec<_>>())
             .bind(runs.iter().map(|(_, begun)| *begun).collect::<Vec<_>>())
             .bind(node);
-        Ok(query.execute(connection).await?.rows_affected() as usize)
+        Ok(GivenBack::of(query.fetch_all(connection).await?))
+    }
+}
+
+/// What became of runs that were given back.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct GivenBack {
+    /// How many there were: the claims of the others were lost.
+    pub(crate) count: usize,
+    /// Jobs of whose slots runs have ended instead, since somebody wanted that: others may have waited for them.
+    pub(crate) ended: Vec<String>,
+}
+
+impl GivenBack {
+    fn of(jobs: Vec<Option<String>>) -> Self {
+        Self { count: jobs.len(), ended: jobs.into_iter().flatten().collect() }
     }
 }
 
@@ -226,7 +246,8 @@ update jobs.run r set node = null, started = null, attempt = r.attempt - 1,
     due = case when e.wait > interval '0' then now() + e.wait else r.due end
 from ",
     listed!("$2::integer[], $3::interval[]", "claim_no, wait"),
-    " as e where r.id = e.id and r.claim_no = e.claim_no and r.node = $4"
+    " as e where r.id = e.id and r.claim_no = e.claim_no and r.node = $4
+returning case when r.cancel and r.slot is not null then r.job end"
 );
 
 /// Of these claims, those that stand.
@@ -264,19 +285,22 @@ impl Finished {
 
 impl Db {
     /// Gives runs back that were not begun, each to be claimed after a wait.
-    pub(crate) async fn put_off(&self, node: Id, runs: &[(Fence, Duration)]) -> sqlx::Result<()> {
-        let query = sqlx::query(self.sql(PUT_OFF))
+    pub(crate) async fn put_off(&self, node: Id, runs: &[(Fence, Duration)]) -> sqlx::Result<GivenBack> {
+        let query = sqlx::query_scalar(self.sql(PUT_OFF))
             .bind(runs.iter().map(|(fence, _)| fence.id).collect::<Vec<_>>())
             .bind(runs.iter().map(|(fence, _)| fence.claim_no).collect::<Vec<_>>())
             .bind(runs.iter().map(|(_, wait)| interval(*wait)).collect::<Vec<_>>())
             .bind(node);
-        query.execute(&self.pool).await?;
-        Ok(())
+        Ok(GivenBack::of(query.fetch_all(&self.pool).await?))
     }
 
-    /// Finishes claims that a transaction of somebody else's may have ended, and waits for none. Answers which stand still: that
-    /// transaction goes on.
-    pub(crate) async fn finish_free(&self, node: Id, finished: &[Finished]) -> sqlx::Result<Vec<Id>> {
+    /// Finishes claims that a transaction of somebody else's may have ended, and waits for none. Answers which stand still, since
+    /// that transaction goes on, and what became of those that went back.
+    pub(crate) async fn finish_free(
+        &self,
+        node: Id,
+        finished: &[Finished],
+    ) -> sqlx::Result<(Vec<Id>, GivenBack)> {
         let (ids, claims): (Vec<_>, Vec<_>) =
             finished.iter().map(|finished| (finished.fence().id, finished.fence().claim_no)).unzip();
         let mut tx = self.begin(LOCK_PATIENCE).await?;
@@ -292,12 +316,13 @@ impl Db {
         if !ends.is_empty() {
             self.end_on(&mut tx, node, &ends).await?;
         }
+        let mut back = GivenBack::of(Vec::new());
         if !returns.is_empty() {
-            self.give_back_on(&mut tx, node, &returns).await?;
+            back = self.give_back_on(&mut tx, node, &returns).await?;
         }
         tx.commit().await?;
         let standing = sqlx::query_scalar(self.sql(STANDING)).bind(ids).bind(claims).bind(node);
-        standing.fetch_all(&self.pool).await
+        Ok((standing.fetch_all(&self.pool).await?, back))
     }
 }
 

@@ -9,6 +9,7 @@ use sqlx::{Postgres, Row, Transaction};
 
 use super::db::{Db, LOCK_PATIENCE, SHORT, settle};
 use super::id::Id;
+use super::parts::parts;
 use super::schedules::Registration;
 use super::trouble::is_held;
 
@@ -112,6 +113,9 @@ join jobs.job j on j.name = w.job and j.paused_since is null
 where run.job = w.job and run.slot is not null and run.state in ('scheduled', 'available', 'waiting', 'running')"
 );
 
+/// How many slots are fired in one statement, in which each may be held against each other.
+const AT_ONCE: usize = 200;
+
 /// A slot comes by the clock of the server; that of a node is as exact as answers are quick.
 const FIRE: &str = "\
 with wanted as (
@@ -156,7 +160,8 @@ with wanted as (
 )
 select w.job, w.key, w.run, t.became, case when t.run is null then s.next_slot else t.armed end,
     s.definition = w.definition and s.closed_since is null, s.entry_reason
-from wanted w join jobs.schedule s on s.job = w.job and s.key = w.key left join won t on t.run = w.run";
+from wanted w join jobs.schedule s on s.job = w.job and s.key = w.key
+left join (select run, became, armed from won) t on t.run = w.run";
 
 impl Db {
     /// Fires slots, and answers what became of those that were this node's: the others another has fired, or they are not to
@@ -172,10 +177,12 @@ impl Db {
                 let key = slot.is_alone().then_some(slot.key.as_str());
                 first.insert((slot.job.as_str(), key))
             });
-            let answers = self.fire_first(&now).await?;
-            let held: HashSet<_> =
-                answers.iter().filter(|fired| fired.is_held).map(|fired| fired.job.clone()).collect();
-            fired.extend(answers);
+            let mut held = HashSet::new();
+            for part in parts(&now, AT_ONCE, |slot| slot.args.len()) {
+                let answers = self.fire_first(part).await?;
+                held.extend(answers.iter().filter(|fired| fired.is_held).map(|fired| fired.job.clone()));
+                fired.extend(answers);
+            }
             let (held, later): (Vec<_>, Vec<_>) =
                 later.into_iter().partition(|slot| held.contains(&slot.job));
             fired.extend(held.into_iter().map(Fired::held));

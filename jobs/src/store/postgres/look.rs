@@ -17,7 +17,7 @@ const LOOK: &str = concat!(
     select id from jobs.run where state = 'scheduled' and due <= now()
     order by due limit 1000 for update skip locked
 ), promoted as (
-    update jobs.run r set state = 'available' from due where r.id = due.id returning r.id
+    update jobs.run r set state = 'available' where r.id = any (array(select id from due)) returning r.id
 )
 select
     exists (select from promoted),

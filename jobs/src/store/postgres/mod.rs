@@ -30,6 +30,7 @@ mod look;
 mod migrations;
 mod node;
 mod nodes;
+mod parts;
 mod prune;
 mod reach;
 mod read;

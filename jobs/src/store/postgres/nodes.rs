@@ -16,6 +16,10 @@ use super::id::Id;
 /// A node that has not said so for this long is lost.
 pub(crate) const LOST: Duration = Duration::from_secs(15);
 
+/// A node whose own heartbeats came so far apart does not know what became of the others' meanwhile: as much before [`LOST`] as lies
+/// between two of them, for theirs may be the older by that.
+const GAP: Duration = Duration::from_secs(8);
+
 /// So long one after another runs start that may be what their nodes died of.
 const APART: Duration = Duration::from_secs(2 * 60);
 
@@ -30,7 +34,8 @@ update jobs.node set
     good_since = case when heartbeat < now() - $2 then now() else good_since end,
     heartbeat = now()
 where id = $1
-returning clock_timestamp(), (select array_agg(id order by id) from jobs.node)";
+returning clock_timestamp(), (select array_agg(id order by id) from jobs.node),
+    exists (select from jobs.node o where o.id <> $1 and o.heartbeat < now() - $3)";
 
 /// What it has claimed and not begun has used no attempt, and its loss does not count. What it may be executing is rescued.
 const LEAVE: &str = "\
@@ -40,8 +45,11 @@ with back as (
         finished = case when r.cancel then now() end, outcome = case when r.cancel then 'cancelled' end,
         unique_key = case when not r.cancel then r.unique_key end
     where r.node = $1 and r.state = 'running' and r.id <> all ($2)
+    returning case when r.cancel and r.slot is not null then r.job end as ended
+), gone as (
+    delete from jobs.node where id = $1
 )
-delete from jobs.node where id = $1";
+select distinct ended from back where ended is not null";
 
 /// What nobody is there for any more.
 const LEFT: &str = "\
@@ -119,17 +127,17 @@ impl Db {
         sqlx::query_scalar(self.sql(JOIN)).bind(node).bind(name).bind(started).fetch_one(&self.pool).await
     }
 
-    /// Says that this node is there, and answers with the server's time and the nodes that are. None when it was taken for
-    /// lost: its claims are not its own any more.
-    pub(crate) async fn beat(&self, node: Id) -> sqlx::Result<Option<(DateTime<Utc>, Vec<Id>)>> {
-        let query = sqlx::query_as(self.sql(BEAT)).bind(node).bind(interval(LOST));
+    /// Says that this node is there, and answers with the server's time, the nodes that are, and whether one of them may be lost.
+    /// None when this one was taken for lost: its claims are not its own any more.
+    pub(crate) async fn beat(&self, node: Id) -> sqlx::Result<Option<(DateTime<Utc>, Vec<Id>, bool)>> {
+        let query = sqlx::query_as(self.sql(BEAT)).bind(node).bind(interval(GAP)).bind(interval(LOST));
         query.fetch_optional(&self.pool).await
     }
 
-    /// This node goes, and gives back the runs that it has claimed but for those that it has `begun`.
-    pub(crate) async fn leave(&self, node: Id, begun: &[Id]) -> sqlx::Result<()> {
-        sqlx::query(self.sql(LEAVE)).bind(node).bind(begun).execute(&self.pool).await?;
-        Ok(())
+    /// This node goes, and gives back the runs that it has claimed but for those that it has `begun`. Answers the jobs of whose
+    /// slots runs have ended instead.
+    pub(crate) async fn leave(&self, node: Id, begun: &[Id]) -> sqlx::Result<Vec<String>> {
+        sqlx::query_scalar(self.sql(LEAVE)).bind(node).bind(begun).fetch_all(&self.pool).await
     }
 
     /// How many runs wait, where no node is left that could execute them.

@@ -9,7 +9,11 @@ use super::db::{Db, interval};
 /// Before when runs of a job are forgotten: those that are too old and those beyond the number that is kept, but never the very
 /// last. The number is counted here, once for all that goes.
 const STALE: &str = "\
-select j.name, c.before from jobs.job j cross join lateral (
+select j.name, c.before, exists (
+    select from jobs.run r where r.job = j.name and r.finished < c.before
+        and (r.unique_key is null or r.unique_until < now())
+)
+from (select name from jobs.job where name > $3 order by name limit $4) j cross join lateral (
     select least(
         greatest(now() - $1::interval, (
             select finished from jobs.run k where k.job = j.name and k.finished is not null
@@ -19,10 +23,10 @@ select j.name, c.before from jobs.job j cross join lateral (
             order by l.finished desc limit 1)
     ) as before
 ) c
-where exists (
-    select from jobs.run r where r.job = j.name and r.finished < c.before
-        and (r.unique_key is null or r.unique_until < now())
-)";
+order by j.name";
+
+/// Of how many jobs that is asked at a time: their histories are read.
+const JOBS: usize = 50;
 
 /// Others may be at it as well.
 const PRUNE: &str = "\
@@ -69,9 +73,21 @@ impl Db {
     /// The jobs of which runs ended longer ago than `age`, or are not among the last `count`.
     pub(crate) async fn stale(&self, age: Duration, count: usize) -> sqlx::Result<Vec<Stale>> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let stale = sqlx::query_as(self.sql(STALE)).bind(interval(age)).bind(count);
-        let stale: Vec<(String, DateTime<Utc>)> = stale.fetch_all(&self.pool).await?;
-        Ok(stale.into_iter().map(|(job, before)| Stale { job, before }).collect())
+        let (mut stale, mut last) = (Vec::new(), String::new());
+        loop {
+            let jobs = sqlx::query_as(self.sql(STALE)).bind(interval(age)).bind(count).bind(&last);
+            let jobs: Vec<(String, Option<DateTime<Utc>>, bool)> =
+                jobs.bind(JOBS as i64).fetch_all(&self.pool).await?;
+            let asked = jobs.len();
+            if let Some((job, ..)) = jobs.last() {
+                last.clone_from(job);
+            }
+            let goes = jobs.into_iter().filter(|(.., is_stale)| *is_stale);
+            stale.extend(goes.filter_map(|(job, before, _)| before.map(|before| Stale { job, before })));
+            if asked < JOBS {
+                return Ok(stale);
+            }
+        }
     }
 
     /// Forgets at most so many of these. Answers how many; as many as `most` means that there may be more.

@@ -1,7 +1,11 @@
 //! What people do: pause and resume, cancel.
 
-use super::db::Db;
+use super::db::{Db, LONG_PATIENCE, settle};
 use super::id::Id;
+
+/// In the order in which others lock them.
+const LOCK_KIN: &str = "\
+select from jobs.job where name = $1 or family = (select family from jobs.job where name = $1) order by name for update";
 
 /// By all of its names.
 const PAUSE_JOB: &str = "\
@@ -54,8 +58,13 @@ impl Db {
 
     /// Lets the slots of a job pass without a run, or fires them again. What is queued goes on.
     pub(crate) async fn pause_job(&self, job: &str, paused: bool) -> sqlx::Result<()> {
-        sqlx::query(self.sql(PAUSE_JOB)).bind(job).bind(paused).execute(&self.pool).await?;
-        Ok(())
+        let mut tx = self.begin(LONG_PATIENCE).await?;
+        let paused = async {
+            sqlx::query(self.sql(LOCK_KIN)).bind(job).execute(&mut *tx).await?;
+            sqlx::query(self.sql(PAUSE_JOB)).bind(job).bind(paused).execute(&mut *tx).await
+        };
+        let paused = paused.await.map(drop);
+        settle(tx, paused).await
     }
 
     /// Claims no run of a queue, or does so again.

@@ -12,6 +12,7 @@ use sqlx::{PgConnection, Row};
 use super::db::Db;
 use super::end::listed;
 use super::id::Id;
+use super::parts::{MOST, parts};
 use super::trouble::{Trouble, ask};
 
 /// A run in the making.
@@ -105,7 +106,7 @@ impl Db {
     ) -> Result<Vec<Submitted>, Trouble> {
         let mut tx = ask(self.begin(patience)).await?;
         let mut all = Vec::with_capacity(runs.len());
-        for part in parts(runs) {
+        for part in parts(runs, MOST, |run| run.args.len()) {
             all.extend(ask(self.submit_part_on(&mut tx, part)).await?);
         }
         ask(tx.commit()).await?;
@@ -119,7 +120,7 @@ impl Db {
         runs: &[NewRun],
     ) -> sqlx::Result<Vec<Submitted>> {
         let mut all = Vec::with_capacity(runs.len());
-        for part in parts(runs) {
+        for part in parts(runs, MOST, |run| run.args.len()) {
             all.extend(self.submit_part_on(connection, part).await?);
         }
         Ok(all)
@@ -202,26 +203,6 @@ impl Db {
             .fetch_all(connection)
             .await
     }
-}
-
-/// How many go in one statement, and how many bytes of arguments.
-pub(super) const MOST: usize = 1000;
-pub(super) const MOST_BYTES: usize = 4 << 20;
-
-/// What goes in one statement each.
-fn parts(mut runs: &[NewRun]) -> impl Iterator<Item = &[NewRun]> {
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let fits = |run: &&NewRun| {
-            bytes += run.args.len();
-            bytes <= MOST_BYTES
-        };
-        // One that is larger goes alone.
-        let count = runs.iter().take(MOST).take_while(fits).count().max(1).min(runs.len());
-        let (part, rest) = runs.split_at(count);
-        runs = rest;
-        (count > 0).then_some(part)
-    })
 }
 
 /// Runs, column by column.

@@ -26,6 +26,10 @@ const POLL: Duration = Duration::from_secs(1);
 /// How many runs are claimed in one statement.
 const MOST: usize = 1000;
 
+/// How many are looked at for that in several lanes, and after how many bytes of arguments fewer are claimed.
+const LOOKED_AT: usize = 20_000;
+const MOST_BYTES: usize = 16 << 20;
+
 /// For how much time runs are claimed ahead, and how many at most.
 const AHEAD: Duration = Duration::from_millis(50);
 const MOST_AHEAD: usize = 2000;
@@ -205,8 +209,8 @@ impl Shared {
             (fence, if *times == 1 { Duration::ZERO } else { wait })
         };
         let put_off: Vec<_> = refused.into_iter().map(&mut later).collect();
-        ask(self.db.put_off(self.identity.id, &put_off)).await?;
-        self.have_gone_back();
+        let back = ask(self.db.put_off(self.identity.id, &put_off)).await?;
+        self.have_gone_back(back, put_off.len()).await;
         Ok(())
     }
 
@@ -241,12 +245,15 @@ impl Shared {
         let oldest = turn.is_multiple_of(OLDEST_EVERY);
         let wanted = Wanted { node: self.identity.id, count, jobs: &jobs, queues: &room.queues, oldest };
         let arrived = self.arrived.swap(false, Ordering::SeqCst);
-        let goes_on = !oldest && !place.lanes.is_empty() && !arrived;
+        let goes_on = !oldest && place.lanes.count() > 0 && !arrived;
         // Jobs with limits have their turn each second time.
         if goes_on && (limited.is_empty() || !turn.is_multiple_of(2)) {
+            // In each lane so many are looked at.
+            let count = count.min((LOOKED_AT / place.lanes.count()).max(1));
+            let wanted = Wanted { count, ..wanted };
             let claimed = ask(self.db.claim_from(wanted, &mut place.lanes)).await?;
             if !claimed.is_empty() {
-                place.took_something(turn);
+                place.took_something(turn, &claimed);
             }
             if claimed.len() < count {
                 // From the beginning, where there may be some that it has passed.
@@ -266,7 +273,7 @@ impl Shared {
         };
         let (any, is_full) = (!claimed.is_empty(), claimed.len() == count);
         if any {
-            place.took_something(turn);
+            place.took_something(turn, &claimed);
         }
         if !is_full && limited.is_empty() && room.queues.is_empty() {
             // It is not for want of room that there are no more, nor of a queue's.
@@ -277,7 +284,7 @@ impl Shared {
         let _ = self.hand_over(claimed);
         // A backlog: it pays to remember the place.
         place.lanes = match is_full {
-            true => ask(self.db.lanes(&jobs, behind)).await.unwrap_or_default(),
+            true => ask(self.db.lanes(wanted, behind)).await.unwrap_or_default(),
             false => Lanes::default(),
         };
         Ok(any)
@@ -305,8 +312,8 @@ impl Shared {
         }
         // Where this is not answered, the next look finds that they are adrift.
         self.claims.remove(waiting.iter().map(|(fence, _)| *fence));
-        ask(self.db.give_back(self.identity.id, &waiting)).await?;
-        self.have_gone_back();
+        let back = ask(self.db.give_back(self.identity.id, &waiting)).await?;
+        self.have_gone_back(back, waiting.len()).await;
         self.has_arrived();
         Ok(())
     }
@@ -388,9 +395,13 @@ impl Place {
         }
     }
 
-    fn took_something(&mut self, turn: u32) {
+    fn took_something(&mut self, turn: u32, claimed: &[Claimed]) {
         self.claims = turn;
         self.in_vain = 0;
+        let bytes: usize = claimed.iter().map(|claimed| claimed.args.len()).sum();
+        if bytes > MOST_BYTES {
+            self.most = (claimed.len() * MOST_BYTES / bytes).max(1);
+        }
     }
 
     /// How many runs are to be claimed. As long as enough of them wait there is no question for a few.

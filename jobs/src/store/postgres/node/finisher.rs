@@ -8,8 +8,9 @@ use tokio::sync::mpsc;
 use super::Shared;
 use super::standing::Part;
 use crate::clock::{Hold, monotonic_now};
-use crate::store::postgres::end::{End, Finished, Follows};
+use crate::store::postgres::end::{End, Fence, Finished, Follows};
 use crate::store::postgres::id::Id;
+use crate::store::postgres::parts::{MOST, parts};
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 use crate::telemetry::{self, ClusterNews};
 
@@ -22,9 +23,6 @@ pub(super) enum Finish {
 
 /// How long it waits before it comes back for what a transaction of its job's locked.
 const LOCKED: Duration = Duration::from_millis(200);
-
-/// How many go in one statement.
-const MOST: usize = 1000;
 
 /// What takes the place of what an attempt has ended with, in letters of every encoding.
 const UNWRITTEN: &str = "the server does not take the message of this attempt and what it has recorded";
@@ -59,20 +57,16 @@ impl Shared {
                     Finish::Close => close = true,
                 }
             }
-            if !ends.is_empty() {
-                if self.write_ends(&ends).await.is_err() {
+            for part in parts(&ends, MOST, End::bytes) {
+                if self.write_ends(part).await.is_err() {
                     return;
                 }
-                self.claims.remove(ends.iter().map(|end| end.fence));
+                self.claims.remove(part.iter().map(|end| end.fence));
                 self.limits_let_more();
                 self.waiting.changed.call(Some(&self.clock));
             }
-            if !returns.is_empty() {
-                if self.insist(|| self.db.give_back(self.identity.id, &returns)).await.is_err() {
-                    return;
-                }
-                self.claims.remove(returns.iter().map(|(fence, _)| *fence));
-                self.have_gone_back();
+            if !returns.is_empty() && self.write_returns(&returns).await.is_err() {
+                return;
             }
             if !locked.is_empty() && (locked.len() > before || close || monotonic_now() >= again) {
                 if let Err(Trouble::Passing(_)) = self.write_free(&mut locked).await {
@@ -138,15 +132,21 @@ impl Shared {
     async fn write_finished(&self, finished: &Finished) -> Result<(), Trouble> {
         match finished {
             Finished::End(end) => self.write_one(end).await,
-            Finished::Return(fence, begun) => {
-                let back = [(*fence, *begun)];
-                self.insist(|| self.db.give_back(self.identity.id, &back)).await.map(drop)
-            }
+            Finished::Return(fence, begun) => self.write_returns(&[(*fence, *begun)]).await,
         }
     }
 
     async fn finish_free(&self, some: &[Finished]) -> Result<Vec<Id>, Trouble> {
-        self.persist(|| self.db.finish_free(self.identity.id, some)).await
+        let (standing, back) = self.persist(|| self.db.finish_free(self.identity.id, some)).await?;
+        self.follow(back.ended).await;
+        Ok(standing)
+    }
+
+    async fn write_returns(&self, returns: &[(Fence, bool)]) -> Result<(), Trouble> {
+        let back = self.insist(|| self.db.give_back(self.identity.id, returns)).await?;
+        self.claims.remove(returns.iter().map(|(fence, _)| *fence));
+        self.have_gone_back(back, returns.len()).await;
+        Ok(())
     }
 
     /// An error is the answer only when the node leaves.

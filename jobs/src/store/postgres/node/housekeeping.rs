@@ -42,12 +42,18 @@ impl Shared {
     }
 
     async fn look_after(&self, nodes: Vec<Id>, known: &mut Vec<Id>, all: bool) -> Result<(), Trouble> {
-        // Who is alone finds what others have left when it comes, and now and then.
-        let rescued = match nodes.len() > 1 || all {
-            true => ask(self.vital.rescue(self.identity.id)).await?,
+        let changed = *known != nodes;
+        // What somebody has locked meanwhile is left, and found when a node goes the next time, and now and then.
+        let may_be_lost = self.late.swap(false, Ordering::SeqCst);
+        let rescued = match may_be_lost || changed || all {
+            true => ask(self.vital.rescue(self.identity.id))
+                .await
+                .inspect_err(|_| self.late.store(true, Ordering::SeqCst))?,
             false => Vec::new(),
         };
         if !rescued.is_empty() {
+            // Once more after the next heartbeat.
+            self.late.store(true, Ordering::SeqCst);
             telemetry::cluster(ClusterNews::TookOver(rescued.len()));
             self.tell_all();
         }
@@ -55,7 +61,6 @@ impl Shared {
         if self.undone.swap(false, Ordering::SeqCst) || all || !rescued.is_empty() {
             self.has_succeeded(ask(self.vital.succeed_undone()).await?);
         }
-        let changed = *known != nodes;
         if self.unregistered.swap(false, Ordering::SeqCst) {
             self.register_all().await.inspect_err(|_| self.unregistered.store(true, Ordering::SeqCst))?;
         } else if all || changed {

@@ -106,6 +106,7 @@ impl Shared {
             declared: OnceLock::new(),
             started: OnceLock::new(),
             undone: AtomicBool::new(false),
+            late: AtomicBool::new(false),
             wake: Call::default(),
             beat: Call::default(),
             house: Call::default(),

@@ -45,7 +45,7 @@ use tokio::task::JoinSet;
 
 use super::address::Address;
 use super::db::Db;
-use super::end::{End, Ended, Fence, Finished};
+use super::end::{End, Ended, Fence, Finished, GivenBack};
 use super::home::Home;
 use super::id::Id;
 use super::submit::{NewRun, Submitted};
@@ -103,6 +103,8 @@ struct Shared {
     started: OnceLock<DateTime<Utc>>,
     /// There may be runs whose predecessors have ended and that do not know it.
     undone: AtomicBool,
+    /// A node may be lost.
+    late: AtomicBool,
     /// There may be something to claim.
     wake: Call,
     /// The heart is to beat before its time.
@@ -158,7 +160,9 @@ impl Node {
                         }
                         // What the host has taken and not ended may still execute. Who cannot be told finds out.
                         let begun = shared.claims.known();
-                        let _ = ask(shared.vital.leave(shared.identity.id, &begun)).await;
+                        if let Ok(ended) = ask(shared.vital.leave(shared.identity.id, &begun)).await {
+                            shared.follow(ended).await;
+                        }
                         left = ask(shared.vital.left())
                             .await
                             .ok()
@@ -436,10 +440,27 @@ impl Shared {
         }
     }
 
-    /// Runs went back, for others to claim. One that somebody wanted ended has ended instead, and another may wait for that.
-    pub(super) fn have_gone_back(&self) {
-        self.leave_undone();
+    /// Of so many runs these went back, for others to claim.
+    pub(super) async fn have_gone_back(&self, back: GivenBack, of: usize) {
+        if back.count < of {
+            // They may have gone the first time that it was asked, and the answer was lost.
+            self.leave_undone();
+        }
+        self.follow(back.ended).await;
         self.tell_others();
+    }
+
+    /// Lets start what waited for ends of these jobs' runs.
+    pub(super) async fn follow(&self, mut jobs: Vec<String>) {
+        if jobs.is_empty() {
+            return;
+        }
+        jobs.sort();
+        jobs.dedup();
+        match ask(self.db.succeed(&jobs)).await {
+            Ok(succeeded) => self.has_succeeded(succeeded),
+            Err(_) => self.leave_undone(),
+        }
     }
 
     /// What follows from ends is done with the housekeeping.

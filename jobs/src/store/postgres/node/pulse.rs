@@ -40,11 +40,15 @@ impl Shared {
     /// Says that the node is there, and answers which are; none when it was taken for lost.
     async fn beat(&self) -> Result<Option<Vec<Id>>, Trouble> {
         let before = self.clock.now();
-        let Some((server, nodes)) = ask(self.vital.beat(self.identity.id)).await? else { return Ok(None) };
+        let answer = ask(self.vital.beat(self.identity.id)).await?;
+        let Some((server, nodes, one_is_late)) = answer else { return Ok(None) };
         if !self.clock.is_virtual() {
             self.clock.follow(before, Timestamp::from_chrono(server), self.clock.now());
         }
         self.alone.store(nodes.len() == 1, Ordering::SeqCst);
+        if one_is_late {
+            self.late.store(true, Ordering::SeqCst);
+        }
         Ok(Some(nodes))
     }
 

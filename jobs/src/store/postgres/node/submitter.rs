@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 use super::Shared;
 use super::standing::Part;
 use crate::clock::Told;
-use crate::store::postgres::submit::{MOST, MOST_BYTES, NewRun, Submitted};
+use crate::store::postgres::parts::{MOST, MOST_BYTES};
+use crate::store::postgres::submit::{NewRun, Submitted};
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 
 /// A run to be submitted, and who is told when it is.

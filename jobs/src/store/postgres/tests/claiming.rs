@@ -92,7 +92,7 @@ async fn a_claim_that_was_lost_cannot_end_the_run() {
     let taken = db.take(fast, 1).await;
     let ends: Vec<_> = lost.iter().map(success_of).collect();
     assert_eq!(db.end(slow, &ends).await.unwrap(), 0);
-    assert_eq!(db.give_back(slow, &back).await.unwrap(), 0);
+    assert_eq!(db.give_back(slow, &back).await.unwrap().count, 0);
     // The other node cannot end it with the old number either.
     assert_eq!(db.end(fast, &ends).await.unwrap(), 0);
     assert_eq!(db.end(fast, &[success_of(&taken[0])]).await.unwrap(), 1);
@@ -212,7 +212,7 @@ async fn names_are_in_the_order_of_their_bytes() {
     db.submit(&runs).await.unwrap();
     let wanted = Wanted { node, count: 3, jobs: &names, queues: &[], oldest: false };
     let mut claimed = db.claim(wanted).await.unwrap();
-    let mut lanes = db.lanes(&names, Lanes::behind(&claimed)).await.unwrap();
+    let mut lanes = db.lanes(wanted, Lanes::behind(&claimed)).await.unwrap();
     claimed.extend(db.claim_from(Wanted { count: 100, ..wanted }, &mut lanes).await.unwrap());
     assert_eq!(ids(&claimed), runs.iter().map(|run| run.id).collect::<Vec<_>>());
     let keys: Vec<_> = sorted.iter().map(|job| (job.as_str(), "each day")).collect();
@@ -251,7 +251,7 @@ async fn an_old_transaction_does_not_slow_claims() {
     let wanted = Wanted { node, count: 50, jobs: &jobs, queues: &[], oldest: false };
     let before = read().await;
     let first = one.claim(wanted).await.unwrap();
-    let mut lanes = one.lanes(&jobs, Lanes::behind(&first)).await.unwrap();
+    let mut lanes = one.lanes(wanted, Lanes::behind(&first)).await.unwrap();
     let mut claimed = first.len();
     loop {
         let more = one.claim_from(wanted, &mut lanes).await.unwrap();
@@ -275,7 +275,7 @@ async fn lanes_that_were_not_looked_into_are_gone_on_with_too() {
     let node = db.joined(1).await;
     let wanted = Wanted { node, count: 5, jobs: &jobs, queues: &[], oldest: false };
     let first = db.claim(wanted).await.unwrap();
-    let mut lanes = db.lanes(&jobs, Lanes::behind(&first)).await.unwrap();
+    let mut lanes = db.lanes(wanted, Lanes::behind(&first)).await.unwrap();
     let mut order = ids(&first);
     for _ in 0..5 {
         order.extend(ids(&db.claim_from(wanted, &mut lanes).await.unwrap()));
@@ -313,10 +313,29 @@ async fn of_the_table_only_what_ends_is_read() {
             assert_eq!(db.end_on(&mut tx, node, &ends).await.unwrap(), 1000);
         } else {
             let back: Vec<_> = claimed.iter().map(|claimed| (fence_of(claimed), false)).collect();
-            assert_eq!(db.give_back_on(&mut tx, node, &back).await.unwrap(), 1000);
+            assert_eq!(db.give_back_on(&mut tx, node, &back).await.unwrap().count, 1000);
         }
         read.push(fetched(&mut tx).await - before);
         tx.commit().await.unwrap();
     }
     assert!(read.iter().all(|read| (1000..2000).contains(read)), "for 1000 runs each: {read:?}");
+}
+
+/// A job without room is no lane to claim from, and many jobs are many lanes.
+#[tokio::test]
+async fn lanes_of_a_thousand_jobs_are_claimed_from_in_order() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let jobs: Vec<String> = (0..1000).map(|n| format!("job_{n}")).collect();
+    let runs: Vec<_> = jobs.iter().map(|job| run_of(job)).collect();
+    db.submit(&runs).await.unwrap();
+    let wanted = Wanted { node, count: 300, jobs: &jobs[..999], queues: &[], oldest: false };
+    let mut claimed = db.claim(wanted).await.unwrap();
+    let mut lanes = db.lanes(wanted, Lanes::behind(&claimed)).await.unwrap();
+    // Those where it has claimed the only one stay, until it begins anew.
+    assert_eq!(lanes.count(), 999);
+    for _ in 0..3 {
+        claimed.extend(db.claim_from(wanted, &mut lanes).await.unwrap());
+    }
+    assert_eq!(ids(&claimed), runs[..999].iter().map(|run| run.id).collect::<Vec<_>>());
 }

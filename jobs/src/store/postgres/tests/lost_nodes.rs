@@ -43,10 +43,10 @@ async fn who_was_taken_for_lost_claims_nothing_before_it_is_back() {
     let node = db.joined(1).await;
     db.submit(&[mail(), mail()]).await.unwrap();
     let held = db.take(node, 1).await;
-    let mut lanes = db.lanes(&["mail".into()], Lanes::behind(&held)).await.unwrap();
-    db.run_sql("delete from jobs.node").await;
     let jobs = ["mail".to_owned()];
     let wanted = Wanted { node, count: 10, jobs: &jobs, queues: &[], oldest: false };
+    let mut lanes = db.lanes(wanted, Lanes::behind(&held)).await.unwrap();
+    db.run_sql("delete from jobs.node").await;
     let limited = [Limited { job: "mail".into(), concurrency: Some(5), rate: None }];
     assert!(db.claim(wanted).await.unwrap().is_empty());
     assert!(db.claim_from(wanted, &mut lanes).await.unwrap().is_empty());
@@ -170,4 +170,57 @@ async fn a_run_is_rescued_once() {
     }
     assert_eq!(judges.join_all().await.iter().sum::<usize>(), 100);
     assert_eq!(db.text("select distinct rescues from jobs.run").await, "1");
+}
+
+/// Both were cut off for the same time, and the other had said so longest before: nothing is known of it but that.
+#[tokio::test]
+async fn after_a_short_outage_nobody_is_taken_for_lost_who_comes_back() {
+    let db = db().await;
+    let (judge, other) = (old_node(&db, 1).await, old_node(&db, 2).await);
+    db.submit(&[mail()]).await.unwrap();
+    db.take(other, 1).await;
+    silent(&db, 1, 11).await;
+    silent(&db, 2, 16).await;
+    let (.., one_is_late) = db.beat(judge).await.unwrap().unwrap();
+    assert!(one_is_late);
+    assert!(db.rescue(judge).await.unwrap().is_empty());
+    let (.., one_is_late) = db.beat(other).await.unwrap().unwrap();
+    assert!(!one_is_late);
+    assert!(db.rescue(judge).await.unwrap().is_empty());
+}
+
+/// A question that was given up may reach the server late, when the run was taken up again.
+#[tokio::test]
+async fn what_is_taken_up_again_is_not_given_back_by_what_was_asked_before() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.submit(&[mail()]).await.unwrap();
+    let before = db.take(node, 1).await;
+    let again = db.adrift(node, &ids(&before)).await.unwrap();
+    assert_eq!((again[0].id, again[0].attempt), (before[0].id, 1));
+    assert_eq!(db.give_back(node, &[(fence_of(&before[0]), false)]).await.unwrap().count, 0);
+    db.put_off(node, &[(fence_of(&before[0]), Duration::ZERO)]).await.unwrap();
+    assert_eq!(db.state(before[0].id).await, "running");
+    assert_eq!(db.end(node, &[success_of(&again[0])]).await.unwrap(), 1);
+}
+
+/// Somebody wants the run of a slot ended, and its process gives it back: who waits for that is told.
+#[tokio::test]
+async fn what_has_ended_instead_of_going_back_is_told() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.submit(&[mail(), mail(), run_of("sweep"), mail()]).await.unwrap();
+    db.run_sql("update jobs.run set schedule = id::text, slot = now()").await;
+    let claimed = db.take(node, 4).await;
+    db.run_sql("update jobs.run set cancel = job = 'mail'").await;
+    let fence = |n: usize| fence_of(&claimed[n]);
+    let back = db.give_back(node, &[(fence(0), false), (fence(2), false)]).await.unwrap();
+    assert_eq!((back.count, back.ended), (2, vec!["mail".to_owned()]));
+    let back = db.put_off(node, &[(fence(1), Duration::ZERO)]).await.unwrap();
+    assert_eq!((back.count, back.ended), (1, vec!["mail".to_owned()]));
+    assert_eq!(db.leave(node, &[]).await.unwrap(), ["mail"]);
+    assert_eq!(
+        db.text("select string_agg(state, ' ' order by id) from jobs.run").await,
+        "cancelled cancelled available cancelled"
+    );
 }

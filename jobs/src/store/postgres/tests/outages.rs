@@ -91,7 +91,7 @@ async fn questions_that_are_not_answered_take_no_connections() {
     bounded(node.submit(mail())).await.unwrap().unwrap();
     // The server does not go on with them either.
     let waiting = "select count(*) from pg_stat_activity \
-        where datname = current_database() and query like '%insert into%paused_since%' and wait_event_type = 'Lock'";
+        where datname = current_database() and query like '%or family = (select%' and wait_event_type = 'Lock'";
     db.until(waiting, "0").await;
     held.rollback().await.unwrap();
     node.leave().await;
@@ -362,7 +362,7 @@ async fn a_node_with_a_full_pool_goes_on_living() {
         });
     }
     let waiting = "select count(*) >= 6 from pg_stat_activity \
-        where datname = current_database() and query like '%insert into%paused_since%' and wait_event_type = 'Lock'";
+        where datname = current_database() and query like '%or family = (select%' and wait_event_type = 'Lock'";
     db.until(waiting, "true").await;
     let now = db.text("select now()").await;
     db.until(&format!("select heartbeat > '{now}'::timestamptz + interval '15 s' from jobs.node"), "true")
