@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// The role that owns everything.
 const ROLE: &str = "jobs";
@@ -119,6 +120,7 @@ impl Server {
     }
 
     /// Starts the server after [`stop`](Self::stop) or [`kill`](Self::kill), and returns when it accepts connections.
+    #[expect(clippy::disallowed_methods, reason = "the server lives in real time")]
     pub(crate) fn start_again(&self) {
         let mut last = String::new();
         // What a killed server leaves of its processes goes within moments, and until then it does not start.
@@ -128,6 +130,7 @@ impl Server {
                 return;
             }
             last = String::from_utf8_lossy(&output.stdout).into_owned();
+            std::thread::sleep(Duration::from_millis(100));
         }
         let log = std::fs::read_to_string(self.dir.join("log")).unwrap_or_default();
         panic!("PostgreSQL does not start: {last}\n{log}");

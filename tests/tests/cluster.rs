@@ -177,8 +177,16 @@ async fn each_slot_fires_once_and_every_process_knows_what_became_of_it() {
     slots.dedup();
     assert_eq!(slots.len(), count, "{:?}", diary.notes());
     for jobs in [&one, &two] {
+        // What the other has fired it learns when it looks.
+        bounded(async {
+            while jobs.ledger("tick").unwrap().tally().ran < 2 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+        // On a machine that stands still for a while a slot may meet the run of the one before.
         let tally = jobs.ledger("tick").unwrap().tally();
-        assert!(tally.ran >= 2 && tally.total() == tally.ran, "{tally}");
+        assert!(tally.total() == tally.ran + tally.skipped, "{tally}");
     }
     one.shutdown().await;
     two.shutdown().await;
@@ -203,6 +211,14 @@ async fn a_job_that_is_held_stops_no_other_schedule() {
     let mut holder = pool.begin().await.unwrap();
     let lock = "select from jobs.job where name = 'tick' for update";
     sqlx::raw_sql(lock).execute(&mut *holder).await.unwrap();
+    // What has fired before is done.
+    let live = "select count(*) from jobs.run where job = 'tick' and finished is null";
+    bounded(async {
+        while sqlx::query_scalar::<_, i64>(live).fetch_one(&pool).await.unwrap() > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
     let before = diary.notes();
     diary.until(|notes| count(notes, true) >= count(&before, true) + 12).await;
     // One may have been on its way.

@@ -68,8 +68,17 @@ async fn start(address: &str, diary: &Diary) -> Jobs {
 }
 
 async fn start_beside(address: &str, diary: &Diary, databases: Databases) -> Jobs {
+    jobs::start(beside(address, diary, databases)).await.unwrap()
+}
+
+fn beside(address: &str, diary: &Diary, databases: Databases) -> Config {
     let config = Config::default().store(address).state(diary.clone()).state(databases);
-    jobs::start(config.state(Open::default())).await.unwrap()
+    config.state(Open::default())
+}
+
+/// So long that an attempt is not over before it has done what it is to do, on a machine that is busy.
+fn with_timeout(config: Config, job: &str) -> Config {
+    config.job(job, |job| job.timeout(Duration::from_secs(5)))
 }
 
 async fn on_postgres() -> Program<Postgres> {
@@ -419,7 +428,7 @@ enum Ends {
 /// A job that completes its run in a transaction, and one whose attempts leave their contexts to the next.
 macro_rules! completing {
     ($charge:ident, $leaves:ident, $of:ident, $begin:literal) => {
-        #[job(retries = 3, backoff = "10ms..20ms", timeout = "300ms")]
+        #[job(retries = 3, backoff = "10ms..20ms")]
         async fn $charge(
             #[state] databases: &Databases,
             #[state] diary: &Diary,
@@ -501,7 +510,11 @@ macro_rules! is_completed_with_what_it_has_written {
             let program = $program;
             program.jobs.shutdown().await;
             let diary = Diary::default();
-            let jobs = start_beside(&program.address, &diary, program.databases()).await;
+            let mut config = beside(&program.address, &diary, program.databases());
+            if ends == Ends::Never {
+                config = with_timeout(config, stringify!($charge));
+            }
+            let jobs = jobs::start(config).await.unwrap();
             let run = jobs.now($charge { ends }).await.unwrap();
             assert_eq!(bounded(run.wait()).await, Outcome::Succeeded, "{ends:?}");
             let told = jobs.run(run.id()).await.unwrap();
@@ -622,7 +635,8 @@ async fn an_attempt_that_is_over_completes_nothing() {
 async fn what_a_completed_run_has_said_outlives_the_process() {
     let program = on_sqlite().await;
     program.jobs.shutdown().await;
-    let jobs = start_beside(&program.address, &program.diary, program.databases()).await;
+    let config = beside(&program.address, &program.diary, program.databases());
+    let jobs = jobs::start(with_timeout(config, "charge_in_file")).await.unwrap();
     let run = jobs.now(charge_in_file { ends: Ends::Never }).await.unwrap();
     assert_eq!(bounded(run.wait()).await, Outcome::Succeeded);
     jobs.shutdown().await;

@@ -52,7 +52,8 @@ async fn a_connection_that_ends_in_the_middle_loses_and_doubles_nothing() {
             }
         }
     };
-    let (ended, ()) = bounded(async { tokio::join!(program.execute(&node, 600), submit) }).await;
+    let work = async { tokio::join!(program.execute(&node, 600), submit) };
+    let (ended, ()) = tokio::time::timeout(Duration::from_secs(180), work).await.expect("it gets through");
     node.leave().await;
     assert_eq!(ended.iter().collect::<HashSet<_>>().len(), 600);
     let db = watching(&address);

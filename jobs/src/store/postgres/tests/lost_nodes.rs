@@ -23,7 +23,7 @@ async fn runs_of_a_silent_node_are_taken_after_fifteen_seconds() {
     let (judge, other) = (old_node(&db, 1).await, old_node(&db, 2).await);
     db.submit(&[mail()]).await.unwrap();
     let claimed = db.take(other, 1).await;
-    silent(&db, 2, 14).await;
+    silent(&db, 2, 10).await;
     assert!(db.rescue(judge).await.unwrap().is_empty());
     silent(&db, 2, 16).await;
     let rescued = db.rescue(judge).await.unwrap();

@@ -7,9 +7,9 @@ use super::*;
 use crate::store::postgres::node::Standing;
 use crate::store::postgres::trouble::Trouble;
 
-/// What fails while the server is down does so soon.
+/// What fails while the server is down does so before long.
 async fn impatient(server: &Server) -> Db {
-    let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(2));
+    let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(10));
     let pool = pool.connect(&server.database()).await.unwrap();
     migrate(&pool, &Schema::default(), false).await.unwrap();
     Db::new(pool, Schema::default())
@@ -330,7 +330,7 @@ async fn a_node_gets_on_with_few_connections() {
         let node = Arc::clone(&node);
         questions.spawn(async move {
             node.ask(|db| async move {
-                db.text("select 1 from pg_sleep(1)").await.parse().map_err(sqlx::Error::decode)
+                db.text("select 1 from pg_sleep(0.3)").await.parse().map_err(sqlx::Error::decode)
             })
             .await
         });
