@@ -117,7 +117,7 @@ impl Program {
                 node.ends().end(success_of(&claimed));
                 ended.push(claimed.id);
             }
-            node.wake();
+            node.ends().wake();
         }
         ended
     }
@@ -172,6 +172,9 @@ async fn nobody_hoards_more_than_there_is_room_for() {
     let node = joined(&address, 1, &slow).await;
     for _ in 0..20 {
         node.submit(mail()).await.unwrap().unwrap();
+    }
+    while slow.taken.lock().unwrap().len() < 3 {
+        bounded(slow.news.notified()).await;
     }
     let idle = Program::with_room(100);
     let other = joined(&address, 2, &idle).await;
@@ -347,13 +350,20 @@ async fn a_node_outlives_its_server() {
         program.execute(&node, 200).await;
         bounded(submitters.join_all()).await;
         bounded(outage).await.unwrap();
+        // And afterwards it works as before.
+        let run = mail();
+        all.push(run.id);
+        bounded(node.submit(run.clone())).await.unwrap().unwrap();
+        assert_eq!(program.execute(&node, 1).await, [run.id]);
     }
     Arc::into_inner(node).unwrap().leave().await;
     let db = watching(&address);
-    assert_eq!(db.text("select count(*) from jobs.run").await, "400");
+    all.sort();
+    let ids = all.iter().map(|id| format!("{:032x}", id.0)).collect::<Vec<_>>().join(",");
+    assert_eq!(db.text("select replace(id::text, '-', '') from jobs.run order by id").await, ids);
     assert_eq!(
         db.text("select count(*) from jobs.run where state = 'succeeded' and attempt = 1").await,
-        "400"
+        "402"
     );
 }
 
@@ -594,4 +604,22 @@ async fn a_backlog_is_drained_without_a_word_from_anybody() {
     watching(&address).submit(&runs).await.unwrap();
     let ended = bounded(program.execute(&node, 2000)).await;
     assert_eq!(ended.len(), 2000);
+}
+
+/// Nothing ends meanwhile either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_that_there_is_room_for_is_taken_at_once() {
+    let address = Server::shared().database();
+    let program = Program::with_room(2000);
+    let _node = joined(&address, 1, &program).await;
+    let runs = "insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args)
+        select gen_random_uuid(), 'mail', 'default', 0, 'available', now(), 0, 'submission', '{}'
+        from generate_series(1, 2000)";
+    watching(&address).run_sql(runs).await;
+    bounded(async {
+        while program.taken.lock().unwrap().len() < 2000 {
+            program.news.notified().await;
+        }
+    })
+    .await;
 }
