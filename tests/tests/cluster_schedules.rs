@@ -133,6 +133,22 @@ async fn a_cluster_that_was_down_makes_up_for_what_the_policies_say() {
     }
 }
 
+/// All of them make the tables, and say which jobs and schedules there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_begin_at_once_on_an_empty_database() {
+    let server = Server::shared();
+    for _ in 0..3 {
+        let address = server.database();
+        let start = || start(&address);
+        let (one, two, three, four) = tokio::join!(start(), start(), start(), start());
+        let found = "select (select count(*) from jobs.node), (select count(*) from jobs.schedule)";
+        assert_eq!(server.sql(database(&address), found), "4|6");
+        for jobs in [one, two, three, four] {
+            assert!(jobs.shutdown().await.is_clean());
+        }
+    }
+}
+
 /// Two applications with jobs of the same names.
 #[tokio::test(flavor = "multi_thread")]
 async fn programs_share_a_database_by_their_schemas() {

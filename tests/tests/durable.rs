@@ -564,3 +564,21 @@ async fn a_file_that_is_none_of_ours_is_refused() {
     let error = jobs::start(config(nowhere)).await.unwrap_err().to_string();
     assert!(error.contains("a folder that is there"), "{error}");
 }
+
+#[tokio::test]
+async fn a_machine_that_has_slept_goes_on() {
+    let (folder, diary) = (Folder::new(), Diary::default());
+    let test = starting(&folder, &diary, "2026-03-02 12:00:00").await;
+    test.schedule("* * * * * *", tick {}).await.unwrap();
+    test.advance(SECOND * 3).await;
+    assert_eq!(diary.take(), ["02 12:00:01", "02 12:00:02", "02 12:00:03"]);
+    test.suspend(HOUR).await;
+    test.settle().await;
+    // What is made up for is not asked here.
+    diary.take();
+    test.advance(SECOND * 10).await;
+    let slots: Vec<_> = (4..14).map(|second| format!("02 13:00:{second:02}")).collect();
+    assert_eq!(diary.take(), slots);
+    assert!(test.health().is_ok(), "{}", test.health());
+    end(test).await;
+}

@@ -79,6 +79,23 @@ async fn a_year_passes() {
 }
 
 #[tokio::test]
+async fn a_machine_that_has_slept_goes_on() {
+    let (store, diary) = (schema(), Diary::default());
+    let test = starting(&store, &diary, "a").at(instant("2026-03-02 12:00")).await;
+    test.schedule("* * * * * *", tagged("slot", 0)).await.unwrap();
+    test.advance(SECOND * 3).await;
+    assert_eq!(diary.take().len(), 3);
+    test.suspend(SECOND * 3600).await;
+    test.settle().await;
+    // What is made up for is not asked here.
+    diary.take();
+    test.advance(SECOND * 10).await;
+    assert_eq!(diary.take(), ["slot on a"; 10]);
+    assert!(test.health().is_ok(), "{}", test.health());
+    test.finish().await;
+}
+
+#[tokio::test]
 async fn several_processes_are_played_on_one_clock() {
     let (store, diary) = (schema(), Diary::default());
     let one = starting(&store, &diary, "one").await;

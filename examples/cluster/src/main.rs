@@ -14,6 +14,7 @@ mod verdict;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
+use std::time::Duration;
 
 use ::jobs::{BoxError, Config, Jobs};
 use sqlx::PgPool;
@@ -132,14 +133,22 @@ fn is_busy(log: &Path) -> std::io::Result<bool> {
     Ok(count("begin order") > count("end order") + 1)
 }
 
-/// Ends what is left in good order, when the slots that the killed node had are done as well.
+/// Ends what is left in good order, when the slots that have fired are done as well, those of the killed node among them.
 async fn end(jobs: &Jobs, two: &mut Node, pool: &PgPool) -> Result<(), BoxError> {
+    // From here on slots pass without a run.
+    jobs.pause("tick").await?;
+    while live(pool).await? > 0 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     let pid = two.child.id().ok_or("it runs")?.to_string();
     Command::new("kill").args(["-TERM", &pid]).status().await?;
     two.child.wait().await?;
     jobs.shutdown().await;
-    let live: i64 =
-        sqlx::query_scalar("select count(*) from jobs.run where finished is null").fetch_one(pool).await?;
-    println!("node two has ended in good order; {live} runs are left");
+    println!("node two has ended in good order; {} runs are left", live(pool).await?);
     Ok(())
+}
+
+/// How many runs have not ended.
+async fn live(pool: &PgPool) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select count(*) from jobs.run where finished is null").fetch_one(pool).await
 }

@@ -85,12 +85,12 @@ async fn deploy(seed: u64) {
                 .await;
             two = fleet.now().await;
         }
-        fleet.pass_seconds(2).await;
+        fleet.pass_seconds(4).await;
         fleet.end(Version::One, all_are_killed || which == unlucky, &mut random).await;
     }
     // The last submissions of the removed job come due.
     fleet.until("select count(*) = 0 from jobs.run where job = 'report' and state = 'scheduled'").await;
-    fleet.pass_seconds(4).await;
+    fleet.pass_seconds(6).await;
     let removed = verdict::waiting(&pool, &["report"]).await;
 
     let before_one = fleet.now().await;
@@ -101,14 +101,14 @@ async fn deploy(seed: u64) {
             fleet.until("select definition = '* * * * * *' from jobs.schedule where job = 'changing'").await;
             one = fleet.now().await;
         }
-        fleet.pass_seconds(2).await;
+        fleet.pass_seconds(4).await;
         fleet.end(Version::Two, all_are_killed, &mut random).await;
     }
     let only_one = fleet.now().await;
     fleet.until("select count(*) = 0 from jobs.run where job = 'invoice' and state = 'scheduled'").await;
     // What waited for this version has been done.
     fleet.until("select count(*) = 0 from jobs.run where job = 'report' and state = 'available'").await;
-    fleet.pass_seconds(4).await;
+    fleet.pass_seconds(6).await;
     let added = verdict::waiting(&pool, &["invoice", "send_mail"]).await;
 
     // And forward again, for what waits for the second version.

@@ -1,6 +1,7 @@
 //! The processes, from outside.
 
 use std::collections::HashSet;
+use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ pub(crate) struct Fleet<'a> {
     address: &'a str,
     folder: &'a Folder,
     pool: &'a PgPool,
+    /// What they say to nobody, a file each.
+    said: Folder,
+    started: usize,
     running: Vec<(Version, Child)>,
     /// Those that were not told to end.
     pub(crate) killed: HashSet<u32>,
@@ -28,7 +32,8 @@ pub(crate) struct Fleet<'a> {
 
 impl<'a> Fleet<'a> {
     pub(crate) fn new(address: &'a str, folder: &'a Folder, pool: &'a PgPool) -> Self {
-        Self { address, folder, pool, running: Vec::new(), killed: HashSet::new() }
+        let (said, running, killed) = (Folder::new(), Vec::new(), HashSet::new());
+        Self { address, folder, pool, said, started: 0, running, killed }
     }
 
     fn command(&self, version: Version) -> Command {
@@ -43,7 +48,9 @@ impl<'a> Fleet<'a> {
 
     /// Starts a node, and returns when it is one of the cluster.
     pub(crate) async fn start(&mut self, version: Version) {
-        let child = self.command(version).spawn().unwrap();
+        self.started += 1;
+        let said = File::create(self.said.path().join(self.started.to_string())).unwrap();
+        let child = self.command(version).stderr(said).spawn().unwrap();
         let pid = child.id();
         self.running.push((version, child));
         self.until(&format!("select count(*) = 1 from jobs.node where name like '%:{pid}'")).await;
@@ -56,10 +63,11 @@ impl<'a> Fleet<'a> {
         if kills {
             self.killed.insert(child.id());
             child.kill().unwrap();
+            child.wait().unwrap();
         } else {
             signal(&child, "-TERM");
+            wait(child);
         }
-        wait(child);
     }
 
     pub(crate) async fn end_all(&mut self) {
@@ -113,10 +121,11 @@ impl<'a> Fleet<'a> {
     }
 }
 
-/// Returns when it has ended. Its input stays open until then: it would end by that.
+/// Returns when it has ended in good order. Its input stays open until then: it would end by that.
 fn wait(mut child: Child) {
     let _input = child.stdin.take();
-    child.wait().unwrap();
+    let status = child.wait().unwrap();
+    assert!(status.success(), "{} has ended badly: {status}", child.id());
 }
 
 fn signal(child: &Child, signal: &str) {
@@ -128,6 +137,12 @@ impl Drop for Fleet<'_> {
         for (_, mut child) in self.running.drain(..) {
             let _ = child.kill();
             let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            for which in 1..=self.started {
+                let said = fs::read_to_string(self.said.path().join(which.to_string())).unwrap_or_default();
+                eprintln!("program {which} of {} has said: {said}", self.started);
+            }
         }
     }
 }

@@ -62,7 +62,7 @@ type Seconds = BTreeSet<i64>;
 /// The seconds from one time to another that a number divides; not those next to the ends, where the one definition takes over
 /// from the other.
 fn seconds(from: DateTime<Utc>, to: DateTime<Utc>, step: i64) -> Seconds {
-    (from.timestamp() + 2..=to.timestamp() - 2).filter(|second| second % step == 0).collect()
+    (from.timestamp() + 4..=to.timestamp() - 4).filter(|second| second % step == 0).collect()
 }
 
 impl Verdict {
@@ -138,7 +138,9 @@ impl Verdict {
         self.no_slot_twice(&["taking"]);
         self.no_slot_twice(&["leaving"]);
         self.no_slot_twice(&["coming"]);
-        let caught_up: Vec<_> = self.runs.iter().filter(|run| run.origin == "caught_up").collect();
+        // Nobody fired that one while all who knew it were away.
+        let caught_up = self.runs.iter().filter(|run| run.origin == "caught_up" && run.job != "leaving");
+        let caught_up: Vec<_> = caught_up.collect();
         assert!(caught_up.is_empty(), "nothing was missed so long: {caught_up:?}");
 
         self.has_never_stopped(&["steady"]);
@@ -256,7 +258,8 @@ impl Verdict {
         let seconds = (last.unwrap() - first.unwrap()).num_seconds() + 1;
         let entered: i64 = ledger.iter().map(|entry| entry.count).sum();
         assert_eq!(entered, seconds, "{jobs:?}: {ledger:#?}");
-        let ran: i64 = ledger.iter().filter(|entry| entry.reason == "ran").map(|entry| entry.count).sum();
+        let has_run = |entry: &&&Entry| ["ran", "caught up"].contains(&entry.reason.as_str());
+        let ran: i64 = ledger.iter().filter(has_run).map(|entry| entry.count).sum();
         assert_eq!(ran, self.slots(jobs, None).len() as i64, "{jobs:?}: {ledger:#?}");
     }
 
