@@ -181,7 +181,7 @@ pub(crate) fn cluster(news: ClusterNews<'_>) {
             tracing::warn!(target: "jobs::store", runs, "took over the runs of a node that is lost");
         }
         ClusterNews::Fenced(lost) => {
-            tracing::debug!(target: "jobs::store", lost, "ends do not count: the runs were given to other nodes");
+            tracing::debug!(target: "jobs::store", lost, "ends do not count: the runs were given to other nodes, or these ends were written before");
         }
         ClusterNews::Unwritten(error) => {
             tracing::error!(target: "jobs::store", %error, "what a run came to cannot be written as it is: without its message and record");

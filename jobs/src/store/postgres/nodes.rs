@@ -73,7 +73,8 @@ with me as (
 ), found as (
     select r.id, r.rescues + (coalesce(l.counts, true) and (r.rescues < 2 or not exists (
         select from jobs.run o where o.node = r.node and o.state = 'running' and o.rescues >= 2
-            and (o.started, o.id) > (r.started, r.id)
+            -- Of those that were claimed together the first is the likeliest to have begun.
+            and (o.started, r.id) > (r.started, o.id)
     )))::integer as rescues
     from jobs.run r left join lost l on l.id = r.node
     where r.state = 'running' and exists (select from me)

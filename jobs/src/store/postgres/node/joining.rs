@@ -18,7 +18,8 @@ use crate::store::postgres::migrations::{MigrationError, migrate};
 use crate::store::postgres::reach::{PATIENCE, Unreachable};
 use crate::store::postgres::trouble::{Trouble, ask};
 
-/// For claims, ends, submissions of three kinds and of many at once, news, and what is forgotten. One more listens.
+/// For claims, ends, submissions of three kinds and of many at once, news, what is forgotten, and whatever else is asked. One more
+/// listens.
 const CONNECTIONS: u32 = 8;
 
 /// For the heartbeat, and for what is done after it.
