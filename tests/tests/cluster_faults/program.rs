@@ -40,7 +40,7 @@ impl Diary {
 pub(crate) async fn note(#[state] diary: &Diary, cx: &JobContext, number: u64) -> Result<u32, BoxError> {
     let process = diary.begun(cx);
     // Now and then one takes longer, to be hit in the middle.
-    tokio::time::sleep(Duration::from_millis(if number.is_multiple_of(50) { 500 } else { 5 })).await;
+    tokio::time::sleep(Duration::from_millis(if number.is_multiple_of(50) { 2_000 } else { 5 })).await;
     Ok(process)
 }
 
@@ -75,6 +75,7 @@ pub(crate) fn run(address: &str) {
             if let Ok(jobs) = jobs::start(config(address, folder.clone())).await {
                 break jobs;
             }
+            tokio::time::sleep(Duration::from_millis(200)).await;
         };
         schedule(&jobs, schedules).await;
         // Every second one has a clock that jumps.

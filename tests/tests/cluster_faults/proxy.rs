@@ -14,8 +14,15 @@ pub(crate) struct Proxy {
     /// The address of the database by way of it.
     pub(crate) address: String,
     cut: watch::Sender<u64>,
-    cuts: Arc<AtomicU64>,
+    cuts: Arc<Cuts>,
     _tasks: JoinSet<()>,
+}
+
+/// How many connections have ended, and how many of them since they had said enough.
+#[derive(Debug, Default)]
+struct Cuts {
+    all: AtomicU64,
+    by_bytes: AtomicU64,
 }
 
 impl Proxy {
@@ -23,7 +30,7 @@ impl Proxy {
         let server = address.split(['@', '/']).nth(3).unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let through = address.replace(&server, &listener.local_addr().unwrap().to_string());
-        let (cut, cuts) = (watch::Sender::new(0), Arc::<AtomicU64>::default());
+        let (cut, cuts) = (watch::Sender::new(0), Arc::<Cuts>::default());
         let mut tasks = JoinSet::new();
         tasks.spawn(pass_on(listener, server, Rng::new(seed), cut.clone(), Arc::clone(&cuts)));
         Self { address: through, cut, cuts, _tasks: tasks }
@@ -35,7 +42,12 @@ impl Proxy {
     }
 
     pub(crate) fn cuts(&self) -> u64 {
-        self.cuts.load(Ordering::Relaxed)
+        self.cuts.all.load(Ordering::Relaxed)
+    }
+
+    /// Those that were cut in the middle of what was said.
+    pub(crate) fn cuts_by_bytes(&self) -> u64 {
+        self.cuts.by_bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -44,12 +56,12 @@ async fn pass_on(
     server: String,
     mut random: Rng,
     cut: watch::Sender<u64>,
-    cuts: Arc<AtomicU64>,
+    cuts: Arc<Cuts>,
 ) {
     let mut connections = JoinSet::new();
     while let Ok((mut client, _)) = listener.accept().await {
         // After so many bytes of questions or of answers, whatever comes first.
-        let (asked, answered) = (30_000 + random.below(400_000), 30_000 + random.below(400_000));
+        let (asked, answered) = (10_000 + random.below(150_000), 10_000 + random.below(150_000));
         let (server, cuts, mut cut) = (server.clone(), Arc::clone(&cuts), cut.subscribe());
         connections.spawn(async move {
             // The server may be down.
@@ -62,7 +74,10 @@ async fn pass_on(
                 _ = copy(&mut answers, &mut to_client) => {}
                 _ = cut.changed() => {}
             }
-            cuts.fetch_add(1, Ordering::Relaxed);
+            cuts.all.fetch_add(1, Ordering::Relaxed);
+            if questions.limit() == 0 || answers.limit() == 0 {
+                cuts.by_bytes.fetch_add(1, Ordering::Relaxed);
+            }
         });
     }
 }
