@@ -19,6 +19,7 @@ use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row};
 
 use super::db::{Db, LOCK_PATIENCE, interval};
+use super::end::{Fence, listed};
 use super::id::Id;
 
 /// What a node wants.
@@ -174,19 +175,24 @@ const LANES: &str = concat!(
 );
 
 /// Of these runs, those that this node has: so few that the answer comes also over a slow link, or one that ends all the time.
-/// They have another fence then: whatever was asked before and is still on its way does not concern them.
-const ADRIFT: &str = "\
-with mine as (
+/// They have another fence then: whatever was asked before and is still on its way does not concern them. What a transaction of
+/// its job's has locked is left.
+const ADRIFT: &str = concat!(
+    "with free as materialized (
+    select r.id, r.priority, octet_length(r.args) as size from jobs.run r join ",
+    listed!("$2::integer[]", "claim_no"),
+    " as e on r.id = e.id
+    where r.claim_no = e.claim_no and r.node = $3 and r.state = 'running' for update of r skip locked
+), mine as (
     select id from (
-        select id, priority, sum(octet_length(args)) over (order by priority desc, id) - octet_length(args) as before
-        from jobs.run where id = any ($2::uuid[]) and node = $1 and state = 'running'
-    ) sized where before < $3
+        select id, priority, sum(size) over (order by priority desc, id) - size as before from free
+    ) sized where before < $4
     order by priority desc, id limit 20
 )
-update jobs.run r set claim_no = claim_no + 1
-where r.id = any (array(select id from mine)) and r.node = $1 and r.state = 'running'
+update jobs.run r set claim_no = claim_no + 1 where r.id = any (array(select id from mine))
 returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.origin, r.schedule, r.slot,
-    r.args, r.record, r.due";
+    r.args, r.record, r.due"
+);
 
 /// How many bytes of arguments are read together, but for those of the last run.
 const TOGETHER: i64 = 1 << 20;
@@ -235,8 +241,9 @@ impl Db {
 
     /// Takes up runs that this node has claimed and does not know of, as far as it has them still, the first of them: those that
     /// are left are for the next question.
-    pub(crate) async fn adrift(&self, node: Id, unknown: &[Id]) -> sqlx::Result<Vec<Claimed>> {
-        let query = sqlx::query(self.sql(ADRIFT)).bind(node).bind(unknown).bind(TOGETHER);
+    pub(crate) async fn adrift(&self, node: Id, unknown: &[Fence]) -> sqlx::Result<Vec<Claimed>> {
+        let (ids, claims): (Vec<_>, Vec<_>) = unknown.iter().map(|fence| (fence.id, fence.claim_no)).unzip();
+        let query = sqlx::query(self.sql(ADRIFT)).bind(ids).bind(claims).bind(node).bind(TOGETHER);
         let mut found = query.try_map(claimed_run).fetch_all(&self.pool).await?;
         found.sort_unstable_by_key(|found| (Reverse(found.priority), found.id));
         Ok(found)

@@ -275,6 +275,14 @@ pub(crate) enum Finished {
 }
 
 impl Finished {
+    /// What it brings along.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::End(end) => end.bytes(),
+            Self::Return(..) => 0,
+        }
+    }
+
     pub(crate) fn fence(&self) -> Fence {
         match self {
             Self::End(end) => end.fence,

@@ -179,7 +179,11 @@ impl Db {
             });
             let mut held = HashSet::new();
             for part in parts(&now, AT_ONCE, |slot| slot.args.len()) {
-                let answers = self.fire_first(part).await?;
+                // Somebody who holds one may hold many: it is waited for once.
+                let answers = match fired.iter().any(|fired| fired.is_held) {
+                    true => self.fire_rest(part).await?,
+                    false => self.fire_first(part).await?,
+                };
                 held.extend(answers.iter().filter(|fired| fired.is_held).map(|fired| fired.job.clone()));
                 fired.extend(answers);
             }
@@ -205,6 +209,11 @@ impl Db {
             Err(error) if is_held(&error) => {}
             answer => return answer,
         }
+        self.fire_rest(slots).await
+    }
+
+    /// Fires those of which nobody holds anything at this moment.
+    async fn fire_rest(&self, slots: &[&Slot]) -> sqlx::Result<Vec<Fired>> {
         // Those that cancel others may have to wait for more than can be seen, and go by themselves.
         let (cancelling, others): (Vec<&Slot>, Vec<&Slot>) =
             slots.iter().partition(|slot| slot.overlap == Overlap::CancelOther);

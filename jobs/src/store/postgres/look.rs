@@ -7,6 +7,7 @@ use sqlx::Row;
 
 use super::claim::all_lanes;
 use super::db::Db;
+use super::end::Fence;
 use super::id::Id;
 
 /// Delayed runs whose time has come are made available on the way.
@@ -27,7 +28,8 @@ select
     ),
     (select extract(epoch from min(due) - now())::float8 from jobs.run where state = 'scheduled' and due > now()),
     array(select id from jobs.run where node = $1 and state = 'running' and cancel),
-    array(select id from jobs.run where node = $1 and state = 'running'),
+    array(select id from jobs.run where node = $1 and state = 'running' order by id),
+    array(select claim_no from jobs.run where node = $1 and state = 'running' order by id),
     array(select name from jobs.job where paused_since is not null),
     array(select name from jobs.queue where paused_since is not null),
     array(select job from jobs.schedule where delay is not null and next_slot is not null order by job, key),
@@ -47,7 +49,7 @@ pub(crate) struct Look {
     /// Runs of this node that somebody wants ended.
     pub(crate) cancelled: Vec<Id>,
     /// What this node has claimed and not ended, by the server's account.
-    pub(crate) claimed: Vec<Id>,
+    pub(crate) claimed: Vec<Fence>,
     pub(crate) paused_jobs: Vec<String>,
     pub(crate) paused_queues: Vec<String>,
     /// Schedules that count from the end of their runs, and when they fire next.
@@ -61,17 +63,19 @@ impl Db {
         let (promoted, available): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
         let next: Option<f64> = row.try_get(2)?;
         let next = next.map(|next| Duration::try_from_secs_f64(next.max(0.0)).unwrap_or(Duration::MAX));
-        let (jobs, keys): (Vec<String>, Vec<String>) = (row.try_get(7)?, row.try_get(8)?);
-        let next_slots: Vec<DateTime<Utc>> = row.try_get(9)?;
+        let (jobs, keys): (Vec<String>, Vec<String>) = (row.try_get(8)?, row.try_get(9)?);
+        let next_slots: Vec<DateTime<Utc>> = row.try_get(10)?;
         let delays = jobs.into_iter().zip(keys).zip(next_slots).map(|((job, key), next)| (job, key, next));
+        let (claimed, claims): (Vec<Id>, Vec<i32>) = (row.try_get(4)?, row.try_get(5)?);
+        let claimed = claimed.into_iter().zip(claims).map(|(id, claim_no)| Fence { id, claim_no });
         Ok(Look {
             promoted,
             available: promoted || available,
             next,
             cancelled: row.try_get(3)?,
-            claimed: row.try_get(4)?,
-            paused_jobs: row.try_get(5)?,
-            paused_queues: row.try_get(6)?,
+            claimed: claimed.collect(),
+            paused_jobs: row.try_get(6)?,
+            paused_queues: row.try_get(7)?,
             delays: delays.collect(),
         })
     }

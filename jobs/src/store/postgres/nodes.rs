@@ -18,7 +18,7 @@ pub(crate) const LOST: Duration = Duration::from_secs(15);
 
 /// A node whose own heartbeats came so far apart does not know what became of the others' meanwhile: as much before [`LOST`] as lies
 /// between two of them, for theirs may be the older by that.
-const GAP: Duration = Duration::from_secs(8);
+pub(super) const GAP: Duration = Duration::from_secs(8);
 
 /// So long one after another runs start that may be what their nodes died of.
 const APART: Duration = Duration::from_secs(2 * 60);
@@ -62,7 +62,8 @@ else 0 end";
 /// The second rescue of a run waits, the third is the last: by then the run is the likeliest reason why its nodes die.
 ///
 /// Others that only were there must part from it, and they may execute for hours: those that wait start minutes apart, within
-/// a quarter of an hour, and of several that were rescued twice and executed on one node its loss speaks against the one that started last.
+/// a quarter of an hour, and of several that were rescued twice and executed on one node its loss speaks against the one that started last, and
+/// of those that were claimed together against the first in line.
 const RESCUE: &str = "\
 with me as (
     select * from jobs.node where id = $1 and good_since <= now() - $2
@@ -73,8 +74,7 @@ with me as (
 ), found as (
     select r.id, r.rescues + (coalesce(l.counts, true) and (r.rescues < 2 or not exists (
         select from jobs.run o where o.node = r.node and o.state = 'running' and o.rescues >= 2
-            -- Of those that were claimed together the first is the likeliest to have begun.
-            and (o.started, r.id) > (r.started, o.id)
+            and (o.started, -r.priority::integer, r.id) > (r.started, -o.priority::integer, o.id)
     )))::integer as rescues
     from jobs.run r left join lost l on l.id = r.node
     where r.state = 'running' and exists (select from me)
@@ -129,9 +129,14 @@ impl Db {
     }
 
     /// Says that this node is there, and answers with the server's time, the nodes that are, and whether one of them may be lost.
-    /// None when this one was taken for lost: its claims are not its own any more.
-    pub(crate) async fn beat(&self, node: Id) -> sqlx::Result<Option<(DateTime<Utc>, Vec<Id>, bool)>> {
-        let query = sqlx::query_as(self.sql(BEAT)).bind(node).bind(interval(GAP)).bind(interval(LOST));
+    /// None when this one was taken for lost: its claims are not its own any more. After a longer `gap` than this it judges nobody for a
+    /// while.
+    pub(crate) async fn beat(
+        &self,
+        node: Id,
+        gap: Duration,
+    ) -> sqlx::Result<Option<(DateTime<Utc>, Vec<Id>, bool)>> {
+        let query = sqlx::query_as(self.sql(BEAT)).bind(node).bind(interval(gap)).bind(interval(LOST));
         query.fetch_optional(&self.pool).await
     }
 

@@ -21,7 +21,7 @@ from (select name from jobs.job where name > $3 order by name limit $4) j cross 
         ) + interval '1 microsecond'),
         (select finished from jobs.run l where l.job = j.name and l.finished is not null
             order by l.finished desc limit 1)
-    ) as before
+    ) as before offset 0
 ) c
 order by j.name";
 

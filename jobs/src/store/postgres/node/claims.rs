@@ -61,9 +61,9 @@ impl Claims {
     }
 
     /// Of these, the ones that the node knows nothing of.
-    pub(super) fn unknown(&self, mut ids: Vec<Id>) -> Vec<Id> {
+    pub(super) fn unknown(&self, mut fences: Vec<Fence>) -> Vec<Fence> {
         let claims = self.lock();
-        ids.retain(|id| !claims.contains_key(id));
-        ids
+        fences.retain(|fence| !claims.contains_key(&fence.id));
+        fences
     }
 }

@@ -26,9 +26,11 @@ const POLL: Duration = Duration::from_secs(1);
 /// How many runs are claimed in one statement.
 const MOST: usize = 1000;
 
-/// How many are looked at for that in several lanes, and after how many bytes of arguments fewer are claimed.
+/// How many are looked at for that in several lanes, with how many claimed all the same, and after how many bytes of arguments
+/// fewer are claimed.
 const LOOKED_AT: usize = 20_000;
-const MOST_BYTES: usize = 16 << 20;
+const FEWEST: usize = 16;
+const MOST_BYTES: u64 = 16 << 20;
 
 /// For how much time runs are claimed ahead, and how many at most.
 const AHEAD: Duration = Duration::from_millis(50);
@@ -180,7 +182,11 @@ impl Shared {
     /// Takes up runs that the server says are this node's, and of which it knows nothing: the answer to a claim was lost on its
     /// way, or the host did not take them. What the host does not take is given back, since nobody else may try it before; after
     /// the first time for later and later, since the next to claim it may be this node again, which would go on without end.
-    async fn settle_adrift(&self, claimed: Vec<Id>, refusals: &mut HashMap<Id, u32>) -> Result<(), Trouble> {
+    async fn settle_adrift(
+        &self,
+        claimed: Vec<Fence>,
+        refusals: &mut HashMap<Id, u32>,
+    ) -> Result<(), Trouble> {
         let mut unknown = self.claims.unknown(claimed);
         let node = self.identity.id;
         while !unknown.is_empty() {
@@ -188,7 +194,7 @@ impl Shared {
             if found.is_empty() {
                 break;
             }
-            unknown.retain(|id| found.iter().all(|found| found.id != *id));
+            unknown.retain(|fence| found.iter().all(|found| found.id != fence.id));
             let refused = self.hand_over(found);
             if !refused.is_empty() {
                 self.put_off(refused, refusals).await?;
@@ -235,7 +241,9 @@ impl Shared {
         if !self.clock.is_virtual() {
             place.ahead.measure(self.ended.load(Ordering::Relaxed));
         }
-        let count = place.wanted(&room).min(place.most);
+        // In each lane so many are looked at.
+        let few = LOOKED_AT / place.lanes.count().max(1);
+        let count = place.wanted(&room).min(place.most).min(few.max(FEWEST));
         if count == 0 || self.is_closing() {
             return Ok(false);
         }
@@ -248,9 +256,6 @@ impl Shared {
         let goes_on = !oldest && place.lanes.count() > 0 && !arrived;
         // Jobs with limits have their turn each second time.
         if goes_on && (limited.is_empty() || !turn.is_multiple_of(2)) {
-            // In each lane so many are looked at.
-            let count = count.min((LOOKED_AT / place.lanes.count()).max(1));
-            let wanted = Wanted { count, ..wanted };
             let claimed = ask(self.db.claim_from(wanted, &mut place.lanes)).await?;
             if !claimed.is_empty() {
                 place.took_something(turn, &claimed);
@@ -398,9 +403,9 @@ impl Place {
     fn took_something(&mut self, turn: u32, claimed: &[Claimed]) {
         self.claims = turn;
         self.in_vain = 0;
-        let bytes: usize = claimed.iter().map(|claimed| claimed.args.len()).sum();
+        let bytes: u64 = claimed.iter().map(|claimed| claimed.args.len() as u64).sum();
         if bytes > MOST_BYTES {
-            self.most = (claimed.len() * MOST_BYTES / bytes).max(1);
+            self.most = (claimed.len() as u64 * MOST_BYTES / bytes).max(1) as usize;
         }
     }
 

@@ -1,5 +1,6 @@
 //! Ends are written together, and as often as it takes.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -90,30 +91,25 @@ impl Shared {
 
     /// Writes what may be locked, and leaves what is.
     async fn write_free(&self, locked: &mut Vec<Finished>) -> Result<(), Trouble> {
-        let (mut settled, mut standing) = (Vec::new(), Vec::new());
-        while !locked.is_empty() {
-            let some: Vec<_> = locked.drain(..locked.len().min(MOST)).collect();
-            let stand = match self.finish_free(&some).await {
-                Ok(stand) => stand,
+        let mut stand = HashSet::new();
+        for some in parts(locked, MOST, Finished::bytes) {
+            match self.finish_free(some).await {
+                Ok(stands) => stand.extend(stands),
                 Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
                 // One of them may be at fault: the others do not suffer for it.
                 Err(_) => {
-                    let mut stand = Vec::new();
-                    for one in &some {
+                    for one in some {
                         match self.finish_free(std::slice::from_ref(one)).await {
                             Ok(stands) => stand.extend(stands),
                             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
                             Err(_) => self.write_finished(one).await?,
                         }
                     }
-                    stand
                 }
-            };
-            for finished in some {
-                let of = if stand.contains(&finished.fence().id) { &mut standing } else { &mut settled };
-                of.push(finished);
             }
         }
+        let (standing, settled): (Vec<_>, Vec<_>) =
+            locked.drain(..).partition(|finished| stand.contains(&finished.fence().id));
         *locked = standing;
         if settled.is_empty() {
             return Ok(());
@@ -138,6 +134,12 @@ impl Shared {
 
     async fn finish_free(&self, some: &[Finished]) -> Result<Vec<Id>, Trouble> {
         let (standing, back) = self.persist(|| self.db.finish_free(self.identity.id, some)).await?;
+        let returned = |finished: &&Finished| {
+            matches!(finished, Finished::Return(..)) && !standing.contains(&finished.fence().id)
+        };
+        if back.count < some.iter().filter(returned).count() {
+            self.leave_undone();
+        }
         self.follow(back.ended).await;
         Ok(standing)
     }

@@ -13,6 +13,10 @@ use crate::telemetry::{self, ClusterNews};
 /// Every so many heartbeats schedules are looked after, though no node has come or gone.
 const SCHEDULES_EVERY: u32 = 12;
 
+/// After so many heartbeats it is looked for runs of lost nodes once one may be lost, or nodes have come or gone: a node that is new
+/// itself, or was cut off, may take them only when 15 s have passed.
+const WATCHED: u32 = 5;
+
 /// How long between two looks for runs that are to be forgotten.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
@@ -26,12 +30,12 @@ const PRUNED_ENTRIES: usize = 10_000;
 impl Shared {
     /// Looks after what others have left, after every heartbeat.
     pub(super) async fn keep_house(&self) {
-        let (mut since, mut known) = (SCHEDULES_EVERY, Vec::new());
+        let (mut since, mut known, mut watch) = (SCHEDULES_EVERY, Vec::new(), 0);
         loop {
             let _hold = self.house.called().await;
             let nodes = self.nodes.borrow().clone();
             let all = since >= SCHEDULES_EVERY || self.is_alone_in_a_test();
-            let answer = self.look_after(nodes, &mut known, all).await;
+            let answer = self.look_after(nodes, &mut known, &mut watch, all).await;
             self.stands(Part::Housekeeping, &answer);
             if self.clock.is_virtual() && all {
                 let answer = self.forget_all(true).await;
@@ -41,25 +45,32 @@ impl Shared {
         }
     }
 
-    async fn look_after(&self, nodes: Vec<Id>, known: &mut Vec<Id>, all: bool) -> Result<(), Trouble> {
+    async fn look_after(
+        &self,
+        nodes: Vec<Id>,
+        known: &mut Vec<Id>,
+        watch: &mut u32,
+        all: bool,
+    ) -> Result<(), Trouble> {
         let changed = *known != nodes;
-        // What somebody has locked meanwhile is left, and found when a node goes the next time, and now and then.
-        let may_be_lost = self.late.swap(false, Ordering::SeqCst);
-        let rescued = match may_be_lost || changed || all {
-            true => ask(self.vital.rescue(self.identity.id))
-                .await
-                .inspect_err(|_| self.late.store(true, Ordering::SeqCst))?,
+        if changed || self.late.swap(false, Ordering::SeqCst) {
+            *watch = WATCHED;
+        }
+        // What somebody has locked for longer is found now and then.
+        let rescued = match *watch > 0 || all {
+            true => ask(self.vital.rescue(self.identity.id)).await?,
             false => Vec::new(),
         };
+        *watch = if rescued.is_empty() { watch.saturating_sub(1) } else { WATCHED };
         if !rescued.is_empty() {
-            // Once more after the next heartbeat.
-            self.late.store(true, Ordering::SeqCst);
             telemetry::cluster(ClusterNews::TookOver(rescued.len()));
             self.tell_all();
         }
         // Whoever is lost may have left it undone, and so has this node where others held what it wanted.
         if self.undone.swap(false, Ordering::SeqCst) || all || !rescued.is_empty() {
-            self.has_succeeded(ask(self.vital.succeed_undone()).await?);
+            let undone = ask(self.vital.succeed_undone()).await;
+            let undone = undone.inspect_err(|_| self.undone.store(true, Ordering::SeqCst))?;
+            self.has_succeeded(undone);
         }
         if self.unregistered.swap(false, Ordering::SeqCst) {
             self.register_all().await.inspect_err(|_| self.unregistered.store(true, Ordering::SeqCst))?;

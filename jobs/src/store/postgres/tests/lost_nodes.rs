@@ -29,7 +29,7 @@ async fn runs_of_a_silent_node_are_taken_after_fifteen_seconds() {
     let rescued = db.rescue(judge).await.unwrap();
     assert_eq!((rescued[0].id, rescued[0].state.as_str()), (claimed[0].id, "available"));
     // The one that was stopped goes on: it learns that it was taken for lost, and its end does not count.
-    assert!(db.beat(other).await.unwrap().is_none());
+    assert!(db.beat(other, GAP).await.unwrap().is_none());
     assert_eq!(db.end(other, &[success_of(&claimed[0])]).await.unwrap(), 0);
     let again = db.take(judge, 1).await;
     assert_eq!((again[0].attempt, again[0].retries), (2, 21));
@@ -66,7 +66,7 @@ async fn who_is_new_or_was_cut_off_takes_nothing_for_fifteen_seconds() {
     assert!(db.rescue(new).await.unwrap().is_empty());
     let judge = old_node(&db, 1).await;
     silent(&db, 1, 60).await;
-    assert!(db.beat(judge).await.unwrap().is_some());
+    assert!(db.beat(judge, GAP).await.unwrap().is_some());
     assert!(db.rescue(judge).await.unwrap().is_empty());
     db.run_sql(
         "update jobs.node set good_since = now() - interval '16 s' where id = lpad('1', 32, '0')::uuid",
@@ -84,7 +84,7 @@ async fn a_node_lost_in_an_outage_does_not_speak_against_its_runs() {
     // Both were last heard of a minute ago; one comes back.
     silent(&db, 1, 60).await;
     silent(&db, 2, 61).await;
-    db.beat(judge).await.unwrap();
+    db.beat(judge, GAP).await.unwrap();
     db.run_sql(
         "update jobs.node set good_since = now() - interval '16 s' where id = lpad('1', 32, '0')::uuid",
     )
@@ -181,10 +181,10 @@ async fn after_a_short_outage_nobody_is_taken_for_lost_who_comes_back() {
     db.take(other, 1).await;
     silent(&db, 1, 11).await;
     silent(&db, 2, 16).await;
-    let (.., one_is_late) = db.beat(judge).await.unwrap().unwrap();
+    let (.., one_is_late) = db.beat(judge, GAP).await.unwrap().unwrap();
     assert!(one_is_late);
     assert!(db.rescue(judge).await.unwrap().is_empty());
-    let (.., one_is_late) = db.beat(other).await.unwrap().unwrap();
+    let (.., one_is_late) = db.beat(other, GAP).await.unwrap().unwrap();
     assert!(!one_is_late);
     assert!(db.rescue(judge).await.unwrap().is_empty());
 }
@@ -196,7 +196,10 @@ async fn what_is_taken_up_again_is_not_given_back_by_what_was_asked_before() {
     let node = db.joined(1).await;
     db.submit(&[mail()]).await.unwrap();
     let before = db.take(node, 1).await;
-    let again = db.adrift(node, &ids(&before)).await.unwrap();
+    let fences = [fence_of(&before[0])];
+    let again = db.adrift(node, &fences).await.unwrap();
+    // Nor by the same that comes late.
+    assert!(db.adrift(node, &fences).await.unwrap().is_empty());
     assert_eq!((again[0].id, again[0].attempt), (before[0].id, 1));
     assert_eq!(db.give_back(node, &[(fence_of(&before[0]), false)]).await.unwrap().count, 0);
     db.put_off(node, &[(fence_of(&before[0]), Duration::ZERO)]).await.unwrap();

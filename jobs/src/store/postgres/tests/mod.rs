@@ -33,6 +33,7 @@ use super::db::Db;
 use super::end::{End, Fence, Follows};
 use super::id::Id;
 use super::migrations::migrate;
+use super::nodes::GAP;
 use super::schema::Schema;
 use super::submit::NewRun;
 use crate::clock::Clock;

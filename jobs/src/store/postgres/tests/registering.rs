@@ -161,7 +161,7 @@ async fn who_was_cut_off_itself_closes_nothing() {
     db.register(worker, &schedule("a", 0)).await.unwrap();
     // The server was away for ten minutes, and this one is the first to hear it.
     db.run_sql("update jobs.node set heartbeat = now() - interval '10 min'").await;
-    db.beat(web).await.unwrap();
+    db.beat(web, GAP).await.unwrap();
     db.close_after(web, 0).await;
     db.close_after(web, 60).await;
     assert_eq!(db.text("select orphaned_since is null from jobs.schedule").await, "true");
