@@ -452,7 +452,7 @@ mod tests {
             now.wall.since(start.wall).saturating_sub(now.elapsed.since(start.elapsed))
         };
         let led = apart(&clock, start);
-        assert!(led < ahead && ahead - led < Duration::from_millis(6), "{led:?}");
+        assert!(led < ahead && ahead - led < Duration::from_millis(50), "{led:?}");
         // What is within what can be known changes nothing.
         clock.follow(start, start.wall.saturating_add(ahead), later(start, 20));
         clock.follow(start, start.wall.saturating_add(ahead), later(start, 700_000));
@@ -478,6 +478,6 @@ mod tests {
         // One that knows better.
         clock.follow(start, start.wall.saturating_add(ahead), later(start, 10));
         let prompt = apart(clock.look().0);
-        assert!(prompt < ahead && ahead - prompt < Duration::from_millis(6), "{prompt:?}");
+        assert!(prompt < ahead && ahead - prompt < Duration::from_millis(50), "{prompt:?}");
     }
 }
