@@ -24,6 +24,8 @@ use crate::runtime::Jobs;
 const CONNECTIONS: usize = 512;
 /// How long the head of a request may take to arrive, from when the connection is ready for it.
 const HEAD: Duration = Duration::from_secs(15);
+/// The largest head of a request, in bytes. Without it the limit hangs on the sizes in which the head arrives.
+const HEAD_BYTES: usize = 64 << 10;
 /// Before the next try where the system has nothing left to accept with.
 const OUT_OF_SOCKETS: Duration = Duration::from_secs(1);
 
@@ -39,8 +41,9 @@ impl Jobs {
     /// # }
     /// ```
     ///
-    /// It speaks HTTP/1.1, over 512 connections at most; one on which no request arrives within 15 s is closed. TLS is for a proxy in front of it, which `jobs.acceptproxyaddress` and `jobs.trusted_proxies`
-    /// make known.
+    /// It speaks HTTP/1.1, over 512 connections at most; one on which no request arrives within 15 s is closed, and a
+    /// head of more than 64 KiB is refused. TLS is for a proxy in front of it, which `jobs.acceptproxyaddress` and
+    /// `jobs.trusted_proxies` make known.
     ///
     /// # Errors
     ///
@@ -88,7 +91,7 @@ async fn talk(stream: TcpStream, peer: SocketAddr, pages: TowerToHyperService<Ro
         pages.call(request)
     });
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD).max_header_size(HEAD_BYTES);
     // What goes wrong with a connection is known to its peer.
     let _closed: Result<(), hyper::Error> = server.serve_connection(TokioIo::new(stream), service).await;
 }

@@ -263,19 +263,23 @@ impl Db {
         Ok(lanes)
     }
 
-    /// The same, from where this node was, in lanes that it knows; it moves on in these.
+    /// The same, from where this node was, in lanes that it knows; it moves on in these. It looks also for what was submitted in
+    /// so much time before the last that it has claimed.
     pub(crate) async fn claim_from(
         &self,
         wanted: Wanted<'_>,
         lanes: &mut Lanes,
+        back: Duration,
     ) -> sqlx::Result<Vec<Claimed>> {
         let query = sqlx::query(self.sql(CLAIM_FROM));
         let lane = |at: fn(&Lane) -> &str| lanes.0.keys().map(at).collect::<Vec<_>>();
+        // An identity begins with its millisecond.
+        let from = |after: &Id| Id(after.0.saturating_sub(back.as_millis() << 80));
         let claimed = Self::bind_claim(query, wanted, &wanted.rooms())
             .bind(lane(|lane| &lane.queue))
             .bind(lane(|lane| &lane.job))
             .bind(lanes.0.keys().map(|lane| lane.priority).collect::<Vec<_>>())
-            .bind(lanes.0.values().copied().collect::<Vec<_>>())
+            .bind(lanes.0.values().map(from).collect::<Vec<_>>())
             .try_map(claimed_run)
             .fetch_all(&self.pool)
             .await?;
@@ -400,7 +404,8 @@ impl Lanes {
         lanes
     }
 
-    fn move_on(&mut self, claimed: &[Claimed]) {
+    /// Behind these as well, where it has not come further already.
+    pub(crate) fn move_on(&mut self, claimed: &[Claimed]) {
         for Claimed { id, job, queue, priority, .. } in claimed {
             let lane = Lane { queue: queue.clone(), job: job.clone(), priority: *priority };
             let last = self.0.entry(lane).or_insert(*id);

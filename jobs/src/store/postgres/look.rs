@@ -17,6 +17,8 @@ const LOOK: &str = concat!(
 , due as (
     select id from jobs.run where state = 'scheduled' and due <= now()
     order by due limit 1000 for update skip locked
+), mine as materialized (
+    select id, claim_no, cancel from jobs.run where node = $1 and state = 'running'
 ), promoted as (
     update jobs.run r set state = 'available' where r.id = any (array(select id from due)) returning r.id
 )
@@ -27,9 +29,9 @@ select
             and not exists (select from jobs.queue q where q.name = l.queue and q.paused_since is not null)
     ),
     (select extract(epoch from min(due) - now())::float8 from jobs.run where state = 'scheduled' and due > now()),
-    array(select id from jobs.run where node = $1 and state = 'running' and cancel),
-    array(select id from jobs.run where node = $1 and state = 'running' order by id),
-    array(select claim_no from jobs.run where node = $1 and state = 'running' order by id),
+    array(select id from mine where cancel),
+    array(select id from mine order by id),
+    array(select claim_no from mine order by id),
     array(select name from jobs.job where paused_since is not null),
     array(select name from jobs.queue where paused_since is not null),
     array(select job from jobs.schedule where delay is not null and next_slot is not null order by job, key),

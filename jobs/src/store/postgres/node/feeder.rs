@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::ahead::{Ahead, PATIENCE};
+use super::pace::Pace;
 use super::standing::Part;
 use super::{ClusterView, Room, Shared};
 use crate::clock::{Hold, Reading, monotonic_now};
@@ -32,13 +34,6 @@ const LOOKED_AT: usize = 20_000;
 const FEWEST: usize = 16;
 const MOST_BYTES: u64 = 16 << 20;
 
-/// For how much time runs are claimed ahead, and how many at most.
-const AHEAD: Duration = Duration::from_millis(50);
-const MOST_AHEAD: usize = 2000;
-
-/// Over what time at least it is measured how many are executed.
-const MEASURED: Duration = Duration::from_millis(5);
-
 /// How long it waits when others have just locked what it wanted, and how often in a row.
 const LOCKED: Duration = Duration::from_millis(20);
 const LOCKED_TIMES: u32 = 3;
@@ -46,8 +41,11 @@ const LOCKED_TIMES: u32 = 3;
 /// How long at least it waits for a rate.
 const SOON: Duration = Duration::from_millis(1);
 
-/// How often it is looked whether what waits is going to be executed soon.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// By so much a submission may be committed later than another that was made after it, where that is not known better.
+const LATE: Duration = Duration::from_millis(100);
+
+/// So long a claim may take for each run that it brings, without being slow.
+const SPARED: Duration = Duration::from_micros(100);
 
 /// Every so many claims the oldest runs come first, whatever their priority.
 const OLDEST_EVERY: u32 = 8;
@@ -64,9 +62,10 @@ impl Shared {
         if self.clock.is_virtual() { self.clock.longest_sleep() } else { usual }
     }
 
-    /// Whether it has just been looked how things stand. On a test's clock that is not known.
+    /// Whether it has just been looked how things stand, or that takes too long to do it again. On a test's clock that is not
+    /// known.
     fn has_looked(&self, place: &Place) -> bool {
-        place.looked.elapsed() < POLL / 2 && !self.clock.is_virtual()
+        (place.looked.elapsed() < POLL / 2 || !place.looking.may()) && !self.clock.is_virtual()
     }
 
     /// Claims whenever it is woken, and looks once a second whether there is something that it was not woken for.
@@ -123,8 +122,10 @@ impl Shared {
                 claims = self.claim(place, &mut rate).await?;
             }
             let is_full = place.wanted(&self.host.room()) == 0;
-            if is_full && self.has_looked(place) {
-                return Ok(POLL / 2);
+            if (is_full || !place.looking.may()) && self.has_looked(place) {
+                let wait = place.looking.wait().max(if is_full { POLL / 2 } else { SOON });
+                let waits = rate.into_iter().chain(self.owed(place)).filter(|_| !is_full);
+                return Ok(waits.map(|wait| wait.max(SOON)).fold(wait, Duration::min));
             }
             let look = self.look(place).await?;
             if look.promoted {
@@ -146,17 +147,33 @@ impl Shared {
                 self.backlog.store(false, Ordering::SeqCst);
             }
             let wait = if self.host.room().waiting == 0 { self.poll(POLL) } else { PATIENCE };
-            let wait = waits.into_iter().fold(wait, Duration::min);
+            let wait = waits.into_iter().chain(self.owed(place)).fold(wait, Duration::min);
+            let wait = wait.max(place.looking.wait());
             // A test's time may have passed since it was asked, and not a moment of it is to be missed.
             let passed = self.clock.now().elapsed.since(place.asked.elapsed);
             return Ok(if self.clock.is_virtual() { wait.saturating_sub(passed) } else { wait });
         }
     }
 
+    /// A test's time says nothing about how long the server takes.
+    fn took(&self, pace: &mut Pace, since: Instant, spared: Duration) {
+        if !self.clock.is_virtual() {
+            pace.done(since, spared);
+        }
+    }
+
+    /// How long it is until it may begin at the beginning, where there may be something that it has passed.
+    fn owed(&self, place: &Place) -> Option<Duration> {
+        let is_owed = place.lanes.count() > 0 && self.arrived.load(Ordering::SeqCst);
+        Some(place.beginning.wait()).filter(|wait| is_owed && !wait.is_zero())
+    }
+
     /// Looks how things stand, and does what is to be done about it but for claims.
     async fn look(&self, place: &mut Place) -> Result<Look, Trouble> {
         place.asked = self.clock.now();
+        let since = monotonic_now();
         let mut look = ask(self.db.look(self.identity.id, &self.known_jobs())).await?;
+        self.took(&mut place.looking, since, Duration::ZERO);
         place.looked = monotonic_now();
         if !look.cancelled.is_empty() {
             self.host.cancel(std::mem::take(&mut look.cancelled));
@@ -252,21 +269,28 @@ impl Shared {
         let turn = place.claims.wrapping_add(1);
         let oldest = turn.is_multiple_of(OLDEST_EVERY);
         let wanted = Wanted { node: self.identity.id, count, jobs: &jobs, queues: &room.queues, oldest };
-        let arrived = self.arrived.swap(false, Ordering::SeqCst);
-        let goes_on = !oldest && place.lanes.count() > 0 && !arrived;
+        // Where that takes long, those that it may have passed wait until it may be done again.
+        let begins = place.beginning.may();
+        let arrived = self.arrived.load(Ordering::SeqCst);
         // Jobs with limits have their turn each second time.
-        if goes_on && (limited.is_empty() || !turn.is_multiple_of(2)) {
-            let claimed = ask(self.db.claim_from(wanted, &mut place.lanes)).await?;
+        let is_due = oldest || arrived || (!limited.is_empty() && turn.is_multiple_of(2));
+        if place.lanes.count() > 0 && !(begins && is_due) {
+            let back = if arrived { LATE } else { Duration::ZERO };
+            let claimed = ask(self.db.claim_from(wanted, &mut place.lanes, back)).await?;
             if !claimed.is_empty() {
                 place.took_something(turn, &claimed);
             }
-            if claimed.len() < count {
-                // From the beginning, where there may be some that it has passed.
-                place.lanes = Lanes::default();
-            }
+            let is_full = claimed.len() == count;
             let _ = self.hand_over(claimed);
-            return Ok(true);
+            if !is_full {
+                // From the beginning, where there may be some that it has passed.
+                self.arrived.store(true, Ordering::SeqCst);
+            }
+            return Ok(is_full || begins);
         }
+        // What comes from here on is news again.
+        self.arrived.store(false, Ordering::SeqCst);
+        let since = monotonic_now();
         let claimed = if limited.is_empty() {
             ask(self.db.claim(wanted)).await?
         } else {
@@ -276,6 +300,7 @@ impl Shared {
             *rate = wait;
             claimed
         };
+        self.took(&mut place.beginning, since, SPARED * claimed.len() as u32);
         let (any, is_full) = (!claimed.is_empty(), claimed.len() == count);
         if any {
             place.took_something(turn, &claimed);
@@ -285,6 +310,12 @@ impl Shared {
             self.backlog.store(false, Ordering::SeqCst);
         }
         let behind = Lanes::behind(&claimed);
+        if place.beginning.is_slow() && !is_full {
+            // It is not done for each run that comes.
+            place.lanes.move_on(&claimed);
+            let _ = self.hand_over(claimed);
+            return Ok(any);
+        }
         // At once, whatever the next question meets with.
         let _ = self.hand_over(claimed);
         // A backlog: it pays to remember the place.
@@ -324,49 +355,6 @@ impl Shared {
     }
 }
 
-/// How many runs are claimed beyond the places that there are.
-struct Ahead {
-    count: usize,
-    /// When it was measured last, and how many had ended by then.
-    measured: (Instant, u64),
-    /// When it was last looked whether the runs that wait begin, and how many had ended by then.
-    looked: (Instant, u64),
-}
-
-impl Ahead {
-    fn new() -> Self {
-        let now = monotonic_now();
-        Self { count: 0, measured: (now, 0), looked: (now, 0) }
-    }
-
-    /// So many attempts have ended in all.
-    fn measure(&mut self, ended: u64) {
-        let (since, before) = self.measured;
-        let took = since.elapsed();
-        if took < MEASURED {
-            return;
-        }
-        let soon = (ended - before) as f64 * (AHEAD.as_secs_f64() / took.as_secs_f64());
-        // A moment in which nothing has ended does not say much.
-        self.count = (soon as usize).max(self.count / 2).min(MOST_AHEAD);
-        self.measured = (since + took, ended);
-    }
-
-    /// Whether so many that wait for a place are not going to get one soon, by how many have got one since it was looked last.
-    fn is_too_much(&mut self, waiting: usize, ended: u64) -> bool {
-        let (since, before) = self.looked;
-        if waiting > 0 && since.elapsed() < PATIENCE {
-            return false;
-        }
-        self.looked = (monotonic_now(), ended);
-        let too_much = waiting as u64 > 2 * (ended - before);
-        if too_much {
-            self.count = 0;
-        }
-        too_much
-    }
-}
-
 /// Where the feeder is.
 struct Place {
     claims: u32,
@@ -376,7 +364,11 @@ struct Place {
     most: usize,
     lanes: Lanes,
     ahead: Ahead,
-    /// When it last looked how things stand, and how they stood.
+    /// How long it takes to claim from the beginning.
+    beginning: Pace,
+    /// The same of how things stand.
+    looking: Pace,
+    /// When it last looked, and how they stood.
     looked: Instant,
     /// What the clock showed before.
     asked: Reading,
@@ -394,6 +386,8 @@ impl Place {
             most: MOST,
             lanes: Lanes::default(),
             ahead: Ahead::new(),
+            beginning: Pace::new(),
+            looking: Pace::new(),
             looked: monotonic_now(),
             view: ClusterView::default(),
             refused: HashMap::new(),
@@ -419,51 +413,10 @@ impl Place {
     }
 }
 
-// They go by paused time.
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::Clock;
-
-    async fn pass(time: Duration) {
-        tokio::time::advance(time).await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn as_many_are_claimed_ahead_as_end_in_the_next_moments() {
-        let mut ahead = Ahead::new();
-        pass(Duration::from_millis(100)).await;
-        ahead.measure(200);
-        assert_eq!(ahead.count, 100);
-        // Too short a time says nothing.
-        pass(Duration::from_millis(1)).await;
-        ahead.measure(10_000);
-        assert_eq!(ahead.count, 100);
-        pass(Duration::from_millis(99)).await;
-        ahead.measure(1_000_000);
-        assert_eq!(ahead.count, MOST_AHEAD);
-        // And when nothing ends any more, it is less and less.
-        let mut counts = Vec::new();
-        while ahead.count > 0 {
-            pass(MEASURED).await;
-            ahead.measure(1_000_000);
-            counts.push(ahead.count);
-        }
-        assert_eq!(counts, [1000, 500, 250, 125, 62, 31, 15, 7, 3, 1, 0]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_waits_is_too_much_when_it_does_not_begin_soon() {
-        let mut ahead = Ahead::new();
-        pass(Duration::from_secs(3600)).await;
-        assert!(!ahead.is_too_much(0, 0));
-        assert!(!ahead.is_too_much(100, 0), "it was claimed at this moment");
-        pass(PATIENCE).await;
-        assert!(!ahead.is_too_much(100, 50), "half of it has begun");
-        pass(PATIENCE).await;
-        assert!(ahead.is_too_much(100, 60));
-        assert_eq!(ahead.count, 0);
-    }
 
     #[test]
     fn there_is_no_question_for_a_few_as_long_as_enough_wait() {

@@ -12,6 +12,7 @@
 //! Each part asks one thing at a time, and what comes in while it waits for the answer goes together with the next question:
 //! that is the group commit. What fails in passing is asked again, after pauses that grow; every question may be asked twice.
 
+mod ahead;
 mod claims;
 mod feeder;
 mod finisher;
@@ -19,6 +20,7 @@ mod host;
 mod housekeeping;
 mod joining;
 mod listener;
+mod pace;
 mod pulse;
 mod questions;
 mod schedules;

@@ -49,7 +49,7 @@ async fn who_was_taken_for_lost_claims_nothing_before_it_is_back() {
     db.run_sql("delete from jobs.node").await;
     let limited = [Limited { job: "mail".into(), concurrency: Some(5), rate: None }];
     assert!(db.claim(wanted).await.unwrap().is_empty());
-    assert!(db.claim_from(wanted, &mut lanes).await.unwrap().is_empty());
+    assert!(db.claim_from(wanted, &mut lanes, Duration::ZERO).await.unwrap().is_empty());
     assert!(db.claim_with(wanted, &limited, wanted.count).await.unwrap().0.is_empty());
     db.joined(1).await;
     assert_eq!(db.claim(wanted).await.unwrap().len(), 1);

@@ -8,6 +8,7 @@ mod lost_nodes;
 mod measuring;
 mod migrating;
 mod nodes;
+mod old_transactions;
 mod outages;
 mod pruning;
 mod reading;

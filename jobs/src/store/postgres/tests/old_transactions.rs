@@ -1,0 +1,111 @@
+//! An open transaction somewhere keeps the server from forgetting anything, for hours: what was claimed stays in the indexes.
+
+use super::nodes::{Program, bounded, joined};
+use super::*;
+
+/// Nothing that is there now is forgotten until this is dropped.
+async fn remember(db: &Db) -> sqlx::Transaction<'static, sqlx::Postgres> {
+    let mut old = db.hold().await;
+    let snapshot = "set transaction isolation level repeatable read; select count(*) from jobs.run";
+    sqlx::raw_sql(snapshot).execute(&mut *old).await.unwrap();
+    old
+}
+
+/// The server may forget nothing, and a backlog drains: what is read does not grow with what was claimed before.
+#[tokio::test]
+async fn an_old_transaction_does_not_slow_claims() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    for _ in 0..4 {
+        let runs: Vec<_> = (0..1000).map(|_| mail()).collect();
+        db.submit(&runs).await.unwrap();
+    }
+    let old = remember(&db).await;
+
+    // What one connection reads is told when it says so.
+    let one = Db::new(
+        pool(&Server::shared().address(&db.text("select current_database()").await), 1),
+        db.schema.clone(),
+    );
+    let read = async || -> i64 {
+        one.run_sql("select pg_stat_force_next_flush()").await;
+        let read = "select idx_tup_read from pg_stat_user_indexes where indexrelname = 'run_available'";
+        one.text(read).await.parse().unwrap()
+    };
+    let jobs = ["mail".to_owned()];
+    let wanted = Wanted { node, count: 50, jobs: &jobs, queues: &[], oldest: false };
+    let before = read().await;
+    let first = one.claim(wanted).await.unwrap();
+    let mut lanes = one.lanes(wanted, Lanes::behind(&first)).await.unwrap();
+    let mut claimed = first.len();
+    loop {
+        let more = one.claim_from(wanted, &mut lanes, Duration::ZERO).await.unwrap();
+        if more.is_empty() {
+            break;
+        }
+        claimed += more.len();
+    }
+    assert_eq!(claimed, 4000);
+    let read = read().await - before;
+    assert!((4000..40_000).contains(&read), "{read} entries read for 4000 runs");
+    drop(old);
+}
+
+/// Behind what was claimed before comes one run after another. What was claimed is not read anew for each of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_after_another_is_claimed_behind_many() {
+    const BEFORE: i64 = 100_000;
+    let address = Server::shared().database();
+    let program = Program::with_room(10);
+    let node = joined(&address, 1, &program).await;
+    let db = Db::new(pool(&address, 3), Schema::default());
+    let old = remember(&db).await;
+    // The first of the time that is in their identities.
+    db.run_sql(&format!(
+        "insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args)
+        select lpad(to_hex(n), 32, '0')::uuid, 'mail', 'default', 0, 'available', now(), 20, 'submission', '{{}}'
+        from generate_series(1, {BEFORE}) as n;
+        update jobs.run set state = 'running' where state = 'available';
+        update jobs.run set state = 'succeeded', finished = now(), outcome = 'succeeded'"
+    ))
+    .await;
+    let next = |n: i64| NewRun { id: Id(u128::from(n.cast_unsigned()) << 80), ..mail() };
+    let execute = async |n: i64| {
+        let run = next(n);
+        node.submit(run.clone()).await.unwrap().unwrap();
+        assert_eq!(bounded(program.execute(&node, 1)).await, [run.id]);
+    };
+    // By now it knows how long it takes.
+    execute(1).await;
+    let read = "select sum(idx_tup_read)::bigint from pg_stat_user_indexes where relname = 'run'";
+    let read = async || db.text(read).await.parse::<i64>().unwrap();
+    let (before, runs) = (read().await, 300);
+    for n in 2..2 + runs {
+        // Further apart than submissions may be late.
+        execute(n * 1000).await;
+    }
+    node.leave().await;
+    let each = (read().await - before) / runs;
+    println!("{each} entries were read for each run behind {BEFORE}");
+    assert!(each < BEFORE / 4, "{each} entries were read for each run behind {BEFORE}");
+    drop(old);
+}
+
+/// One that is committed later than one with a later identity is claimed at once too, and one of long before soon.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_passed_is_claimed_from_behind() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let at = |millis: u128| NewRun { id: Id((millis + 1_000_000) << 80), ..mail() };
+    let jobs = ["mail".to_owned()];
+    let wanted = Wanted { node, count: 5, jobs: &jobs, queues: &[], oldest: false };
+    db.submit(&[at(0)]).await.unwrap();
+    let mut lanes = Lanes::behind(&db.claim(wanted).await.unwrap());
+    let (late, too_late, next) = (at(0).id.0 - (99 << 80), at(0).id.0 - (101 << 80), at(7));
+    let passed = [late, too_late].map(|id| NewRun { id: Id(id), ..mail() });
+    db.submit(&[passed.to_vec(), vec![next.clone()]].concat()).await.unwrap();
+    let back = Duration::from_millis(100);
+    let claimed = db.claim_from(wanted, &mut lanes, back).await.unwrap();
+    assert_eq!(ids(&claimed), [Id(late), next.id]);
+    assert_eq!(ids(&db.claim(wanted).await.unwrap()), [Id(too_late)]);
+}
