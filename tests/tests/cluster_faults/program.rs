@@ -53,7 +53,7 @@ async fn tick(#[state] diary: &Diary, cx: &JobContext, number: u64) -> Result<u3
 pub(crate) fn config(address: &str, folder: PathBuf) -> Config {
     let name = format!("diary-{}", std::process::id());
     let file = OpenOptions::new().create(true).append(true).open(folder.join(name)).unwrap();
-    let config = Config::default().store(address).state(Diary(Arc::new(file))).pool(20);
+    let config = Config::default().store(address).state(Diary(Arc::new(file))).pool(100);
     // All of it is looked at afterwards.
     config.retention_count(10_000_000)
 }

@@ -120,17 +120,20 @@ const AT_ONCE: usize = 200;
 const FIRE: &str = "\
 with wanted as (
     select w.*,
-        exists (select from jobs.run r where r.job = w.job and r.slot is not null
-            and r.state in ('scheduled', 'available', 'waiting', 'running')) as busy,
-        exists (select from jobs.run r where r.job = w.job and r.slot is not null and r.state = 'waiting') as crowded
+        -- Only where it is asked for: of runs that may overlap there can be any number.
+        case when w.overlap = 'allow' then false else exists (
+            select from jobs.run r where r.job = w.job and r.slot is not null
+            and r.state in ('scheduled', 'available', 'waiting', 'running')) end as busy,
+        case when w.overlap <> 'buffer_one' then false else exists (
+            select from jobs.run r where r.job = w.job and r.slot is not null and r.state = 'waiting') end as crowded
     from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::uuid[],
         $8::text[], $9::smallint[], $10::integer[], $11::text[], $12::text[])
         as w (job, key, definition, slot, next, reason, run, queue, priority, retries, args, overlap)
 ), decided as (
     select w.*, case
         when j.paused_since is not null then 'paused'
-        when not w.busy or w.overlap = 'allow' then 'available'
-        when w.overlap = 'skip' or w.overlap = 'buffer_one' and w.crowded then 'overlap'
+        when not w.busy then 'available'
+        when w.overlap = 'skip' or w.crowded then 'overlap'
         else 'waiting' end as became,
         s.entry_first, s.entry_reason
     from wanted w join jobs.schedule s on s.job = w.job and s.key = w.key join jobs.job j on j.name = w.job

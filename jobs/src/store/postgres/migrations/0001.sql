@@ -64,8 +64,8 @@ create index run_available on jobs.run (queue, job, priority, id) where state = 
 create index run_scheduled on jobs.run (due) where state = 'scheduled';
 -- What a node has, to rescue it; how many of a job execute, for `concurrency`.
 create index run_running on jobs.run (node, job) where state = 'running';
--- The overlap policy: live runs of slots.
-create index run_live_slot on jobs.run (job, id)
+-- The overlap policy: live runs of slots, and the first that waits, however many there are.
+create index run_live_slot on jobs.run (job, state, id)
     where slot is not null and state in ('scheduled', 'available', 'waiting', 'running');
 -- No slot twice, whatever else goes wrong.
 create unique index run_slot on jobs.run (job, schedule, slot) where slot is not null;

@@ -419,3 +419,46 @@ async fn the_server_ends_a_transaction_of_ours_that_stands_still() {
     )
     .await;
 }
+
+/// A job with a thousand live runs of its slots fires the next, and lets the first that waits start, without a look at all of them.
+#[tokio::test]
+async fn a_backlog_of_slots_is_not_read_for_each_slot() {
+    const LIVE: i64 = 3000;
+    let db = db().await;
+    let node = db.joined(1).await;
+    let schedules: Vec<_> = (0..20).map(|n| registration("sweep", &format!("schedule {n}"))).collect();
+    db.register(node, &schedules).await.unwrap();
+    let one = Db::new(
+        pool(&Server::shared().address(&db.text("select current_database()").await), 1),
+        db.schema.clone(),
+    );
+    let read = async || -> i64 {
+        one.run_sql("select pg_stat_force_next_flush()").await;
+        let read = "select sum(idx_tup_read)::bigint from pg_stat_user_indexes where relname = 'run'";
+        one.text(read).await.parse().unwrap()
+    };
+    for state in ["available", "waiting"] {
+        db.run_sql(&format!(
+            "delete from jobs.run;
+            insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args, schedule, slot)
+            select ('f' || lpad(to_hex(n), 31, '0'))::uuid, 'sweep', 'default', 0, '{state}', now(), 0, 'slot', '{{}}', 'many',
+                now() - n * interval '1 s'
+            from generate_series(1, {LIVE}) as n"
+        ))
+        .await;
+        let before = read().await;
+        for (minute, overlap) in
+            (0..).zip([Overlap::Allow, Overlap::BufferAll, Overlap::BufferOne, Overlap::Skip])
+        {
+            let slots: Vec<_> =
+                (0..20).map(|n| slot("sweep", &format!("schedule {n}"), minute, overlap)).collect();
+            let fired = one.fire(&slots).await.unwrap();
+            assert!(fired.iter().all(|fired| fired.became.is_some()), "{fired:?}");
+            one.succeed(&["sweep".into()]).await.unwrap();
+        }
+        let read = read().await - before;
+        println!("{read} entries were read beside {LIVE} that are {state}");
+        assert!(read < LIVE, "{read} entries were read beside {LIVE} that are {state}");
+        db.run_sql("update jobs.schedule set next_slot = to_timestamp(1700000000)").await;
+    }
+}
