@@ -17,6 +17,8 @@ mod fixture;
 mod jobs_of_the_suite;
 #[path = "conformance/limits.rs"]
 mod limits;
+#[path = "conformance/missed.rs"]
+mod missed;
 #[path = "conformance/order.rs"]
 mod order;
 #[path = "conformance/outcomes.rs"]
@@ -60,6 +62,7 @@ macro_rules! on {
             slots { a_slot_fires_once_at_its_time, an_interval_fires_from_start_to_start, a_removed_schedule_fires_no_more,
                 buffer_one_lets_one_wait, buffer_all_lets_all_wait, skip_lets_none_wait, allow_runs_side_by_side,
                 cancel_other_ends_the_one_before, submissions_do_not_count_for_the_overlap, a_retry_counts_for_the_overlap }
+            missed { the_policy_says_what_is_made_up, a_slot_that_is_late_by_less_than_a_minute_fires }
             steering { slots_pass_while_a_job_is_paused, a_paused_job_can_be_submitted, run_now_runs_beside_the_schedule,
                 an_unknown_job_is_refused }
             startup { blocking_jobs_run_one_after_another_before_start_returns, an_error_of_a_blocking_job_stops_the_start,

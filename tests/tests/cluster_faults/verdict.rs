@@ -136,6 +136,15 @@ pub(crate) async fn schedules(pool: &PgPool, count: u64, done_before: DateTime<U
     .unwrap();
     assert!(undone.is_empty(), "slots of before {done_before} are not done: {undone:?}");
 
+    let late: Vec<f64> = sqlx::query_scalar(
+        "select unnest(percentile_disc(array[0.5, 0.99, 1]) within group
+            (order by extract(epoch from submitted - slot)::float8)) from jobs.run where job = 'tick'",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    println!("slots were late by so many seconds (p50, p99, most): {late:.3?}");
+
     // The server was never away for the minute after which a slot is missed, so each has one reason.
     let others: Vec<String> = sqlx::query_scalar(
         "select key || ': ' || count || ' ' || reason || ' from ' || first || ' to ' || last

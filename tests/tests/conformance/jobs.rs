@@ -27,6 +27,14 @@ pub(crate) async fn work(
     page.end();
 }
 
+/// Writes down the hour of its slot, with a `+` where it is made up for.
+#[job(overlap = "allow")]
+pub(crate) async fn watch(#[state] diary: &Diary, cx: &JobContext) -> Result<(), BoxError> {
+    let hour = cx.slot().ok_or("it has a slot")?.format("%H");
+    diary.note(format!("{hour}{}", if cx.is_catch_up() { "+" } else { "" }));
+    Ok(())
+}
+
 struct Page {
     diary: Diary,
     tag: Option<String>,

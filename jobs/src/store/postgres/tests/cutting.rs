@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::nodes::{Program, bounded, joined, watching};
+use super::program::{Program, bounded, joined, watching};
 use super::*;
 
 /// Stands between a node and the server, and ends every connection after some thousand bytes of answers.

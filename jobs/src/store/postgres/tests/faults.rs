@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use jobs_syntax::Overlap;
 use tokio::sync::mpsc;
 
-use super::nodes::{Program, bounded, joined, watching};
+use super::program::{Program, bounded, joined, watching};
 use super::*;
 use crate::store::postgres::claim::Limited;
 use crate::store::postgres::fire::Slot;

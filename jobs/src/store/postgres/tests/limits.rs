@@ -1,4 +1,4 @@
-use super::nodes::{Program, bounded, joined, watching};
+use super::program::{Program, bounded, joined, watching};
 use super::*;
 use crate::store::postgres::claim::Limited;
 

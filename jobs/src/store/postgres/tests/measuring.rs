@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::nodes::{Program, bounded, joined, watching};
+use super::program::{Program, bounded, joined, watching};
 use super::*;
 
 #[expect(clippy::disallowed_methods, reason = "a measurement of the real time")]

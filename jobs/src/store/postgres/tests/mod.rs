@@ -10,6 +10,7 @@ mod migrating;
 mod nodes;
 mod old_transactions;
 mod outages;
+mod program;
 mod pruning;
 mod reading;
 mod registering;

@@ -1,6 +1,6 @@
 //! An open transaction somewhere keeps the server from forgetting anything, for hours: what was claimed stays in the indexes.
 
-use super::nodes::{Program, bounded, joined};
+use super::program::{Program, bounded, joined};
 use super::*;
 
 /// Nothing that is there now is forgotten until this is dropped.

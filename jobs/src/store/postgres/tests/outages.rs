@@ -2,7 +2,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, tcp};
 use tokio::task::JoinSet;
 
-use super::nodes::{Program, bounded, joined, watching};
+use super::program::{Program, bounded, joined, watching};
 use super::*;
 use crate::store::postgres::node::Standing;
 use crate::store::postgres::trouble::Trouble;

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use super::nodes::{Program, joined, watching};
+use super::program::{Program, joined, watching};
 use super::*;
 use crate::store::postgres::prune::Stale;
 
