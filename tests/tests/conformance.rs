@@ -68,6 +68,7 @@ macro_rules! on {
             startup { blocking_jobs_run_one_after_another_before_start_returns, an_error_of_a_blocking_job_stops_the_start,
                 others_begin_at_the_start }
             shutdown { a_shutdown_waits_for_what_runs, after_its_patience_runs_are_interrupted,
+                what_was_cut_off_is_no_attempt,
                 what_has_not_started_does_not_start, nothing_is_accepted_after_it, a_second_shutdown_tells_the_same,
                 handles_outlive_it }
         }

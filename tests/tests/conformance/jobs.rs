@@ -72,6 +72,10 @@ pub(crate) async fn flaky(
         "panic" => panic!("attempt {}", cx.attempt()),
         "retry_in" => Err(cx.retry_in(Duration::from_secs(77)).into()),
         "discard" => Err(cx.discard("no use").into()),
+        "slow" => {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            Ok(())
+        }
         _ => Err(format!("attempt {}", cx.attempt()).into()),
     }
 }

@@ -4,6 +4,7 @@ use jobs::Outcome;
 
 use crate::fixture::{Fixture, SECOND, ended};
 use crate::jobs_of_the_suite::{flaky, note, work};
+use crate::support::utc;
 
 fn busy(seconds: u32) -> work {
     work { tag: "busy".into(), takes: SECOND * seconds }
@@ -30,6 +31,21 @@ pub(crate) async fn after_its_patience_runs_are_interrupted(fx: Fixture) {
     assert!((5000..6100).contains(&(test.now_utc() - began).num_milliseconds()));
     assert_eq!(fx.diary.take(), ["begin busy 00:00", "dropped busy"]);
     assert_eq!(ended(&run).await, Outcome::Interrupted);
+}
+
+/// The next process makes the same attempt again, and whatever fails then is the first failure.
+pub(crate) async fn what_was_cut_off_is_no_attempt(fx: Fixture) {
+    if !fx.durable {
+        return;
+    }
+    let first = fx.starting(fx.config().shutdown_timeout(5 * SECOND)).await;
+    first.jobs().now(flaky { how: "slow".into(), succeeds: 3 }).await.unwrap();
+    first.settle().await;
+    assert_eq!(first.shutdown().await.interrupted, 1);
+    let next = fx.starting(fx.config().shutdown_timeout(5 * SECOND)).at(utc("2026-03-02 13:00:00")).await;
+    next.settle().await;
+    assert_eq!(next.shutdown().await.interrupted, 1);
+    assert_eq!(fx.diary.take(), ["slow 1", "slow 1"]);
 }
 
 pub(crate) async fn what_has_not_started_does_not_start(fx: Fixture) {

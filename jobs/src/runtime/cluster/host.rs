@@ -83,8 +83,6 @@ struct Claims {
 #[derive(Debug)]
 pub(super) struct Claim {
     pub(super) fence: Fence,
-    /// Which attempt it is for.
-    pub(super) attempt: u32,
     /// The name of its job there, where the run is one of a slot.
     pub(super) slot_of: Option<String>,
 }
@@ -226,14 +224,13 @@ impl postgres::Host for Host {
         for run in runs {
             let fence = Fence { id: run.id, claim_no: run.claim_no };
             let slot_of = run.slot.map(|_| run.job.clone());
-            let attempt = u32::try_from(run.attempt).unwrap_or(0);
             let is_here = self.claims().lost.contains(&RunId::from_u128(run.id.0));
             let Some(run) = (if is_here { None } else { self.read(run) }) else {
                 refused.push(fence);
                 continue;
             };
             // Before it can end.
-            self.claims().standing.insert(run.id, Claim { fence, attempt, slot_of });
+            self.claims().standing.insert(run.id, Claim { fence, slot_of });
             taken.push(run);
         }
         for run in self.pool.take_claimed(taken) {

@@ -54,12 +54,11 @@ impl Recorder {
     }
 
     fn send(&self, result: ClaimResult) {
-        let ClaimResult { id, attempt, became, started, finished, details } = result;
+        let ClaimResult { id, became, started, finished, details } = result;
         // None of a claim that was lost: nobody asks any more.
         let Some(claim) = self.host.settle(id) else { return };
         let (follows, outcome) = match became {
-            // What has waited here for a place has used no attempt.
-            Became::Back => return self.ends.give_back(claim.fence, attempt >= claim.attempt),
+            Became::Back => return self.ends.give_back(claim.fence),
             Became::Ended(outcome) => (Follows::End(RunState::of(&outcome).as_str()), Some(outcome)),
             Became::Retry { due } => {
                 let failed = details.as_ref().and_then(|details| details.failures.last());

@@ -103,7 +103,7 @@ impl Memory {
         for key in std::mem::replace(&mut journal.marked, rest) {
             let Some(run) = self.runs.get_mut(key) else { continue };
             run.is_marked = false;
-            let (id, attempt) = (run.id, run.attempt);
+            let id = run.id;
             let last = |details: &journal::Details| {
                 details.failures.last().map(|last| (last.started, last.finished))
             };
@@ -126,7 +126,7 @@ impl Memory {
                 }
             };
             let (started, finished) = times.unwrap_or_default();
-            results.push(ClaimResult { id, attempt, became, started, finished, details });
+            results.push(ClaimResult { id, became, started, finished, details });
         }
         more
     }
@@ -231,8 +231,6 @@ impl Memory {
 #[derive(Debug)]
 pub(crate) struct ClaimResult {
     pub(crate) id: RunId,
-    /// How many attempts have begun: one of a claim that began none is still to come.
-    pub(crate) attempt: u32,
     pub(crate) became: Became,
     /// The times of its last attempt.
     pub(crate) started: Timestamp,

@@ -105,18 +105,17 @@ from ",
     " as e where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $5"
 );
 
-/// Gives back runs that were claimed, but for those that somebody wants ended. One that was never begun has not used an attempt.
+/// Gives back runs that were claimed, but for those that somebody wants ended. What was cut off is no attempt.
 const RETURN: &str = concat!(
     "\
 update jobs.run r set node = null, started = null,
     state = case when r.cancel then 'cancelled' else 'available' end,
     finished = case when r.cancel then now() end, outcome = case when r.cancel then 'cancelled' end,
     unique_key = case when not r.cancel then r.unique_key end,
-    attempt = r.attempt - case when e.begun then 0 else 1 end,
-    retries = r.retries + case when e.begun then 1 else 0 end
+    attempt = r.attempt - 1
 from ",
-    listed!("$2::integer[], $3::boolean[]", "claim_no, begun"),
-    " as e where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $4
+    listed!("$2::integer[]", "claim_no"),
+    " as e where r.id = e.id and r.claim_no = e.claim_no and r.node is not distinct from $3
 returning case when r.cancel and r.slot is not null then r.job end"
 );
 
@@ -200,8 +199,8 @@ impl Db {
         Ok(query.execute(connection).await?.rows_affected() as usize)
     }
 
-    /// Gives runs back, with whether their attempt had begun.
-    pub(crate) async fn give_back(&self, node: Id, runs: &[(Fence, bool)]) -> sqlx::Result<GivenBack> {
+    /// Gives runs back.
+    pub(crate) async fn give_back(&self, node: Id, runs: &[Fence]) -> sqlx::Result<GivenBack> {
         let mut connection = self.pool.acquire().await?;
         self.give_back_on(&mut connection, node, runs).await
     }
@@ -210,12 +209,11 @@ impl Db {
         &self,
         connection: &mut PgConnection,
         node: Id,
-        runs: &[(Fence, bool)],
+        runs: &[Fence],
     ) -> sqlx::Result<GivenBack> {
         let query = sqlx::query_scalar(self.sql(RETURN))
-            .bind(runs.iter().map(|(fence, _)| fence.id).collect::<Vec<_>>())
-            .bind(runs.iter().map(|(fence, _)| fence.claim_no).collect::<Vec<_>>())
-            .bind(runs.iter().map(|(_, begun)| *begun).collect::<Vec<_>>())
+            .bind(runs.iter().map(|fence| fence.id).collect::<Vec<_>>())
+            .bind(runs.iter().map(|fence| fence.claim_no).collect::<Vec<_>>())
             .bind(node);
         Ok(GivenBack::of(query.fetch_all(connection).await?))
     }
@@ -270,8 +268,8 @@ const FREE: &str = concat!(standing!(), " for update of r skip locked");
 #[derive(Debug)]
 pub(crate) enum Finished {
     End(Box<End>),
-    /// It is given back, with whether its attempt had begun.
-    Return(Fence, bool),
+    /// It is given back.
+    Return(Fence),
 }
 
 impl Finished {
@@ -279,14 +277,14 @@ impl Finished {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::End(end) => end.bytes(),
-            Self::Return(..) => 0,
+            Self::Return(_) => 0,
         }
     }
 
     pub(crate) fn fence(&self) -> Fence {
         match self {
             Self::End(end) => end.fence,
-            Self::Return(fence, _) => *fence,
+            Self::Return(fence) => *fence,
         }
     }
 }
@@ -318,7 +316,7 @@ impl Db {
         for finished in finished.iter().filter(|finished| free.contains(&finished.fence().id)) {
             match finished {
                 Finished::End(end) => ends.push((**end).clone()),
-                Finished::Return(fence, begun) => returns.push((*fence, *begun)),
+                Finished::Return(fence) => returns.push(*fence),
             }
         }
         if !ends.is_empty() {

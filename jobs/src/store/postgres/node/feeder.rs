@@ -342,12 +342,12 @@ impl Shared {
 
     /// Gives back all that waits here for a place.
     async fn give_back_all(&self) -> Result<(), Trouble> {
-        let waiting: Vec<_> = self.host.let_go_waiting().into_iter().map(|fence| (fence, false)).collect();
+        let waiting = self.host.let_go_waiting();
         if waiting.is_empty() {
             return Ok(());
         }
         // Where this is not answered, the next look finds that they are adrift.
-        self.claims.remove(waiting.iter().map(|(fence, _)| *fence));
+        self.claims.remove(waiting.iter().copied());
         let back = ask(self.db.give_back(self.identity.id, &waiting)).await?;
         self.have_gone_back(back, waiting.len()).await;
         self.has_arrived();

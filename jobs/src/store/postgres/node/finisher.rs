@@ -54,7 +54,7 @@ impl Shared {
                         locked.push(finished)
                     }
                     Finish::Claim(Finished::End(end)) => ends.push(*end),
-                    Finish::Claim(Finished::Return(fence, begun)) => returns.push((fence, begun)),
+                    Finish::Claim(Finished::Return(fence)) => returns.push(fence),
                     Finish::Close => close = true,
                 }
             }
@@ -119,7 +119,7 @@ impl Shared {
         self.tell_all();
         let ends = settled.iter().filter_map(|finished| match finished {
             Finished::End(end) => Some(&**end),
-            Finished::Return(..) => None,
+            Finished::Return(_) => None,
         });
         self.succeed(ends).await
     }
@@ -128,14 +128,14 @@ impl Shared {
     async fn write_finished(&self, finished: &Finished) -> Result<(), Trouble> {
         match finished {
             Finished::End(end) => self.write_one(end).await,
-            Finished::Return(fence, begun) => self.write_returns(&[(*fence, *begun)]).await,
+            Finished::Return(fence) => self.write_returns(std::slice::from_ref(fence)).await,
         }
     }
 
     async fn finish_free(&self, some: &[Finished]) -> Result<Vec<Id>, Trouble> {
         let (standing, back) = self.persist(|| self.db.finish_free(self.identity.id, some)).await?;
         let returned = |finished: &&Finished| {
-            matches!(finished, Finished::Return(..)) && !standing.contains(&finished.fence().id)
+            matches!(finished, Finished::Return(_)) && !standing.contains(&finished.fence().id)
         };
         if back.count < some.iter().filter(returned).count() {
             self.leave_undone();
@@ -144,9 +144,9 @@ impl Shared {
         Ok(standing)
     }
 
-    async fn write_returns(&self, returns: &[(Fence, bool)]) -> Result<(), Trouble> {
+    async fn write_returns(&self, returns: &[Fence]) -> Result<(), Trouble> {
         let back = self.insist(|| self.db.give_back(self.identity.id, returns)).await?;
-        self.claims.remove(returns.iter().map(|(fence, _)| *fence));
+        self.claims.remove(returns.iter().copied());
         self.have_gone_back(back, returns.len()).await;
         Ok(())
     }

@@ -321,9 +321,9 @@ impl Ends {
         self.send(Finish::Claim(Finished::End(Box::new(end))));
     }
 
-    /// Gives back a run that was claimed, with whether its attempt had begun.
-    pub(crate) fn give_back(&self, fence: Fence, begun: bool) {
-        self.send(Finish::Claim(Finished::Return(fence, begun)));
+    /// Gives back a run that was claimed.
+    pub(crate) fn give_back(&self, fence: Fence) {
+        self.send(Finish::Claim(Finished::Return(fence)));
     }
 
     fn send(&self, finish: Finish) {

@@ -87,7 +87,7 @@ async fn a_claim_that_was_lost_cannot_end_the_run() {
     db.submit(&[mail(), mail()]).await.unwrap();
     let lost = db.take(slow, 2).await;
     // Both go back, and one is taken by the other node.
-    let back: Vec<_> = lost.iter().map(|claimed| (fence_of(claimed), true)).collect();
+    let back: Vec<_> = lost.iter().map(|claimed| fence_of(claimed)).collect();
     db.give_back(slow, &back).await.unwrap();
     let taken = db.take(fast, 1).await;
     let ends: Vec<_> = lost.iter().map(success_of).collect();
@@ -101,18 +101,17 @@ async fn a_claim_that_was_lost_cannot_end_the_run() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_never_begun_has_used_no_attempt() {
+async fn a_run_that_goes_back_has_used_no_attempt() {
     let db = db().await;
     let node = db.joined(1).await;
     db.submit(&[mail()]).await.unwrap();
     let claimed = db.take(node, 1).await;
-    db.give_back(node, &[(fence_of(&claimed[0]), false)]).await.unwrap();
+    db.give_back(node, &[fence_of(&claimed[0])]).await.unwrap();
     let again = db.take(node, 1).await;
     assert_eq!((again[0].attempt, again[0].retries, again[0].claim_no), (1, 20, 2));
-    // One that was begun and interrupted has not used one of its retries.
-    db.give_back(node, &[(fence_of(&again[0]), true)]).await.unwrap();
+    db.give_back(node, &[fence_of(&again[0])]).await.unwrap();
     let again = db.take(node, 1).await;
-    assert_eq!((again[0].attempt, again[0].retries, again[0].claim_no), (2, 21, 3));
+    assert_eq!((again[0].attempt, again[0].retries, again[0].claim_no), (1, 20, 3));
 }
 
 #[tokio::test]
@@ -124,7 +123,7 @@ async fn what_somebody_wants_ended_ends_where_it_would_go_back() {
     for claimed in &claimed {
         db.cancel(claimed.id).await.unwrap();
     }
-    db.give_back(node, &[(fence_of(&claimed[0]), false)]).await.unwrap();
+    db.give_back(node, &[fence_of(&claimed[0])]).await.unwrap();
     db.leave(node, &[]).await.unwrap();
     assert_eq!(
         db.text("select count(*) from jobs.run where state = 'cancelled' and outcome = 'cancelled' and finished is not null")
@@ -270,7 +269,7 @@ async fn of_the_table_only_what_ends_is_read() {
             let ends: Vec<_> = claimed.iter().map(success_of).collect();
             assert_eq!(db.end_on(&mut tx, node, &ends).await.unwrap(), 1000);
         } else {
-            let back: Vec<_> = claimed.iter().map(|claimed| (fence_of(claimed), false)).collect();
+            let back: Vec<_> = claimed.iter().map(|claimed| fence_of(claimed)).collect();
             assert_eq!(db.give_back_on(&mut tx, node, &back).await.unwrap().count, 1000);
         }
         read.push(fetched(&mut tx).await - before);

@@ -201,7 +201,7 @@ async fn what_is_taken_up_again_is_not_given_back_by_what_was_asked_before() {
     // Nor by the same that comes late.
     assert!(db.adrift(node, &fences).await.unwrap().is_empty());
     assert_eq!((again[0].id, again[0].attempt), (before[0].id, 1));
-    assert_eq!(db.give_back(node, &[(fence_of(&before[0]), false)]).await.unwrap().count, 0);
+    assert_eq!(db.give_back(node, &[fence_of(&before[0])]).await.unwrap().count, 0);
     db.put_off(node, &[(fence_of(&before[0]), Duration::ZERO)]).await.unwrap();
     assert_eq!(db.state(before[0].id).await, "running");
     assert_eq!(db.end(node, &[success_of(&again[0])]).await.unwrap(), 1);
@@ -217,7 +217,7 @@ async fn what_has_ended_instead_of_going_back_is_told() {
     let claimed = db.take(node, 4).await;
     db.run_sql("update jobs.run set cancel = job = 'mail'").await;
     let fence = |n: usize| fence_of(&claimed[n]);
-    let back = db.give_back(node, &[(fence(0), false), (fence(2), false)]).await.unwrap();
+    let back = db.give_back(node, &[fence(0), fence(2)]).await.unwrap();
     assert_eq!((back.count, back.ended), (2, vec!["mail".to_owned()]));
     let back = db.put_off(node, &[(fence(1), Duration::ZERO)]).await.unwrap();
     assert_eq!((back.count, back.ended), (1, vec!["mail".to_owned()]));

@@ -75,7 +75,7 @@ async fn what_is_given_back_is_executed_by_another() {
     bounded(leaving.news.notified()).await;
     *leaving.room.lock().unwrap() = 0;
     let [claimed] = leaving.drain().try_into().unwrap();
-    node.ends().give_back(fence_of(&claimed), true);
+    node.ends().give_back(fence_of(&claimed));
     node.leave().await;
     let program = Program::with_room(1);
     let other = joined(&address, 2, &program).await;
@@ -306,7 +306,7 @@ async fn ends_that_the_server_refuses_are_written_when_it_does_not() {
          create trigger refuse before update on jobs.run execute function refuse()",
     );
     node.ends().end(success_of(&taken[0]));
-    node.ends().give_back(fence_of(&taken[1]), true);
+    node.ends().give_back(fence_of(&taken[1]));
     bounded(node.until(|standing| *standing != Standing::Well)).await;
     assert_eq!(db.text("select count(*) from jobs.run where state = 'running' and claim_no = 1").await, "2");
     server.sql(&name, "drop trigger refuse on jobs.run");
