@@ -70,7 +70,8 @@ impl JobConfig {
         self.set(JobKey::Tz, &Raw::Text(zone.into()))
     }
 
-    /// Whether the schedules and the start-up of the job fire here.
+    /// Whether the schedules and the start-up of the job fire here. In a cluster a process in which they do not executes no runs
+    /// of the job either: these are left to others.
     pub fn enabled(self, enabled: bool) -> Self {
         self.set(JobKey::Enabled, &Raw::Boolean(enabled))
     }

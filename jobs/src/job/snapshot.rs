@@ -44,7 +44,10 @@ pub struct RunSnapshot {
     pub outcome: Option<Outcome>,
     /// Its arguments as JSON, those with `#[redact]` shown as `"[redacted]"`; of more than 16 KiB a part with a remark.
     ///
-    /// None for a closure, and where they are not kept: of a run that succeeded more than 100 runs of its job ago.
+    /// None for a closure, and where they are not kept: in memory and in a file of SQLite those of a run that succeeded more than
+    /// 100 runs of its job ago. On PostgreSQL none for a job that this process does not know, and else all until the run is
+    /// forgotten. The rows of both databases have the arguments of every run for as long as they have the run, **those with
+    /// `#[redact]` as they are**; so have backups.
     pub arguments: Option<String>,
     /// What it gave, as JSON: see [`RunHandle::output`](crate::RunHandle::output).
     pub output: Option<String>,

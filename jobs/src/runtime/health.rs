@@ -72,7 +72,12 @@ pub enum Trouble {
         /// How often since the start.
         times: u32,
     },
-    /// A durable store cannot be written; it is tried again. Runs go on and submissions are refused, until it can.
+    /// A durable store cannot be written, or the server of a cluster does not answer or refuses; it is tried again. Until then:
+    ///
+    /// - On SQLite runs start and go on, and slots fire. A submission fails after some tries
+    ///   ([`SubmitError::is_not_written`](crate::SubmitError::is_not_written)).
+    /// - On PostgreSQL what this process has claimed goes on. Nothing more is claimed and no slot fires. A submission
+    ///   waits, without bound.
     #[non_exhaustive]
     StoreNotWritten {
         /// What the store says.

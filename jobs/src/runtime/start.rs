@@ -51,8 +51,9 @@ const THREADS: usize = 512;
 ///
 /// Every mistake of the config and of the registered jobs at once, each with its place: unknown and unusable keys,
 /// schedule names that the config does not have, zones that do not exist, two jobs of one name, a `#[state]` that
-/// was not given, an expected job that is not linked. A tokio runtime without timers. Or the error of a blocking start-up job, which
-/// ends the instance again.
+/// was not given, an expected job that is not linked. A tokio runtime without timers. A durable store that cannot be opened: a file
+/// of SQLite that another process has, a PostgreSQL server that is not reached within 5 s or refuses, tables that are newer than
+/// the program gets on with. Or the error of a blocking start-up job, which ends the instance again.
 ///
 /// # Cancel safety
 ///

@@ -179,7 +179,10 @@ impl<J: 'static> Submission<J> {
         self
     }
 
-    /// Submits without awaiting, which the store in memory can do. The run is queued when this returns.
+    /// Submits without awaiting. The run is queued when this returns.
+    ///
+    /// On a durable store it blocks its thread until the run is committed, on PostgreSQL for as long as the server does not
+    /// answer: on the threads of a runtime, await.
     ///
     /// # Errors
     ///
