@@ -7,7 +7,7 @@
 //!
 //! What has been claimed stays in the index until the server may forget it, which an old transaction somewhere holds up.
 //! So a node remembers how far it has come in each lane, and goes on from there; now and then, and whenever there is
-//! news, it begins at the beginning.
+//! news, it begins at the beginning, as long as that is quick.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -21,6 +21,7 @@ use sqlx::{PgConnection, Postgres, Row};
 use super::db::{Db, LOCK_PATIENCE, interval};
 use super::end::{Fence, listed};
 use super::id::Id;
+use crate::clock::monotonic_now;
 
 /// What a node wants.
 #[derive(Debug, Clone, Copy)]
@@ -80,21 +81,24 @@ pub(crate) struct Claimed {
     pub(crate) due: DateTime<Utc>,
 }
 
-/// From the beginning: the lanes that have runs in them.
+/// From the beginning: the lanes that have runs in them, each with the first of these.
 macro_rules! all_lanes {
-    () => {
-        "\
+    ($and:literal) => {
+        concat!(
+            "\
 with recursive lane as (
-    (select queue, job, priority, '00000000-0000-0000-0000-000000000000'::uuid as after
-    from jobs.run where state = 'available'
-    order by queue, job, priority limit 1)
+    (select queue, job, priority, id as first from jobs.run where state = 'available'",
+            $and,
+            "
+    order by queue, job, priority, id limit 1)
     union all
-    select n.queue, n.job, n.priority, l.after from lane l cross join lateral (
-        select queue, job, priority from jobs.run r
+    select n.* from lane l cross join lateral (
+        select queue, job, priority, id from jobs.run r
         where state = 'available' and (r.queue, r.job, r.priority) > (l.queue, l.job, l.priority)
-        order by r.queue, r.job, r.priority limit 1
+        order by r.queue, r.job, r.priority, r.id limit 1
     ) n
 )"
+        )
     };
 }
 
@@ -105,7 +109,7 @@ macro_rules! known_lanes {
     () => {
         "\
 with lane as (
-    select * from unnest($7::text[], $8::text[], $9::smallint[], $10::uuid[]) as w (queue, job, priority, after)
+    select * from unnest($7::text[], $8::text[], $9::smallint[], $10::uuid[]) as w (queue, job, priority, first)
 )"
     };
 }
@@ -129,9 +133,9 @@ macro_rules! claim_in {
         -- Not one that was taken for lost and has not heard it yet.
         and exists (select from jobs.node where id = $6)
 ), head as (
-    select l.queue, l.job, l.priority, l.after, l.room, l.queue_room, h.id from open l cross join lateral (
+    select l.queue, l.job, l.priority, l.first, l.room, l.queue_room, h.id from open l cross join lateral (
         select id from jobs.run r
-        where state = 'available' and (r.queue, r.job, r.priority, r.id) > (l.queue, l.job, l.priority, l.after)
+        where state = 'available' and (r.queue, r.job, r.priority, r.id) >= (l.queue, l.job, l.priority, l.first)
             and (r.queue, r.job, r.priority) <= (l.queue, l.job, l.priority)
         order by r.queue, r.job, r.priority, r.id limit least($1, l.room, l.queue_room)
     ) h
@@ -143,17 +147,17 @@ macro_rules! claim_in {
     from head
 ), quota as (
     -- One alone has no others to share with.
-    select queue, job, priority, after, least($1, room, queue_room) as count from open
+    select queue, job, priority, first, least($1, room, queue_room) as count from open
     where (select count(*) from open) = 1
     union all
-    select queue, job, priority, after, count(*) from (
+    select queue, job, priority, first, count(*) from (
         select * from fitting where place <= room and queue_place <= queue_room
         order by case when $5 then 0 else -priority end, id limit $1
-    ) first group by queue, job, priority, after
+    ) few group by queue, job, priority, first
 ), picked as materialized (
     select p.id from quota q cross join lateral (
         select id from jobs.run r
-        where state = 'available' and (r.queue, r.job, r.priority, r.id) > (q.queue, q.job, q.priority, q.after)
+        where state = 'available' and (r.queue, r.job, r.priority, r.id) >= (q.queue, q.job, q.priority, q.first)
             and (r.queue, r.job, r.priority) <= (q.queue, q.job, q.priority)
         order by r.queue, r.job, r.priority, r.id limit q.count for update skip locked
     ) p
@@ -167,11 +171,11 @@ returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.
     };
 }
 
-const CLAIM: &str = claim_in!(all_lanes!());
+const CLAIM: &str = claim_in!(all_lanes!(""));
 const CLAIM_FROM: &str = claim_in!(known_lanes!());
 const LANES: &str = concat!(
-    all_lanes!(),
-    " select queue, job, priority from lane where (select $1::jsonb) -> job is not null"
+    all_lanes!(""),
+    " select queue, job, priority, first from lane where (select $1::jsonb) -> job is not null"
 );
 
 /// Of these runs, those that this node has: so few that the answer comes also over a slow link, or one that ends all the time.
@@ -249,17 +253,15 @@ impl Db {
         Ok(found)
     }
 
-    /// Finds the lanes that have runs of these jobs, and begins in them behind what was just claimed.
+    /// Finds the lanes that have runs of these jobs, and begins in each with the first; in others behind what was just claimed.
     pub(crate) async fn lanes(&self, wanted: Wanted<'_>, behind: Lanes) -> sqlx::Result<Lanes> {
-        let lane =
-            |row: PgRow| Ok(Lane { queue: row.try_get(0)?, job: row.try_get(1)?, priority: row.try_get(2)? });
-        let found = sqlx::query(self.sql(LANES))
-            .bind(json_of(&wanted.rooms()))
-            .try_map(lane)
-            .fetch_all(&self.pool)
-            .await?;
-        let mut lanes = Lanes(found.into_iter().map(|lane| (lane, Id(0))).collect());
-        lanes.0.extend(behind.0);
+        let lane = |row: PgRow| {
+            let (queue, job, priority) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            Ok((Lane { queue, job, priority }, row.try_get(3)?))
+        };
+        let query = sqlx::query(self.sql(LANES)).bind(json_of(&wanted.rooms()));
+        let mut lanes = behind;
+        lanes.0.extend(query.try_map(lane).fetch_all(&self.pool).await?);
         Ok(lanes)
     }
 
@@ -274,7 +276,7 @@ impl Db {
         let query = sqlx::query(self.sql(CLAIM_FROM));
         let lane = |at: fn(&Lane) -> &str| lanes.0.keys().map(at).collect::<Vec<_>>();
         // An identity begins with its millisecond.
-        let from = |after: &Id| Id(after.0.saturating_sub(back.as_millis() << 80));
+        let from = |first: &Id| Id(first.0.saturating_sub(back.as_millis() << 80));
         let claimed = Self::bind_claim(query, wanted, &wanted.rooms())
             .bind(lane(|lane| &lane.queue))
             .bind(lane(|lane| &lane.job))
@@ -288,13 +290,14 @@ impl Db {
     }
 
     /// The same of [`claim`](Self::claim), and of jobs with limits as many as these and so many places let start. What another
-    /// node is deciding about at this moment is passed over. It answers also how long it is until a rate lets a run start.
+    /// node is deciding about at this moment is passed over. It answers also how long it is until a rate lets a run start, and how
+    /// long it took to find them.
     pub(crate) async fn claim_with(
         &self,
         wanted: Wanted<'_>,
         limited: &[Limited],
         places: usize,
-    ) -> sqlx::Result<(Vec<Claimed>, Option<Duration>)> {
+    ) -> sqlx::Result<(Vec<Claimed>, Option<Duration>, Duration)> {
         let names: Vec<_> = limited.iter().map(|limited| limited.job.as_str()).collect();
         // Rows of jobs that others have are passed over, and so are runs.
         let mut tx = self.begin(LOCK_PATIENCE).await?;
@@ -313,7 +316,9 @@ impl Db {
         let wait = wait.map(|wait| Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX));
         let mut rooms = wanted.rooms();
         rooms.extend(jobs.into_iter().zip(room.into_iter().map(|(room, _)| room.min(room_of(places)))));
+        let since = monotonic_now();
         let claimed = self.claim_on(&mut tx, wanted, rooms).await?;
+        let took = since.elapsed();
         let charge = |limited: &&Limited| {
             let count = claimed.iter().filter(|claimed| claimed.job == limited.job).count();
             let (tokens, per) = limited.rate.filter(|_| count > 0)?;
@@ -326,7 +331,7 @@ impl Db {
             sqlx::query(self.sql(CHARGE)).bind(charged).bind(by).bind(per).execute(&mut *tx).await?;
         }
         tx.commit().await?;
-        Ok((claimed, wait))
+        Ok((claimed, wait, took))
     }
 
     async fn claim_on(
@@ -388,11 +393,15 @@ struct Lane {
     priority: i16,
 }
 
-/// How far a node has come in each lane: the last run that it has claimed there.
+/// How far a node has come in each lane: from which identity on it has not claimed there.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes(HashMap<Lane, Id>);
 
 impl Lanes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.0.len()
     }
@@ -408,8 +417,8 @@ impl Lanes {
     pub(crate) fn move_on(&mut self, claimed: &[Claimed]) {
         for Claimed { id, job, queue, priority, .. } in claimed {
             let lane = Lane { queue: queue.clone(), job: job.clone(), priority: *priority };
-            let last = self.0.entry(lane).or_insert(*id);
-            *last = (*last).max(*id);
+            let next = self.0.entry(lane).or_insert(*id);
+            *next = (*next).max(Id(id.0.saturating_add(1)));
         }
     }
 }

@@ -11,6 +11,7 @@ use super::db::{Db, LOCK_PATIENCE, SHORT, settle};
 use super::id::Id;
 use super::parts::parts;
 use super::schedules::Registration;
+use super::succession::first_live;
 use super::trouble::is_held;
 
 /// What made a run whose slot was missed; that of any other slot is `slot`.
@@ -117,15 +118,17 @@ where run.job = w.job and run.slot is not null and run.state in ('scheduled', 'a
 const AT_ONCE: usize = 200;
 
 /// A slot comes by the clock of the server; that of a node is as exact as answers are quick.
-const FIRE: &str = "\
+const FIRE: &str = concat!(
+    "\
 with wanted as (
     select w.*,
         -- Only where it is asked for: of runs that may overlap there can be any number.
-        case when w.overlap = 'allow' then false else exists (
-            select from jobs.run r where r.job = w.job and r.slot is not null
-            and r.state in ('scheduled', 'available', 'waiting', 'running')) end as busy,
-        case when w.overlap <> 'buffer_one' then false else exists (
-            select from jobs.run r where r.job = w.job and r.slot is not null and r.state = 'waiting') end as crowded
+        case when w.overlap = 'allow' then false else ",
+    first_live!("w.job", "'available'", "'waiting'"),
+    " is not null end as busy,
+        case when w.overlap <> 'buffer_one' then false else ",
+    first_live!("w.job", "'waiting'", "'waiting'"),
+    " is not null end as crowded
     from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::uuid[],
         $8::text[], $9::smallint[], $10::integer[], $11::text[], $12::text[])
         as w (job, key, definition, slot, next, reason, run, queue, priority, retries, args, overlap)
@@ -164,7 +167,8 @@ with wanted as (
 select w.job, w.key, w.run, t.became, case when t.run is null then s.next_slot else t.armed end,
     s.definition = w.definition and s.closed_since is null, s.entry_reason
 from wanted w join jobs.schedule s on s.job = w.job and s.key = w.key
-left join (select run, became, armed from won) t on t.run = w.run";
+left join (select run, became, armed from won) t on t.run = w.run"
+);
 
 impl Db {
     /// Fires slots, and answers what became of those that were this node's: the others another has fired, or they are not to

@@ -7,29 +7,32 @@ use sqlx::Row;
 
 use super::claim::all_lanes;
 use super::db::Db;
-use super::end::Fence;
+use super::end::{Fence, listed};
 use super::id::Id;
 
-/// Delayed runs whose time has come are made available on the way.
+/// Delayed runs whose time has come are made available on the way. What is claimed, due or available is looked for only where the
+/// whole is wanted: it may take long.
 const LOOK: &str = concat!(
-    all_lanes!(),
+    all_lanes!(" and $2"),
     "\
 , due as (
-    select id from jobs.run where state = 'scheduled' and due <= now()
+    select id from jobs.run where $2 and state = 'scheduled' and due <= now()
     order by due limit 1000 for update skip locked
 ), mine as materialized (
-    select id, claim_no, cancel from jobs.run where node = $1 and state = 'running'
+    select id, claim_no from jobs.run where $2 and node = $3 and state = 'running'
 ), promoted as (
     update jobs.run r set state = 'available' where r.id = any (array(select id from due)) returning r.id
 )
 select
-    exists (select from promoted),
+    (select count(*) from promoted),
     exists (
-        select from lane l where l.job = any ($2)
+        select from lane l where l.job = any ($4)
             and not exists (select from jobs.queue q where q.name = l.queue and q.paused_since is not null)
     ),
-    (select extract(epoch from min(due) - now())::float8 from jobs.run where state = 'scheduled' and due > now()),
-    array(select id from mine where cancel),
+    (select extract(epoch from min(due) - now())::float8 from jobs.run where $2 and state = 'scheduled' and due > now()),
+    array(select r.id from jobs.run r join ",
+    listed!(),
+    " as l on r.id = l.id where r.node = $3 and r.cancel and r.finished is null),
     array(select id from mine order by id),
     array(select claim_no from mine order by id),
     array(select name from jobs.job where paused_since is not null),
@@ -42,13 +45,13 @@ select
 /// What there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Look {
-    /// Whether delayed runs were made available.
-    pub(crate) promoted: bool,
+    /// How many delayed runs were made available.
+    pub(crate) promoted: u32,
     /// Whether there is a run of these jobs that might be claimed.
     pub(crate) available: bool,
     /// How long it is to the next delayed run.
     pub(crate) next: Option<Duration>,
-    /// Runs of this node that somebody wants ended.
+    /// Which of its claims somebody wants ended.
     pub(crate) cancelled: Vec<Id>,
     /// What this node has claimed and not ended, by the server's account.
     pub(crate) claimed: Vec<Fence>,
@@ -59,10 +62,18 @@ pub(crate) struct Look {
 }
 
 impl Db {
-    /// Makes delayed runs available whose time has come, and tells what there is for a node that knows these jobs.
-    pub(crate) async fn look(&self, node: Id, jobs: &[String]) -> sqlx::Result<Look> {
-        let row = sqlx::query(self.sql(LOOK)).bind(node).bind(jobs).fetch_one(&self.pool).await?;
-        let (promoted, available): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
+    /// Makes delayed runs available whose time has come, and tells what there is for a node that knows these jobs, and what becomes
+    /// of those that it has `claimed`; nothing but the latter and what is paused or delayed where not the `whole` is wanted.
+    pub(crate) async fn look(
+        &self,
+        node: Id,
+        jobs: &[String],
+        claimed: &[Id],
+        whole: bool,
+    ) -> sqlx::Result<Look> {
+        let query = sqlx::query(self.sql(LOOK)).bind(claimed).bind(whole).bind(node).bind(jobs);
+        let row = query.fetch_one(&self.pool).await?;
+        let (promoted, available): (i64, bool) = (row.try_get(0)?, row.try_get(1)?);
         let next: Option<f64> = row.try_get(2)?;
         let next = next.map(|next| Duration::try_from_secs_f64(next.max(0.0)).unwrap_or(Duration::MAX));
         let (jobs, keys): (Vec<String>, Vec<String>) = (row.try_get(8)?, row.try_get(9)?);
@@ -71,8 +82,8 @@ impl Db {
         let (claimed, claims): (Vec<Id>, Vec<i32>) = (row.try_get(4)?, row.try_get(5)?);
         let claimed = claimed.into_iter().zip(claims).map(|(id, claim_no)| Fence { id, claim_no });
         Ok(Look {
-            promoted,
-            available: promoted || available,
+            promoted: promoted as u32,
+            available: promoted > 0 || available,
             next,
             cancelled: row.try_get(3)?,
             claimed: claimed.collect(),

@@ -10,6 +10,32 @@ use sqlx::{Postgres, Transaction};
 use super::db::{Db, LOCK_PATIENCE, SHORT, settle};
 use super::trouble::is_held;
 
+/// The first live run of a job's slots by state, from one state to another in the order of their letters. It is written so that
+/// its bounds and its order fit one index only, whatever is known of the table.
+macro_rules! first_live {
+    ($job:literal, $from:literal, $to:literal) => {
+        concat!(
+            "(
+    select l.id from jobs.run l
+    where l.slot is not null and l.state in ('scheduled', 'available', 'waiting', 'running')
+        and (l.job, l.state, l.id) >= (",
+            $job,
+            ", ",
+            $from,
+            ", '00000000-0000-0000-0000-000000000000')
+        and (l.job, l.state) <= (",
+            $job,
+            ", ",
+            $to,
+            ")
+    order by l.job, l.state, l.id limit 1
+)"
+        )
+    };
+}
+
+pub(super) use first_live;
+
 /// By all of their names: who has executed a run may know its job by another than who has fired the next slot.
 macro_rules! lock_jobs {
     () => {
@@ -25,15 +51,15 @@ const LOCK_JOBS: &str = lock_jobs!();
 const LOCK_FREE_JOBS: &str = concat!(lock_jobs!(), " skip locked");
 
 /// The first that waits may start when no other is live.
-const SUCCEED: &str = "\
+const SUCCEED: &str = concat!(
+    "\
 update jobs.run r set state = 'available', due = now()
-from unnest($1::text[]) as e (job) cross join lateral (
-    select id from jobs.run w where w.job = e.job and w.slot is not null and w.state = 'waiting' order by id limit 1
-) next
-where r.id = next.id and not exists (
-    select from jobs.run l where l.job = e.job and l.slot is not null
-        and l.state in ('scheduled', 'available', 'running')
-)";
+from unnest($1::text[]) as e (job) cross join lateral ",
+    first_live!("e.job", "'waiting'", "'waiting'"),
+    " next where r.id = next.id and ",
+    first_live!("e.job", "'available'", "'scheduled'"),
+    " is null"
+);
 
 /// Schedules that count from the end of their runs.
 const REARM: &str = "\

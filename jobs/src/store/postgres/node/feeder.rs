@@ -16,7 +16,7 @@ use super::pace::Pace;
 use super::standing::Part;
 use super::{ClusterView, Room, Shared};
 use crate::clock::{Hold, Reading, monotonic_now};
-use crate::store::postgres::claim::{Claimed, Lanes, Wanted};
+use crate::store::postgres::claim::{Claimed, Lanes, Limited, Wanted};
 use crate::store::postgres::end::Fence;
 use crate::store::postgres::id::Id;
 use crate::store::postgres::look::Look;
@@ -62,10 +62,9 @@ impl Shared {
         if self.clock.is_virtual() { self.clock.longest_sleep() } else { usual }
     }
 
-    /// Whether it has just been looked how things stand, or that takes too long to do it again. On a test's clock that is not
-    /// known.
+    /// Whether it has just been looked how things stand. On a test's clock that is not known.
     fn has_looked(&self, place: &Place) -> bool {
-        (place.looked.elapsed() < POLL / 2 || !place.looking.may()) && !self.clock.is_virtual()
+        place.looked.elapsed() < POLL / 2 && !self.clock.is_virtual()
     }
 
     /// Claims whenever it is woken, and looks once a second whether there is something that it was not woken for.
@@ -86,7 +85,8 @@ impl Shared {
                 Err(_) => {
                     // It may have been too much for the way to the server.
                     place.most = 1.max(place.most / 2);
-                    place.lanes = Lanes::default();
+                    // Whatever was on its way may have been done, or there is another server.
+                    self.arrived.store(true, Ordering::SeqCst);
                     pause.next()
                 }
             };
@@ -107,74 +107,86 @@ impl Shared {
         }
     }
 
-    /// Claims until there is nothing left or no room for it, and answers how long it may wait then. Who was woken asks for
-    /// runs at once; who was not first looks whether there are any.
+    /// Claims until there is nothing left or no room for it, and answers how long it may wait then. Who was woken, or has waited
+    /// for it, asks for runs at once; who has not first looks whether there are any.
     async fn feed_once(&self, place: &mut Place, woken: bool) -> Result<Duration, Trouble> {
         if !self.clock.is_virtual() {
             place.ahead.measure(self.ended.load(Ordering::Relaxed));
         }
         self.give_back_waiting(place).await?;
-        let mut rate = None;
-        let mut claims = woken;
+        let mut claims = place.again.take_if(|at| *at <= monotonic_now()).is_some() || woken;
+        place.rate = None;
         loop {
             // However much there is to claim, what somebody wants ended or whose time has come does not wait.
             while claims && self.has_looked(place) {
-                claims = self.claim(place, &mut rate).await?;
+                claims = self.claim(place).await?;
             }
             let is_full = place.wanted(&self.host.room()) == 0;
-            if (is_full || !place.looking.may()) && self.has_looked(place) {
-                let wait = place.looking.wait().max(if is_full { POLL / 2 } else { SOON });
-                let waits = rate.into_iter().chain(self.owed(place)).filter(|_| !is_full);
-                return Ok(waits.map(|wait| wait.max(SOON)).fold(wait, Duration::min));
+            if is_full && self.has_looked(place) {
+                return Ok(POLL / 2);
             }
-            let look = self.look(place).await?;
-            if look.promoted {
+            // Where it takes long to look at all of it, it is claimed as if there were something.
+            let whole = self.clock.is_virtual() || place.looking.may();
+            let look = self.look(place, whole).await?;
+            if look.promoted > 0 {
                 self.arrived.store(true, Ordering::SeqCst);
             }
-            if look.available && self.claim(place, &mut rate).await? {
+            if (look.available || (claims && !whole)) && self.claim(place).await? {
                 claims = true;
                 continue;
             }
-            let mut waits = look.next.into_iter().collect::<Vec<_>>();
+            let mut wait = if self.host.room().waiting == 0 { self.poll(POLL) } else { PATIENCE };
+            wait = look.next.map_or(wait, |next| wait.min(next));
+            let rate = place.rate.filter(|_| (look.available || !whole) && !is_full);
+            wait = rate.map_or(wait, |rate| wait.min(rate.max(SOON)));
             if look.available && !is_full {
-                waits.extend(rate.map(|rate: Duration| rate.max(SOON)));
                 place.in_vain += 1;
                 // On a test's clock whoever has locked it tells when it is over.
-                let may_be_locked = place.in_vain <= LOCKED_TIMES && !self.clock.is_virtual();
-                waits.extend(may_be_locked.then_some(LOCKED));
+                if place.in_vain <= LOCKED_TIMES && !self.clock.is_virtual() {
+                    wait = wait.min(LOCKED);
+                }
             }
-            if !look.available {
+            if whole && !look.available {
                 self.backlog.store(false, Ordering::SeqCst);
             }
-            let wait = if self.host.room().waiting == 0 { self.poll(POLL) } else { PATIENCE };
-            let wait = waits.into_iter().chain(self.owed(place)).fold(wait, Duration::min);
-            let wait = wait.max(place.looking.wait());
+            if !self.clock.is_virtual() {
+                return Ok(self.until_again(place, rate).map_or(wait, |again| wait.min(again)));
+            }
             // A test's time may have passed since it was asked, and not a moment of it is to be missed.
-            let passed = self.clock.now().elapsed.since(place.asked.elapsed);
-            return Ok(if self.clock.is_virtual() { wait.saturating_sub(passed) } else { wait });
+            return Ok(wait.saturating_sub(self.clock.now().elapsed.since(place.asked.elapsed)));
         }
     }
 
-    /// A test's time says nothing about how long the server takes.
-    fn took(&self, pace: &mut Pace, since: Instant, spared: Duration) {
+    /// How long to wait at most for something that it could not have yet: what it may have passed, since it takes long to begin
+    /// at the beginning; a run that a `rate` lets start; and the whole of how things stand.
+    fn until_again(&self, place: &mut Place, rate: Option<Duration>) -> Option<Duration> {
+        let owed = Some(place.beginning.wait()).filter(|_| self.arrived.load(Ordering::SeqCst));
+        let soonest = owed.into_iter().chain(rate).filter(|wait| !wait.is_zero()).min();
+        let now = monotonic_now();
+        place.again = soonest.map(|wait| now + wait.max(SOON)).into_iter().chain(place.again).min();
+        let looking = Some(place.looking.wait()).filter(|wait| !wait.is_zero());
+        place.again.map(|at| at.saturating_duration_since(now)).into_iter().chain(looking).min()
+    }
+
+    /// A question is answered that may take long; so much of that was `spared`, since it was well spent. A test's time says nothing
+    /// about it.
+    fn took(&self, pace: &mut Pace, time: Duration, spared: Duration) {
         if !self.clock.is_virtual() {
-            pace.done(since, spared);
+            pace.took(time.saturating_sub(spared), &self.beats);
         }
-    }
-
-    /// How long it is until it may begin at the beginning, where there may be something that it has passed.
-    fn owed(&self, place: &Place) -> Option<Duration> {
-        let is_owed = place.lanes.count() > 0 && self.arrived.load(Ordering::SeqCst);
-        Some(place.beginning.wait()).filter(|wait| is_owed && !wait.is_zero())
     }
 
     /// Looks how things stand, and does what is to be done about it but for claims.
-    async fn look(&self, place: &mut Place) -> Result<Look, Trouble> {
+    async fn look(&self, place: &mut Place, whole: bool) -> Result<Look, Trouble> {
         place.asked = self.clock.now();
         let since = monotonic_now();
-        let mut look = ask(self.db.look(self.identity.id, &self.known_jobs())).await?;
-        self.took(&mut place.looking, since, Duration::ZERO);
+        let look = ask(self.db.look(self.identity.id, &self.known_jobs(), &self.claims.known(), whole)).await;
+        let promoted = look.as_ref().map_or(0, |look| look.promoted);
+        if whole {
+            self.took(&mut place.looking, since.elapsed(), SPARED * promoted);
+        }
         place.looked = monotonic_now();
+        let mut look = look?;
         if !look.cancelled.is_empty() {
             self.host.cancel(std::mem::take(&mut look.cancelled));
         }
@@ -249,8 +261,8 @@ impl Shared {
         refused
     }
 
-    /// Claims once, and answers whether there may be more. It tells also how long it is until a rate lets a run start.
-    async fn claim(&self, place: &mut Place, rate: &mut Option<Duration>) -> Result<bool, Trouble> {
+    /// Claims once, and answers whether there may be more.
+    async fn claim(&self, place: &mut Place) -> Result<bool, Trouble> {
         // Before it is asked for room: what there is after that is told.
         self.backlog.store(true, Ordering::SeqCst);
         let room = self.host.room();
@@ -265,65 +277,95 @@ impl Shared {
             return Ok(false);
         }
         let (jobs, limited) = (self.host.jobs(), self.host.limited());
-        // Those in vain do not count.
-        let turn = place.claims.wrapping_add(1);
-        let oldest = turn.is_multiple_of(OLDEST_EVERY);
-        let wanted = Wanted { node: self.identity.id, count, jobs: &jobs, queues: &room.queues, oldest };
-        // Where that takes long, those that it may have passed wait until it may be done again.
-        let begins = place.beginning.may();
-        let arrived = self.arrived.load(Ordering::SeqCst);
+        let wanted =
+            Wanted { node: self.identity.id, count, jobs: &jobs, queues: &room.queues, oldest: false };
         // Jobs with limits have their turn each second time.
-        let is_due = oldest || arrived || (!limited.is_empty() && turn.is_multiple_of(2));
-        if place.lanes.count() > 0 && !(begins && is_due) {
-            let back = if arrived { LATE } else { Duration::ZERO };
-            let claimed = ask(self.db.claim_from(wanted, &mut place.lanes, back)).await?;
-            if !claimed.is_empty() {
-                place.took_something(turn, &claimed);
-            }
-            let is_full = claimed.len() == count;
-            let _ = self.hand_over(claimed);
-            if !is_full {
-                // From the beginning, where there may be some that it has passed.
-                self.arrived.store(true, Ordering::SeqCst);
-            }
-            return Ok(is_full || begins);
+        let is_turn = !limited.is_empty() && place.claims % 2 == 1;
+        let is_due =
+            place.lanes.is_empty() || place.wants_oldest() || is_turn || self.arrived.load(Ordering::SeqCst);
+        let begins = is_due && place.beginning.may();
+        if !place.lanes.is_empty() && !(begins && place.has_gone_on_first()) {
+            return self.go_on(place, wanted).await;
         }
+        if begins {
+            return self.begin(place, wanted, &limited, &room).await;
+        }
+        // It is not for nothing that somebody has said so.
+        self.arrived.store(true, Ordering::SeqCst);
+        Ok(false)
+    }
+
+    /// Claims from where it is.
+    async fn go_on(&self, place: &mut Place, wanted: Wanted<'_>) -> Result<bool, Trouble> {
+        let back = if self.arrived.load(Ordering::SeqCst) { LATE } else { Duration::ZERO };
+        let claimed = ask(self.db.claim_from(wanted, &mut place.lanes, back)).await?;
+        place.has_gone_on = true;
+        place.took_something(&claimed);
+        let is_full = claimed.len() == wanted.count;
+        let _ = self.hand_over(claimed);
+        if !is_full {
+            // From the beginning, where there may be some that it has passed.
+            self.arrived.store(true, Ordering::SeqCst);
+        }
+        Ok(is_full || place.beginning.may())
+    }
+
+    /// Claims from the beginning.
+    async fn begin(
+        &self,
+        place: &mut Place,
+        wanted: Wanted<'_>,
+        limited: &[Limited],
+        room: &Room,
+    ) -> Result<bool, Trouble> {
+        let wanted = Wanted { oldest: place.wants_oldest(), ..wanted };
         // What comes from here on is news again.
         self.arrived.store(false, Ordering::SeqCst);
+        place.has_gone_on = false;
         let since = monotonic_now();
-        let claimed = if limited.is_empty() {
-            ask(self.db.claim(wanted)).await?
+        let answer = if limited.is_empty() {
+            let claimed = ask(self.db.claim(wanted)).await;
+            claimed.map(|claimed| (claimed, None, since.elapsed()))
         } else {
             // One at least, or they would have no turn where places are never free for long.
             let places = room.count.saturating_sub(room.waiting).max(1);
-            let (claimed, wait) = ask(self.db.claim_with(wanted, &limited, places)).await?;
-            *rate = wait;
-            claimed
+            ask(self.db.claim_with(wanted, limited, places)).await
         };
-        self.took(&mut place.beginning, since, SPARED * claimed.len() as u32);
-        let (any, is_full) = (!claimed.is_empty(), claimed.len() == count);
-        if any {
-            place.took_something(turn, &claimed);
+        let (claimed, rate, took) = match answer {
+            Ok(answer) => answer,
+            Err(trouble) => {
+                self.took(&mut place.beginning, since.elapsed(), Duration::ZERO);
+                return Err(trouble);
+            }
+        };
+        place.rate = rate;
+        let (count, is_full) = (claimed.len(), claimed.len() == wanted.count);
+        place.took_something(&claimed);
+        if count > 0 {
+            place.since_oldest = if wanted.oldest { 0 } else { place.since_oldest };
         }
         if !is_full && limited.is_empty() && room.queues.is_empty() {
             // It is not for want of room that there are no more, nor of a queue's.
             self.backlog.store(false, Ordering::SeqCst);
         }
         let behind = Lanes::behind(&claimed);
-        if place.beginning.is_slow() && !is_full {
-            // It is not done for each run that comes.
-            place.lanes.move_on(&claimed);
-            let _ = self.hand_over(claimed);
-            return Ok(any);
-        }
+        place.lanes.move_on(&claimed);
         // At once, whatever the next question meets with.
         let _ = self.hand_over(claimed);
+        let spared = SPARED * count as u32;
+        if !is_full {
+            self.took(&mut place.beginning, took, spared);
+            if !place.beginning.is_slow() {
+                place.lanes = Lanes::default();
+            }
+            return Ok(count > 0);
+        }
         // A backlog: it pays to remember the place.
-        place.lanes = match is_full {
-            true => ask(self.db.lanes(wanted, behind)).await.unwrap_or_default(),
-            false => Lanes::default(),
-        };
-        Ok(any)
+        let since = monotonic_now();
+        let lanes = ask(self.db.lanes(wanted, behind)).await;
+        self.took(&mut place.beginning, took + since.elapsed(), spared);
+        place.lanes = lanes.unwrap_or_default();
+        Ok(true)
     }
 }
 
@@ -357,7 +399,16 @@ impl Shared {
 
 /// Where the feeder is.
 struct Place {
+    /// How many claims have brought something.
     claims: u32,
+    /// The same since the oldest runs came first.
+    since_oldest: u32,
+    /// It has claimed from where it is since it began at the beginning.
+    has_gone_on: bool,
+    /// How long it is until a rate lets a run start, by the last claim.
+    rate: Option<Duration>,
+    /// When it claims again, whether somebody wakes it or not.
+    again: Option<Instant>,
     /// How often in a row there was something, and it was not to be had.
     in_vain: u32,
     /// How many runs are claimed at a time.
@@ -381,6 +432,10 @@ impl Place {
     fn new(now: Reading) -> Self {
         Self {
             claims: 0,
+            since_oldest: 0,
+            has_gone_on: false,
+            rate: None,
+            again: None,
             asked: now,
             in_vain: 0,
             most: MOST,
@@ -394,8 +449,21 @@ impl Place {
         }
     }
 
-    fn took_something(&mut self, turn: u32, claimed: &[Claimed]) {
-        self.claims = turn;
+    fn wants_oldest(&self) -> bool {
+        self.since_oldest + 1 >= OLDEST_EVERY
+    }
+
+    /// Where it takes long to begin at the beginning, it does so after it has claimed from where it is.
+    fn has_gone_on_first(&self) -> bool {
+        self.has_gone_on || !self.beginning.is_slow()
+    }
+
+    fn took_something(&mut self, claimed: &[Claimed]) {
+        if claimed.is_empty() {
+            return;
+        }
+        self.claims = self.claims.wrapping_add(1);
+        self.since_oldest += 1;
         self.in_vain = 0;
         let bytes: u64 = claimed.iter().map(|claimed| claimed.args.len() as u64).sum();
         if bytes > MOST_BYTES {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex as StdMutex, OnceLock};
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::claims::Claims;
+use super::pace::Beats;
 use super::standing::Standings;
 use super::waiting::Waiting;
 use super::{Host, Identity, Shared};
@@ -114,6 +115,7 @@ impl Shared {
             arrived: AtomicBool::new(true),
             backlog: AtomicBool::new(true),
             news: Notify::new(),
+            beats: Beats::default(),
             alone: AtomicBool::new(false),
             paused: StdMutex::default(),
             standings: Standings::new(),

@@ -57,6 +57,7 @@ use crate::clock::{Call, Clock, Hold, Told};
 use crate::telemetry::{self, ClusterNews, panics};
 use claims::Claims;
 use finisher::Finish;
+use pace::Beats;
 use questions::Question;
 use standing::{Part, Standings};
 use submitter::Submission;
@@ -119,6 +120,8 @@ struct Shared {
     backlog: AtomicBool,
     /// Something was submitted that other nodes are to be told.
     news: Notify,
+    /// How soon the server answers.
+    beats: Beats,
     /// As far as it knows there is no other node.
     alone: AtomicBool,
     /// Queues that it claims nothing from, as far as it knows.

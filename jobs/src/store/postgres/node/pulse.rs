@@ -43,7 +43,9 @@ impl Shared {
         let before = self.clock.now();
         // A test's clock knows no outages.
         let gap = if self.clock.is_virtual() { ALONE * 2 } else { GAP };
+        let since = monotonic_now();
         let answer = ask(self.vital.beat(self.identity.id, gap)).await?;
+        self.beats.took(since.elapsed());
         let Some((server, nodes, one_is_late)) = answer else { return Ok(None) };
         if !self.clock.is_virtual() {
             self.clock.follow(before, Timestamp::from_chrono(server), self.clock.now());

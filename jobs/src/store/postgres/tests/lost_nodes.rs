@@ -102,7 +102,7 @@ async fn the_second_rescue_waits_and_the_third_is_the_last() {
     for victim in 2..5 {
         let node = old_node(&db, victim).await;
         db.run_sql("update jobs.run set due = now()").await;
-        db.look(Id(1), &["mail".to_owned()]).await.unwrap();
+        db.look_at(Id(1)).await;
         assert_eq!(db.take(node, 1).await.len(), 1);
         silent(&db, victim, 16).await;
         states.push(db.rescue(judge).await.unwrap()[0].state.clone());
@@ -136,7 +136,7 @@ async fn those_that_only_were_there_part_from_what_their_nodes_die_of() {
     for run in [runs[0].id, runs[2].id, runs[3].id, culprit] {
         let now = "update jobs.run set due = now() where id = $1";
         sqlx::query(now).bind(run).execute(&db.pool).await.unwrap();
-        db.look(judge, &["mail".to_owned()]).await.unwrap();
+        db.look_at(judge).await;
         assert_eq!(ids(&db.take(node, 10).await), [run]);
     }
     silent(&db, 4, 16).await;

@@ -34,6 +34,7 @@ use super::claim::{Claimed, Lanes, Wanted};
 use super::db::Db;
 use super::end::{End, Fence, Follows};
 use super::id::Id;
+use super::look::Look;
 use super::migrations::migrate;
 use super::nodes::GAP;
 use super::schema::Schema;
@@ -93,6 +94,15 @@ impl Db {
     async fn is_there(&self, node: Id) {
         let there = "insert into jobs.node (id, name) values ($1, 'test') on conflict (id) do nothing";
         sqlx::query(self.sql(there)).bind(node).execute(&self.pool).await.unwrap();
+    }
+
+    /// How things stand for a node that knows one job.
+    async fn look_at(&self, node: Id) -> Look {
+        let claimed =
+            "select coalesce(array_agg(id), '{}') from jobs.run where node = $1 and state = 'running'";
+        let claimed: Vec<Id> =
+            sqlx::query_scalar(self.sql(claimed)).bind(node).fetch_one(&self.pool).await.unwrap();
+        self.look(node, &["mail".to_owned()], &claimed, true).await.unwrap()
     }
 
     async fn joined(&self, id: u128) -> Id {

@@ -66,7 +66,7 @@ async fn a_run_stands_for_others_until_it_has_ended() {
     let retry = end_of(&claimed[0], Follows::Retry(claimed[0].due));
     assert_eq!(db.end(node, &[retry]).await.unwrap(), 1);
     assert_eq!(db.unique(&[unique("a")]).await.unwrap(), [Submitted::Existing(first.id)]);
-    db.look(Id(1), &["mail".to_owned()]).await.unwrap();
+    db.look_at(Id(1)).await;
     let claimed = db.take(node, 1).await;
     db.end(node, &[success_of(&claimed[0])]).await.unwrap();
     assert_eq!(db.unique(&[unique("a")]).await.unwrap(), [Submitted::New]);
@@ -117,12 +117,12 @@ async fn a_delayed_run_is_not_claimed_before_its_time() {
         sqlx::query_scalar("select now()").fetch_one(&db.pool).await.unwrap();
     let later = NewRun { due: Some(now + TimeDelta::hours(1)), ..mail() };
     db.submit(std::slice::from_ref(&later)).await.unwrap();
-    let look = db.look(Id(1), &["mail".to_owned()]).await.unwrap();
+    let look = db.look_at(Id(1)).await;
     assert!(!look.available);
     assert!(look.next.unwrap() > Duration::from_secs(3500), "{look:?}");
     assert!(db.take(Id(1), 1).await.is_empty());
     db.run_sql("update jobs.run set due = now()").await;
-    let look = db.look(Id(1), &["mail".to_owned()]).await.unwrap();
+    let look = db.look_at(Id(1)).await;
     assert!(look.available && look.next.is_none(), "{look:?}");
     assert_eq!(ids(&db.take(Id(1), 1).await), [later.id]);
 }
