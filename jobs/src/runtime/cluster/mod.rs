@@ -173,6 +173,10 @@ fn refused(why: &JoinError, place: &Place) -> StartError {
         JoinError::OtherClock { is_virtual: false, .. } => {
             "give the tests a schema of their own: `?schema=NAME`, which is made where it is not there"
         }
+        JoinError::Held { .. } => {
+            "let it end or end it, `select pid, xact_start, query from pg_stat_activity order by xact_start` shows the oldest first, \
+             and start again"
+        }
         JoinError::Thread(_) => "the process has reached a limit of the system",
     };
     StartError::new(vec![problem.help(help)])
