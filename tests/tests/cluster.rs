@@ -8,7 +8,7 @@ mod server;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jobs::{BoxError, Config, JobContext, Jobs, Outcome, RunState, func, job};
+use jobs::{BoxError, Config, Event, JobChange, JobContext, Jobs, Outcome, RunState, func, job};
 use server::Server;
 use tokio::sync::Notify;
 
@@ -89,6 +89,23 @@ async fn broken() -> Result<(), BoxError> {
 #[job]
 async fn long(#[state] diary: &Diary, #[state] node: &Node, tag: String) {
     diary.note(node, format!("{tag} begins"));
+    std::future::pending::<()>().await;
+}
+
+/// Notes that it is dropped.
+struct Note<'a>(&'a Diary, &'a Node, String);
+
+impl Drop for Note<'_> {
+    fn drop(&mut self) {
+        self.0.note(self.1, format!("{} ends", self.2));
+    }
+}
+
+/// Goes on until somebody wants it ended.
+#[job]
+async fn endless(#[state] diary: &Diary, #[state] node: &Node, tag: String) {
+    diary.note(node, format!("{tag} begins"));
+    let _end = Note(diary, node, tag);
     std::future::pending::<()>().await;
 }
 
@@ -247,6 +264,51 @@ async fn what_a_shutdown_cuts_off_another_process_begins_anew() {
     assert!(two.cancel(handle.id()).await);
     let handle = two.handle(handle.id()).await.unwrap();
     assert_eq!(bounded(handle.wait()).await, Outcome::Cancelled);
+    two.shutdown().await;
+}
+
+/// By itself a process looks once a second, so that it takes half of that to see something. How long it takes with room to spare
+/// where it is told.
+const TOLD: Duration = Duration::from_millis(250);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_executes_a_run_hears_at_once_that_it_is_cancelled_elsewhere() {
+    let (address, diary) = (Server::shared().database(), Diary::default());
+    let (one, two) = (node(&address, &diary, "one").await, node(&address, &diary, "two").await);
+    let all = async {
+        for n in 0..20 {
+            let handle = one.now(endless { tag: n.to_string() }).await.unwrap();
+            let (begins, ends) = (format!("{n} begins"), format!("{n} ends"));
+            diary.until(|notes| notes.contains(&begins)).await;
+            let other = if diary.of("one").contains(&begins) { &two } else { &one };
+            assert!(other.cancel(handle.id()).await);
+            diary.until(|notes| notes.contains(&ends)).await;
+        }
+    };
+    tokio::time::timeout(TOLD * 20, all).await.expect("each is told at once");
+    one.shutdown().await;
+    two.shutdown().await;
+}
+
+/// The same of a job that is paused.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_process_hears_at_once_that_a_job_is_paused_or_goes_on() {
+    let (address, diary) = (Server::shared().database(), Diary::default());
+    let (one, two) = (node(&address, &diary, "one").await, node(&address, &diary, "two").await);
+    let mut events = two.events();
+    let mut heard = async |wanted| {
+        while !matches!(events.next().await, Some(Event::Job(event)) if event.what == wanted) {}
+    };
+    let all = async {
+        for _ in 0..10 {
+            one.pause("note").await.unwrap();
+            heard(JobChange::Paused).await;
+            one.resume("note").await.unwrap();
+            heard(JobChange::Resumed).await;
+        }
+    };
+    tokio::time::timeout(TOLD * 20, all).await.expect("each is told at once");
+    one.shutdown().await;
     two.shutdown().await;
 }
 

@@ -4,10 +4,12 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod server;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jobs::{Config, job};
 use server::Server;
+use tracing_subscriber::fmt::MakeWriter;
 
 #[job]
 async fn nothing() {}
@@ -48,6 +50,14 @@ async fn the_start_says_why() {
             "does not have the database: database \"shop\" does not exist",
         ),
         (format!("{}?sslmode=require", given("secret")), "there is no TLS with"),
+        (
+            format!("{}?shcema=hunter2", given("secret")),
+            "`jobs.store` has the parameter `shcema` that an address of PostgreSQL does not have here",
+        ),
+        (
+            format!("{}?Schema=hunter2", given("secret")),
+            "help: did you mean `schema`? there are `schema`, `sslmode`,",
+        ),
     ];
     let mut asked = tokio::task::JoinSet::new();
     for (address, wanted) in cases {
@@ -59,6 +69,78 @@ async fn the_start_says_why() {
     let there = bounded(jobs::start(Config::default().store(given("secret")))).await.unwrap();
     bounded(there.now(nothing {}).into_future()).await.unwrap();
     there.shutdown().await;
+}
+
+/// What is in the address is nowhere in the log, however much is written to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_password_gets_into_the_log() {
+    let log = Log::default();
+    // What a node asks is asked on a thread of its own. No other test here looks at the log.
+    let everything = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
+    tracing::subscriber::set_global_default(everything.finish()).unwrap();
+    let server = Server::start_with_passwords();
+    server.sql("postgres", "alter role jobs password 'canary4242'");
+    let address = server.address("postgres").replace("jobs@", "jobs:canary4242@");
+    for failing in [
+        address.replace("canary4242", "canary4243"),
+        address.replace("/postgres", "/shop"),
+        format!("{address}?sslmode=require"),
+        format!("{address}?sslmode=canary4242"),
+        format!("{address}?pasword=canary4242"),
+        address.replace("canary4242@", "canary4242/@"),
+    ] {
+        let error = jobs::start(Config::default().store(failing.clone())).await.expect_err(&failing);
+        assert!(!format!("{error}\n{error:?}").contains("canary424"), "{error:?}");
+    }
+    let jobs = bounded(jobs::start(Config::default().store(address))).await.unwrap();
+    bounded(jobs.now(nothing {}).into_future()).await.unwrap();
+    server.kill();
+    bounded(async {
+        while jobs.health().is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    server.start_again();
+    bounded(jobs.now(nothing {}).into_future()).await.unwrap();
+    bounded(jobs.shutdown()).await;
+    let text = log.text();
+    // It has caught what there is of the outage.
+    assert!(text.contains("jobs"), "{text}");
+    assert!(
+        !text.contains("canary424"),
+        "{}",
+        text.lines().find(|line| line.contains("canary424")).unwrap_or("")
+    );
+}
+
+/// Keeps what is written to the log.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, written: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(written);
+        Ok(written.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
-use jobs::{BoxError, Config, Event, JobChange, JobContext, Jobs, Outcome, RunState, func, job};
+use jobs::{BoxError, Config, Event, JobChange, JobContext, Jobs, Outcome, RunState, Trouble, func, job};
 use openapi::{operations, wrong};
 use serde_json::Value;
 use server::Server;
@@ -388,7 +388,22 @@ async fn a_store_that_does_not_answer_is_said_not_to() {
         let (status, html) = process.send("GET", path, "text/html").await;
         assert_eq!(status, 200, "{path}: {html}");
     }
+    // A probe is told, and that it has passed.
+    let is_troubled = |why: &Trouble| matches!(why, Trouble::StoreNotWritten { why, .. } if !why.is_empty());
+    let health_is = async |troubled: bool| {
+        let troubled_now = || process.jobs.health().conditions.iter().any(|found| is_troubled(&found.what));
+        bounded(async {
+            while troubled_now() != troubled {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    };
+    health_is(true).await;
+    assert!(process.jobs.health().to_string().contains("the store cannot be written ("));
     server.start_again();
+    health_is(false).await;
+    assert!(process.jobs.health().is_ok(), "{}", process.jobs.health());
     bounded(async { while process.send("GET", &of_run, "text/html").await.0 != 404 {} }).await;
     bounded(async { while process.send("GET", "/runs?job=quick", "text/html").await.0 != 200 {} }).await;
     process.jobs.shutdown().await;

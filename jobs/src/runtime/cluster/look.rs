@@ -35,6 +35,13 @@ impl Cluster {
         }
     }
 
+    /// Lets all processes look how things stand, since something has changed that concerns them.
+    fn tell(&self) {
+        if let Some(node) = self.node() {
+            node.tell();
+        }
+    }
+
     /// What changes something, and is to be known to have done so.
     pub(super) async fn steer<T, F>(
         &self,
@@ -63,17 +70,18 @@ impl Cluster {
         if let Err(error) = &cancelled {
             let _ = panics::catch(|| telemetry::not_answered(&error.to_string()));
         }
-        Ok(match cancelled? {
-            Cancelled::Gone => false,
-            Cancelled::Ended => true,
+        match cancelled? {
+            Cancelled::Gone => return Ok(false),
+            Cancelled::Ended => {}
             Cancelled::Running => {
                 // It may be here, and then it need not be told by the server.
                 if let Some(key) = self.recorder.host.pool.key_of(id) {
                     self.recorder.host.pool.cancel(key);
                 }
-                true
             }
-        })
+        }
+        self.tell();
+        Ok(true)
     }
 
     /// Whether any process has something in a queue.
@@ -83,7 +91,9 @@ impl Cluster {
 
     /// Pauses a job in all processes, or lets it go on.
     pub(in crate::runtime) async fn pause_job(&self, job: String, paused: bool) -> Result<(), SubmitError> {
-        self.steer(move |db| async move { db.pause_job(&job, paused).await }).await
+        self.steer(move |db| async move { db.pause_job(&job, paused).await }).await?;
+        self.tell();
+        Ok(())
     }
 
     pub(in crate::runtime) async fn pause_queue(
@@ -92,9 +102,7 @@ impl Cluster {
         paused: bool,
     ) -> Result<(), SubmitError> {
         self.steer(move |db| async move { db.pause_queue(&queue, paused).await }).await?;
-        if let Some(node) = self.node() {
-            node.tell();
-        }
+        self.tell();
         Ok(())
     }
 

@@ -39,7 +39,7 @@ use crate::registry::Registered;
 use crate::scheduler::shared::Sharing;
 use crate::store::journal::{Commits, Journal};
 use crate::store::memory::{JobIx, Memory};
-use crate::store::postgres::{Address, AddressError, Id, Identity, JoinError, Node, Standing};
+use crate::store::postgres::{Address, AddressError, Id, Identity, JoinError, Node, PARAMETERS, Standing};
 use crate::telemetry::{self, panics};
 use census::{LastCensus, LastRuns};
 use host::Host;
@@ -71,6 +71,17 @@ pub(super) fn address(settings: &Settings, problems: &mut Vec<Problem>) -> Optio
                 format!("`jobs.store` names the schema `{}`, which cannot be one", name.escape_debug()),
                 "a schema has 1 to 58 of a-z, 0-9 and `_`, does not begin with a digit, nor with `pg_`"
                     .to_owned(),
+            ));
+            None
+        }
+        Err(AddressError::Parameter { name, nearest }) => {
+            let name =
+                name.map_or_else(|| "a parameter".to_owned(), |name| format!("the parameter `{name}`"));
+            let near = nearest.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            let known = PARAMETERS.map(|name| format!("`{name}`")).join(", ");
+            problems.push(wrong(
+                format!("`jobs.store` has {name} that an address of PostgreSQL does not have here"),
+                format!("{near}there are {known} and `options[NAME]`; a `?` or `&` in a password is written `%3F` or `%26`"),
             ));
             None
         }
@@ -172,6 +183,10 @@ fn refused(why: &JoinError, place: &Place) -> StartError {
         }
         JoinError::OtherClock { is_virtual: false, .. } => {
             "give the tests a schema of their own: `?schema=NAME`, which is made where it is not there"
+        }
+        JoinError::Held { .. } => {
+            "let it end or end it, `select pid, xact_start, query from pg_stat_activity order by xact_start` shows the oldest first, \
+             and start again"
         }
         JoinError::Thread(_) => "the process has reached a limit of the system",
     };

@@ -17,14 +17,58 @@ pub(crate) struct Address {
 pub(crate) enum AddressError {
     /// The name of the schema, which is no secret.
     Schema(String),
+    /// A parameter that there is not. It has a name where that cannot be part of a password.
+    Parameter { name: Option<String>, nearest: Option<&'static str> },
     /// What the driver says of the rest.
     Driver(String),
+}
+
+/// The parameters of an address, as they are usually written. All but the first are the driver's.
+pub(crate) const PARAMETERS: [&str; 14] = [
+    "schema",
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+    "statement-cache-capacity",
+];
+
+/// Other spellings that the driver takes.
+const SPELLINGS: [&str; 6] = ["ssl-mode", "ssl-root-cert", "ssl-ca", "ssl-cert", "ssl-key", "options["];
+
+/// The driver would take others, and write them to the log with their values.
+fn check(parameter: &str) -> Result<(), AddressError> {
+    let (name, value) =
+        parameter.split_once('=').map_or((parameter, None), |(name, value)| (name, Some(value)));
+    // `options[search_path]`
+    let bare = name.find('[').filter(|_| name.ends_with(']')).map_or(name, |open| &name[..=open]);
+    if PARAMETERS.contains(&bare) || SPELLINGS.contains(&bare) {
+        return Ok(());
+    }
+    // A password that has a `?` or a `&` in it is not to be taken for a parameter.
+    let is_name = name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+    let is_shown = is_name && value.is_some_and(|value| !value.contains('@'));
+    Err(AddressError::Parameter {
+        name: is_shown.then(|| name.to_owned()),
+        nearest: jobs_syntax::nearest(name, PARAMETERS).filter(|_| is_shown),
+    })
 }
 
 impl Address {
     /// Reads `postgres://user:password@host:port/database?schema=name&sslmode=…`. All but `schema` is the driver's.
     pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
+        // A fragment is none of it.
+        let query = query.split('#').next().unwrap_or_default();
+        query.split('&').filter(|pair| !pair.is_empty()).try_for_each(check)?;
         let (ours, theirs): (Vec<_>, Vec<_>) =
             query.split('&').filter(|pair| !pair.is_empty()).partition(|pair| pair.starts_with("schema="));
         let schema = match ours.last() {
@@ -113,12 +157,41 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_that_there_is_not_is_refused_with_the_one_that_was_meant() {
+        let refused = |query: &str| match Address::parse(&format!("postgres://ada@db/shop?{query}")) {
+            Err(AddressError::Parameter { name, nearest }) => (name, nearest),
+            other => panic!("{query}: {other:?}"),
+        };
+        let named = |name: &str, nearest| (Some(name.to_owned()), nearest);
+        assert_eq!(refused("shcema=billing"), named("shcema", Some("schema")));
+        assert_eq!(refused("sslmode=require&Schema=billing"), named("Schema", Some("schema")));
+        assert_eq!(refused("connect_timeout=5"), named("connect_timeout", None));
+        assert_eq!(refused("options[geqo=off"), (None, None));
+        // They may be what is left of a password.
+        assert_eq!(refused("hunter2"), (None, None));
+        assert_eq!(refused("hunter2=x@db"), (None, None));
+        for good in PARAMETERS.into_iter().chain(SPELLINGS) {
+            let good = if good == "options[" { "options[geqo]" } else { good };
+            let value = match good {
+                "sslmode" | "ssl-mode" => "require",
+                "hostaddr" => "127.0.0.1",
+                "port" | "statement-cache-capacity" => "7",
+                _ => "name",
+            };
+            assert!(Address::parse(&format!("postgres://ada@db/shop?{good}={value}#top")).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
     fn no_message_has_the_password() {
         for wrong in [
             "postgres://ada:hunter2@db:99999/shop",
             "postgres://ada:hunter2@db/shop?sslmode=hunter2",
             "postgres://ada:hunter2@db/shop?schema=No-Good",
             "postgres://ada:hunter2@[::1/shop",
+            "postgres://db/shop?pasword=hunter2",
+            "postgres://ada:%3F?hunter2=1@db/shop",
+            "postgres://ada:a?hunter2&b@db/shop",
         ] {
             let error = Address::parse(wrong).unwrap_err();
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");

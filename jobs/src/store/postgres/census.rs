@@ -118,9 +118,11 @@ impl Db {
 
     /// Whether there is anything to steer in a queue.
     pub(crate) async fn has_queue(&self, name: &str) -> sqlx::Result<bool> {
+        // Each has an index of its own; of the last two all is read.
         let sql = "select exists (select from jobs.queue where name = $1)
             or exists (select from jobs.run where queue = $1 and state = 'available')
-            or exists (select from jobs.run where queue = $1 and state in ('running', 'scheduled'))";
+            or exists (select from jobs.run where queue = $1 and state = 'running')
+            or exists (select from jobs.run where queue = $1 and state = 'scheduled')";
         sqlx::query_scalar(self.sql(sql)).bind(name).fetch_one(&self.pool).await
     }
 

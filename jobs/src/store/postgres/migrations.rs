@@ -12,23 +12,29 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection, PgPool, Row};
 
 use super::schema::Schema;
+use super::trouble::is_held;
 
 /// One step of the schema.
-struct Migration {
-    version: i32,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Migration {
+    pub(super) version: i32,
     /// The version of the schema that a node must at least know to work with this one.
-    oldest: i32,
-    sql: &'static str,
+    pub(super) oldest: i32,
+    pub(super) sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
+pub(super) const MIGRATIONS: &[Migration] =
     &[Migration { version: 1, oldest: 1, sql: include_str!("migrations/0001.sql") }];
 
 /// What stands among the versions where those who use the schema go by the clock of a test.
 const VIRTUAL: i32 = 0;
 
-/// The version that this one knows.
-const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+/// How long a step waits for a table that others have open, and everybody who wants it behind that step.
+const LOCK_PATIENCE: &str = "set local lock_timeout = '2s'";
+
+/// How long those have their turn before it is tried again, and how often it is: half a minute in all.
+const TURN: Duration = Duration::from_secs(1);
+pub(super) const TRIES: u32 = 10;
 
 const VERSIONS: &str = "\
 create table if not exists jobs.migration (
@@ -50,6 +56,8 @@ pub(crate) enum MigrationError {
     OtherClock {
         is_virtual: bool,
     },
+    /// A transaction of somebody else's has held what is to be changed, whenever it was tried.
+    Held,
 }
 
 impl From<sqlx::Error> for MigrationError {
@@ -60,52 +68,84 @@ impl From<sqlx::Error> for MigrationError {
 
 /// Brings the schema up to date, if it is not. One that a test on virtual time has made belongs to such tests.
 pub(crate) async fn migrate(pool: &PgPool, schema: &Schema, is_virtual: bool) -> Result<(), MigrationError> {
+    migrate_to(MIGRATIONS, TRIES, pool, schema, is_virtual).await
+}
+
+/// The same by these steps, which are in order. What others hold is tried for so many times.
+pub(super) async fn migrate_to(
+    steps: &[Migration],
+    tries: u32,
+    pool: &PgPool,
+    schema: &Schema,
+    is_virtual: bool,
+) -> Result<(), MigrationError> {
     let mut connection = pool.acquire().await?;
-    // Four nodes meet, not four hundred; and each failure means that another has got further.
-    for round in 1_u64.. {
-        match migrate_once(&mut connection, schema, is_virtual).await {
-            Err(MigrationError::Database(error)) if round < 100 && is_collision(&error) => {
-                tokio::time::sleep(Duration::from_millis(5 * round.min(20))).await;
+    let (mut rounds, mut held) = (0_u64, 0);
+    loop {
+        match migrate_once(steps, &mut connection, schema, is_virtual).await {
+            Err(MigrationError::Database(error)) if is_held(&error) => {
+                held += 1;
+                if held >= tries {
+                    return Err(MigrationError::Held);
+                }
+                tokio::time::sleep(TURN).await;
+            }
+            // Four nodes meet, not four hundred; and each failure means that another has got further.
+            Err(MigrationError::Database(error)) if rounds < 100 && is_collision(&error) => {
+                rounds += 1;
+                tokio::time::sleep(Duration::from_millis(5 * rounds.min(20))).await;
             }
             done => return done,
         }
     }
-    unreachable!("the last round returns")
 }
 
 /// What simultaneous creation fails with.
 fn is_collision(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     // unique_violation (in the server's own catalogue), duplicate_schema, duplicate_table, duplicate_object,
-    // deadlock_detected, serialization_failure, lock_not_available, internal_error ("tuple concurrently updated").
-    let codes = ["23505", "42P06", "42P07", "42710", "40P01", "40001", "55P03", "XX000"];
+    // deadlock_detected, serialization_failure, internal_error ("tuple concurrently updated").
+    let codes = ["23505", "42P06", "42P07", "42710", "40P01", "40001", "XX000"];
     code.is_some_and(|code| codes.contains(&code.as_ref()))
 }
 
 async fn migrate_once(
+    steps: &[Migration],
     connection: &mut PgConnection,
     schema: &Schema,
     is_virtual: bool,
 ) -> Result<(), MigrationError> {
+    // The version that this one knows.
+    let known = steps.last().map_or(0, |step| step.version);
     // Teams that migrate themselves give this role no right to create anything.
-    if let Some(found) = version(connection, schema).await?
-        && found.version >= KNOWN
+    let found = version(connection, schema).await?;
+    if let Some(found) = &found
+        && found.version >= known
     {
-        return found.check(is_virtual);
+        return found.check(known, is_virtual);
     }
-    // An index on what is there takes as long as it takes.
-    let mut tx = connection.begin_with("begin; set local statement_timeout = 0").await?;
-    let create = sqlx::AssertSqlSafe(format!("create schema if not exists \"{schema}\""));
-    sqlx::raw_sql(create).execute(&mut *tx).await?;
-    sqlx::raw_sql(schema.sql(VERSIONS)).execute(&mut *tx).await?;
+    // An index on what is there takes as long as it takes, and so do those that are before this one.
+    let begin = "begin; set local statement_timeout = 0; set local lock_timeout = 0";
+    let mut tx = connection.begin_with(begin).await?;
+    if found.is_none() {
+        // That it need not be made is not enough: who may not make one is refused all the same.
+        let exists = "select exists (select from pg_namespace where nspname = $1)";
+        if !sqlx::query_scalar::<_, bool>(exists).bind(schema.to_string()).fetch_one(&mut *tx).await? {
+            let create = sqlx::AssertSqlSafe(format!("create schema if not exists \"{schema}\""));
+            sqlx::raw_sql(create).execute(&mut *tx).await?;
+        }
+        sqlx::raw_sql(schema.sql(VERSIONS)).execute(&mut *tx).await?;
+    }
     sqlx::raw_sql(schema.sql("lock table jobs.migration in exclusive mode")).execute(&mut *tx).await?;
     let found = version(&mut tx, schema).await?.unwrap_or_default();
-    found.check(is_virtual)?;
+    found.check(known, is_virtual)?;
+    // All claims would wait behind a step that waits for somebody who reads for hours.
+    sqlx::raw_sql(LOCK_PATIENCE).execute(&mut *tx).await?;
     let insert = "insert into jobs.migration (version, oldest) values ($1, $2)";
     if is_virtual && found.version == 0 {
         sqlx::query(schema.sql(insert)).bind(VIRTUAL).bind(0).execute(&mut *tx).await?;
     }
-    for migration in MIGRATIONS.iter().filter(|migration| migration.version > found.version) {
+    for migration in steps.iter().filter(|step| step.version > found.version) {
         let mut sql = schema.text(migration.sql);
         if is_virtual {
             // The server's time is not that of the rows.
@@ -130,8 +170,9 @@ struct Found {
 }
 
 impl Found {
-    fn check(&self, is_virtual: bool) -> Result<(), MigrationError> {
-        if self.oldest > KNOWN {
+    /// Whether somebody gets on with it who knows that version, and goes by that clock.
+    fn check(&self, known: i32, is_virtual: bool) -> Result<(), MigrationError> {
+        if self.oldest > known {
             return Err(MigrationError::TooOld { needed: self.oldest });
         }
         match self.version > 0 && self.is_virtual != is_virtual {

@@ -41,7 +41,7 @@ mod submit;
 mod succession;
 mod trouble;
 
-pub(crate) use address::{Address, AddressError};
+pub(crate) use address::{Address, AddressError, PARAMETERS};
 pub(crate) use census::{LastRun, LiveRuns, NodeRow};
 pub(crate) use claim::{Claimed, Limited};
 pub(crate) use db::Db;

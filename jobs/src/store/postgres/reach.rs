@@ -36,6 +36,8 @@ enum Why {
     Database(String),
     /// The database has another encoding than UTF-8.
     Encoding(String),
+    /// The server is of a version that lacks what the tables need.
+    Version(String),
     /// A pooler takes no settings, not even those of the address.
     Setting(String),
     /// What the server says, as that it has too many connections.
@@ -75,6 +77,7 @@ impl Unreachable {
                 "make the database with `createdb --encoding=UTF8 --template=template0`: in any other there are texts that cannot \
                  be written"
             }
+            Why::Version(_) => "use a server of version 13 or newer",
             Why::Setting(_) => {
                 "take `options` out of the address, or have the pooler let them pass: `ignore_startup_parameters` of PgBouncer"
             }
@@ -100,6 +103,9 @@ impl fmt::Display for Unreachable {
             Why::Database(why) => write!(f, "{server} does not have the database: {why}"),
             Why::Encoding(encoding) => {
                 write!(f, "the database of {server} is encoded in {encoding}, and has to be in UTF8")
+            }
+            Why::Version(version) => {
+                write!(f, "{server} is PostgreSQL {version}, and has to be 13 or newer")
             }
             Why::Setting(why) => write!(f, "{server} takes no settings: {why}"),
             Why::Server(why) => write!(f, "{server} refuses: {why}"),
@@ -138,13 +144,32 @@ fn passes(error: &Error) -> bool {
     }
 }
 
-/// Connects, and asks how the texts of the database are encoded.
-async fn encoding(options: &PgConnectOptions) -> sqlx::Result<String> {
+/// The oldest version with `gen_random_uuid` and `autovacuum_vacuum_insert_scale_factor`, by its number.
+const OLDEST: i32 = 13_00_00;
+
+/// What a server has said of itself, and why it will not do.
+fn judged(encoding: &str, version: i32) -> Option<Why> {
+    if version < OLDEST {
+        let (major, rest) = (version / 10_000, version % 10_000);
+        // Before the tenth the second number told versions apart as well.
+        return Some(Why::Version(match major {
+            10.. => format!("{major}.{rest}"),
+            _ => format!("{major}.{}.{}", rest / 100, rest % 100),
+        }));
+    }
+    (encoding != "UTF8").then(|| Why::Encoding(encoding.to_owned()))
+}
+
+/// Connects, and asks what server it is. Answers why it will not do.
+async fn ask_who(options: &PgConnectOptions) -> sqlx::Result<Option<Why>> {
     let mut connection = PgConnection::connect_with(options).await?;
-    let encoding = connection.fetch_one("show server_encoding").await?.try_get(0)?;
+    let question =
+        "select current_setting('server_encoding'), current_setting('server_version_num')::integer";
+    let row = connection.fetch_one(question).await?;
+    let (encoding, version): (String, i32) = (row.try_get(0)?, row.try_get(1)?);
     // It is known by now that it works.
     let _ = connection.close().await;
-    Ok(encoding)
+    Ok(judged(&encoding, version))
 }
 
 impl Address {
@@ -155,9 +180,9 @@ impl Address {
         let mut last = None;
         loop {
             let left = patience.saturating_sub(began.elapsed());
-            let error = match tokio::time::timeout(left, encoding(&options)).await {
-                Ok(Ok(encoding)) if encoding == "UTF8" => return Ok(options),
-                Ok(Ok(encoding)) => return Err(self.unreachable(Why::Encoding(encoding))),
+            let error = match tokio::time::timeout(left, ask_who(&options)).await {
+                Ok(Ok(None)) => return Ok(options),
+                Ok(Ok(Some(why))) => return Err(self.unreachable(why)),
                 Ok(Err(error)) => error,
                 Err(_) => return Err(self.unreachable(last.unwrap_or(Why::Silent(patience)))),
             };
@@ -206,6 +231,21 @@ mod tests {
             client.read_exact(&mut rest).await.unwrap();
             client.write_all(&refusal).await.unwrap();
         }
+    }
+
+    #[test]
+    fn servers_that_are_too_old_are_told_their_version() {
+        let address = Address::parse("postgres://db/shop").unwrap();
+        let told = |encoding, version| {
+            judged(encoding, version).map(|why| address.unreachable(why).to_string()).unwrap_or_default()
+        };
+        assert_eq!(told("UTF8", 120_017), "`db:5432` is PostgreSQL 12.17, and has to be 13 or newer");
+        assert_eq!(told("UTF8", 90_624), "`db:5432` is PostgreSQL 9.6.24, and has to be 13 or newer");
+        for version in [130_000, 150_004, 180_001] {
+            assert_eq!(told("UTF8", version), "");
+        }
+        assert!(told("LATIN1", 150_000).contains("LATIN1"));
+        assert!(told("LATIN1", 110_000).contains("PostgreSQL 11.0"));
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ use crate::clock::{Call, Clock};
 use crate::store::postgres::address::Address;
 use crate::store::postgres::connections::pool;
 use crate::store::postgres::db::Db;
-use crate::store::postgres::migrations::{MigrationError, migrate};
+use crate::store::postgres::migrations::{MigrationError, TRIES, migrate};
 use crate::store::postgres::reach::{PATIENCE, Unreachable};
 use crate::store::postgres::trouble::{Trouble, ask};
 
@@ -40,6 +40,10 @@ pub(crate) enum JoinError {
         schema: String,
         is_virtual: bool,
     },
+    /// Somebody has had open all the time what a migration changes.
+    Held {
+        schema: String,
+    },
     Thread(std::io::Error),
 }
 
@@ -63,6 +67,13 @@ impl fmt::Display for JoinError {
                 write!(
                     f,
                     "the schema `{schema}` goes by the server's time, and this is a test on virtual time"
+                )
+            }
+            Self::Held { schema } => {
+                write!(
+                    f,
+                    "the schema `{schema}` cannot be brought up to date: a transaction that is not over has one of its tables \
+                     open, and was waited for {TRIES} times"
                 )
             }
             Self::Thread(error) => write!(f, "its thread could not be started: {error}"),
@@ -91,6 +102,7 @@ impl Shared {
             MigrationError::OtherClock { is_virtual } => {
                 JoinError::OtherClock { schema: schema.to_string(), is_virtual }
             }
+            MigrationError::Held => JoinError::Held { schema: schema.to_string() },
         })?;
         let db = Db::new(main, schema.clone());
         let shared = Self {

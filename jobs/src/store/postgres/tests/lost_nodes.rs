@@ -36,6 +36,24 @@ async fn runs_of_a_silent_node_are_taken_after_fifteen_seconds() {
     assert_eq!(db.end(judge, &[success_of(&again[0])]).await.unwrap(), 1);
 }
 
+/// It is how long its node is silent that counts.
+#[tokio::test]
+async fn a_run_that_executes_for_hours_stays_with_its_node() {
+    let db = db().await;
+    let (judge, other) = (old_node(&db, 1).await, old_node(&db, 2).await);
+    db.submit(&[mail()]).await.unwrap();
+    let claimed = db.take(other, 1).await;
+    db.run_sql("update jobs.run set started = now() - interval '9 h', due = due - interval '9 h'").await;
+    for seconds in [0, 5, 14] {
+        silent(&db, 2, seconds).await;
+        assert!(db.rescue(judge).await.unwrap().is_empty());
+        assert!(db.take(judge, 1).await.is_empty());
+    }
+    assert!(db.beat(other, GAP).await.unwrap().is_some());
+    assert_eq!(db.end(other, &[success_of(&claimed[0])]).await.unwrap(), 1);
+    assert_eq!(db.text("select (state, attempt, rescues) from jobs.run").await, "(succeeded,1,0)");
+}
+
 /// It was stopped for so long that it is gone, and goes on before its next heartbeat.
 #[tokio::test]
 async fn who_was_taken_for_lost_claims_nothing_before_it_is_back() {

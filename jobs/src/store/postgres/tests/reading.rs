@@ -1,5 +1,6 @@
 use chrono::{DateTime, TimeDelta};
 
+use super::program::watching;
 use super::*;
 use crate::store::postgres::read::RunFilter;
 
@@ -134,4 +135,36 @@ async fn an_end_in_a_transaction_of_the_caller_comes_and_goes_with_it() {
     tx.commit().await.unwrap();
     // What is done is done: the claim does not end it again.
     assert_eq!(db.end(node, &end).await.unwrap(), 0);
+}
+
+/// Many have ended, and there is no queue of that name.
+#[tokio::test]
+async fn a_queue_is_looked_for_among_what_is_live() {
+    let address = Server::shared().database();
+    let db = watching(&address);
+    migrate(&db.pool, &db.schema, false).await.unwrap();
+    db.run_sql(
+        "insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args, finished)
+         select gen_random_uuid(), 'mail', 'default', 0, 'succeeded', now(), 0, 'submission', '{}', now()
+         from generate_series(1, 20000);
+         analyze jobs.run",
+    )
+    .await;
+    let mut runs = [mail(), mail(), mail()];
+    runs[1].queue = "slow".into();
+    runs[2].queue = "late".into();
+    runs[2].due = Some(DateTime::from_timestamp(4_000_000_000, 0).unwrap());
+    db.submit(&runs).await.unwrap();
+    db.run_sql("update jobs.run set state = 'running' where queue = 'slow'").await;
+    // What one session has read, which is all on one connection.
+    let read = "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relid = 'jobs.run'::regclass";
+    db.run_sql("begin").await;
+    let before: u64 = db.text(read).await.parse().unwrap();
+    for there in ["default", "slow", "late"] {
+        assert!(db.has_queue(there).await.unwrap(), "{there}");
+    }
+    assert!(!db.has_queue("defualt").await.unwrap());
+    let after: u64 = db.text(read).await.parse().unwrap();
+    db.run_sql("rollback").await;
+    assert!(after - before < 100, "{}", after - before);
 }
