@@ -79,8 +79,10 @@ fn backoffs_pass(written: &Written, taken: &Taken<'_>) -> TimeDelta {
         if taken.by_hit(run, number, attempt.process).is_some() {
             continue;
         }
-        let next = written.runs[run].get(&(number + 1));
-        let next = next.unwrap_or_else(|| panic!("attempt {number} of {run} has failed, and no other came"));
+        // Some are claimed, and not begun, by a process that is hit.
+        let next = written.runs[run].range(number + 1..).next();
+        let (_, next) =
+            next.unwrap_or_else(|| panic!("attempt {number} of {run} has failed, and no other came"));
         let wait = next.begun - attempt.ended.expect("it has failed");
         assert!(wait >= BACKOFF, "{run} was tried again after {wait}: {attempt:?}, {next:?}");
         waits.push(wait);

@@ -22,7 +22,7 @@ pub(crate) const SKEW: &str = "JOBS_TESTS_FAULTS_SKEW";
 pub(crate) const DELAY: Duration = Duration::from_secs(2);
 
 /// How many schedules [`three`] has: more than can execute at once.
-const THREES: u64 = 5;
+pub(crate) const THREES: u64 = 4;
 
 /// It gives the process that has done it.
 #[job]
@@ -53,7 +53,7 @@ async fn delayed(#[state] diary: &Diary, cx: &JobContext) -> Result<u32, BoxErro
 #[job(concurrency = 3, overlap = "allow")]
 async fn three(#[state] diary: &Diary, cx: &JobContext, number: u64) -> Result<u32, BoxError> {
     assert!(number < THREES);
-    takes(diary, cx, Duration::from_millis(250)).await
+    takes(diary, cx, Duration::from_millis(150)).await
 }
 
 async fn takes(diary: &Diary, cx: &JobContext, long: Duration) -> Result<u32, BoxError> {
