@@ -1,16 +1,15 @@
-//! A node of the cluster. Its jobs write what they begin, a line at a time.
+//! A node of the cluster. Its jobs write what they begin and what they are done with.
 
 use std::env;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use jobs::{BoxError, Config, JobContext, Jobs, job};
 use tokio::task::JoinSet;
 
+use super::diary::Diary;
 use super::support::seeds::Rng;
 
 pub(crate) const ADDRESS: &str = "JOBS_TESTS_FAULTS_ADDRESS";
@@ -22,18 +21,8 @@ pub(crate) const SKEW: &str = "JOBS_TESTS_FAULTS_SKEW";
 /// How long some submissions wait.
 pub(crate) const DELAY: Duration = Duration::from_secs(2);
 
-/// Where jobs write that they have begun: `JOB RUN ATTEMPT PROCESS`.
-#[derive(Debug, Clone)]
-pub(crate) struct Diary(Arc<File>);
-
-impl Diary {
-    fn begun(&self, cx: &JobContext) -> u32 {
-        let process = std::process::id();
-        let line = format!("{} {} {} {process}\n", cx.job(), cx.id(), cx.attempt());
-        (&*self.0).write_all(line.as_bytes()).unwrap();
-        process
-    }
-}
+/// How many schedules [`three`] has: more than can execute at once.
+pub(crate) const THREES: u64 = 4;
 
 /// It gives the process that has done it.
 #[job]
@@ -50,10 +39,49 @@ async fn tick(#[state] diary: &Diary, cx: &JobContext, number: u64) -> Result<u3
     Ok(diary.begun(cx))
 }
 
-pub(crate) fn config(address: &str, folder: PathBuf) -> Config {
-    let name = format!("diary-{}", std::process::id());
-    let file = OpenOptions::new().create(true).append(true).open(folder.join(name)).unwrap();
-    let config = Config::default().store(address).state(Diary(Arc::new(file))).pool(100);
+/// Takes longer than it is from one of its slots to the next.
+#[job(every = "1s", overlap = "buffer_one")]
+async fn queued(#[state] diary: &Diary, cx: &JobContext) -> Result<u32, BoxError> {
+    takes(diary, cx, Duration::from_millis(1_300)).await
+}
+
+#[job(fixed_delay = "1s")]
+async fn delayed(#[state] diary: &Diary, cx: &JobContext) -> Result<u32, BoxError> {
+    takes(diary, cx, Duration::from_millis(300)).await
+}
+
+#[job(concurrency = 3, overlap = "allow")]
+async fn three(#[state] diary: &Diary, cx: &JobContext, number: u64) -> Result<u32, BoxError> {
+    assert!(number < THREES);
+    takes(diary, cx, Duration::from_millis(150)).await
+}
+
+async fn takes(diary: &Diary, cx: &JobContext, long: Duration) -> Result<u32, BoxError> {
+    let process = diary.begun(cx);
+    tokio::time::sleep(long).await;
+    diary.ended(cx);
+    Ok(process)
+}
+
+/// Its first attempt fails.
+#[job(retries = 1, backoff = "1s..2s")]
+pub(crate) async fn flaky(#[state] diary: &Diary, cx: &JobContext, number: u64) -> Result<u32, BoxError> {
+    let process = diary.begun(cx);
+    if cx.attempt() == 1 {
+        diary.failed(cx);
+        return Err(format!("{number} fails").into());
+    }
+    Ok(process)
+}
+
+/// The least wait before the second attempt of [`flaky`]: a backoff is moved by up to a tenth either way.
+pub(crate) const BACKOFF: TimeDelta = TimeDelta::milliseconds(900);
+
+/// All that nodes execute.
+pub(crate) const JOBS: [&str; 6] = ["note", "flaky", "tick", "queued", "delayed", "three"];
+
+pub(crate) fn config(address: &str, folder: &Path) -> Config {
+    let config = Config::default().store(address).state(Diary::open(folder)).pool(100);
     // All of it is looked at afterwards.
     config.retention_count(10_000_000)
 }
@@ -72,7 +100,7 @@ pub(crate) fn run(address: &str) {
     runtime.block_on(async {
         // A server that is not there at the start is an error, after which a program is started again.
         let jobs = loop {
-            if let Ok(jobs) = jobs::start(config(address, folder.clone())).await {
+            if let Ok(jobs) = jobs::start(config(address, &folder)).await {
                 break jobs;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -104,6 +132,13 @@ async fn schedule(jobs: &Jobs, count: u64) {
         registering.spawn(async move {
             let scheduling = jobs.every(Duration::from_secs(1), tick { number });
             scheduling.key(format!("second_{number}")).await.unwrap();
+        });
+    }
+    for number in 0..THREES {
+        let jobs = jobs.clone();
+        registering.spawn(async move {
+            let scheduling = jobs.every(Duration::from_secs(1), three { number });
+            scheduling.key(format!("three_{number}")).await.unwrap();
         });
     }
     registering.join_all().await;

@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio::task::JoinSet;
 
-use super::program::{self, config, note};
+use super::program::{self, JOBS, config, flaky, note};
 use super::support::folder::Folder;
 
 /// What has become of the submissions, by their numbers.
@@ -32,8 +32,8 @@ impl Submitting {
     /// `through` is the same database by way of the proxy, which the transactions do not take.
     pub(crate) async fn start(address: &str, through: &str, folder: &Folder, callers: u64) -> Self {
         // It executes nothing.
-        let config = config(through, folder.path().to_owned());
-        let config = config.job("note", |job| job.enabled(false)).job("tick", |job| job.enabled(false));
+        let config = config(through, folder.path());
+        let config = JOBS.into_iter().fold(config, |config, name| config.job(name, |job| job.enabled(false)));
         let jobs = jobs::start(config).await.unwrap();
         let pool = PgPoolOptions::new().max_connections(4).connect(address).await.unwrap();
         let (stop, count) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
@@ -66,11 +66,15 @@ async fn submit(jobs: Jobs, pool: PgPool, stop: Arc<AtomicBool>, count: Arc<Atom
     let mut submitted = Submitted::default();
     while !stop.load(Ordering::Relaxed) {
         let number = count.fetch_add(1, Ordering::Relaxed);
-        let became = match number % 10 {
-            0 | 1 => in_transaction(&jobs, &pool, number, number.is_multiple_of(10)).await,
+        let became = match number % 20 {
+            0 | 1 | 10 | 11 => in_transaction(&jobs, &pool, number, number.is_multiple_of(10)).await,
             // Counted by clocks that are wrong.
-            2 => {
+            2 | 12 => {
                 jobs.after(program::DELAY, note { number }).await.unwrap();
+                Became::Accepted
+            }
+            7 => {
+                jobs.now(flaky { number }).await.unwrap();
                 Became::Accepted
             }
             _ => {
