@@ -1,8 +1,8 @@
 //! Programs on one PostgreSQL, which are killed and stopped while they work, on a server that is killed and restarted, over
 //! connections that are cut in the middle of statements, with clocks that are wrong by minutes and jump. Afterwards the database
-//! is held against what the jobs themselves wrote and against what was told to have been accepted: nothing is lost or doubled, every
-//! slot has its reason, and overlap, delay, backoff and `concurrency` hold in the whole cluster. The programs are this test, started
-//! once more.
+//! is held against what the jobs themselves wrote and against what was told to have been accepted: nothing is lost or doubled,
+//! every slot has its reason, and overlap, delay, backoff and `concurrency` hold in the whole cluster. The programs are this test,
+//! started once more.
 //!
 //! Two rounds of faults in the normal run, of which the first kills and restarts the server and the second leaves it alone; four
 //! nodes, two hundred schedules, at least twenty rounds and a hundred thousand submissions by

@@ -10,8 +10,8 @@ pub(crate) const BEHIND: &str = "select count(*) from jobs.schedule s
     where not coalesce(next_slot > now() - interval '2 s', delay is not null and exists (
         select from jobs.run r where r.job = s.job and r.schedule = s.key and r.finished is null))";
 
-/// How many runs of slots wait for longer than they have to. Those of a job with `concurrency` wait for one another: while the places
-/// of a lost node are taken they become many.
+/// How many runs of slots wait for longer than they have to. Those of a job with `concurrency` wait for one another: while the
+/// places of a lost node are taken they become many.
 pub(crate) const UNDONE: &str = "select count(*) from jobs.run
     where slot is not null and finished is null and slot < now() - interval '5 s' and job <> 'three'";
 
