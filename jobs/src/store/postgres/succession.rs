@@ -61,9 +61,9 @@ from unnest($1::text[]) as e (job) cross join lateral ",
     " is null"
 );
 
-/// Schedules that count from the end of their runs.
+/// Schedules that count from the end of their runs: from when it is seen, since the transaction may be older.
 const REARM: &str = "\
-update jobs.schedule s set next_slot = now() + s.delay
+update jobs.schedule s set next_slot = clock_timestamp() + s.delay
 where s.job = any ($1::text[]) and s.delay is not null and s.next_slot is null and s.closed_since is null
     and not exists (
         select from jobs.run l where l.job = s.job and l.schedule = s.key and l.slot is not null

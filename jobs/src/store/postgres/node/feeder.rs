@@ -284,13 +284,13 @@ impl Shared {
         let is_due =
             place.lanes.is_empty() || place.wants_oldest() || is_turn || self.arrived.load(Ordering::SeqCst);
         let begins = is_due && place.beginning.may();
-        if !place.lanes.is_empty() && !(begins && place.has_gone_on_first()) {
-            return self.go_on(place, wanted).await;
-        }
-        if begins {
+        if begins && (place.lanes.is_empty() || place.has_gone_on_first()) {
             return self.begin(place, wanted, &limited, &room).await;
         }
-        // It is not for nothing that somebody has said so.
+        if !place.lanes.is_empty() {
+            return self.go_on(place, wanted).await;
+        }
+        // It has no place to go on from, and is to begin as soon as it may.
         self.arrived.store(true, Ordering::SeqCst);
         Ok(false)
     }

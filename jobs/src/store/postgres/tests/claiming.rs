@@ -87,7 +87,7 @@ async fn a_claim_that_was_lost_cannot_end_the_run() {
     db.submit(&[mail(), mail()]).await.unwrap();
     let lost = db.take(slow, 2).await;
     // Both go back, and one is taken by the other node.
-    let back: Vec<_> = lost.iter().map(|claimed| fence_of(claimed)).collect();
+    let back: Vec<_> = lost.iter().map(fence_of).collect();
     db.give_back(slow, &back).await.unwrap();
     let taken = db.take(fast, 1).await;
     let ends: Vec<_> = lost.iter().map(success_of).collect();
@@ -269,7 +269,7 @@ async fn of_the_table_only_what_ends_is_read() {
             let ends: Vec<_> = claimed.iter().map(success_of).collect();
             assert_eq!(db.end_on(&mut tx, node, &ends).await.unwrap(), 1000);
         } else {
-            let back: Vec<_> = claimed.iter().map(|claimed| fence_of(claimed)).collect();
+            let back: Vec<_> = claimed.iter().map(fence_of).collect();
             assert_eq!(db.give_back_on(&mut tx, node, &back).await.unwrap().count, 1000);
         }
         read.push(fetched(&mut tx).await - before);
