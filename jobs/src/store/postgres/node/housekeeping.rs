@@ -17,10 +17,10 @@ const SCHEDULES_EVERY: u32 = 12;
 /// itself, or was cut off, may take them only when 15 s have passed.
 const WATCHED: u32 = 5;
 
-/// How long between two looks for runs that are to be forgotten.
+/// How long between two looks for runs that are to be forgotten. Histories are read for that, so nodes take turns.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
-/// Every so many of them are for ledgers as well, which grow slowly.
+/// Every so many of a node's are for ledgers as well, which grow slowly.
 const LEDGERS_EVERY: u32 = 10;
 
 /// How many runs are forgotten in one statement, and how many entries of ledgers.
@@ -96,6 +96,11 @@ impl Shared {
         let mut pause = Pause::new(self.identity.id.0 >> 96);
         let mut looks = 0_u32;
         loop {
+            let minute = self.clock.now().wall.to_chrono().timestamp() / 60;
+            if !has_turn(self.identity.id, &self.nodes.borrow(), minute) {
+                tokio::time::sleep(PRUNE_EVERY).await;
+                continue;
+            }
             let answer = self.forget_all(looks.is_multiple_of(LEDGERS_EVERY)).await;
             self.stands(Part::Forgetting, &answer);
             if answer.is_ok() {
@@ -132,5 +137,29 @@ impl Shared {
             }
             tokio::time::sleep(began.elapsed()).await;
         }
+    }
+}
+
+/// Whether it is a node's turn in a minute, which has one minute in so many as there are nodes. One that does not find
+/// itself among them does not wait for others. Nothing that is right depends on it: all may have the turn, or for a while none.
+fn has_turn(node: Id, nodes: &[Id], minute: i64) -> bool {
+    let place = nodes.iter().filter(|other| **other < node).count();
+    let count = nodes.len().max(1);
+    !nodes.contains(&node) || usize::try_from(minute).unwrap_or(0) % count == place
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_minute_is_one_node_s() {
+        let nodes = [Id(7), Id(3), Id(5)];
+        for minute in 0..6 {
+            let whose: Vec<_> = nodes.iter().filter(|node| has_turn(**node, &nodes, minute)).collect();
+            assert_eq!(whose, [&Id([3, 5, 7][minute as usize % 3])]);
+        }
+        assert!(has_turn(Id(4), &nodes, 0) && has_turn(Id(4), &nodes, 1) && has_turn(Id(4), &[], 1));
+        assert!(has_turn(Id(4), &[Id(4)], 1) && has_turn(Id(4), &[Id(4)], 2));
     }
 }

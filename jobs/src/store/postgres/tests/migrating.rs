@@ -138,7 +138,9 @@ async fn nodes_work_while_a_step_waits_for_somebody_who_reads() {
         let waits = "select count(*) > 0 from pg_locks where mode = 'AccessExclusiveLock' and not granted";
         for _ in 0..2 {
             db.until(waits, "true").await;
-            works(&node, &program).await;
+            // As long as the step waits, and a little.
+            let in_time = tokio::time::timeout(Duration::from_secs(15), works(&node, &program)).await;
+            in_time.expect("it does not wait for the reader");
         }
         reader.rollback().await.unwrap();
     };

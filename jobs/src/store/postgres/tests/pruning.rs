@@ -93,6 +93,37 @@ async fn a_node_that_has_much_to_forget_is_not_taken_for_lost() {
     node.leave().await;
 }
 
+/// Of ten nodes, whose turns are minutes apart.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_take_turns_to_forget() {
+    let address = Server::shared().database();
+    let db = watching(&address);
+    migrate(&db.pool, &db.schema, false).await.unwrap();
+    db.know_jobs(&["mail".into()]).await.unwrap();
+    finished(&db, 20).await;
+    let minute: usize =
+        db.text("select floor(extract(epoch from now()) / 60)::bigint").await.parse().unwrap();
+    // It comes five minutes from now, and would come now without the others.
+    let place = (minute + 5) % 10;
+    db.run_sql(&format!(
+        "insert into jobs.node (id, name, heartbeat)
+         select lpad(to_hex(n + case when n < {place} then 1 else 1000 end), 32, '0')::uuid, 'other', now() + interval '1 h'
+         from generate_series(0, 8) n"
+    ))
+    .await;
+    let program = Program::that_keeps(Duration::ZERO, 5);
+    let node = joined(&address, 500, &program).await;
+    let first = db.text("select heartbeat from jobs.node where name = 'node 500'").await;
+    db.until(&format!("select heartbeat > '{first}' from jobs.node where name = 'node 500'"), "true").await;
+    assert_eq!(db.text("select count(*) from jobs.run").await, "20");
+    node.leave().await;
+    db.run_sql("delete from jobs.node").await;
+    let alone = joined(&address, 500, &program).await;
+    // The very last stays.
+    db.until("select count(*) from jobs.run", "1").await;
+    alone.leave().await;
+}
+
 /// As in memory: the last 256 of each schedule, for as long as runs are kept; and never the last one, which may grow.
 #[tokio::test]
 async fn ledgers_are_forgotten_as_runs_are() {
