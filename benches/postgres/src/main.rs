@@ -5,97 +5,157 @@
 mod measure;
 mod peers;
 mod probe;
+mod recovery;
 #[path = "../../../tests/support/postgres.rs"]
 #[allow(dead_code, reason = "tests use the rest")]
 mod server;
 
+use std::cell::LazyCell;
 use std::process::Command;
 
 use measure::{Before, Kind};
-use peers::Peer;
+use peers::{Peer, Tuned};
 use server::Server;
 
-const ROUNDS: usize = 3;
-const PEERS: [&str; 4] = ["jobs", "graphile_worker", "riverqueue", "apalis"];
+const PEERS: &[&str] = &["jobs", "graphile_worker", "riverqueue", "apalis"];
 
-/// What is measured, of how many jobs, on what server.
+/// Those that keep what has ended; graphile_worker deletes it.
+const KEEPERS: &[&str] = &["jobs", "riverqueue", "apalis"];
+
+/// What is measured, of how many jobs, of whom, on what server.
+#[derive(Clone, Copy)]
 struct Measurement {
     name: &'static str,
     what: &'static str,
     kind: Kind,
     jobs: usize,
     before: Before,
-    /// A commit takes 3 ms, as on a disk of the network.
-    slow_disk: bool,
+    tuned: Tuned,
+    peers: &'static [&'static str],
+    on: On,
+    rounds: usize,
 }
 
-const MEASUREMENTS: [Measurement; 7] = [
-    Measurement {
-        name: "drain",
-        what: "jobs/s of a backlog of 50 000",
-        kind: Kind::Drain,
-        jobs: 50_000,
-        before: Before::Nothing,
-        slow_disk: false,
-    },
-    Measurement {
-        name: "submit",
-        what: "submissions/s of 50 callers",
-        kind: Kind::Submit,
-        jobs: 20_000,
-        before: Before::Nothing,
-        slow_disk: false,
-    },
+#[derive(Clone, Copy)]
+enum On {
+    /// A server as it comes.
+    Plain,
+    /// A commit takes 3 ms, as on a disk of the network.
+    SlowDisk,
+    /// Without autovacuum, whose transactions count as well.
+    Quiet,
+}
+
+/// What most of them have in common.
+const DRAIN: Measurement = Measurement {
+    name: "drain",
+    what: "jobs/s of a backlog of 50 000",
+    kind: Kind::Drain,
+    jobs: 50_000,
+    before: Before::Nothing,
+    tuned: Tuned::ForSpeed,
+    peers: PEERS,
+    on: On::Plain,
+    rounds: 3,
+};
+
+const SUBMIT: Measurement = Measurement {
+    name: "submit",
+    what: "submissions/s of 50 callers",
+    kind: Kind::Submit,
+    jobs: 20_000,
+    ..DRAIN
+};
+
+/// One round, for there is nothing in it that a busy machine changes.
+const IDLE: Measurement = Measurement {
+    name: "idle",
+    what: "transactions a minute of a worker that has nothing to do",
+    kind: Kind::Idle,
+    jobs: 0,
+    on: On::Quiet,
+    rounds: 1,
+    ..DRAIN
+};
+
+const MEASUREMENTS: [Measurement; 12] = [
+    DRAIN,
+    SUBMIT,
     Measurement {
         name: "submit-slow-disk",
         what: "submissions/s of 50 callers where a commit takes 3 ms",
-        kind: Kind::Submit,
         jobs: 4_000,
-        before: Before::Nothing,
-        slow_disk: true,
+        on: On::SlowDisk,
+        ..SUBMIT
     },
     Measurement {
         name: "latency",
         what: "ms from submission to start, median and 99th percentile",
         kind: Kind::Latency,
         jobs: 500,
-        before: Before::Nothing,
-        slow_disk: false,
+        ..DRAIN
     },
     Measurement {
         name: "drain-old-transaction",
         what: "jobs/s of a backlog of 50 000 while an open transaction keeps everything from vacuum",
-        kind: Kind::Drain,
-        jobs: 50_000,
         before: Before::OldTransaction,
-        slow_disk: false,
+        ..DRAIN
     },
     Measurement {
         name: "drain-finished",
-        what: "jobs/s of a backlog of 50 000 beside a million runs that have ended",
-        kind: Kind::Drain,
-        jobs: 50_000,
+        what: "jobs/s of a backlog of 50 000 beside a million that have ended (graphile_worker deletes them)",
         before: Before::Finished,
-        slow_disk: false,
+        peers: KEEPERS,
+        ..DRAIN
     },
     Measurement {
         name: "submit-finished",
-        what: "submissions/s of 50 callers beside a million runs that have ended",
-        kind: Kind::Submit,
-        jobs: 20_000,
+        what: "submissions/s of 50 callers beside a million that have ended (graphile_worker deletes them)",
         before: Before::Finished,
-        slow_disk: false,
+        peers: KEEPERS,
+        ..SUBMIT
+    },
+    IDLE,
+    Measurement {
+        name: "idle-untuned",
+        what: "transactions a minute of a worker that has nothing to do, none set for speed",
+        tuned: Tuned::Not,
+        ..IDLE
+    },
+    Measurement {
+        name: "idle-many-jobs",
+        what: "transactions a minute of a worker that has nothing to do, 500 jobs with a schedule known to it",
+        jobs: 500,
+        peers: &["jobs"],
+        ..IDLE
+    },
+    Measurement {
+        name: "recovery",
+        what: "seconds until a job begins again whose process was killed, as each is documented",
+        kind: Kind::Recovery,
+        jobs: 1,
+        tuned: Tuned::ForRecovery,
+        rounds: 1,
+        ..DRAIN
+    },
+    Measurement {
+        name: "recovery-quick",
+        what: "seconds until a job begins again whose process was killed, all set to be as quick as jobs",
+        kind: Kind::Recovery,
+        jobs: 1,
+        tuned: Tuned::ForQuickRecovery,
+        ..DRAIN
     },
 ];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [first, peer, measurement, address] = &arguments[..]
-        && first == ONE
+        && [ONE, recovery::WORKER].contains(&first.as_str())
     {
         let measurement =
             MEASUREMENTS.iter().find(|one| one.name == measurement).expect("the parent knows them");
-        return child(peer, measurement, address);
+        return child(first, peer, measurement, address);
     }
     for wanted in &arguments {
         let names = MEASUREMENTS.map(|one| one.name);
@@ -105,10 +165,17 @@ fn main() {
             names.join(", ")
         );
     }
-    let (plain, slow) = (Server::start(&[]), Server::start(&["commit_delay=3000", "commit_siblings=0"]));
+    let plain = LazyCell::new(|| Server::start(&[]));
+    let slow = LazyCell::new(|| Server::start(&["commit_delay=3000", "commit_siblings=0"]));
+    let quiet = LazyCell::new(|| Server::start(&["autovacuum=off"]));
     for measurement in MEASUREMENTS {
         if arguments.is_empty() || arguments.iter().any(|name| name == measurement.name) {
-            measure(&measurement, if measurement.slow_disk { &slow } else { &plain });
+            let server: &Server = match measurement.on {
+                On::Plain => &plain,
+                On::SlowDisk => &slow,
+                On::Quiet => &quiet,
+            };
+            measure(&measurement, server);
         }
     }
 }
@@ -116,10 +183,9 @@ fn main() {
 /// Takes turns, and tells the medians and what they are to ours.
 fn measure(measurement: &Measurement, server: &Server) {
     println!("{}", measurement.what);
-    // What has ended is kept by ours; what it costs is told by the measurement without.
-    let peers = if measurement.before == Before::Finished { &PEERS[..1] } else { &PEERS };
+    let peers = measurement.peers;
     let mut figures = vec![Vec::new(); peers.len()];
-    for _ in 0..ROUNDS {
+    for _ in 0..measurement.rounds {
         for (peer, figures) in peers.iter().zip(&mut figures) {
             figures.push(in_a_child(peer, measurement, &server.database()));
         }
@@ -133,11 +199,21 @@ fn measure(measurement: &Measurement, server: &Server) {
         let (_, ours, _) = median(&figures[0], column);
         for (peer, figures) in peers.iter().zip(&figures) {
             let (least, middle, most) = median(figures, column);
-            println!(
-                "  {peer:16} {middle:9.1} ({least:.1} to {most:.1}), jobs is {:.2} times that",
-                ours / middle
-            );
+            let ratio = match middle.is_infinite() {
+                true => format!("under {:.2}", ours / recovery::LONGEST.as_secs_f64()),
+                false => format!("{:.2}", ours / middle),
+            };
+            let [least, middle, most] = [least, middle, most].map(told);
+            println!("  {peer:16} {middle:>9} ({least} to {most}), jobs is {ratio} times that");
         }
+    }
+}
+
+/// A figure as it is printed; infinite is what was not waited for any more.
+fn told(figure: f64) -> String {
+    match figure.is_infinite() {
+        true => format!("> {}", recovery::LONGEST.as_secs()),
+        false => format!("{figure:.1}"),
     }
 }
 
@@ -152,27 +228,36 @@ fn in_a_child(peer: &str, measurement: &Measurement, address: &str) -> Vec<f64> 
     told.split_whitespace().map(|figure| figure.parse().expect("a figure")).collect()
 }
 
-fn child(peer: &str, measurement: &Measurement, address: &str) {
+fn child(first: &str, peer: &str, measurement: &Measurement, address: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let figures = runtime.block_on(async {
-        match peer {
-            "jobs" => one::<peers::Ours>(measurement, address).await,
-            "graphile_worker" => one::<peers::Graphile>(measurement, address).await,
-            "riverqueue" => one::<peers::River>(measurement, address).await,
-            _ => one::<peers::Apalis>(measurement, address).await,
-        }
-    });
+    let works = first == recovery::WORKER;
+    let figures = match measurement.kind {
+        Kind::Recovery if !works => recovery::recovery(peer, measurement.name, address),
+        _ => runtime.block_on(async {
+            match peer {
+                "jobs" => one::<peers::Ours>(measurement, address).await,
+                "graphile_worker" => one::<peers::Graphile>(measurement, address).await,
+                "riverqueue" => one::<peers::River>(measurement, address).await,
+                _ => one::<peers::Apalis>(measurement, address).await,
+            }
+        }),
+    };
     println!("{}", figures.iter().map(f64::to_string).collect::<Vec<_>>().join(" "));
     // Whatever the library still does.
     std::process::exit(0);
 }
 
 async fn one<P: Peer>(measurement: &Measurement, address: &str) -> Vec<f64> {
-    let peer = P::connect(address).await;
-    let _kept = measurement.before.prepare(address).await;
+    let peer = P::connect(address, measurement.tuned).await;
+    let _kept = measurement.before.prepare::<P>(address).await;
     match measurement.kind {
         Kind::Drain => measure::drain(&peer, address, measurement.jobs).await,
         Kind::Submit => measure::submit(&peer, measurement.jobs).await,
         Kind::Latency => measure::latency(&peer, measurement.jobs).await,
+        Kind::Idle => measure::idle(&peer, address, measurement.jobs).await,
+        Kind::Recovery => {
+            recovery::work(&peer).await;
+            Vec::new()
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! One measurement of one library, in the process of its own that it has.
 
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use sqlx::Connection;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use crate::peers::Peer;
 use crate::probe;
@@ -16,13 +17,15 @@ pub(crate) enum Kind {
     Drain,
     Submit,
     Latency,
+    Idle,
+    Recovery,
 }
 
 /// What is in the database before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Before {
     Nothing,
-    /// A million runs that have ended, in our tables.
+    /// A million jobs that have ended.
     Finished,
     /// A transaction stays open.
     OldTransaction,
@@ -30,21 +33,20 @@ pub(crate) enum Before {
 
 impl Before {
     /// The connection is to be kept for as long as it is measured.
-    pub(crate) async fn prepare(self, address: &str) -> PgConnection {
-        const FINISHED: &str = "\
-            insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args, finished)
-            select gen_random_uuid(), 'sweep', 'default', 0, 'succeeded', now(), 0, 'submission', '{}', now()
-            from generate_series(1, 1000000)";
+    pub(crate) async fn prepare<P: Peer>(self, address: &str) -> PgConnection {
         let mut db = PgConnection::connect(address).await.expect("the server is there");
         let statements: &[&'static str] = match self {
             Self::Nothing => &[],
-            Self::Finished => &[FINISHED, "vacuum analyze jobs.run", "checkpoint"],
+            Self::Finished => P::FINISHED,
             Self::OldTransaction => {
                 &["begin isolation level repeatable read", "select count(*) from pg_class"]
             }
         };
         for statement in statements {
             sqlx::raw_sql(*statement).execute(&mut db).await.expect("it is good SQL");
+        }
+        if self == Self::Finished {
+            sqlx::raw_sql("checkpoint").execute(&mut db).await.expect("the role may");
         }
         db
     }
@@ -97,4 +99,29 @@ pub(crate) async fn latency<P: Peer>(peer: &P, jobs: usize) -> Vec<f64> {
     probe::until(jobs).await;
     let delays = probe::delays();
     [50, 99].map(|percent| delays[delays.len() * percent / 100].as_secs_f64() * 1e3).to_vec()
+}
+
+/// Transactions a minute of a worker that has nothing to do, as the server counts them.
+pub(crate) async fn idle<P: Peer>(peer: &P, address: &str, known: usize) -> Vec<f64> {
+    const SETTLING: Duration = Duration::from_secs(15);
+    const MEASURED: Duration = Duration::from_secs(30);
+    const TRANSACTIONS: &str =
+        "select (xact_commit + xact_rollback)::int8 from pg_stat_database where datname = $1";
+    peer.know(known).await;
+    peer.work().await;
+    let watched = PgConnectOptions::from_str(address).expect("it is used by all");
+    let name = watched.get_database().expect("it has one").to_owned();
+    // From another database, whose transactions are its own.
+    let mut db =
+        PgConnection::connect_with(&watched.database("postgres")).await.expect("the server is there");
+    let mut look = async |after: Duration| {
+        // A session that falls silent is counted ten seconds later at the latest.
+        tokio::time::sleep(after).await;
+        let count: i64 =
+            sqlx::query_scalar(TRANSACTIONS).bind(&name).fetch_one(&mut db).await.expect("there is one");
+        (Instant::now(), count)
+    };
+    let (began, before) = look(SETTLING).await;
+    let (ended, after) = look(MEASURED).await;
+    vec![(after - before) as f64 / (ended - began).as_secs_f64() * 60.0]
 }

@@ -1,16 +1,17 @@
-//! graphile_worker: as its own benchmark sets it, with a local queue and completions in batches.
+//! graphile_worker: as its own benchmark sets it, with a local queue and completions in batches; what a lost worker leaves
+//! is taken over where that is asked for.
 
 use std::fmt::{Debug, Formatter};
 use std::time::Duration;
 
 use graphile_worker::{
     IntoTaskHandlerResult, JobSpec, LocalQueueConfig, RawJobSpec, TaskHandler, WorkerContext, WorkerOptions,
-    WorkerUtils,
+    WorkerRecoveryConfig, WorkerUtils,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
-use super::{AT_A_TIME, Peer, pool, portions};
+use super::{AT_A_TIME, BEAT, LOST, Peer, Tuned, pool, portions};
 use crate::probe;
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -22,7 +23,7 @@ impl TaskHandler for Probed {
     const IDENTIFIER: &'static str = "probed";
 
     async fn run(self, _: WorkerContext) -> impl IntoTaskHandlerResult {
-        probe::run(self.sent);
+        probe::run(self.sent).await;
         Ok::<(), String>(())
     }
 }
@@ -33,6 +34,7 @@ const SCHEMA: &str = "graphile_worker";
 pub(crate) struct Graphile {
     pool: PgPool,
     utils: WorkerUtils,
+    tuned: Tuned,
 }
 
 impl Debug for Graphile {
@@ -44,12 +46,13 @@ impl Debug for Graphile {
 impl Peer for Graphile {
     // It deletes what has ended.
     const UNFINISHED: &str = "select count(*) from graphile_worker._private_jobs";
+    const FINISHED: &[&str] = &[];
 
-    async fn connect(address: &str) -> Self {
+    async fn connect(address: &str, tuned: Tuned) -> Self {
         let pool = pool(address).await;
         let utils = WorkerUtils::new(pool.clone(), SCHEMA);
         utils.migrate().await.expect("an empty database");
-        Self { pool, utils }
+        Self { pool, utils, tuned }
     }
 
     async fn submit(&self, sent: u64) {
@@ -69,18 +72,31 @@ impl Peer for Graphile {
     }
 
     async fn work(&self) {
-        let often = Duration::from_millis(5);
-        let worker = WorkerOptions::default()
-            .pg_pool(self.pool.clone())
-            .schema(SCHEMA)
-            .concurrency(AT_A_TIME)
-            .poll_interval(often)
-            .complete_job_batch_delay(often)
-            .local_queue(LocalQueueConfig::default().with_size(5000))
-            .define_job::<Probed>()
-            .init()
-            .await
-            .expect("a good config");
+        const OFTEN: Duration = Duration::from_millis(5);
+        let mut options =
+            WorkerOptions::default().pg_pool(self.pool.clone()).schema(SCHEMA).concurrency(AT_A_TIME);
+        if self.tuned != Tuned::Not {
+            options = options
+                .poll_interval(OFTEN)
+                .complete_job_batch_delay(OFTEN)
+                .local_queue(LocalQueueConfig::default().with_size(5000));
+        }
+        match self.tuned {
+            Tuned::ForSpeed | Tuned::Not => {}
+            // The values of its guide, which are those that it takes when it is enabled: a heartbeat every 30 s, a sweep every
+            // 60 s, a worker is lost after 5 minutes, and what it leaves waits another 30 s.
+            Tuned::ForRecovery => {
+                options = options.worker_recovery(WorkerRecoveryConfig::default().enabled(true));
+            }
+            Tuned::ForQuickRecovery => {
+                options = options
+                    .heartbeat_interval(BEAT)
+                    .sweep_interval(BEAT)
+                    .sweep_threshold(LOST)
+                    .recovery_delay(Duration::ZERO);
+            }
+        }
+        let worker = options.define_job::<Probed>().init().await.expect("a good config");
         tokio::spawn(async move { worker.run().await.expect("it works until the process ends") });
     }
 }

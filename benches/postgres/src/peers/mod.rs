@@ -1,4 +1,5 @@
-//! The libraries that are measured, each as its documentation tells for speed, with a hundred jobs at a time.
+//! The libraries that are measured, with a hundred jobs at a time: each as its documentation tells for speed, and where
+//! something else is measured, as [`Tuned`] tells.
 
 mod apalis;
 mod graphile;
@@ -6,6 +7,7 @@ mod ours;
 mod river;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 pub(crate) use apalis::Apalis;
 pub(crate) use graphile::Graphile;
@@ -17,13 +19,36 @@ use sqlx::postgres::PgPoolOptions;
 /// So many jobs are executed at a time.
 const AT_A_TIME: usize = 100;
 
+/// How the worker of a library is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tuned {
+    /// As its documentation tells for speed.
+    ForSpeed,
+    /// As it comes.
+    Not,
+    /// For speed, and to take over what a lost process leaves, as its documentation tells.
+    ForRecovery,
+    /// The same, as quick as ours, wherever an option allows that: a process is looked after every [`BEAT`], and is lost after
+    /// [`LOST`].
+    ForQuickRecovery,
+}
+
+/// How often one of our processes says that it is there.
+const BEAT: Duration = Duration::from_secs(5);
+
+/// One of our processes is lost after so long without a word. Neither can be set.
+const LOST: Duration = Duration::from_secs(15);
+
 /// A library with its tables in an empty database, in a process of its own, which ends without a shutdown.
 pub(crate) trait Peer: Clone + Debug + Send + Sync + 'static {
     /// Counts the jobs that have not ended.
     const UNFINISHED: &str;
 
-    /// Makes the tables; nothing executes yet.
-    fn connect(address: &str) -> impl Future<Output = Self> + Send;
+    /// Makes the rows of a million jobs that have ended, and vacuums their table; empty where none are kept.
+    const FINISHED: &[&str];
+
+    /// Makes the tables where there are none; nothing executes yet.
+    fn connect(address: &str, tuned: Tuned) -> impl Future<Output = Self> + Send;
 
     /// One submission, told after its commit. `sent` is for [`probe::run`](crate::probe::run).
     fn submit(&self, sent: u64) -> impl Future<Output = ()> + Send;
@@ -33,6 +58,11 @@ pub(crate) trait Peer: Clone + Debug + Send + Sync + 'static {
 
     /// Begins to execute.
     fn work(&self) -> impl Future<Output = ()> + Send;
+
+    /// Makes so many more jobs known, none of which is due. Only of ours it is measured.
+    fn know(&self, jobs: usize) -> impl Future<Output = ()> + Send {
+        async move { assert_eq!(jobs, 0, "only ours") }
+    }
 }
 
 /// What the peers use that take a pool: enough connections that no caller waits for one.

@@ -2,12 +2,12 @@
 
 use jobs::{Config, Jobs, job};
 
-use super::{AT_A_TIME, Peer};
+use super::{AT_A_TIME, Peer, Tuned};
 use crate::probe;
 
 #[job]
 async fn probed(sent: u64) {
-    probe::run(sent);
+    probe::run(sent).await;
 }
 
 /// Before it works, its queue is paused: there is no instance that only submits.
@@ -16,8 +16,15 @@ pub(crate) struct Ours(Jobs);
 
 impl Peer for Ours {
     const UNFINISHED: &str = "select count(*) from jobs.run where finished is null";
+    const FINISHED: &[&str] = &[
+        "insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args, finished)
+        select gen_random_uuid(), 'sweep', 'default', 0, 'succeeded', now(), 0, 'submission', '{}', now()
+        from generate_series(1, 1000000)",
+        "vacuum analyze jobs.run",
+    ];
 
-    async fn connect(address: &str) -> Self {
+    // What a lost process leaves is taken over without a setting.
+    async fn connect(address: &str, _: Tuned) -> Self {
         let config = Config::default().without_environment().store(address).pool(AT_A_TIME as i64);
         let jobs = jobs::start(config).await.expect("the server was just started");
         jobs.pause_queue("default").await.expect("there is one");
@@ -44,5 +51,13 @@ impl Peer for Ours {
 
     async fn work(&self) {
         self.0.resume_queue("default").await.expect("there is one");
+    }
+
+    /// With a schedule each.
+    async fn know(&self, jobs: usize) {
+        for number in 0..jobs {
+            let job = jobs::func(format!("known-{number}"), || async {});
+            self.0.schedule("@yearly", job).await.expect("a name of its own");
+        }
     }
 }
