@@ -36,7 +36,7 @@ pub struct RunSnapshot {
     pub queue: String,
     /// Its priority, higher first.
     pub priority: i8,
-    /// How many attempts have begun.
+    /// How many attempts have begun, but for those that a shutdown has cut off.
     pub attempt: u32,
     /// How many attempts may follow the first.
     pub retries: u32,

@@ -44,8 +44,9 @@ pub(crate) const PARAMETERS: [&str; 14] = [
 /// Other spellings that the driver takes.
 const SPELLINGS: [&str; 6] = ["ssl-mode", "ssl-root-cert", "ssl-ca", "ssl-cert", "ssl-key", "options["];
 
-/// The driver would take others, and write them to the log with their values.
-fn check(parameter: &str) -> Result<(), AddressError> {
+/// The driver would take others, and write them to the log with their values. In a query that is not `is_plain` a name may be part
+/// of a password.
+fn check(parameter: &str, is_plain: bool) -> Result<(), AddressError> {
     let (name, value) =
         parameter.split_once('=').map_or((parameter, None), |(name, value)| (name, Some(value)));
     // `options[search_path]`
@@ -55,7 +56,7 @@ fn check(parameter: &str) -> Result<(), AddressError> {
     }
     // A password that has a `?` or a `&` in it is not to be taken for a parameter.
     let is_name = name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
-    let is_shown = is_name && value.is_some_and(|value| !value.contains('@'));
+    let is_shown = is_plain && is_name && value.is_some();
     Err(AddressError::Parameter {
         name: is_shown.then(|| name.to_owned()),
         nearest: jobs_syntax::nearest(name, PARAMETERS).filter(|_| is_shown),
@@ -68,7 +69,8 @@ impl Address {
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
         // A fragment is none of it.
         let query = query.split('#').next().unwrap_or_default();
-        query.split('&').filter(|pair| !pair.is_empty()).try_for_each(check)?;
+        let is_plain = !query.contains('@');
+        query.split('&').filter(|pair| !pair.is_empty()).try_for_each(|pair| check(pair, is_plain))?;
         let (ours, theirs): (Vec<_>, Vec<_>) =
             query.split('&').filter(|pair| !pair.is_empty()).partition(|pair| pair.starts_with("schema="));
         let schema = match ours.last() {
@@ -192,6 +194,7 @@ mod tests {
             "postgres://db/shop?pasword=hunter2",
             "postgres://ada:%3F?hunter2=1@db/shop",
             "postgres://ada:a?hunter2&b@db/shop",
+            "postgres://ada:a?hunter2=1&b@db/shop",
         ] {
             let error = Address::parse(wrong).unwrap_err();
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");

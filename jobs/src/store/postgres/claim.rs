@@ -253,16 +253,14 @@ impl Db {
         Ok(found)
     }
 
-    /// Finds the lanes that have runs of these jobs, and begins in each with the first; in others behind what was just claimed.
-    pub(crate) async fn lanes(&self, wanted: Wanted<'_>, behind: Lanes) -> sqlx::Result<Lanes> {
+    /// The lanes that have runs of these jobs, each with the first of them.
+    pub(crate) async fn lanes(&self, wanted: Wanted<'_>) -> sqlx::Result<Lanes> {
         let lane = |row: PgRow| {
             let (queue, job, priority) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             Ok((Lane { queue, job, priority }, row.try_get(3)?))
         };
         let query = sqlx::query(self.sql(LANES)).bind(json_of(&wanted.rooms()));
-        let mut lanes = behind;
-        lanes.0.extend(query.try_map(lane).fetch_all(&self.pool).await?);
-        Ok(lanes)
+        Ok(Lanes(query.try_map(lane).fetch_all(&self.pool).await?.into_iter().collect()))
     }
 
     /// The same, from where this node was, in lanes that it knows; it moves on in these. It looks also for what was submitted in
@@ -406,11 +404,14 @@ impl Lanes {
         self.0.len()
     }
 
-    /// Behind what was claimed.
-    pub(crate) fn behind(claimed: &[Claimed]) -> Self {
-        let mut lanes = Self::default();
-        lanes.move_on(claimed);
-        lanes
+    /// To where these are, in those that are among them.
+    pub(crate) fn go_to(&mut self, lanes: Self) {
+        self.0.extend(lanes.0);
+    }
+
+    /// There is nothing before this in any of them.
+    pub(crate) fn pass(&mut self, first: Id) {
+        self.0.values_mut().for_each(|next| *next = (*next).max(first));
     }
 
     /// Behind these as well, where it has not come further already.

@@ -17,7 +17,7 @@ create table jobs.run (
     state text collate "C" not null,
     -- Since when it may start, or when it will.
     due timestamptz not null,
-    -- Attempts begun, and how many may follow the first.
+    -- Attempts begun, but for those that were cut off in good order, and how many may follow the first.
     attempt integer not null default 0,
     retries integer not null,
     -- The fence: every claim raises it, and only the claim that stands may end the run.

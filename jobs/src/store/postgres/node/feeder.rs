@@ -16,6 +16,7 @@ use super::pace::Pace;
 use super::standing::Part;
 use super::{ClusterView, Room, Shared};
 use crate::clock::{Hold, Reading, monotonic_now};
+use crate::job::run::RunId;
 use crate::store::postgres::claim::{Claimed, Lanes, Limited, Wanted};
 use crate::store::postgres::end::Fence;
 use crate::store::postgres::id::Id;
@@ -41,11 +42,16 @@ const LOCKED_TIMES: u32 = 3;
 /// How long at least it waits for a rate.
 const SOON: Duration = Duration::from_millis(1);
 
+/// Of so many lanes it knows where it is also while there is nothing in them.
+const MOST_LANES: usize = 200;
+
 /// By so much a submission may be committed later than another that was made after it, where that is not known better.
 const LATE: Duration = Duration::from_millis(100);
 
 /// So long a claim may take for each run that it brings, without being slow.
 const SPARED: Duration = Duration::from_micros(100);
+/// The same for each byte of arguments.
+const SPARED_NANOS: u64 = 20;
 
 /// Every so many claims the oldest runs come first, whatever their priority.
 const OLDEST_EVERY: u32 = 8;
@@ -85,8 +91,9 @@ impl Shared {
                 Err(_) => {
                     // It may have been too much for the way to the server.
                     place.most = 1.max(place.most / 2);
-                    // Whatever was on its way may have been done, or there is another server.
+                    // What it was woken for is to be claimed still, and there may be another server.
                     self.arrived.store(true, Ordering::SeqCst);
+                    place.again = Some(monotonic_now());
                     pause.next()
                 }
             };
@@ -125,13 +132,13 @@ impl Shared {
             if is_full && self.has_looked(place) {
                 return Ok(POLL / 2);
             }
-            // Where it takes long to look at all of it, it is claimed as if there were something.
+            // Where it takes long to look at all of it, it claims as if there were something.
             let whole = self.clock.is_virtual() || place.looking.may();
             let look = self.look(place, whole).await?;
             if look.promoted > 0 {
                 self.arrived.store(true, Ordering::SeqCst);
             }
-            if (look.available || (claims && !whole)) && self.claim(place).await? {
+            if (look.available || !whole) && self.claim(place).await? {
                 claims = true;
                 continue;
             }
@@ -150,7 +157,8 @@ impl Shared {
                 self.backlog.store(false, Ordering::SeqCst);
             }
             if !self.clock.is_virtual() {
-                return Ok(self.until_again(place, rate).map_or(wait, |again| wait.min(again)));
+                let again = self.until_again(place, rate, whole);
+                return Ok(again.map_or(wait, |again| wait.min(again)));
             }
             // A test's time may have passed since it was asked, and not a moment of it is to be missed.
             return Ok(wait.saturating_sub(self.clock.now().elapsed.since(place.asked.elapsed)));
@@ -158,13 +166,14 @@ impl Shared {
     }
 
     /// How long to wait at most for something that it could not have yet: what it may have passed, since it takes long to begin
-    /// at the beginning; a run that a `rate` lets start; and the whole of how things stand.
-    fn until_again(&self, place: &mut Place, rate: Option<Duration>) -> Option<Duration> {
+    /// at the beginning; a run that a `rate` lets start; and, where it has not seen it, the `whole` of how things stand.
+    fn until_again(&self, place: &mut Place, rate: Option<Duration>, whole: bool) -> Option<Duration> {
         let owed = Some(place.beginning.wait()).filter(|_| self.arrived.load(Ordering::SeqCst));
+        let owed = owed.filter(|wait| !wait.is_zero()).map(|wait| wait.max(place.least_owed));
         let soonest = owed.into_iter().chain(rate).filter(|wait| !wait.is_zero()).min();
         let now = monotonic_now();
         place.again = soonest.map(|wait| now + wait.max(SOON)).into_iter().chain(place.again).min();
-        let looking = Some(place.looking.wait()).filter(|wait| !wait.is_zero());
+        let looking = Some(place.looking.wait()).filter(|wait| !whole && !wait.is_zero());
         place.again.map(|at| at.saturating_duration_since(now)).into_iter().chain(looking).min()
     }
 
@@ -185,8 +194,8 @@ impl Shared {
         if whole {
             self.took(&mut place.looking, since.elapsed(), SPARED * promoted);
         }
-        place.looked = monotonic_now();
         let mut look = look?;
+        place.looked = monotonic_now();
         if !look.cancelled.is_empty() {
             self.host.cancel(std::mem::take(&mut look.cancelled));
         }
@@ -298,8 +307,8 @@ impl Shared {
     /// Claims from where it is.
     async fn go_on(&self, place: &mut Place, wanted: Wanted<'_>) -> Result<bool, Trouble> {
         let back = if self.arrived.load(Ordering::SeqCst) { LATE } else { Duration::ZERO };
-        let claimed = ask(self.db.claim_from(wanted, &mut place.lanes, back)).await?;
         place.has_gone_on = true;
+        let claimed = ask(self.db.claim_from(wanted, &mut place.lanes, back)).await?;
         place.took_something(&claimed);
         let is_full = claimed.len() == wanted.count;
         let _ = self.hand_over(claimed);
@@ -340,32 +349,41 @@ impl Shared {
         };
         place.rate = rate;
         let (count, is_full) = (claimed.len(), claimed.len() == wanted.count);
+        // What it can have nothing of is not asked for all the time.
+        place.least_owed = if count == 0 { POLL } else { Duration::ZERO };
         place.took_something(&claimed);
-        if count > 0 {
-            place.since_oldest = if wanted.oldest { 0 } else { place.since_oldest };
+        if count > 0 && wanted.oldest {
+            place.since_oldest = 0;
         }
         if !is_full && limited.is_empty() && room.queues.is_empty() {
             // It is not for want of room that there are no more, nor of a queue's.
             self.backlog.store(false, Ordering::SeqCst);
         }
-        let behind = Lanes::behind(&claimed);
         place.lanes.move_on(&claimed);
+        let bytes: u64 = claimed.iter().map(|claimed| claimed.args.len() as u64).sum();
+        let spared = SPARED * count as u32 + Duration::from_nanos(bytes * SPARED_NANOS);
         // At once, whatever the next question meets with.
         let _ = self.hand_over(claimed);
-        let spared = SPARED * count as u32;
-        if !is_full {
+        if !is_full && !place.beginning.is_slow() {
             self.took(&mut place.beginning, took, spared);
             if !place.beginning.is_slow() {
                 place.lanes = Lanes::default();
             }
             return Ok(count > 0);
         }
-        // A backlog: it pays to remember the place.
-        let since = monotonic_now();
-        let lanes = ask(self.db.lanes(wanted, behind)).await;
+        // A backlog, or much that was claimed before: it pays to remember the place.
+        let (since, before) = (monotonic_now(), self.clock.now().wall.saturating_sub(LATE));
+        let found = ask(self.db.lanes(wanted)).await;
         self.took(&mut place.beginning, took + since.elapsed(), spared);
-        place.lanes = lanes.unwrap_or_default();
-        Ok(true)
+        if let Ok(found) = found {
+            // In the others is nothing older.
+            place.lanes.pass(Id::from(RunId::first_at(before)));
+            if place.lanes.count() > MOST_LANES {
+                place.lanes = Lanes::default();
+            }
+            place.lanes.go_to(found);
+        }
+        Ok(count > 0)
     }
 }
 
@@ -407,6 +425,8 @@ struct Place {
     has_gone_on: bool,
     /// How long it is until a rate lets a run start, by the last claim.
     rate: Option<Duration>,
+    /// How long it waits at least for what it may have passed.
+    least_owed: Duration,
     /// When it claims again, whether somebody wakes it or not.
     again: Option<Instant>,
     /// How often in a row there was something, and it was not to be had.
@@ -435,6 +455,7 @@ impl Place {
             since_oldest: 0,
             has_gone_on: false,
             rate: None,
+            least_owed: Duration::ZERO,
             again: None,
             asked: now,
             in_vain: 0,

@@ -94,15 +94,17 @@ impl Shared {
             return std::future::pending().await;
         }
         let mut pause = Pause::new(self.identity.id.0 >> 96);
-        let mut looks = 0_u32;
+        let (mut looks, mut is_troubled) = (0_u32, false);
         loop {
             let minute = self.clock.now().wall.to_chrono().timestamp() / 60;
-            if !has_turn(self.identity.id, &self.nodes.borrow(), minute) {
+            // Trouble is not left to others, or it would be told of until the next turn.
+            if !is_troubled && !has_turn(self.identity.id, &self.nodes.borrow(), minute) {
                 tokio::time::sleep(PRUNE_EVERY).await;
                 continue;
             }
             let answer = self.forget_all(looks.is_multiple_of(LEDGERS_EVERY)).await;
             self.stands(Part::Forgetting, &answer);
+            is_troubled = answer.is_err();
             if answer.is_ok() {
                 looks = looks.wrapping_add(1);
                 pause.reset();

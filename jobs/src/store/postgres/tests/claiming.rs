@@ -211,7 +211,7 @@ async fn names_are_in_the_order_of_their_bytes() {
     db.submit(&runs).await.unwrap();
     let wanted = Wanted { node, count: 3, jobs: &names, queues: &[], oldest: false };
     let mut claimed = db.claim(wanted).await.unwrap();
-    let mut lanes = db.lanes(wanted, Lanes::behind(&claimed)).await.unwrap();
+    let mut lanes = db.lanes_behind(wanted, &claimed).await;
     claimed.extend(db.claim_from(Wanted { count: 100, ..wanted }, &mut lanes, Duration::ZERO).await.unwrap());
     assert_eq!(ids(&claimed), runs.iter().map(|run| run.id).collect::<Vec<_>>());
     let keys: Vec<_> = sorted.iter().map(|job| (job.as_str(), "each day")).collect();
@@ -232,7 +232,7 @@ async fn lanes_that_were_not_looked_into_are_gone_on_with_too() {
     let node = db.joined(1).await;
     let wanted = Wanted { node, count: 5, jobs: &jobs, queues: &[], oldest: false };
     let first = db.claim(wanted).await.unwrap();
-    let mut lanes = db.lanes(wanted, Lanes::behind(&first)).await.unwrap();
+    let mut lanes = db.lanes_behind(wanted, &first).await;
     let mut order = ids(&first);
     for _ in 0..5 {
         order.extend(ids(&db.claim_from(wanted, &mut lanes, Duration::ZERO).await.unwrap()));
@@ -288,7 +288,7 @@ async fn lanes_of_a_thousand_jobs_are_claimed_from_in_order() {
     db.submit(&runs).await.unwrap();
     let wanted = Wanted { node, count: 300, jobs: &jobs[..999], queues: &[], oldest: false };
     let mut claimed = db.claim(wanted).await.unwrap();
-    let mut lanes = db.lanes(wanted, Lanes::behind(&claimed)).await.unwrap();
+    let mut lanes = db.lanes_behind(wanted, &claimed).await;
     // Those where it has claimed the only one stay, until it begins anew.
     assert_eq!(lanes.count(), 999);
     for _ in 0..3 {

@@ -63,7 +63,7 @@ async fn who_was_taken_for_lost_claims_nothing_before_it_is_back() {
     let held = db.take(node, 1).await;
     let jobs = ["mail".to_owned()];
     let wanted = Wanted { node, count: 10, jobs: &jobs, queues: &[], oldest: false };
-    let mut lanes = db.lanes(wanted, Lanes::behind(&held)).await.unwrap();
+    let mut lanes = db.lanes_behind(wanted, &held).await;
     db.run_sql("delete from jobs.node").await;
     let limited = [Limited { job: "mail".into(), concurrency: Some(5), rate: None }];
     assert!(db.claim(wanted).await.unwrap().is_empty());

@@ -105,6 +105,14 @@ impl Db {
         self.look(node, &["mail".to_owned()], &claimed, true).await.unwrap()
     }
 
+    /// Where a node is that has just claimed these.
+    async fn lanes_behind(&self, wanted: Wanted<'_>, claimed: &[Claimed]) -> Lanes {
+        let mut lanes = Lanes::default();
+        lanes.move_on(claimed);
+        lanes.go_to(self.lanes(wanted).await.unwrap());
+        lanes
+    }
+
     async fn joined(&self, id: u128) -> Id {
         self.join(Id(id), "test", None).await.unwrap();
         Id(id)

@@ -36,7 +36,7 @@ async fn an_old_transaction_does_not_slow_claims() {
     let wanted = Wanted { node, count: 50, jobs: &jobs, queues: &[], oldest: false };
     let before = read().await;
     let first = one.claim(wanted).await.unwrap();
-    let mut lanes = one.lanes(wanted, Lanes::behind(&first)).await.unwrap();
+    let mut lanes = one.lanes_behind(wanted, &first).await;
     let mut claimed = first.len();
     loop {
         let more = one.claim_from(wanted, &mut lanes, Duration::ZERO).await.unwrap();
@@ -60,7 +60,6 @@ async fn one_after_another_is_claimed_behind_many() {
     let node = joined(&address, 1, &program).await;
     let db = Db::new(pool(&address, 3), Schema::default());
     let old = remember(&db).await;
-    // The first of the time that is in their identities.
     db.run_sql(&format!(
         "insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args)
         select lpad(to_hex(n), 32, '0')::uuid, 'mail', 'default', 0, 'available', now(), 20, 'submission', '{{}}'
@@ -69,20 +68,21 @@ async fn one_after_another_is_claimed_behind_many() {
         update jobs.run set state = 'succeeded', finished = now(), outcome = 'succeeded'"
     ))
     .await;
-    let next = |n: i64| NewRun { id: Id(u128::from(n.cast_unsigned()) << 80), ..mail() };
     let execute = async |n: i64| {
-        let run = next(n);
+        let millis = crate::clock::Clock::system().now().wall.to_chrono().timestamp_millis();
+        let run = NewRun {
+            id: Id(u128::from(millis.cast_unsigned()) << 80 | u128::from(n.cast_unsigned())),
+            ..mail()
+        };
         node.submit(run.clone()).await.unwrap().unwrap();
         assert_eq!(bounded(program.execute(&node, 1)).await, [run.id]);
     };
-    // By now it knows how long it takes.
     execute(1).await;
     let read = "select sum(idx_tup_read)::bigint from pg_stat_user_indexes where relname = 'run'";
     let read = async || db.text(read).await.parse::<i64>().unwrap();
     let (before, runs) = (read().await, 300);
     for n in 2..2 + runs {
-        // Further apart than submissions may be late.
-        execute(n * 1000).await;
+        execute(n).await;
     }
     node.leave().await;
     let each = (read().await - before) / runs;
@@ -101,7 +101,8 @@ async fn what_was_passed_is_claimed_from_behind() {
     let jobs = ["mail".to_owned()];
     let wanted = Wanted { node, count: 5, jobs: &jobs, queues: &[], oldest: false };
     db.submit(&[at(0)]).await.unwrap();
-    let mut lanes = Lanes::behind(&db.claim(wanted).await.unwrap());
+    let mut lanes = Lanes::default();
+    lanes.move_on(&db.claim(wanted).await.unwrap());
     let (late, too_late, next) = (at(0).id.0 - (99 << 80), at(0).id.0 - (101 << 80), at(7));
     let passed = [late, too_late].map(|id| NewRun { id: Id(id), ..mail() });
     db.submit(&[passed.to_vec(), vec![next.clone()]].concat()).await.unwrap();
