@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use crate::clock::monotonic_now;
 
 /// What takes less, or less than so many heartbeats, may be done at any time.
-const SHORT: Duration = Duration::from_millis(4);
-const BEATS: u32 = 4;
+const SHORT: Duration = Duration::from_millis(10);
+const BEATS: u32 = 8;
 
 /// Between two of what takes longer lies so many times as long, and at most so much.
 const TIMES: u32 = 4;

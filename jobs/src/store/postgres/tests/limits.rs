@@ -99,13 +99,15 @@ async fn a_backlog_does_not_keep_a_node_from_jobs_with_limits() {
     let program = Program::with_limits(1, &limited(Some(1), None), &["sweep"]);
     let node = joined(&address, 1, &program).await;
     let db = watching(&address);
-    let plain: Vec<_> = (0..3000).map(|_| run_of("sweep")).collect();
     let urgent = NewRun { priority: 9, ..mail() };
-    db.submit(&plain).await.unwrap();
+    for _ in 0..20 {
+        let plain: Vec<_> = (0..1000).map(|_| run_of("sweep")).collect();
+        db.submit(&plain).await.unwrap();
+    }
     program.execute(&node, 10).await;
     node.submit(urgent.clone()).await.unwrap().unwrap();
-    let mut ended = bounded(program.execute(&node, 2000)).await;
-    ended.truncate(2000);
+    let mut ended = bounded(program.execute(&node, 18_000)).await;
+    ended.truncate(18_000);
     assert!(ended.contains(&urgent.id), "it would have come last");
 }
 

@@ -54,7 +54,7 @@ async fn an_old_transaction_does_not_slow_claims() {
 /// Behind what was claimed before comes one run after another. What was claimed is not read anew for each of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_after_another_is_claimed_behind_many() {
-    const BEFORE: i64 = 100_000;
+    const BEFORE: i64 = 300_000;
     let address = Server::shared().database();
     let program = Program::with_room(10);
     let node = joined(&address, 1, &program).await;
