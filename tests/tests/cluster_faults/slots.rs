@@ -16,7 +16,7 @@ pub(crate) const UNDONE: &str = "select count(*) from jobs.run
     where slot is not null and finished is null and slot < now() - interval '5 s' and job <> 'three'";
 
 /// How late a slot may be while a node is lost: a transaction that stands still is ended by the server after 5 s.
-const LATE: TimeDelta = TimeDelta::seconds(10);
+const LATE: TimeDelta = TimeDelta::seconds(14);
 
 /// Every second of every schedule has one reason, those that have fired before a time are done, and all fire to the end.
 pub(crate) async fn check(pool: &PgPool, ticks: u64, done_before: DateTime<Utc>, ended_at: DateTime<Utc>) {
