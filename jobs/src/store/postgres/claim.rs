@@ -263,8 +263,8 @@ impl Db {
         Ok(Lanes(query.try_map(lane).fetch_all(&self.pool).await?.into_iter().collect()))
     }
 
-    /// The same, from where this node was, in lanes that it knows; it moves on in these. It looks also for what was submitted in
-    /// so much time before the last that it has claimed.
+    /// The same, from where this node was, in lanes that it knows; it moves on in these. It begins so much time `back`, by the times
+    /// that are in identities.
     pub(crate) async fn claim_from(
         &self,
         wanted: Wanted<'_>,

@@ -45,7 +45,8 @@ const SOON: Duration = Duration::from_millis(1);
 /// Of so many lanes it knows where it is also while there is nothing in them.
 const MOST_LANES: usize = 200;
 
-/// By so much a submission may be committed later than another that was made after it, where that is not known better.
+/// By so much a submission may be committed later than one that was made after it, to be found from where the node is. What is
+/// later, as in a long transaction, waits until the node begins at the beginning.
 const LATE: Duration = Duration::from_millis(100);
 
 /// So long a claim may take for each run that it brings, without being slow.
