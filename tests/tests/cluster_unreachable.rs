@@ -4,12 +4,14 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod server;
 
-use std::sync::{Arc, Mutex};
+#[path = "support/log.rs"]
+mod log;
+
 use std::time::Duration;
 
 use jobs::{Config, job};
+use log::Log;
 use server::Server;
-use tracing_subscriber::fmt::MakeWriter;
 
 #[job]
 async fn nothing() {}
@@ -112,35 +114,6 @@ async fn no_password_gets_into_the_log() {
         "{}",
         text.lines().find(|line| line.contains("canary424")).unwrap_or("")
     );
-}
-
-/// Keeps what is written to the log.
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl std::io::Write for Log {
-    fn write(&mut self, written: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(written);
-        Ok(written.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,9 @@
 //! Who gets in at the status page, and who does not: hostile requests, each with the answer that it must get.
 
-use std::io::Write;
+#[path = "support/log.rs"]
+mod log;
+
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,8 +14,8 @@ use base64::Engine;
 use chrono::{TimeZone, Utc};
 use jobs::testing::TestClock;
 use jobs::{Config, Jobs, job};
+use log::Log;
 use tower::ServiceExt;
-use tracing_subscriber::fmt::MakeWriter;
 
 /// Does nothing, as often as it is asked.
 #[job(every = "1h")]
@@ -416,35 +417,12 @@ async fn who_asked_for_a_run_is_told_and_logged() {
     assert_eq!(post("/queues/default/pause", form, "").await, 303);
     let shown = format!("GET /@jobs/runs/{}\nhost: h\nbasic: ada:correct horse", runs[0].id);
     assert!(text(answer(&page, request(FAR, &shown)).await).await.contains("ada (10.0.0.7)"));
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert_eq!(log.matches("who=ada (10.0.0.7)").count(), 7, "{log}");
     for said in
         ["action=\"pause\" what=\"sweep\"", "action=\"retried\" what=\"1 runs\"", "what=\"queue default\""]
     {
         assert!(log.contains(said), "{said}:\n{log}");
-    }
-}
-
-/// What is logged.
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
     }
 }
 

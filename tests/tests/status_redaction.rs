@@ -1,17 +1,18 @@
 //! What is `#[redact]`ed stands nowhere: every page, every answer of the API, events, log lines, metrics and files of a
 //! program that does all there is to do with such arguments.
 
-use std::io::Write;
+#[path = "support/log.rs"]
+mod log;
+
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use jobs::{Config, Jobs, job};
+use log::Log;
 use tower::ServiceExt;
-use tracing_subscriber::fmt::MakeWriter;
 
 /// What nobody is to see, in all the shapes that an argument may have.
 const SECRET: &str = "canary4242";
@@ -51,28 +52,6 @@ async fn refund(
     order: u64,
 ) {
     let _ = (token, order);
-}
-
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
 }
 
 async fn ask(page: &Router, method: &str, path: &str, kind: &str, body: &str) -> (u16, String) {
@@ -227,7 +206,7 @@ async fn a_redacted_argument_stands_nowhere() {
         told += 1;
     }
     assert!(told > 20, "{told} events");
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("job failed"), "{log}");
     seen.push(("log".into(), log));
 
