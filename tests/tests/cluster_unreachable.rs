@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jobs::{Config, job};
 use log::Log;
-use server::Server;
+use server::{AUTHORITY, Server};
 
 #[job]
 async fn nothing() {}
@@ -71,6 +71,31 @@ async fn the_start_says_why() {
     let there = bounded(jobs::start(Config::default().store(given("secret")))).await.unwrap();
     bounded(there.now(nothing {}).into_future()).await.unwrap();
     there.shutdown().await;
+}
+
+/// Every connection of a process goes by what its address says of TLS.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_with_tls_is_kept_to() {
+    let server = Server::start_with_tls();
+    let address = server.database();
+    let named = address.replace("127.0.0.1", "localhost");
+    let jobs = format!("{named}?sslmode=verify-full&sslrootcert={AUTHORITY}");
+    let jobs = bounded(jobs::start(Config::default().store(jobs))).await.unwrap();
+    let handle = bounded(jobs.now(nothing {}).into_future()).await.unwrap();
+    assert_eq!(bounded(handle.wait()).await, jobs::Outcome::Succeeded);
+    let open = "select count(*) > 2 and bool_and(ssl) from pg_stat_ssl natural join pg_stat_activity \
+                where application_name = 'jobs'";
+    assert_eq!(server.sql("postgres", open).trim(), "t");
+    bounded(jobs.shutdown()).await;
+    for (address, wanted) in [
+        (format!("{address}?sslmode=verify-full&sslrootcert={AUTHORITY}"), "certificate"),
+        (format!("{named}?sslmode=verify-full"), "certificate"),
+        (format!("{named}?sslmode=disable"), "pg_hba.conf"),
+        (format!("{named}?sslmode=verify-full&sslrootcert=/nowhere.pem"), "/nowhere.pem"),
+    ] {
+        let said = refusal(address).await;
+        assert!(said.contains(wanted), "{said}");
+    }
 }
 
 /// What is in the address is nowhere in the log, however much is written to it.

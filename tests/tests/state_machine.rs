@@ -11,6 +11,10 @@
 
 mod support;
 
+#[path = "../support/postgres.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod server;
+
 #[path = "state_machine/book.rs"]
 mod book;
 #[path = "state_machine/limits.rs"]
@@ -20,11 +24,16 @@ mod program;
 #[path = "state_machine/walk.rs"]
 mod walk;
 
+use server::Server;
+use support::folder::Folder;
 use support::seeds;
+use walk::Surroundings;
+
+const MEMORY: &str = "memory";
 
 #[test]
 fn runs_keep_to_their_state_machine() {
-    seeds::for_each(200, |seed| walk::walk(seed, walk::Surroundings::Kind));
+    seeds::for_each(200, |seed| walk::walk(seed, Surroundings::Kind, MEMORY));
     // That the walks come everywhere.
     let seen = walk::SEEN.lock().unwrap().clone();
     let all =
@@ -36,11 +45,31 @@ fn runs_keep_to_their_state_machine() {
 /// With queues, priorities, `concurrency` and `rate`.
 #[test]
 fn runs_keep_to_their_state_machine_and_to_their_limits() {
-    seeds::for_each(150, |seed| walk::walk(seed, walk::Surroundings::Limited));
+    seeds::for_each(150, |seed| walk::walk(seed, Surroundings::Limited, MEMORY));
 }
 
 /// With clocks that are set and machines that sleep, workers that die and a scheduler that dies.
 #[test]
 fn runs_keep_to_their_state_machine_whatever_breaks() {
-    seeds::for_each(150, |seed| walk::walk(seed, walk::Surroundings::Hostile));
+    seeds::for_each(150, |seed| walk::walk(seed, Surroundings::Hostile, MEMORY));
+}
+
+#[test]
+fn runs_keep_to_their_state_machine_on_sqlite() {
+    for surroundings in [Surroundings::Kind, Surroundings::Limited, Surroundings::Hostile] {
+        seeds::for_each(40, async |seed| {
+            let folder = Folder::new();
+            walk::walk(seed, surroundings, &folder.sqlite()).await;
+        });
+    }
+}
+
+#[test]
+fn runs_keep_to_their_state_machine_on_postgres() {
+    for surroundings in [Surroundings::Kind, Surroundings::Limited, Surroundings::Hostile] {
+        seeds::for_each(20, async |seed| {
+            let store = format!("{}?schema={surroundings:?}_{seed}", Server::shared().address("postgres"));
+            walk::walk(seed, surroundings, &store.to_lowercase()).await;
+        });
+    }
 }

@@ -57,7 +57,7 @@ struct Walk {
     workers_died: bool,
 }
 
-pub(crate) async fn walk(seed: u64, surroundings: Surroundings) {
+pub(crate) async fn walk(seed: u64, surroundings: Surroundings, store: &str) {
     let mut rng = Rng::new(seed);
     let pool = 1 + rng.below(4) as usize;
     let elapsed = TestClock::at(utc("2000-01-01 00:00:00"));
@@ -65,8 +65,8 @@ pub(crate) async fn walk(seed: u64, surroundings: Surroundings) {
         if surroundings == Surroundings::Limited { limits::random(&mut rng) } else { HashMap::new() };
     let book = Book::new(pool, limits.clone(), elapsed.clone());
     let shutdown_timeout = rng.up_to(Duration::from_secs(20));
-    let config = Config::default().pool(pool as i64).state(book.clone()).shutdown_timeout(shutdown_timeout);
-    let config = limits::limited(config, &limits);
+    let config = Config::default().store(store).pool(pool as i64).state(book.clone());
+    let config = limits::limited(config.shutdown_timeout(shutdown_timeout), &limits);
     let test = testing::start(config).at(utc("2026-03-02 12:00:00")).seed(seed).await;
     let mut walk = Walk {
         rng,

@@ -28,13 +28,17 @@ order by j.name";
 /// Of how many jobs that is asked at a time: their histories are read.
 const JOBS: usize = 50;
 
-/// Others may be at it as well.
+/// Others may be at it as well. It begins where the last batch ended: an old transaction may keep what went with that in the index.
 const PRUNE: &str = "\
-delete from jobs.run where id in (
-    select id from jobs.run r
-    where r.job = $1 and r.finished < $2 and (r.unique_key is null or r.unique_until < now())
-    order by r.finished limit $3 for update skip locked
-)";
+with gone as (
+    delete from jobs.run where id in (
+        select id from jobs.run r
+        where r.job = $1 and r.finished >= coalesce($2, '-infinity'::timestamptz) and r.finished < $3
+            and (r.unique_key is null or r.unique_until < now())
+        order by r.finished limit $4 for update skip locked
+    ) returning finished
+)
+select count(*), max(finished) from gone";
 
 /// How many entries of the ledger of a schedule are kept at most. No process keeps more.
 const MOST_ENTRIES: usize = 256;
@@ -67,6 +71,8 @@ pub(crate) struct Stale {
     pub(crate) job: String,
     /// Those that ended before this.
     pub(crate) before: DateTime<Utc>,
+    /// Up to here they are forgotten.
+    pub(crate) forgotten: Option<DateTime<Utc>>,
 }
 
 impl Db {
@@ -83,18 +89,21 @@ impl Db {
                 last.clone_from(job);
             }
             let goes = jobs.into_iter().filter(|(.., is_stale)| *is_stale);
-            stale.extend(goes.filter_map(|(job, before, _)| before.map(|before| Stale { job, before })));
+            let whole = |(job, before, _)| Some(Stale { job, before: before?, forgotten: None });
+            stale.extend(goes.filter_map(whole));
             if asked < JOBS {
                 return Ok(stale);
             }
         }
     }
 
-    /// Forgets at most so many of these. Answers how many; as many as `most` means that there may be more.
-    pub(crate) async fn prune(&self, stale: &Stale, most: usize) -> sqlx::Result<u64> {
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let query = sqlx::query(self.sql(PRUNE)).bind(&stale.job).bind(stale.before).bind(most);
-        Ok(query.execute(&self.pool).await?.rows_affected())
+    /// Forgets at most so many of these, and goes on behind them. Answers how many; as many as `most` means that there may be more.
+    pub(crate) async fn prune(&self, stale: &mut Stale, most: usize) -> sqlx::Result<u64> {
+        let query = sqlx::query_as(self.sql(PRUNE)).bind(&stale.job).bind(stale.forgotten).bind(stale.before);
+        let query = query.bind(i64::try_from(most).unwrap_or(i64::MAX));
+        let (count, last): (i64, Option<DateTime<Utc>>) = query.fetch_one(&self.pool).await?;
+        stale.forgotten = last.or(stale.forgotten);
+        Ok(u64::try_from(count).unwrap_or(0))
     }
 
     /// Forgets at most so many entries of ledgers, which are kept for as long as runs are. Answers as [`prune`](Self::prune).

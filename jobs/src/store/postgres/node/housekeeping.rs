@@ -117,28 +117,29 @@ impl Shared {
 
     pub(super) async fn forget_all(&self, ledgers: bool) -> Result<(), Trouble> {
         let (age, count) = self.host.retention();
-        for stale in ask(self.db.stale(age, count)).await? {
-            self.forget_part(PRUNED, || self.db.prune(&stale, PRUNED)).await?;
+        for mut stale in ask(self.db.stale(age, count)).await? {
+            while self.forgets_more(PRUNED, self.db.prune(&mut stale, PRUNED)).await? {}
         }
         if ledgers {
             ask(self.db.prune_schedules(age)).await?;
-            self.forget_part(PRUNED_ENTRIES, || self.db.prune_ledger(age, count, PRUNED_ENTRIES)).await?;
+            let entries = || self.db.prune_ledger(age, count, PRUNED_ENTRIES);
+            while self.forgets_more(PRUNED_ENTRIES, entries()).await? {}
         }
         Ok(())
     }
 
-    /// Forgets so many at a time, until there are no more. There is no hurry: at most half of the time is for it.
-    async fn forget_part<F>(&self, most: usize, part: impl Fn() -> F) -> Result<(), Trouble>
-    where
-        F: Future<Output = sqlx::Result<u64>>,
-    {
-        loop {
-            let began = monotonic_now();
-            if ask(part()).await? < most as u64 {
-                return Ok(());
-            }
-            tokio::time::sleep(began.elapsed()).await;
+    /// Forgets so many at most, and answers whether there may be more. There is no hurry: at most half of the time is for it.
+    async fn forgets_more(
+        &self,
+        most: usize,
+        part: impl Future<Output = sqlx::Result<u64>>,
+    ) -> Result<bool, Trouble> {
+        let began = monotonic_now();
+        if ask(part).await? < most as u64 {
+            return Ok(false);
         }
+        tokio::time::sleep(began.elapsed()).await;
+        Ok(true)
     }
 }
 

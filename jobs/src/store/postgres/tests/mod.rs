@@ -3,6 +3,7 @@
 mod claiming;
 mod cutting;
 mod faults;
+mod hot;
 mod limits;
 mod lost_nodes;
 mod measuring;
@@ -69,6 +70,18 @@ impl Db {
         let sql =
             AssertSqlSafe(format!("select coalesce(string_agg(t::text, ','), '') from ({sql}) as x (t)"));
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// The same by one connection, which is all that statistics tell of.
+    async fn alone(&self) -> Self {
+        let address = Server::shared().address(&self.text("select current_database()").await);
+        Self::new(pool(&address, 1), self.schema.clone())
+    }
+
+    /// A number of the server's statistics, with all that [one connection](Self::alone) has done until now.
+    async fn told(&self, sql: &str) -> i64 {
+        self.run_sql("select pg_stat_force_next_flush()").await;
+        self.text(sql).await.parse().unwrap()
     }
 
     /// A transaction of somebody else's, who takes his time.

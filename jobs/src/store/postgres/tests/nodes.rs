@@ -25,6 +25,26 @@ async fn what_one_submits_another_executes() {
     assert_eq!(db.text("select count(*) from jobs.node").await, "0");
 }
 
+/// Fifty callers, each told after its commit, have it together.
+#[tokio::test]
+async fn what_is_submitted_meanwhile_is_committed_together() {
+    let address = Server::shared().database();
+    let node = Arc::new(joined(&address, 1, &Program::with_room(0)).await);
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let node = Arc::clone(&node);
+        callers.spawn(async move {
+            for _ in 0..20 {
+                node.submit(mail()).await.unwrap().unwrap();
+            }
+        });
+    }
+    callers.join_all().await;
+    let commits = watching(&address).text("select count(distinct xmin::text) from jobs.run").await;
+    println!("{commits} commits for 1000 submissions");
+    assert!((20..=200).contains(&commits.parse().unwrap()), "{commits} commits for 1000 submissions");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_hoards_more_than_there_is_room_for() {
     let address = Server::shared().database();

@@ -4,7 +4,7 @@ use super::program::{Program, bounded, joined};
 use super::*;
 
 /// Nothing that is there now is forgotten until this is dropped.
-async fn remember(db: &Db) -> sqlx::Transaction<'static, sqlx::Postgres> {
+pub(super) async fn remember(db: &Db) -> sqlx::Transaction<'static, sqlx::Postgres> {
     let mut old = db.hold().await;
     let snapshot = "set transaction isolation level repeatable read; select count(*) from jobs.run";
     sqlx::raw_sql(snapshot).execute(&mut *old).await.unwrap();
@@ -22,19 +22,11 @@ async fn an_old_transaction_does_not_slow_claims() {
     }
     let old = remember(&db).await;
 
-    // What one connection reads is told when it says so.
-    let one = Db::new(
-        pool(&Server::shared().address(&db.text("select current_database()").await), 1),
-        db.schema.clone(),
-    );
-    let read = async || -> i64 {
-        one.run_sql("select pg_stat_force_next_flush()").await;
-        let read = "select idx_tup_read from pg_stat_user_indexes where indexrelname = 'run_available'";
-        one.text(read).await.parse().unwrap()
-    };
+    let one = db.alone().await;
+    let read = "select idx_tup_read from pg_stat_user_indexes where indexrelname = 'run_available'";
     let jobs = ["mail".to_owned()];
     let wanted = Wanted { node, count: 50, jobs: &jobs, queues: &[], oldest: false };
-    let before = read().await;
+    let before = one.told(read).await;
     let first = one.claim(wanted).await.unwrap();
     let mut lanes = one.lanes_behind(wanted, &first).await;
     let mut claimed = first.len();
@@ -46,7 +38,7 @@ async fn an_old_transaction_does_not_slow_claims() {
         claimed += more.len();
     }
     assert_eq!(claimed, 4000);
-    let read = read().await - before;
+    let read = one.told(read).await - before;
     assert!((4000..40_000).contains(&read), "{read} entries read for 4000 runs");
     drop(old);
 }

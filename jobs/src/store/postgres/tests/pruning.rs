@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 
+use super::old_transactions::remember;
 use super::program::{Program, joined, watching};
 use super::*;
 use crate::store::postgres::prune::Stale;
@@ -18,23 +19,23 @@ async fn the_old_and_the_many_go_in_small_batches() {
     .await;
     let day = Duration::from_secs(86_400);
     let of = |stale: &[Stale]| stale.iter().map(|stale| stale.job.clone()).collect::<Vec<_>>();
-    let stale = db.stale(day * 3, 1000).await.unwrap();
+    let mut stale = db.stale(day * 3, 1000).await.unwrap();
     assert_eq!(of(&stale), ["mail", "sweep"]);
-    assert_eq!(db.prune(&stale[0], 10).await.unwrap(), 10);
-    for stale in &stale {
+    assert_eq!(db.prune(&mut stale[0], 10).await.unwrap(), 10);
+    for stale in &mut stale {
         while db.prune(stale, 10).await.unwrap() == 10 {}
     }
     assert_eq!(db.text("select count(*) from jobs.run where finished is not null").await, "142");
     assert!(db.stale(day * 3, 1000).await.unwrap().is_empty());
     // Of each job the last fifty.
-    for stale in db.stale(day * 3, 50).await.unwrap() {
-        while db.prune(&stale, 10).await.unwrap() > 0 {}
+    for mut stale in db.stale(day * 3, 50).await.unwrap() {
+        while db.prune(&mut stale, 10).await.unwrap() > 0 {}
     }
     let left = "select count(*) from jobs.run where finished is not null group by job";
     assert_eq!(db.text(left).await, "50,50");
     // And always the very last, which ended an hour ago.
-    for stale in db.stale(Duration::from_secs(60), 0).await.unwrap() {
-        db.prune(&stale, 1000).await.unwrap();
+    for mut stale in db.stale(Duration::from_secs(60), 0).await.unwrap() {
+        db.prune(&mut stale, 1000).await.unwrap();
     }
     let left = "select finished > now() - interval '2 h' from jobs.run where finished is not null";
     assert_eq!(db.text(left).await, "true,true");
@@ -51,8 +52,26 @@ async fn nodes_that_prune_do_not_wait_for_each_other() {
         .execute(&mut *holder)
         .await
         .unwrap();
-    let stale = db.stale(Duration::ZERO, 5).await.unwrap();
-    assert_eq!(db.prune(&stale[0], 1000).await.unwrap(), 14);
+    let mut stale = db.stale(Duration::ZERO, 5).await.unwrap();
+    assert_eq!(db.prune(&mut stale[0], 1000).await.unwrap(), 14);
+}
+
+/// An old transaction keeps what was forgotten in the index, and a long history goes all the same.
+#[tokio::test]
+async fn what_was_forgotten_is_not_read_again() {
+    const RUNS: i64 = 3000;
+    let db = db().await;
+    finished(&db, RUNS as usize).await;
+    let old = remember(&db).await;
+    let one = db.alone().await;
+    let read = "select idx_tup_read from pg_stat_user_indexes where indexrelname = 'run_finished'";
+    let mut stale = one.stale(Duration::ZERO, 0).await.unwrap().remove(0);
+    let before = one.told(read).await;
+    while one.prune(&mut stale, 30).await.unwrap() > 0 {}
+    let read = one.told(read).await - before;
+    assert_eq!(db.text("select count(*) from jobs.run").await, "1");
+    assert!((RUNS - 1..2 * RUNS).contains(&read), "{read} entries were read to forget {RUNS} runs");
+    drop(old);
 }
 
 /// Runs that ended an hour ago and before.
