@@ -91,7 +91,11 @@ async fn an_address_with_tls_is_kept_to() {
         (format!("{address}?sslmode=verify-full&sslrootcert={AUTHORITY}"), "certificate"),
         (format!("{named}?sslmode=verify-full"), "certificate"),
         (format!("{named}?sslmode=disable"), "pg_hba.conf"),
-        (format!("{named}?sslmode=verify-full&sslrootcert=/nowhere.pem"), "/nowhere.pem"),
+        (
+            format!("{named}?sslmode=verify-full&sslrootcert=/nowhere.pem"),
+            "names cannot be read: No such file",
+        ),
+        (format!("{named}?sslmode=verify-ca&sslrootcert=/"), "names cannot be read: Is a directory"),
     ] {
         let said = refusal(address).await;
         assert!(said.contains(wanted), "{said}");

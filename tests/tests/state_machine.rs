@@ -67,7 +67,7 @@ fn runs_keep_to_their_state_machine_on_sqlite() {
 #[test]
 fn runs_keep_to_their_state_machine_on_postgres() {
     for surroundings in [Surroundings::Kind, Surroundings::Limited, Surroundings::Hostile] {
-        seeds::for_each(20, async |seed| {
+        seeds::for_each(4, async |seed| {
             let store = format!("{}?schema={surroundings:?}_{seed}", Server::shared().address("postgres"));
             walk::walk(seed, surroundings, &store.to_lowercase()).await;
         });

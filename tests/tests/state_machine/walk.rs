@@ -54,6 +54,7 @@ struct Walk {
     pool: usize,
     limits: HashMap<&'static str, Limits>,
     surroundings: Surroundings,
+    durable: bool,
     workers_died: bool,
 }
 
@@ -81,6 +82,7 @@ pub(crate) async fn walk(seed: u64, surroundings: Surroundings, store: &str) {
         pool,
         limits,
         surroundings,
+        durable: store != "memory",
         workers_died: false,
     };
     for _ in 0..80 {
@@ -88,6 +90,11 @@ pub(crate) async fn walk(seed: u64, surroundings: Surroundings, store: &str) {
         walk.check().await;
     }
     walk.end().await;
+}
+
+/// The outcome of a run that has ended; a server may have to be asked for it.
+async fn outcome_of(handle: &RunHandle) -> Option<Outcome> {
+    tokio::time::timeout(Duration::from_millis(1), handle.wait()).await.ok()
 }
 
 impl Walk {
@@ -152,6 +159,8 @@ impl Walk {
         let script = self.script();
         let delay = Duration::from_millis(millis.unsigned_abs());
         let at = (millis < 0).then(|| self.test.now_utc() + TimeDelta::seconds(self.rng.within(-5, 30)));
+        // What was suspended before does not count.
+        let not_before = at.is_none().then(|| self.elapsed.now() + delay + self.suspended);
         macro_rules! submit {
             ($job:ident) => {{
                 let value = $job { script: script.clone() };
@@ -170,9 +179,6 @@ impl Walk {
             "cancel_other" => submit!(cancel_other),
             _ => submit!(skip),
         };
-        let now = self.elapsed.now();
-        // What was suspended before does not count.
-        let not_before = at.is_none().then(|| now + delay + self.suspended);
         self.keep(job, handle.unwrap(), Some(script), not_before, millis == 0);
     }
 
@@ -180,12 +186,12 @@ impl Walk {
     async fn submit_twice(&mut self) {
         let script = self.script();
         let job = skip { script: script.clone() };
+        let not_before = self.elapsed.now() + self.suspended;
         let first = self.test.jobs().now(job.clone()).unique().await.unwrap();
         let again = self.test.jobs().now(job).unique().await.unwrap();
-        let ended = tokio::time::timeout(Duration::ZERO, first.wait()).await.is_ok();
+        let ended = outcome_of(&first).await.is_some();
         assert!(again.is_duplicate() && again.id() == first.id() || ended, "two runs are live that are one");
         if !first.is_duplicate() {
-            let not_before = self.elapsed.now() + self.suspended;
             self.keep("skip", first, Some(script), Some(not_before), true);
         }
     }
@@ -248,8 +254,8 @@ impl Walk {
         self.submitted[index].cancelled |= told;
         // Cancelled twice is cancelled once, and a run that has ended is told to have.
         if !told {
-            let outcome = tokio::time::timeout(Duration::ZERO, self.submitted[index].handle.wait()).await;
-            assert!(outcome.is_ok(), "a run that cannot be cancelled has no outcome");
+            let outcome = outcome_of(&self.submitted[index].handle).await;
+            assert!(outcome.is_some(), "a run that cannot be cancelled has no outcome");
         }
     }
 
@@ -359,11 +365,11 @@ impl Walk {
     async fn outcomes(&mut self, alive: bool) {
         for submitted in &self.submitted {
             let Submitted { handle, script, not_before, cancelled, .. } = submitted;
-            let outcome = tokio::time::timeout(Duration::from_millis(1), handle.wait()).await;
-            if alive && self.surroundings == Surroundings::Hostile && outcome.is_err() {
+            let outcome = outcome_of(handle).await;
+            if alive && self.surroundings == Surroundings::Hostile && outcome.is_none() {
                 continue;
             }
-            let outcome = outcome.unwrap_or_else(|_| panic!("{} has no outcome: {script:?}", handle.id()));
+            let outcome = outcome.unwrap_or_else(|| panic!("{} has no outcome: {script:?}", handle.id()));
             let tries = self.book.tries(handle.id());
             let of = || format!("{outcome} of {} with {script:?}, after {tries:?}", handle.id());
             self.book.ended(handle.id());
@@ -385,7 +391,8 @@ impl Walk {
                 Outcome::Cancelled => *cancelled && last != Some(End::Ok),
                 Outcome::Interrupted => {
                     let dropped = last == Some(End::Dropped) || self.surroundings == Surroundings::Hostile;
-                    !alive && dropped || self.workers_died
+                    // On a durable store it goes on with the next process.
+                    !alive && (dropped || self.durable && last != Some(End::Ok)) || self.workers_died
                 }
                 Outcome::Lost => !alive && last != Some(End::Ok),
                 _ => false,

@@ -31,6 +31,8 @@ enum Why {
     /// So long.
     Silent(Duration),
     Tls(String),
+    /// A file with a certificate or a key cannot be read.
+    File(String),
     Password(String),
     Role(String),
     Database(String),
@@ -65,6 +67,10 @@ impl Unreachable {
                 "`sslmode` of `jobs.store` is `disable`, `prefer`, `require`, `verify-ca` or `verify-full`; the last two take \
                  `sslrootcert=PATH` where the system does not know the authority"
             }
+            Why::File(_) => {
+                "correct the path, which is seen from the folder that the program runs in, or let the program read the file; where \
+                 `jobs.store` names none, PGSSLROOTCERT, PGSSLCERT and PGSSLKEY do"
+            }
             Why::Password(_) => {
                 "correct user and password of `jobs.store`; what has a special meaning in an address is written in its \
                  place: `%40` for `@`"
@@ -98,6 +104,9 @@ impl fmt::Display for Unreachable {
                 write!(f, "{server} has not answered within {} s", length.as_secs_f64())
             }
             Why::Tls(why) => write!(f, "there is no TLS with {server}: {why}"),
+            Why::File(why) => {
+                write!(f, "a file that `sslrootcert`, `sslcert` or `sslkey` names cannot be read: {why}")
+            }
             Why::Password(why) => write!(f, "{server} does not take user and password: {why}"),
             Why::Role(why) => write!(f, "{server} does not admit the user: {why}"),
             Why::Database(why) => write!(f, "{server} does not have the database: {why}"),
@@ -115,11 +124,17 @@ impl fmt::Display for Unreachable {
 }
 
 impl Why {
-    fn of(error: &Error) -> Self {
+    fn of(error: &Error, by_socket: bool) -> Self {
+        let is_of_file = |kind| {
+            use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
+            matches!(kind, IsADirectory | NotADirectory | NotFound | PermissionDenied)
+        };
         match error {
             Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => Self::Refused,
             // The system has no kind of error for it.
             Error::Io(error) if error.to_string().contains("lookup address") => Self::NoHost,
+            // No other file is opened for a server that is reached by TCP.
+            Error::Io(error) if is_of_file(error.kind()) && !by_socket => Self::File(error.to_string()),
             Error::Tls(why) => Self::Tls(why.to_string()),
             Error::Database(error) => {
                 let said = error.message().to_owned();
@@ -177,6 +192,7 @@ impl Address {
     pub(super) async fn reach(&self, patience: Duration) -> Result<PgConnectOptions, Unreachable> {
         let began = monotonic_now();
         let mut options = self.planned();
+        let by_socket = options.get_socket().is_some() || options.get_host().starts_with('/');
         let mut last = None;
         loop {
             let left = patience.saturating_sub(began.elapsed());
@@ -196,10 +212,10 @@ impl Address {
                     .map_or_else(|| error.to_string(), |error| error.message().to_owned());
                 return Err(self.unreachable(Why::Setting(said)));
             } else if passes(&error) && began.elapsed() + AGAIN < patience {
-                last = Some(Why::of(&error));
+                last = Some(Why::of(&error, by_socket));
                 tokio::time::sleep(AGAIN).await;
             } else {
-                return Err(self.unreachable(Why::of(&error)));
+                return Err(self.unreachable(Why::of(&error, by_socket)));
             }
         }
     }
