@@ -376,6 +376,42 @@ fn stubborn(#[state] diary: &Diary, #[state] node: &Node) {
     diary.note(node, "ends");
 }
 
+/// What waits here for a queue keeps no place from others.
+#[tokio::test(flavor = "multi_thread")]
+async fn closures_that_may_not_start_keep_a_process_from_nothing() {
+    let (address, diary) = (Server::shared().database(), Diary::default());
+    let one = jobs::start(config(&address, &diary, "one").pool(2)).await.unwrap();
+    one.pause_queue("default").await.unwrap();
+    for _ in 0..20 {
+        one.now(func("chime", || async {})).queue("default").await.unwrap();
+    }
+    let run = one.now(note { text: "mail".into() }).queue("mail").await.unwrap();
+    assert_eq!(bounded(run.wait()).await, Outcome::Succeeded);
+    one.shutdown().await;
+}
+
+/// The end of the process will not count against it; until then it goes on, and what it comes to counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_end_at_the_shutdown_goes_on_until_the_process_ends() {
+    let (server, diary) = (Server::shared(), Diary::default());
+    let address = server.database();
+    let database = address.rsplit('/').next().unwrap();
+    let one = jobs::start(config(&address, &diary, "one").shutdown_timeout(Duration::ZERO)).await.unwrap();
+    one.now(stubborn {}).await.unwrap();
+    diary.until(|notes| notes.len() == 1).await;
+    assert_eq!(server.sql(database, "select is_closing from jobs.node"), "f");
+    let report = one.shutdown().await;
+    assert_eq!(report.still_running, 1, "{report}");
+    assert_eq!(server.sql(database, "select is_closing from jobs.node"), "t");
+    diary.note(&Node("test"), "go");
+    bounded(async {
+        while server.sql(database, "select state from jobs.run") != "succeeded" {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_process_that_was_taken_for_lost_still_executes_it_does_not_begin_beside_it() {
     let (server, diary) = (Server::shared(), Diary::default());

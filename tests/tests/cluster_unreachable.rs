@@ -149,10 +149,18 @@ async fn no_password_gets_into_the_log() {
 async fn who_was_not_answered_is_told_that_it_is_not_known() {
     let server = Server::start(&[]);
     let jobs = jobs::start(Config::default().store(server.database())).await.unwrap();
-    bounded(jobs.now(nothing {}).into_future()).await.unwrap();
+    let handle = bounded(jobs.now(nothing {}).into_future()).await.unwrap();
+    let run = handle.id();
+    bounded(handle.wait()).await;
+    assert_eq!(bounded(jobs.try_run(run)).await.unwrap().unwrap().id, run);
+    assert_eq!(bounded(jobs.runs().try_list()).await.unwrap().len(), 1);
     server.stop();
     let error = bounded(jobs.pause_queue("default")).await.unwrap_err();
     assert!(error.is_not_answered() && !error.is_not_written(), "{error}");
+    // That nothing is found is no answer.
+    assert!(bounded(jobs.try_run(run)).await.unwrap_err().is_not_answered());
+    assert!(bounded(jobs.runs().try_list()).await.unwrap_err().is_not_answered());
+    assert!(bounded(jobs.run(run)).await.is_none() && bounded(jobs.runs().list()).await.is_empty());
     // It waits for the server for as long as the process lives.
     let mut waiting = tokio::task::JoinSet::new();
     waiting.spawn(jobs.now(nothing {}).into_future());

@@ -79,7 +79,7 @@ impl Pool {
         if shared.closed || self.spawn.get().is_none() {
             return Places { waiting: memory.queued(), closed: shared.closed, ..Places::default() };
         }
-        let (running, queued) = (memory.running(), memory.queued());
+        let running = memory.running();
         let size = shared.workers.limit().map_or(running + UNLIMITED, std::num::NonZeroUsize::get);
         let queues = memory.limited_queues().map(|queue| {
             let limit = queue.limit.map_or(usize::MAX, std::num::NonZeroUsize::get);
@@ -87,7 +87,7 @@ impl Pool {
         });
         Places {
             count: size.saturating_sub(running),
-            waiting: queued,
+            waiting: memory.fitting(),
             closed: false,
             queues: queues.collect(),
         }

@@ -15,7 +15,7 @@ use crate::store::memory::{JobIx, JobState, Memory};
 impl Jobs {
     /// Runs a job once, now, by its name or an alias: with the arguments of its first schedule, or else with the defaults of
     /// its parameters. It runs as if submitted with [`now`](Self::now): beside a run of a slot, and also where the
-    /// job is paused or not enabled.
+    /// job is paused or not enabled. In a cluster it waits for a process in which the job is enabled.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl Jobs {
     }
 
     /// Takes all schedules of a job out, and says how many there were. The job itself stays and can be submitted;
-    /// runs that are queued or running go on.
+    /// runs that are queued or running go on. In a cluster it is this process that fires them no more: others that have them go on.
     ///
     /// # Errors
     ///

@@ -263,7 +263,8 @@ impl SubmitError {
         matches!(*self.0, SubmitErrorKind::UnknownQueue { .. })
     }
 
-    /// Whether arguments that were written in JSON are not those of the job.
+    /// Whether arguments that were written in JSON are not those of the job, or arguments cannot be kept by a durable store: they cannot
+    /// be written as JSON, or take more than 1 MiB.
     #[must_use]
     pub fn is_bad_arguments(&self) -> bool {
         matches!(*self.0, SubmitErrorKind::BadArguments { .. })

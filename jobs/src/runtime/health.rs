@@ -77,7 +77,10 @@ pub enum Trouble {
     /// - On SQLite runs start and go on, and slots fire. A submission fails after some tries
     ///   ([`SubmitError::is_not_written`](crate::SubmitError::is_not_written)).
     /// - On PostgreSQL what this process has claimed goes on. Nothing more is claimed and no slot fires. A submission
-    ///   waits, without bound.
+    ///   waits, without bound. Where the server refuses one kind of question only, such as to delete, the rest goes on.
+    ///
+    /// An outage of the server is seen by all processes at once. A readiness probe that asks for health takes all of them out of
+    /// service then.
     #[non_exhaustive]
     StoreNotWritten {
         /// What the store says.

@@ -108,7 +108,7 @@ impl Jobs {
     pub(crate) async fn is_store_silent(&self) -> bool {
         #[cfg(feature = "postgres")]
         if let Some(cluster) = self.inner.cluster.get() {
-            return cluster.troubled().is_some() || self.cluster().await.is_err();
+            return cluster.silence().is_some() || self.cluster().await.is_err();
         }
         false
     }

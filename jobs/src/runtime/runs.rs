@@ -51,23 +51,37 @@ impl Jobs {
         }
     }
 
-    /// One run; none when it is not known here, or not kept any more.
+    /// One run; none when it is not known here, or not kept any more. Where the server of a cluster does not answer, the log says
+    /// so, and there is none either but for what this process executes: [`try_run`](Self::try_run) tells these apart.
     pub async fn run(&self, id: RunId) -> Option<RunSnapshot> {
-        #[cfg(feature = "postgres")]
-        if let Some(cluster) = self.inner.cluster.get()
-            && let Some(run) = cluster.run(self, id).await
-        {
-            return Some(run);
-        }
-        let key = self.inner.pool.key_of(id)?;
-        self.inner.pool.found(key).map(|found| self.complete(found))
+        self.try_run(id).await.ok().flatten()
     }
 
-    /// The handle of a run, as its submission gave it; none when it is not known here, or not kept any more.
+    /// One run; none when it is not known here, or not kept any more.
+    ///
+    /// # Errors
+    ///
+    /// In a cluster, a server that does not answer ([`SubmitError::is_not_answered`]), and a process that has left it; of what this
+    /// process executes it knows all the same.
+    pub async fn try_run(&self, id: RunId) -> Result<Option<RunSnapshot>, SubmitError> {
+        let here = || Some(self.complete(self.inner.pool.found(self.inner.pool.key_of(id)?)?));
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = self.inner.cluster.get() {
+            return match cluster.run(self, id).await {
+                Ok(None) => Ok(here()),
+                Err(error) => here().map(Some).ok_or(error),
+                found => found,
+            };
+        }
+        Ok(here())
+    }
+
+    /// The handle of a run, as its submission gave it; none when it is not known here, or not kept any more, and where
+    /// [`try_run`](Self::try_run) has an error.
     pub async fn handle(&self, id: RunId) -> Option<RunHandle> {
         #[cfg(feature = "postgres")]
         if let Some(cluster) = self.inner.cluster.get()
-            && cluster.row(id).await.is_some()
+            && cluster.row(id).await.is_ok_and(|row| row.is_some())
         {
             return Some(RunHandle { id, key: None, jobs: self.clone(), duplicate: false });
         }
@@ -158,13 +172,13 @@ pub(crate) struct Part {
     pub(crate) runs: Vec<RunSnapshot>,
     /// The run to go on before, where more looks may find more.
     pub(crate) next: Option<RunId>,
-    /// Whether the store does not answer: there may be more.
-    pub(crate) is_silent: bool,
+    /// The store does not answer: there may be more.
+    pub(crate) error: Option<SubmitError>,
 }
 
 impl Part {
     fn all(runs: Vec<RunSnapshot>) -> Self {
-        Self { runs, next: None, is_silent: false }
+        Self { runs, next: None, error: None }
     }
 }
 
@@ -233,9 +247,20 @@ impl RunQuery {
     }
 
     /// The runs, the youngest first. It looks at a few at a time, so that it holds nobody up; what changes meanwhile may
-    /// be seen or not.
+    /// be seen or not. Where the server of a cluster does not answer, the log says so, and there are fewer or none:
+    /// [`try_list`](Self::try_list) tells that.
     pub async fn list(self) -> Vec<RunSnapshot> {
         self.part(usize::MAX).await.runs
+    }
+
+    /// The same, all of them or none.
+    ///
+    /// # Errors
+    ///
+    /// In a cluster, a server that does not answer ([`SubmitError::is_not_answered`]), and a process that has left it.
+    pub async fn try_list(self) -> Result<Vec<RunSnapshot>, SubmitError> {
+        let Part { runs, error, .. } = self.part(usize::MAX).await;
+        error.map_or(Ok(runs), Err)
     }
 
     /// The same, after so many looks at a few runs each.
@@ -287,7 +312,7 @@ impl RunQuery {
             coop::consume_budget().await;
         }
         let is_full = runs.len() >= limit;
-        Part { runs, next: before.filter(|_| !is_full), is_silent: false }
+        Part { runs, next: before.filter(|_| !is_full), error: None }
     }
 }
 
@@ -300,9 +325,9 @@ impl RunQuery {
         let Self { jobs, job, filter, text, mut before, limit } = self;
         let mut runs = Vec::new();
         // As many runs as elsewhere, and fewer questions.
-        let mut is_silent = cluster.troubled().is_some();
+        let mut error = cluster.silence();
         for _ in 0..looks.div_ceil(ASKED_FOR / AT_A_TIME) {
-            if is_silent {
+            if error.is_some() {
                 break;
             }
             let room = limit - runs.len();
@@ -310,9 +335,12 @@ impl RunQuery {
                 break;
             }
             let most = if text.is_some() { ASKED_FOR } else { room.min(1000) };
-            let Some(found) = cluster.runs(&jobs, job.as_deref(), &filter, before, most).await else {
-                is_silent = true;
-                break;
+            let found = match cluster.runs(&jobs, job.as_deref(), &filter, before, most).await {
+                Ok(found) => found,
+                Err(unanswered) => {
+                    error = Some(unanswered);
+                    break;
+                }
             };
             before = found.last().map(|run| run.id).filter(|_| found.len() == most);
             runs.extend(found.into_iter().filter(|run| contains(run, text.as_deref())).take(room));
@@ -325,7 +353,7 @@ impl RunQuery {
         runs.extend(bound.into_iter().filter(|run| next.is_none_or(|next| run.id >= next)));
         runs.sort_by_key(|run| std::cmp::Reverse(run.id));
         runs.truncate(limit);
-        Part { runs, next, is_silent }
+        Part { runs, next, error }
     }
 
     /// Those that no other process knows of: of closures, and what the start runs.

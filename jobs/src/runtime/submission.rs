@@ -32,7 +32,8 @@ use crate::store::memory::{JobIx, Memory, RunOptions};
 /// [`blocking`](Submission::blocking) is called. The instance is resolved here and now: the one that the calling job
 /// belongs to, or else the only one there is.
 ///
-/// **Guarantee**: runs of one queue and one priority start in the order in which they were submitted.
+/// **Guarantee**: runs of one queue and one priority start in the order in which they were submitted. In a cluster each process
+/// keeps to it by itself.
 ///
 /// ```
 /// # use jobs::job;

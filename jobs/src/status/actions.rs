@@ -191,7 +191,7 @@ async fn matching(page: &Page, query: &Query, action: Bulk) -> Result<Option<Vec
     let asked = pages::runs::asked(page.jobs.runs(), &query.without("before"))?;
     let most = pages::runs::MOST_AT_ONCE;
     let found = asked.limit(most).only_final(action == Bulk::Retry).part(pages::runs::LOOKS).await;
-    Ok((!found.is_silent).then(|| found.runs.into_iter().map(|run| run.id).collect()))
+    Ok(found.error.is_none().then(|| found.runs.into_iter().map(|run| run.id).collect()))
 }
 
 /// What can be done to a queue.

@@ -112,7 +112,7 @@ impl Cluster {
     /// What there is, as it was at some moment after the call. None where the server does not answer.
     pub(in crate::runtime) async fn census(self: &Arc<Self>) -> Option<Arc<Census>> {
         // Nobody waits for a page until it is certain once more that the server does not answer.
-        if self.troubled().is_some() {
+        if self.silence().is_some() {
             return None;
         }
         let LastCensus { begun, last } = &self.last_census;

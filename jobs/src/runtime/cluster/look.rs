@@ -21,18 +21,21 @@ use crate::telemetry::{self, panics};
 
 impl Cluster {
     /// Asks the server, and says in the log when it does not answer.
-    pub(super) async fn look<T, F>(&self, question: impl FnOnce(Db) -> F + Send + 'static) -> Option<T>
+    pub(super) async fn look<T, F>(
+        &self,
+        question: impl FnOnce(Db) -> F + Send + 'static,
+    ) -> Result<T, SubmitError>
     where
         T: Send + 'static,
         F: Future<Output = sqlx::Result<T>> + Send + 'static,
     {
-        match self.node()?.ask(question).await {
-            Ok(answer) => Some(answer),
-            Err(trouble) => {
-                let _ = panics::catch(|| telemetry::not_answered(trouble.message()));
-                None
-            }
-        }
+        let node = self.node().ok_or_else(SubmitError::shut_down)?;
+        // It is never closed.
+        let _turn = self.readers.acquire().await;
+        node.ask(question).await.map_err(|trouble| {
+            let _ = panics::catch(|| telemetry::not_answered(trouble.message()));
+            refused(&trouble)
+        })
     }
 
     /// Lets all processes look how things stand, since something has changed that concerns them.
@@ -55,13 +58,13 @@ impl Cluster {
         node.ask(question).await.map_err(|trouble| refused(&trouble))
     }
 
-    pub(in crate::runtime) async fn row(&self, id: RunId) -> Option<RunRow> {
-        self.look(move |db| async move { db.run(id.into()).await }).await?
+    pub(in crate::runtime) async fn row(&self, id: RunId) -> Result<Option<RunRow>, SubmitError> {
+        self.look(move |db| async move { db.run(id.into()).await }).await
     }
 
     /// The value that a run gave, as it is kept.
     pub(in crate::runtime) async fn output_of(&self, id: RunId) -> Option<Output> {
-        details_of(&self.row(id).await?).notes.output
+        details_of(&self.row(id).await.ok()??).notes.output
     }
 
     /// Cancels a run wherever it is. `false` when it has ended already, or is not known.
@@ -72,7 +75,11 @@ impl Cluster {
         }
         match cancelled? {
             Cancelled::Gone => return Ok(false),
-            Cancelled::Ended => {}
+            Cancelled::Ended(slot_of) => {
+                if let (Some(job), Some(node)) = (slot_of, self.node()) {
+                    node.follow(job).await;
+                }
+            }
             Cancelled::Running => {
                 // It may be here, and then it need not be told by the server.
                 if let Some(key) = self.recorder.host.pool.key_of(id) {
@@ -143,12 +150,15 @@ impl Cluster {
     }
 
     /// What is known of a run: what executes here is known better here.
-    pub(in crate::runtime) async fn run(&self, jobs: &Jobs, id: RunId) -> Option<RunSnapshot> {
-        let row = self.row(id).await?;
-        Some(self.snapshot_of(jobs, row))
+    pub(in crate::runtime) async fn run(
+        &self,
+        jobs: &Jobs,
+        id: RunId,
+    ) -> Result<Option<RunSnapshot>, SubmitError> {
+        Ok(self.row(id).await?.map(|row| self.snapshot_of(jobs, row)))
     }
 
-    /// Some runs, the youngest first; none where the server does not answer.
+    /// Some runs, the youngest first.
     pub(in crate::runtime) async fn runs(
         &self,
         jobs: &Jobs,
@@ -156,7 +166,7 @@ impl Cluster {
         filter: &Filter,
         before: Option<RunId>,
         most: usize,
-    ) -> Option<Vec<RunSnapshot>> {
+    ) -> Result<Vec<RunSnapshot>, SubmitError> {
         let to = filter.to.map(RunId::first_at);
         let wanted = RunFilter {
             jobs: job.map(|job| self.names_of(job)),
@@ -169,7 +179,7 @@ impl Cluster {
         };
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let rows = self.look(move |db| async move { db.runs(wanted, most).await }).await?;
-        Some(rows.into_iter().map(|row| self.snapshot_of(jobs, row)).collect())
+        Ok(rows.into_iter().map(|row| self.snapshot_of(jobs, row)).collect())
     }
 
     /// The names that runs of a job may have, by one of them.

@@ -53,6 +53,8 @@ pub(super) struct Cluster {
     node: Mutex<Option<Arc<Node>>>,
     recorder: Arc<Recorder>,
     known: Arc<Known>,
+    /// However many people look, there are connections left for the work.
+    readers: tokio::sync::Semaphore,
     #[cfg_attr(not(feature = "web"), allow(dead_code, reason = "only pages are looked at by many at once"))]
     last_census: LastCensus,
     #[cfg_attr(not(feature = "web"), allow(dead_code, reason = "only the status page shows them"))]
@@ -139,6 +141,7 @@ impl Jobs {
                 node,
                 recorder,
                 known,
+                readers: tokio::sync::Semaphore::new(READERS),
                 last_census: LastCensus::default(),
                 last_runs: Mutex::default(),
             }))
@@ -193,6 +196,9 @@ fn refused(why: &JoinError, place: &Place) -> StartError {
     StartError::new(vec![problem.help(help)])
 }
 
+/// How many questions of those who look at runs are asked at the same time.
+const READERS: usize = 4;
+
 impl Cluster {
     /// None when the process has left the cluster.
     pub(super) fn node(&self) -> Option<Arc<Node>> {
@@ -225,11 +231,20 @@ impl Cluster {
         }
     }
 
+    /// Why nobody is to ask the server now, which does not answer: only to hear that once more.
+    pub(super) fn silence(&self) -> Option<SubmitError> {
+        let Some(node) = self.node() else { return Some(SubmitError::shut_down()) };
+        node.silence().map(|why| SubmitError::not_answered(&why))
+    }
+
     /// Writes what has become of runs. Where everything has ended the process leaves the cluster; as long as plain functions
     /// still run it stays, so that nobody else tries them. Answers how many runs wait, where nobody is left in it.
     pub(super) async fn close(&self, leaves: bool) -> usize {
         self.recorder.flush();
         if !leaves {
+            if let Some(node) = self.node() {
+                node.stay().await;
+            }
             return 0;
         }
         let node = self.node.lock().unwrap_or_else(PoisonError::into_inner).take();

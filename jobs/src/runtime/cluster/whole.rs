@@ -122,7 +122,7 @@ impl Whole {
     /// Of many jobs the last runs may be those of a moment ago; of one it is found out.
     pub(in crate::runtime) async fn look_closer(&self, jobs: &Jobs, job: &mut JobSnapshot) {
         let Some(cluster) = jobs.inner.cluster.get() else { return };
-        if cluster.troubled().is_some() {
+        if cluster.silence().is_some() {
             return;
         }
         let last = cluster.last_of(cluster.names_of(&job.name)).await.unwrap_or_default();

@@ -44,8 +44,8 @@ async fn found(screen: &Screen) -> Answer<(Vec<Run>, Option<RunId>)> {
         }
     };
     let query = asked(screen.page.jobs.runs(), &screen.query).map_err(Failure::bad_request)?;
-    let Part { runs, next, is_silent } = query.limit(limit).part(LOOKS).await;
-    if is_silent {
+    let Part { runs, next, error } = query.limit(limit).part(LOOKS).await;
+    if error.is_some() {
         return Err(Failure::silent());
     }
     Ok((runs.iter().map(Run::from).collect(), next))

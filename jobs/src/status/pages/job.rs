@@ -29,7 +29,7 @@ pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> 
     };
     let job = &job;
     let ledger = screen.page.jobs.ledger(&job.name).map(|ledger| ledger.entries()).unwrap_or_default();
-    let Part { runs, is_silent, .. } =
+    let Part { runs, error, .. } =
         screen.page.jobs.runs().job(&job.name).limit(figures::RUNS).part(usize::MAX).await;
     let body = html! {
         (head(&screen, job))
@@ -44,7 +44,7 @@ pub(in crate::status) async fn job(Path(name): Path<String>, screen: Screen) -> 
                 @if !job.schedules.is_empty() {
                     section.card id="fires" data-live="" aria-labelledby="fires-title" { (fires(&screen, job, now)) }
                 }
-                section.card id="recent" data-live="" aria-labelledby="recent-title" { (recent(&screen, job, &runs, is_silent, now)) }
+                section.card id="recent" data-live="" aria-labelledby="recent-title" { (recent(&screen, job, &runs, error.is_some(), now)) }
                 @if !job.schedules.is_empty() {
                     section.card id="ledger" data-live="" aria-labelledby="ledger-title" {
                         (super::ledger::ledger(&ledger, job.schedules.len() > 1, now))

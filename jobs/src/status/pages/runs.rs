@@ -29,12 +29,12 @@ pub(in crate::status) const KEPT: [&str; 7] = ["job", "state", "queue", "text", 
 
 pub(in crate::status) async fn runs(screen: Screen) -> Response {
     let now = screen.page.jobs.wall_time();
-    let Part { runs: found, next: go_on, is_silent } = match asked(screen.page.jobs.runs(), &screen.query) {
+    let Part { runs: found, next: go_on, error } = match asked(screen.page.jobs.runs(), &screen.query) {
         // One more tells whether there are more.
         Ok(query) => query.limit(ON_A_PAGE + 1).part(LOOKS).await,
         Err(why) => return super::shell::bad_request(&screen, &why),
     };
-    if is_silent {
+    if error.is_some() {
         return super::shell::silent(&screen);
     }
     let shown = &found[..found.len().min(ON_A_PAGE)];

@@ -87,6 +87,12 @@ impl Memory {
         self.queues.iter().map(|(_, queue)| queue).filter(|queue| queue.limit.is_some())
     }
 
+    /// How many runs wait for a place of the pool, and not for one of their queue.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn fitting(&self) -> usize {
+        self.queues.fitting()
+    }
+
     // Claims.
 
     /// How many runs a worker would be given now, so that more need not be called. It may be too many by some that hold

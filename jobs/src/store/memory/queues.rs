@@ -198,6 +198,12 @@ impl Queues {
         others + threaded.min(self.free_threads)
     }
 
+    /// How many runs wait that their queues have room for.
+    #[cfg(feature = "postgres")]
+    pub(super) fn fitting(&self) -> usize {
+        self.queues.iter().map(|queue| queue.waiting.min(queue.room())).sum()
+    }
+
     // What happens to runs.
 
     pub(super) fn added(&mut self, ix: QueueIx) {

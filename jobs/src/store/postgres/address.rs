@@ -67,9 +67,9 @@ impl Address {
     /// Reads `postgres://user:password@host:port/database?schema=name&sslmode=…`. All but `schema` is the driver's.
     pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
+        let is_plain = !query.contains('@');
         // A fragment is none of it.
         let query = query.split('#').next().unwrap_or_default();
-        let is_plain = !query.contains('@');
         query.split('&').filter(|pair| !pair.is_empty()).try_for_each(|pair| check(pair, is_plain))?;
         let (ours, theirs): (Vec<_>, Vec<_>) =
             query.split('&').filter(|pair| !pair.is_empty()).partition(|pair| pair.starts_with("schema="));
@@ -77,7 +77,9 @@ impl Address {
             None => Schema::default(),
             Some(pair) => {
                 let name = &pair["schema=".len()..];
-                Schema::parse(name).ok_or_else(|| AddressError::Schema(name.to_owned()))?
+                let parameter = AddressError::Parameter { name: None, nearest: None };
+                let wrong = if is_plain { AddressError::Schema(name.to_owned()) } else { parameter };
+                Schema::parse(name).ok_or(wrong)?
             }
         };
         let rest = if theirs.is_empty() { base.to_owned() } else { format!("{base}?{}", theirs.join("&")) };
@@ -195,6 +197,8 @@ mod tests {
             "postgres://ada:%3F?hunter2=1@db/shop",
             "postgres://ada:a?hunter2&b@db/shop",
             "postgres://ada:a?hunter2=1&b@db/shop",
+            "postgres://ada:a?hunter2=1#b@db/shop",
+            "postgres://ada:a?schema=hunter2@db/shop",
         ] {
             let error = Address::parse(wrong).unwrap_err();
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");

@@ -207,15 +207,16 @@ const LOCK_JOBS: &str =
 
 /// How many more of each job may start, and where the rate allows none, how long it is until it does. It is asked after the
 /// lock is there, so that it sees what came before. Where the bucket was last used by another rate, as large a part of it is left
-/// under this.
+/// under this; and none is emptier than empty, also where the server's clock was set back.
 const ROOM: &str = "\
 with l as (
     select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::interval[]) with ordinality
         as l (job, concurrency, tokens, per, place)
 ), rescaled as (
-    update jobs.job j set full_per = l.per, full_at = now() + greatest(interval '0', j.full_at - now())
+    update jobs.job j set full_per = l.per,
+        full_at = now() + least(j.full_per, greatest(interval '0', j.full_at - now()))
         * (extract(epoch from l.per) / extract(epoch from j.full_per))
-    from l where j.name = l.job and j.full_per <> l.per
+    from l where j.name = l.job and (j.full_per <> l.per or j.full_at > now() + l.per)
     returning j.name, j.full_at
 ), bucket as (
     select l.*, extract(epoch from coalesce(r.full_at, j.full_at, now()) - now()) as to_full

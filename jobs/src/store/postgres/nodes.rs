@@ -28,14 +28,15 @@ insert into jobs.node (id, name, started, heartbeat, good_since) values ($1, $2,
 on conflict (id) do update set heartbeat = now(), good_since = now()
 returning started";
 
+/// Where the server's clock was set back, the last heartbeat lies in the future, which is a gap as well.
 const BEAT: &str = "\
 update jobs.node set
-    gap_from = case when heartbeat < now() - $2 then heartbeat else gap_from end,
-    good_since = case when heartbeat < now() - $2 then now() else good_since end,
+    gap_from = case when heartbeat not between now() - $2 and now() + $2 then heartbeat else gap_from end,
+    good_since = case when heartbeat not between now() - $2 and now() + $2 then now() else least(good_since, now()) end,
     heartbeat = now()
 where id = $1
 returning clock_timestamp(), (select array_agg(id order by id) from jobs.node),
-    exists (select from jobs.node o where o.id <> $1 and o.heartbeat < now() - $3)";
+    exists (select from jobs.node o where o.id <> $1 and o.heartbeat not between now() - $3 and now() + $3)";
 
 /// What it has claimed and not begun has used no attempt, and its loss does not count. What it may be executing is rescued.
 const LEAVE: &str = "\
@@ -50,6 +51,9 @@ with back as (
     delete from jobs.node where id = $1
 )
 select distinct ended from back where ended is not null";
+
+/// What it executes still is cut off by the end of its process, which does not count against it.
+const CLOSE: &str = "update jobs.node set is_closing = true where id = $1";
 
 /// What nobody is there for any more.
 const LEFT: &str = "\
@@ -66,10 +70,12 @@ else 0 end";
 /// of those that were claimed together against the first in line.
 const RESCUE: &str = "\
 with me as (
-    select * from jobs.node where id = $1 and good_since <= now() - $2
+    -- Unless the clock was set back since its heartbeat.
+    select * from jobs.node where id = $1 and good_since <= now() - $2 and heartbeat <= now() + $2
 ), lost as (
-    select n.id, not coalesce(n.heartbeat >= me.gap_from - $2 and n.heartbeat < me.good_since, false) as counts
-    from jobs.node n, me where n.heartbeat < now() - $2 and n.id <> me.id
+    select n.id, not n.is_closing
+        and not coalesce(n.heartbeat >= me.gap_from - $2 and n.heartbeat < me.good_since, false) as counts
+    from jobs.node n, me where n.heartbeat not between now() - $2 and now() + $2 and n.id <> me.id
     for update of n skip locked
 ), found as (
     select r.id, r.rescues + (coalesce(l.counts, true) and (r.rescues < 2 or not exists (
@@ -144,6 +150,12 @@ impl Db {
     /// slots runs have ended instead.
     pub(crate) async fn leave(&self, node: Id, begun: &[Id]) -> sqlx::Result<Vec<String>> {
         sqlx::query_scalar(self.sql(LEAVE)).bind(node).bind(begun).fetch_all(&self.pool).await
+    }
+
+    /// The program of this node has shut down, and some of its runs go on until its process ends.
+    pub(crate) async fn close(&self, node: Id) -> sqlx::Result<()> {
+        sqlx::query(self.sql(CLOSE)).bind(node).execute(&self.pool).await?;
+        Ok(())
     }
 
     /// How many runs wait, where no node is left that could execute them.

@@ -25,9 +25,6 @@ from (select name from jobs.job where name > $3 order by name limit $4) j cross 
 ) c
 order by j.name";
 
-/// Of how many jobs that is asked at a time: their histories are read.
-const JOBS: usize = 50;
-
 /// Others may be at it as well. It begins where the last batch ended: an old transaction may keep what went with that in the index.
 const PRUNE: &str = "\
 with gone as (
@@ -76,25 +73,22 @@ pub(crate) struct Stale {
 }
 
 impl Db {
-    /// The jobs of which runs ended longer ago than `age`, or are not among the last `count`.
-    pub(crate) async fn stale(&self, age: Duration, count: usize) -> sqlx::Result<Vec<Stale>> {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let (mut stale, mut last) = (Vec::new(), String::new());
-        loop {
-            let jobs = sqlx::query_as(self.sql(STALE)).bind(interval(age)).bind(count).bind(&last);
-            let jobs: Vec<(String, Option<DateTime<Utc>>, bool)> =
-                jobs.bind(JOBS as i64).fetch_all(&self.pool).await?;
-            let asked = jobs.len();
-            if let Some((job, ..)) = jobs.last() {
-                last.clone_from(job);
-            }
-            let goes = jobs.into_iter().filter(|(.., is_stale)| *is_stale);
-            let whole = |(job, before, _)| Some(Stale { job, before: before?, forgotten: None });
-            stale.extend(goes.filter_map(whole));
-            if asked < JOBS {
-                return Ok(stale);
-            }
-        }
+    /// Of so many jobs behind one those of which runs ended longer ago than `age`, or are not among the last `count`, and behind which
+    /// there may be more. Their histories are read for it.
+    pub(crate) async fn stale(
+        &self,
+        (age, count): (Duration, usize),
+        behind: &str,
+        jobs: usize,
+    ) -> sqlx::Result<(Vec<Stale>, Option<String>)> {
+        let number = |of| i64::try_from(of).unwrap_or(i64::MAX);
+        let query = sqlx::query_as(self.sql(STALE)).bind(interval(age)).bind(number(count)).bind(behind);
+        let asked: Vec<(String, Option<DateTime<Utc>>, bool)> =
+            query.bind(number(jobs)).fetch_all(&self.pool).await?;
+        let last = asked.last().filter(|_| asked.len() == jobs).map(|(job, ..)| job.clone());
+        let goes = asked.into_iter().filter(|(.., is_stale)| *is_stale);
+        let whole = |(job, before, _)| Some(Stale { job, before: before?, forgotten: None });
+        Ok((goes.filter_map(whole).collect(), last))
     }
 
     /// Forgets at most so many of these, and goes on behind them. Answers how many; as many as `most` means that there may be more.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
+use super::claim::all_lanes;
 use super::db::Db;
 use super::id::Id;
 
@@ -58,14 +59,74 @@ select id, job, queue, priority, state, due, attempt, retries, rescues, node, or
     (select n.name from jobs.node n where n.id = run.node)
 from jobs.run where id = $1";
 
-const RUNS: &str = "\
+/// What is wanted beside the job, with how it is said which identities it is between.
+macro_rules! as_wanted {
+    ($between:literal) => {
+        concat!(
+            $between,
+            " and ($3::text[] is null or state = any ($3)) and ($4::text is null or queue = $4)
+        and ($5::boolean is null or (finished is not null) = $5)"
+        )
+    };
+    // In words that the index of all identities does not fit.
+    () => {
+        as_wanted!("(id < $1 and id >= $2) is true")
+    };
+}
+
+const RUNS: &str = concat!(
+    "\
 select id, job, queue, priority, state, due, attempt, retries, rescues, node, origin, schedule, slot, retry_of, args,
     record, submitted, started, finished, outcome, message,
     (select n.name from jobs.node n where n.id = run.node)
-from jobs.run
-where id < $1 and id >= $2 and ($3::text[] is null or job = any ($3)) and ($4::text[] is null or state = any ($4))
-    and ($5::text is null or queue = $5) and ($6::boolean is null or (finished is not null) = $6)
-order by id desc limit $7";
+from jobs.run where ",
+    as_wanted!("id < $1 and id >= $2"),
+    "
+order by id desc limit $6"
+);
+
+/// The same of jobs, whose runs may be few among many of others. Each kind has an index of its own; of those of a job that have ended
+/// the last ten thousand are found.
+const RUNS_OF: &str = concat!(
+    all_lanes!(""),
+    "\
+, found as (
+    select r.id from unnest($7::text[]) as n (job) cross join lateral (
+        select id from jobs.run where job = n.job and finished is not null and ",
+    as_wanted!(),
+    "
+        order by finished desc limit 10000
+    ) r
+    union all
+    select r.id from lane l cross join lateral (
+        select id from jobs.run
+        where state = 'available' and (queue, job, priority) = (l.queue, l.job, l.priority) and ",
+    as_wanted!(),
+    "
+        order by id desc limit $6
+    ) r where l.job = any ($7)
+    union all
+    select r.id from unnest($7::text[]) as n (job) cross join lateral (
+        select id from jobs.run where slot is not null and job = n.job and state = 'waiting' and ",
+    as_wanted!(),
+    "
+        order by id desc limit $6
+    ) r
+    union all
+    select id from jobs.run where job = any ($7) and state = 'running' and ",
+    as_wanted!(),
+    "
+    union all
+    select id from jobs.run where job = any ($7) and state = 'scheduled' and ",
+    as_wanted!(),
+    "
+)
+select id, job, queue, priority, state, due, attempt, retries, rescues, node, origin, schedule, slot, retry_of, args,
+    record, submitted, started, finished, outcome, message,
+    (select n.name from jobs.node n where n.id = run.node)
+from jobs.run where id = any (array(select id from found order by id desc limit $6))
+order by id desc"
+);
 
 impl Db {
     /// One run.
@@ -76,9 +137,11 @@ impl Db {
     /// Some runs, at most so many.
     pub(crate) async fn runs(&self, filter: RunFilter, most: i64) -> sqlx::Result<Vec<RunRow>> {
         let RunFilter { jobs, states, queue, is_final, from, before } = filter;
-        let query = sqlx::query(self.sql(RUNS)).bind(before.unwrap_or(Id(u128::MAX)));
-        let query = query.bind(from.unwrap_or(Id(0))).bind(jobs).bind(states).bind(queue).bind(is_final);
-        query.bind(most).try_map(run_row).fetch_all(&self.pool).await
+        let sql = self.sql(if jobs.is_some() { RUNS_OF } else { RUNS });
+        let query = sqlx::query(sql).bind(before.unwrap_or(Id(u128::MAX))).bind(from.unwrap_or(Id(0)));
+        let query = query.bind(states).bind(queue).bind(is_final).bind(most);
+        let query = if jobs.is_some() { query.bind(jobs) } else { query };
+        query.try_map(run_row).fetch_all(&self.pool).await
     }
 }
 

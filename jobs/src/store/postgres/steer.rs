@@ -38,11 +38,12 @@ returning state, case when slot is not null then job end"
 );
 
 /// What became of a wish to cancel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cancelled {
     /// It had ended, or there is no such run.
     Gone,
-    Ended,
+    /// The next run of a slot of this job may start instead.
+    Ended(Option<String>),
     /// Its node will be told.
     Running,
 }
@@ -89,12 +90,7 @@ impl Db {
         Ok(match found.fetch_optional(&self.pool).await? {
             None => Cancelled::Gone,
             Some((state, _)) if state == "running" => Cancelled::Running,
-            Some((_, slot_of)) => {
-                if let Some(job) = slot_of {
-                    self.succeed(&[job]).await?;
-                }
-                Cancelled::Ended
-            }
+            Some((_, slot_of)) => Cancelled::Ended(slot_of),
         })
     }
 }

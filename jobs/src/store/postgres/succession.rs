@@ -50,13 +50,13 @@ select name from jobs.job where name in (
 const LOCK_JOBS: &str = lock_jobs!();
 const LOCK_FREE_JOBS: &str = concat!(lock_jobs!(), " skip locked");
 
-/// The first that waits may start when no other is live.
+/// The first that waits may start when no other is live; unless somebody cancels it at this moment.
 const SUCCEED: &str = concat!(
     "\
 update jobs.run r set state = 'available', due = now()
 from unnest($1::text[]) as e (job) cross join lateral ",
     first_live!("e.job", "'waiting'", "'waiting'"),
-    " next where r.id = next.id and ",
+    " next where r.id = next.id and r.state = 'waiting' and ",
     first_live!("e.job", "'available'", "'scheduled'"),
     " is null"
 );

@@ -102,7 +102,9 @@ create table jobs.node (
     heartbeat timestamptz not null default now(),
     -- Since when its heartbeats came without a gap, and the last one before the gap.
     good_since timestamptz not null default now(),
-    gap_from timestamptz
+    gap_from timestamptz,
+    -- Its program has shut down, and what it executes still is cut off by its end.
+    is_closing boolean not null default false
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- The truth about a schedule.

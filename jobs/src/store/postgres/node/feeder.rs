@@ -86,7 +86,6 @@ impl Shared {
             let wait = match answer {
                 Ok(wait) => {
                     pause.reset();
-                    place.most = MOST.min(place.most * 2);
                     wait
                 }
                 Err(_) => {
@@ -147,7 +146,9 @@ impl Shared {
             wait = look.next.map_or(wait, |next| wait.min(next));
             let rate = place.rate.filter(|_| (look.available || !whole) && !is_full);
             wait = rate.map_or(wait, |rate| wait.min(rate.max(SOON)));
-            if look.available && !is_full {
+            if !look.available {
+                place.in_vain = 0;
+            } else if !is_full {
                 place.in_vain += 1;
                 // On a test's clock whoever has locked it tells when it is over.
                 if place.in_vain <= LOCKED_TIMES && !self.clock.is_virtual() {
@@ -305,12 +306,18 @@ impl Shared {
         Ok(false)
     }
 
+    /// A claim was answered: as long as there is a backlog that is all that is heard of the server here.
+    fn was_answered(&self, place: &mut Place, claimed: &[Claimed]) {
+        self.stands(Part::Claims, &Ok(()));
+        place.took(claimed);
+    }
+
     /// Claims from where it is.
     async fn go_on(&self, place: &mut Place, wanted: Wanted<'_>) -> Result<bool, Trouble> {
         let back = if self.arrived.load(Ordering::SeqCst) { LATE } else { Duration::ZERO };
         place.has_gone_on = true;
         let claimed = ask(self.db.claim_from(wanted, &mut place.lanes, back)).await?;
-        place.took_something(&claimed);
+        self.was_answered(place, &claimed);
         let is_full = claimed.len() == wanted.count;
         let _ = self.hand_over(claimed);
         if !is_full {
@@ -352,7 +359,7 @@ impl Shared {
         let (count, is_full) = (claimed.len(), claimed.len() == wanted.count);
         // What it can have nothing of is not asked for all the time.
         place.least_owed = if count == 0 { POLL } else { Duration::ZERO };
-        place.took_something(&claimed);
+        self.was_answered(place, &claimed);
         if count > 0 && wanted.oldest {
             place.since_oldest = 0;
         }
@@ -480,16 +487,16 @@ impl Place {
         self.has_gone_on || !self.beginning.is_slow()
     }
 
-    fn took_something(&mut self, claimed: &[Claimed]) {
-        if claimed.is_empty() {
-            return;
-        }
-        self.claims = self.claims.wrapping_add(1);
-        self.since_oldest += 1;
-        self.in_vain = 0;
+    fn took(&mut self, claimed: &[Claimed]) {
         let bytes: u64 = claimed.iter().map(|claimed| claimed.args.len() as u64).sum();
-        if bytes > MOST_BYTES {
-            self.most = (claimed.len() as u64 * MOST_BYTES / bytes).max(1) as usize;
+        self.most = match bytes > MOST_BYTES {
+            true => (claimed.len() as u64 * MOST_BYTES / bytes).max(1) as usize,
+            false => MOST.min(self.most * 2),
+        };
+        if !claimed.is_empty() {
+            self.claims = self.claims.wrapping_add(1);
+            self.since_oldest += 1;
+            self.in_vain = 0;
         }
     }
 
@@ -507,6 +514,14 @@ impl Place {
 mod tests {
     use super::*;
     use crate::clock::Clock;
+
+    #[test]
+    fn what_was_too_much_is_tried_again_as_soon_as_the_server_answers() {
+        let mut place = Place::new(Clock::system().now());
+        place.most = 1;
+        (0..20).for_each(|_| place.took(&[]));
+        assert_eq!(place.most, MOST);
+    }
 
     #[test]
     fn there_is_no_question_for_a_few_as_long_as_enough_wait() {

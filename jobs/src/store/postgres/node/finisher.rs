@@ -192,10 +192,18 @@ impl Shared {
     /// that is not written is a run that executes again.
     async fn write_one(&self, end: &End) -> Result<(), Trouble> {
         let node = self.identity.id;
-        match self.persist(|| self.db.end(node, std::slice::from_ref(end))).await {
-            Ok(_) => return Ok(()),
-            Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
-            Err(trouble) => telemetry::cluster(ClusterNews::Unwritten(trouble.message())),
+        let mut pause = Pause::new(node.0);
+        loop {
+            match self.persist(|| self.db.end(node, std::slice::from_ref(end))).await {
+                Ok(_) => return Ok(()),
+                // Where it is said of the role or the database how long a lock is waited for.
+                Err(Trouble::Held) if !self.is_closing() => self.rest(&mut pause).await,
+                Err(trouble @ (Trouble::Passing(_) | Trouble::Held)) => return Err(trouble),
+                Err(trouble) => {
+                    telemetry::cluster(ClusterNews::Unwritten(trouble.message()));
+                    break;
+                }
+            }
         }
         let bare = End { message: Some(UNWRITTEN.to_owned()), record: None, ..end.clone() };
         self.insist(|| self.db.end(node, std::slice::from_ref(&bare))).await?;

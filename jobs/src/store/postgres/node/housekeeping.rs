@@ -23,6 +23,9 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// Every so many of a node's are for ledgers as well, which grow slowly.
 const LEDGERS_EVERY: u32 = 10;
 
+/// Of how many jobs it is asked at a time; of fewer where that takes too long.
+const PRUNED_JOBS: usize = 50;
+
 /// How many runs are forgotten in one statement, and how many entries of ledgers.
 const PRUNED: usize = 1000;
 const PRUNED_ENTRIES: usize = 10_000;
@@ -38,7 +41,7 @@ impl Shared {
             let answer = self.look_after(nodes, &mut known, &mut watch, all).await;
             self.stands(Part::Housekeeping, &answer);
             if self.clock.is_virtual() && all {
-                let answer = self.forget_all(true).await;
+                let answer = self.forget_all(true, &mut PRUNED_JOBS.clone()).await;
                 self.stands(Part::Forgetting, &answer);
             }
             since = if all && answer.is_ok() { 1 } else { since.saturating_add(1) };
@@ -94,7 +97,7 @@ impl Shared {
             return std::future::pending().await;
         }
         let mut pause = Pause::new(self.identity.id.0 >> 96);
-        let (mut looks, mut is_troubled) = (0_u32, false);
+        let (mut looks, mut is_troubled, mut jobs) = (0_u32, false, PRUNED_JOBS);
         loop {
             let minute = self.clock.now().wall.to_chrono().timestamp() / 60;
             // Trouble is not left to others, or it would be told of until the next turn.
@@ -102,7 +105,7 @@ impl Shared {
                 tokio::time::sleep(PRUNE_EVERY).await;
                 continue;
             }
-            let answer = self.forget_all(looks.is_multiple_of(LEDGERS_EVERY)).await;
+            let answer = self.forget_all(looks.is_multiple_of(LEDGERS_EVERY), &mut jobs).await;
             self.stands(Part::Forgetting, &answer);
             is_troubled = answer.is_err();
             if answer.is_ok() {
@@ -115,11 +118,24 @@ impl Shared {
         }
     }
 
-    pub(super) async fn forget_all(&self, ledgers: bool) -> Result<(), Trouble> {
+    /// What there is to forget at the start.
+    pub(super) async fn forget_first(&self) -> Result<(), Trouble> {
+        self.forget_all(false, &mut PRUNED_JOBS.clone()).await
+    }
+
+    /// Forgets what all have left, by so many `jobs` at a time.
+    async fn forget_all(&self, ledgers: bool, jobs: &mut usize) -> Result<(), Trouble> {
         let (age, count) = self.host.retention();
-        for mut stale in ask(self.db.stale(age, count)).await? {
-            while self.forgets_more(PRUNED, self.db.prune(&mut stale, PRUNED)).await? {}
+        let mut behind = Some(String::new());
+        while let Some(last) = behind {
+            let asked = ask(self.db.stale((age, count), &last, *jobs)).await;
+            let (stale, next) = asked.inspect_err(|_| *jobs = 1.max(*jobs / 2))?;
+            for mut stale in stale {
+                while self.forgets_more(PRUNED, self.db.prune(&mut stale, PRUNED)).await? {}
+            }
+            behind = next;
         }
+        *jobs = PRUNED_JOBS.min(*jobs * 2);
         if ledgers {
             ask(self.db.prune_schedules(age)).await?;
             let entries = || self.db.prune_ledger(age, count, PRUNED_ENTRIES);

@@ -273,7 +273,7 @@ impl Node {
             shared.has_arrived();
             told.tell(known);
             // What fails is done with the housekeeping.
-            let _ = shared.forget_all(false).await;
+            let _ = shared.forget_first().await;
         });
         answer.await.map_err(|_| Trouble::Closed)?
     }
@@ -286,6 +286,12 @@ impl Node {
     /// How things stand with the server.
     pub(crate) fn standing(&self) -> Standing {
         self.shared.standings.whole.borrow().clone()
+    }
+
+    /// Why the server does not answer, as the heartbeat heard last. Another part may have trouble of its own, such as a right that it
+    /// lacks.
+    pub(crate) fn silence(&self) -> Option<String> {
+        self.shared.standings.of(standing::Part::Pulse)
     }
 
     /// Returns when things stand with the server as wanted.
@@ -302,6 +308,25 @@ impl Node {
         self.close();
         // An error is the end too.
         self.ended.clone().wait_for(Option::is_some).await.ok().and_then(|left| *left).unwrap_or(0)
+    }
+
+    /// The program has shut down, and runs that cannot be stopped go on until its process ends. The node stays for them, and that
+    /// they are cut off then does not count against them.
+    pub(crate) async fn stay(&self) {
+        let node = self.shared.identity.id;
+        // Where the server does not answer it counts as any other loss.
+        let _ = self.ask(move |db| async move { db.close(node).await }).await;
+    }
+
+    /// A run of a slot of this job has ended by the hand of somebody: lets the next one start.
+    pub(crate) async fn follow(&self, job: String) {
+        let (told, answer) = oneshot::channel();
+        let (shared, told) = (Arc::clone(&self.shared), Told::new(told, &self.shared.clock));
+        self.spawn(async move {
+            shared.follow(vec![job]).await;
+            told.tell(());
+        });
+        let _ = answer.await;
     }
 
     fn close(&self) {

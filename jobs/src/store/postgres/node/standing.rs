@@ -42,6 +42,12 @@ impl Standings {
         Self { troubles: Mutex::default(), whole: watch::Sender::new(Standing::Well) }
     }
 
+    /// What a part was told last, where it is in trouble.
+    pub(super) fn of(&self, part: Part) -> Option<String> {
+        let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles[part as usize].as_ref().map(|(_, message)| message.clone())
+    }
+
     /// Keeps what the server said to a part, for whoever asks how things stand. Answers whether all is well again.
     pub(super) fn hear<T>(
         &self,
@@ -100,8 +106,10 @@ mod tests {
         standings.hear(Part::Ends, &fails("silent"), || at(3));
         standings.hear(Part::Pulse, &fails("reset"), || at(4));
         assert_eq!(whole(), troubled(1, "reset"));
+        assert_eq!(standings.of(Part::Pulse).as_deref(), Some("reset"));
         standings.hear(Part::Pulse, &Ok(()), || at(5));
         assert_eq!(whole(), troubled(3, "silent"));
+        assert_eq!(standings.of(Part::Pulse), None);
         standings.hear(Part::Ends, &Ok(()), || at(6));
         assert_eq!(whole(), Standing::Well);
     }

@@ -111,6 +111,24 @@ async fn a_backlog_does_not_keep_a_node_from_jobs_with_limits() {
     assert!(ended.contains(&urgent.id), "it would have come last");
 }
 
+/// The bucket was emptied by a time that is still to come.
+#[tokio::test]
+async fn a_clock_that_is_set_back_empties_no_bucket_for_longer_than_its_period() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.submit(&[mail(), mail()]).await.unwrap();
+    let limited = limited(None, Some((10, Duration::from_secs(10))));
+    let wanted = Wanted { node, count: 1, jobs: &[], queues: &[], oldest: false };
+    assert_eq!(db.claim_with(wanted, &limited, 1).await.unwrap().0.len(), 1);
+    db.run_sql("update jobs.job set full_at = now() + interval '1 h'").await;
+    let (claimed, wait, _) = db.claim_with(wanted, &limited, 1).await.unwrap();
+    assert!(claimed.is_empty());
+    assert!(wait.is_some_and(|wait| wait <= Duration::from_secs(1)), "{wait:?}");
+    // A second later, as it were.
+    db.run_sql("update jobs.job set full_at = full_at - interval '1 s'").await;
+    assert_eq!(db.claim_with(wanted, &limited, 1).await.unwrap().0.len(), 1);
+}
+
 /// The end of one lets the next one start, and not the next look of a second.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_at_a_time_is_not_one_a_second() {

@@ -93,6 +93,29 @@ async fn who_is_new_or_was_cut_off_takes_nothing_for_fifteen_seconds() {
     assert_eq!(db.rescue(judge).await.unwrap().len(), 1);
 }
 
+/// Or another server took over, whose clock is behind.
+#[tokio::test]
+async fn who_is_lost_is_missed_also_where_the_clock_was_set_back() {
+    let db = db().await;
+    let (judge, other) = (old_node(&db, 1).await, old_node(&db, 2).await);
+    db.submit(&[mail()]).await.unwrap();
+    db.take(other, 1).await;
+    db.run_sql("update jobs.node set heartbeat = now() + interval '1 h', good_since = now() + interval '50 min'")
+        .await;
+    // Nobody has said yet by the new time that it is there.
+    db.run_sql("update jobs.node set good_since = now() - interval '1 h' where id = lpad('1', 32, '0')::uuid").await;
+    assert!(db.rescue(judge).await.unwrap().is_empty());
+    let (.., one_is_late) = db.beat(judge, GAP).await.unwrap().unwrap();
+    assert!(one_is_late);
+    assert!(db.rescue(judge).await.unwrap().is_empty());
+    db.run_sql(
+        "update jobs.node set good_since = now() - interval '16 s' where id = lpad('1', 32, '0')::uuid",
+    )
+    .await;
+    assert_eq!(db.rescue(judge).await.unwrap().len(), 1);
+    assert_eq!(db.text("select count(*) from jobs.node").await, "1");
+}
+
 #[tokio::test]
 async fn a_node_lost_in_an_outage_does_not_speak_against_its_runs() {
     let db = db().await;
@@ -109,6 +132,19 @@ async fn a_node_lost_in_an_outage_does_not_speak_against_its_runs() {
     .await;
     assert_eq!(db.rescue(judge).await.unwrap()[0].id, claimed[0].id);
     assert_eq!(db.text("select rescues from jobs.run").await, "0");
+}
+
+/// A function that cannot be stopped goes on after the shutdown, and is cut off by the end of its process.
+#[tokio::test]
+async fn what_a_shutdown_has_left_running_is_not_at_fault() {
+    let db = db().await;
+    let (judge, other) = (old_node(&db, 1).await, old_node(&db, 2).await);
+    db.submit(&[mail()]).await.unwrap();
+    let claimed = db.take(other, 1).await;
+    db.close(other).await.unwrap();
+    silent(&db, 2, 16).await;
+    assert_eq!(db.rescue(judge).await.unwrap()[0].id, claimed[0].id);
+    assert_eq!(db.text("select (state, rescues) from jobs.run").await, "(available,0)");
 }
 
 #[tokio::test]

@@ -5,6 +5,19 @@ use super::program::{Program, joined, watching};
 use super::*;
 use crate::store::postgres::prune::Stale;
 
+impl Db {
+    /// One job at a time.
+    async fn all_stale(&self, age: Duration, count: usize) -> sqlx::Result<Vec<Stale>> {
+        let (mut all, mut behind) = (Vec::new(), Some(String::new()));
+        while let Some(last) = behind {
+            let (stale, next) = self.stale((age, count), &last, 1).await?;
+            all.extend(stale);
+            behind = next;
+        }
+        Ok(all)
+    }
+}
+
 #[tokio::test]
 async fn the_old_and_the_many_go_in_small_batches() {
     let db = db().await;
@@ -19,22 +32,22 @@ async fn the_old_and_the_many_go_in_small_batches() {
     .await;
     let day = Duration::from_secs(86_400);
     let of = |stale: &[Stale]| stale.iter().map(|stale| stale.job.clone()).collect::<Vec<_>>();
-    let mut stale = db.stale(day * 3, 1000).await.unwrap();
+    let mut stale = db.all_stale(day * 3, 1000).await.unwrap();
     assert_eq!(of(&stale), ["mail", "sweep"]);
     assert_eq!(db.prune(&mut stale[0], 10).await.unwrap(), 10);
     for stale in &mut stale {
         while db.prune(stale, 10).await.unwrap() == 10 {}
     }
     assert_eq!(db.text("select count(*) from jobs.run where finished is not null").await, "142");
-    assert!(db.stale(day * 3, 1000).await.unwrap().is_empty());
+    assert!(db.all_stale(day * 3, 1000).await.unwrap().is_empty());
     // Of each job the last fifty.
-    for mut stale in db.stale(day * 3, 50).await.unwrap() {
+    for mut stale in db.all_stale(day * 3, 50).await.unwrap() {
         while db.prune(&mut stale, 10).await.unwrap() > 0 {}
     }
     let left = "select count(*) from jobs.run where finished is not null group by job";
     assert_eq!(db.text(left).await, "50,50");
     // And always the very last, which ended an hour ago.
-    for mut stale in db.stale(Duration::from_secs(60), 0).await.unwrap() {
+    for mut stale in db.all_stale(Duration::from_secs(60), 0).await.unwrap() {
         db.prune(&mut stale, 1000).await.unwrap();
     }
     let left = "select finished > now() - interval '2 h' from jobs.run where finished is not null";
@@ -52,7 +65,7 @@ async fn nodes_that_prune_do_not_wait_for_each_other() {
         .execute(&mut *holder)
         .await
         .unwrap();
-    let mut stale = db.stale(Duration::ZERO, 5).await.unwrap();
+    let mut stale = db.all_stale(Duration::ZERO, 5).await.unwrap();
     assert_eq!(db.prune(&mut stale[0], 1000).await.unwrap(), 14);
 }
 
@@ -65,7 +78,7 @@ async fn what_was_forgotten_is_not_read_again() {
     let old = remember(&db).await;
     let one = db.alone().await;
     let read = "select idx_tup_read from pg_stat_user_indexes where indexrelname = 'run_finished'";
-    let mut stale = one.stale(Duration::ZERO, 0).await.unwrap().remove(0);
+    let mut stale = one.all_stale(Duration::ZERO, 0).await.unwrap().remove(0);
     let before = one.told(read).await;
     while one.prune(&mut stale, 30).await.unwrap() > 0 {}
     let read = one.told(read).await - before;

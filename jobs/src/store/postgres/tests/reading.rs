@@ -35,6 +35,42 @@ async fn runs_are_found_by_what_they_are() {
     assert_eq!(found(RunFilter { states, ..RunFilter::default() }).await, [2, 1]);
 }
 
+/// One run in each state, among many of another job.
+#[tokio::test]
+async fn the_few_runs_of_a_job_are_found_without_a_look_at_all_others() {
+    let db = db().await;
+    let states = ["available", "cancelled", "dead", "running", "scheduled", "succeeded", "waiting"];
+    db.run_sql(
+        "insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args, slot, schedule, finished)
+        select lpad(to_hex(n), 32, '0')::uuid, 'mail', 'default', 0, state, now(), 0, 'slot', '{}', now() + n * interval '1 s',
+            'hourly', case when state in ('cancelled', 'dead', 'succeeded') then now() end
+        from unnest(array['available', 'cancelled', 'dead', 'running', 'scheduled', 'succeeded', 'waiting'])
+            with ordinality as s (state, n);
+        insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args, finished)
+        select lpad(to_hex(n), 32, '0')::uuid, 'sweep', 'default', 0, 'succeeded', now(), 0, 'submission', '{}', now()
+        from generate_series(1000, 31000) n",
+    )
+    .await;
+    let one = db.alone().await;
+    let read = "select (select idx_tup_fetch from pg_stat_user_tables where relname = 'run')
+        + (select sum(idx_tup_read)::bigint from pg_stat_user_indexes where relname = 'run')";
+    let before = one.told(read).await;
+    let filter = RunFilter { jobs: Some(vec!["mail".into(), "post".into()]), ..RunFilter::default() };
+    let mut found: Vec<_> = one.runs(filter.clone(), 100).await.unwrap().into_iter().map(|run| run.state).collect();
+    found.sort();
+    assert_eq!(found, states);
+    let read = one.told(read).await - before;
+    assert!(read < 200, "{read} read for seven runs");
+    let found = async |filter: RunFilter, most: i64| {
+        let found = one.runs(filter, most).await.unwrap();
+        found.into_iter().map(|run| run.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(found(filter.clone(), 3).await, [7, 6, 5]);
+    assert_eq!(found(RunFilter { before: Some(Id(5)), ..filter.clone() }, 3).await, [4, 3, 2]);
+    assert_eq!(found(RunFilter { is_final: Some(true), ..filter.clone() }, 9).await, [6, 3, 2]);
+    assert_eq!(found(RunFilter { queue: Some("slow".into()), ..filter }, 9).await, [0; 0]);
+}
+
 #[tokio::test]
 async fn what_there_is_is_told_in_numbers() {
     let db = db().await;

@@ -35,7 +35,8 @@ impl Db {
     async fn started(&self, id: u32, minutes: u32) -> Id {
         let node = self.joined(id.into()).await;
         self.run_sql(&format!(
-            "update jobs.node set started = now() - interval '{minutes} min' where id = lpad('{id}', 32, '0')::uuid"
+            "update jobs.node set started = now() - interval '{minutes} min', good_since = now() - interval '{minutes} min'
+            where id = lpad('{id}', 32, '0')::uuid"
         ))
         .await;
         node
@@ -89,6 +90,24 @@ async fn a_node_that_is_lost_has_no_say() {
     .await;
     db.adopt(old, &schedule("a", 40)).await.unwrap();
     assert!(db.known(&schedule("a", 40)).await.is_ours);
+}
+
+/// All have been away, and the old one is the first that is back.
+#[tokio::test]
+async fn after_an_outage_an_old_node_waits_for_the_others() {
+    let db = db().await;
+    let old = db.started(1, 60).await;
+    let new = db.started(2, 0).await;
+    db.register(old, &schedule("a", 0)).await.unwrap();
+    db.register(new, &schedule("b", 30)).await.unwrap();
+    db.run_sql("update jobs.node set heartbeat = now() - interval '1 min'").await;
+    db.beat(old, GAP).await.unwrap();
+    db.adopt(old, &schedule("a", 40)).await.unwrap();
+    assert!(db.known(&schedule("b", 30)).await.is_ours);
+    db.beat(new, GAP).await.unwrap();
+    db.run_sql("update jobs.node set good_since = now() - interval '16 s'").await;
+    db.adopt(old, &schedule("a", 40)).await.unwrap();
+    assert!(db.known(&schedule("b", 30)).await.is_ours);
 }
 
 impl Db {

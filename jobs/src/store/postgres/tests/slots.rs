@@ -4,6 +4,7 @@ use jobs_syntax::Overlap;
 use super::*;
 use crate::store::postgres::fire::{Entry, Slot};
 use crate::store::postgres::schedules::Registration;
+use crate::store::postgres::steer::Cancelled;
 use crate::store::postgres::trouble::Trouble;
 
 fn at(minute: i64) -> DateTime<Utc> {
@@ -279,8 +280,34 @@ async fn a_cancelled_run_lets_its_successor_start() {
     for slot in slots.clone() {
         db.fire_one(slot).await;
     }
-    db.cancel(slots[0].run).await.unwrap();
+    let job = "sweep".to_owned();
+    assert_eq!(db.cancel(slots[0].run).await.unwrap(), Cancelled::Ended(Some(job.clone())));
+    db.succeed(&[job]).await.unwrap();
     assert_eq!(ids(&db.take(node, 10).await), [slots[1].run]);
+}
+
+/// Somebody cancels it at the moment in which its predecessor ends.
+#[tokio::test]
+async fn a_cancelled_run_does_not_start_in_the_place_of_another() {
+    let (db, node) = with_schedule().await;
+    let slots = [0, 1].map(|minute| slot("sweep", "hourly", minute, Overlap::BufferOne));
+    for slot in slots.clone() {
+        db.fire_one(slot).await;
+    }
+    let claimed = db.take(node, 1).await;
+    let mut tx = db.hold().await;
+    let cancel = "update jobs.run set state = 'cancelled', finished = now(), outcome = 'cancelled' where id = $1";
+    sqlx::query(cancel).bind(slots[1].run).execute(&mut *tx).await.unwrap();
+    db.end(node, &[success_of(&claimed[0])]).await.unwrap();
+    let succeeding = tokio::spawn({
+        let db = db.clone();
+        async move { db.succeed(&["sweep".into()]).await.unwrap() }
+    });
+    db.until("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()", "1")
+        .await;
+    tx.commit().await.unwrap();
+    assert_eq!(succeeding.await.unwrap().started, 0);
+    assert_eq!(db.state(slots[1].run).await, "cancelled");
 }
 
 /// There is no leader whose lease must run out first: the other fires the slot that comes next, while the one that has the say
