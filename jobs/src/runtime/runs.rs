@@ -52,7 +52,7 @@ impl Jobs {
     }
 
     /// One run; none when it is not known here, or not kept any more. Where the server of a cluster does not answer, the log says
-    /// so, and there is none either but for what this process executes: [`try_run`](Self::try_run) tells these apart.
+    /// so, and there is none either but for what this process has executed: [`try_run`](Self::try_run) tells these apart.
     pub async fn run(&self, id: RunId) -> Option<RunSnapshot> {
         self.try_run(id).await.ok().flatten()
     }
@@ -62,7 +62,7 @@ impl Jobs {
     /// # Errors
     ///
     /// In a cluster, a server that does not answer ([`SubmitError::is_not_answered`]), and a process that has left it; of what this
-    /// process executes it knows all the same.
+    /// process has executed it knows all the same.
     pub async fn try_run(&self, id: RunId) -> Result<Option<RunSnapshot>, SubmitError> {
         let here = || Some(self.complete(self.inner.pool.found(self.inner.pool.key_of(id)?)?));
         #[cfg(feature = "postgres")]

@@ -100,10 +100,15 @@ async fn who_is_lost_is_missed_also_where_the_clock_was_set_back() {
     let (judge, other) = (old_node(&db, 1).await, old_node(&db, 2).await);
     db.submit(&[mail()]).await.unwrap();
     db.take(other, 1).await;
-    db.run_sql("update jobs.node set heartbeat = now() + interval '1 h', good_since = now() + interval '50 min'")
-        .await;
+    db.run_sql(
+        "update jobs.node set heartbeat = now() + interval '1 h', good_since = now() + interval '50 min'",
+    )
+    .await;
     // Nobody has said yet by the new time that it is there.
-    db.run_sql("update jobs.node set good_since = now() - interval '1 h' where id = lpad('1', 32, '0')::uuid").await;
+    db.run_sql(
+        "update jobs.node set good_since = now() - interval '1 h' where id = lpad('1', 32, '0')::uuid",
+    )
+    .await;
     assert!(db.rescue(judge).await.unwrap().is_empty());
     let (.., one_is_late) = db.beat(judge, GAP).await.unwrap().unwrap();
     assert!(one_is_late);

@@ -56,7 +56,8 @@ async fn the_few_runs_of_a_job_are_found_without_a_look_at_all_others() {
         + (select sum(idx_tup_read)::bigint from pg_stat_user_indexes where relname = 'run')";
     let before = one.told(read).await;
     let filter = RunFilter { jobs: Some(vec!["mail".into(), "post".into()]), ..RunFilter::default() };
-    let mut found: Vec<_> = one.runs(filter.clone(), 100).await.unwrap().into_iter().map(|run| run.state).collect();
+    let mut found: Vec<_> =
+        one.runs(filter.clone(), 100).await.unwrap().into_iter().map(|run| run.state).collect();
     found.sort();
     assert_eq!(found, states);
     let read = one.told(read).await - before;

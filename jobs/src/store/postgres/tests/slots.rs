@@ -296,7 +296,8 @@ async fn a_cancelled_run_does_not_start_in_the_place_of_another() {
     }
     let claimed = db.take(node, 1).await;
     let mut tx = db.hold().await;
-    let cancel = "update jobs.run set state = 'cancelled', finished = now(), outcome = 'cancelled' where id = $1";
+    let cancel =
+        "update jobs.run set state = 'cancelled', finished = now(), outcome = 'cancelled' where id = $1";
     sqlx::query(cancel).bind(slots[1].run).execute(&mut *tx).await.unwrap();
     db.end(node, &[success_of(&claimed[0])]).await.unwrap();
     let succeeding = tokio::spawn({
