@@ -195,7 +195,8 @@ pub struct RunQuery {
 }
 
 impl RunQuery {
-    /// Those of one job, by its name or an alias. Of a job that there is not, there are none.
+    /// Those of one job, by its name or an alias. Of a job that there is not, there are none. In a cluster those are found that are
+    /// live, and of those that have ended the last 10 000, which is as many as `jobs.retention_count` keeps where nothing is said.
     pub fn job(mut self, name: impl Into<String>) -> Self {
         self.job = Some(name.into());
         self

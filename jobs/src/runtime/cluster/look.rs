@@ -1,5 +1,7 @@
 //! Looking at the cluster, and steering it: runs that any of its processes may execute.
 
+use std::sync::Arc;
+
 use super::submit::refused;
 use super::{Cluster, outcome};
 use crate::clock::Timestamp;
@@ -30,9 +32,13 @@ impl Cluster {
         F: Future<Output = sqlx::Result<T>> + Send + 'static,
     {
         let node = self.node().ok_or_else(SubmitError::shut_down)?;
-        // It is never closed.
-        let _turn = self.readers.acquire().await;
-        node.ask(question).await.map_err(|trouble| {
+        let readers = Arc::clone(&self.readers);
+        // The wait for a turn is part of the question: it has an end, and does not hang on who asks.
+        let in_turn = |db| async move {
+            let _turn = readers.acquire().await;
+            question(db).await
+        };
+        node.ask(in_turn).await.map_err(|trouble| {
             let _ = panics::catch(|| telemetry::not_answered(trouble.message()));
             refused(&trouble)
         })
@@ -69,17 +75,14 @@ impl Cluster {
 
     /// Cancels a run wherever it is. `false` when it has ended already, or is not known.
     pub(in crate::runtime) async fn cancel(&self, id: RunId) -> Result<bool, SubmitError> {
-        let cancelled = self.steer(move |db| async move { db.cancel(id.into()).await }).await;
+        let node = self.node().ok_or_else(SubmitError::shut_down)?;
+        let cancelled = node.cancel(id.into()).await.map_err(|trouble| refused(&trouble));
         if let Err(error) = &cancelled {
             let _ = panics::catch(|| telemetry::not_answered(&error.to_string()));
         }
         match cancelled? {
             Cancelled::Gone => return Ok(false),
-            Cancelled::Ended(slot_of) => {
-                if let (Some(job), Some(node)) = (slot_of, self.node()) {
-                    node.follow(job).await;
-                }
-            }
+            Cancelled::Ended { .. } => {}
             Cancelled::Running => {
                 // It may be here, and then it need not be told by the server.
                 if let Some(key) = self.recorder.host.pool.key_of(id) {

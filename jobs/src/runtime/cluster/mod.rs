@@ -54,7 +54,7 @@ pub(super) struct Cluster {
     recorder: Arc<Recorder>,
     known: Arc<Known>,
     /// However many people look, there are connections left for the work.
-    readers: tokio::sync::Semaphore,
+    readers: Arc<tokio::sync::Semaphore>,
     #[cfg_attr(not(feature = "web"), allow(dead_code, reason = "only pages are looked at by many at once"))]
     last_census: LastCensus,
     #[cfg_attr(not(feature = "web"), allow(dead_code, reason = "only the status page shows them"))]
@@ -141,7 +141,7 @@ impl Jobs {
                 node,
                 recorder,
                 known,
-                readers: tokio::sync::Semaphore::new(READERS),
+                readers: Arc::new(tokio::sync::Semaphore::new(READERS)),
                 last_census: LastCensus::default(),
                 last_runs: Mutex::default(),
             }))

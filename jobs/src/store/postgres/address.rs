@@ -10,6 +10,8 @@ use super::schema::Schema;
 pub(crate) struct Address {
     pub(super) options: PgConnectOptions,
     pub(super) schema: Schema,
+    /// Certificates or a key are read from files.
+    pub(super) has_files: bool,
 }
 
 /// An address that cannot be one. It does not repeat the address, which may have a password in it.
@@ -94,7 +96,14 @@ impl Address {
             None => options.application_name("jobs"),
             Some(_) => options,
         };
-        Ok(Self { options, schema })
+        let is_file = |pair: &&str| {
+            ["sslrootcert", "sslcert", "sslkey", "ssl-root-cert", "ssl-ca", "ssl-cert", "ssl-key"]
+                .contains(&pair.split('=').next().unwrap_or_default())
+        };
+        let is_named = |name: &&str| std::env::var_os(name).is_some();
+        let has_files =
+            theirs.iter().any(is_file) || ["PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY"].iter().any(is_named);
+        Ok(Self { options, schema, has_files })
     }
 
     /// With the settings of our sessions.

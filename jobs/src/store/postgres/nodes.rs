@@ -70,11 +70,12 @@ else 0 end";
 /// of those that were claimed together against the first in line.
 const RESCUE: &str = "\
 with me as (
-    -- Unless the clock was set back since its heartbeat.
-    select * from jobs.node where id = $1 and good_since <= now() - $2 and heartbeat <= now() + $2
+    -- Unless the clock was set since its heartbeat, or the server has stood still.
+    select * from jobs.node where id = $1 and good_since <= now() - $2 and heartbeat between now() - $5 and now()
 ), lost as (
     select n.id, not n.is_closing
-        and not coalesce(n.heartbeat >= me.gap_from - $2 and n.heartbeat < me.good_since, false) as counts
+        and not coalesce(n.heartbeat >= me.gap_from - $2
+            and (n.heartbeat < me.good_since or n.heartbeat > now() + $2), false) as counts
     from jobs.node n, me where n.heartbeat not between now() - $2 and now() + $2 and n.id <> me.id
     for update of n skip locked
 ), found as (
@@ -170,6 +171,7 @@ impl Db {
             .bind(interval(LOST))
             .bind(interval(Duration::from_secs(30)))
             .bind(interval(APART))
+            .bind(interval(GAP))
             .try_map(|row: PgRow| Ok(Rescued { id: row.try_get(0)?, state: row.try_get(1)? }))
             .fetch_all(&self.pool)
             .await

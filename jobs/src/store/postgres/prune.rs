@@ -91,6 +91,12 @@ impl Db {
         Ok((goes.filter_map(whole).collect(), last))
     }
 
+    /// The job that comes behind one.
+    pub(crate) async fn job_behind(&self, name: &str) -> sqlx::Result<Option<String>> {
+        let sql = "select min(name) from jobs.job where name > $1";
+        sqlx::query_scalar(self.sql(sql)).bind(name).fetch_one(&self.pool).await
+    }
+
     /// Forgets at most so many of these, and goes on behind them. Answers how many; as many as `most` means that there may be more.
     pub(crate) async fn prune(&self, stale: &mut Stale, most: usize) -> sqlx::Result<u64> {
         let query = sqlx::query_as(self.sql(PRUNE)).bind(&stale.job).bind(stale.forgotten).bind(stale.before);

@@ -124,7 +124,7 @@ impl fmt::Display for Unreachable {
 }
 
 impl Why {
-    fn of(error: &Error, by_socket: bool) -> Self {
+    fn of(error: &Error, has_files: bool) -> Self {
         let is_of_file = |kind| {
             use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
             matches!(kind, IsADirectory | NotADirectory | NotFound | PermissionDenied)
@@ -133,8 +133,7 @@ impl Why {
             Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => Self::Refused,
             // The system has no kind of error for it.
             Error::Io(error) if error.to_string().contains("lookup address") => Self::NoHost,
-            // No other file is opened for a server that is reached by TCP.
-            Error::Io(error) if is_of_file(error.kind()) && !by_socket => Self::File(error.to_string()),
+            Error::Io(error) if is_of_file(error.kind()) && has_files => Self::File(error.to_string()),
             Error::Tls(why) => Self::Tls(why.to_string()),
             Error::Database(error) => {
                 let said = error.message().to_owned();
@@ -192,7 +191,6 @@ impl Address {
     pub(super) async fn reach(&self, patience: Duration) -> Result<PgConnectOptions, Unreachable> {
         let began = monotonic_now();
         let mut options = self.planned();
-        let by_socket = options.get_socket().is_some() || options.get_host().starts_with('/');
         let mut last = None;
         loop {
             let left = patience.saturating_sub(began.elapsed());
@@ -212,10 +210,10 @@ impl Address {
                     .map_or_else(|| error.to_string(), |error| error.message().to_owned());
                 return Err(self.unreachable(Why::Setting(said)));
             } else if passes(&error) && began.elapsed() + AGAIN < patience {
-                last = Some(Why::of(&error, by_socket));
+                last = Some(Why::of(&error, self.has_files));
                 tokio::time::sleep(AGAIN).await;
             } else {
-                return Err(self.unreachable(Why::of(&error, by_socket)));
+                return Err(self.unreachable(Why::of(&error, self.has_files)));
             }
         }
     }

@@ -53,12 +53,6 @@ pub(crate) struct RunFilter {
     pub(crate) before: Option<Id>,
 }
 
-const ONE: &str = "\
-select id, job, queue, priority, state, due, attempt, retries, rescues, node, origin, schedule, slot, retry_of, args,
-    record, submitted, started, finished, outcome, message,
-    (select n.name from jobs.node n where n.id = run.node)
-from jobs.run where id = $1";
-
 /// What is wanted beside the job, with how it is said which identities it is between.
 macro_rules! as_wanted {
     ($between:literal) => {
@@ -68,63 +62,84 @@ macro_rules! as_wanted {
         and ($5::boolean is null or (finished is not null) = $5)"
         )
     };
-    // In words that the index of all identities does not fit.
-    () => {
-        as_wanted!("(id < $1 and id >= $2) is true")
+    // In words that the index of all identities does not fit; nothing is read where no such run is wanted.
+    (of $states:literal, finished: $finished:literal) => {
+        concat!(
+            as_wanted!("(id < $1 and id >= $2) is true"),
+            " and ($3::text[] is null or $3 && array[",
+            $states,
+            "]) and coalesce($5::boolean, ",
+            $finished,
+            ") = ",
+            $finished
+        )
     };
 }
 
-const RUNS: &str = concat!(
-    "\
+macro_rules! columns {
+    () => {
+        "\
 select id, job, queue, priority, state, due, attempt, retries, rescues, node, origin, schedule, slot, retry_of, args,
     record, submitted, started, finished, outcome, message,
     (select n.name from jobs.node n where n.id = run.node)
-from jobs.run where ",
-    as_wanted!("id < $1 and id >= $2"),
-    "
-order by id desc limit $6"
+from "
+    };
+}
+
+const ONE: &str = concat!(columns!(), "jobs.run where id = $1");
+
+const RUNS: &str =
+    concat!(columns!(), "jobs.run where ", as_wanted!("id < $1 and id >= $2"), " order by id desc limit $6");
+
+/// Those of jobs among the last that were submitted at all.
+const RUNS_NEAR: &str = concat!(
+    columns!(),
+    "(select * from jobs.run where id < $1 order by id desc limit 1000) run
+where job = any ($7) and ",
+    as_wanted!("id >= $2"),
+    " order by id desc limit $6"
 );
 
-/// The same of jobs, whose runs may be few among many of others. Each kind has an index of its own; of those of a job that have ended
-/// the last ten thousand are found.
+/// The same where they are few among many of others. Each kind has an index of its own; of those of a job that have ended the last
+/// ten thousand are found, which is as many as are kept where nothing else is said.
 const RUNS_OF: &str = concat!(
     all_lanes!(""),
     "\
 , found as (
     select r.id from unnest($7::text[]) as n (job) cross join lateral (
         select id from jobs.run where job = n.job and finished is not null and ",
-    as_wanted!(),
+    as_wanted!(of "'succeeded', 'dead', 'cancelled'", finished: "true"),
     "
         order by finished desc limit 10000
     ) r
     union all
     select r.id from lane l cross join lateral (
         select id from jobs.run
-        where state = 'available' and (queue, job, priority) = (l.queue, l.job, l.priority) and ",
-    as_wanted!(),
+        where state = 'available' and (queue, job, priority) = (l.queue, l.job, l.priority)
+            and (queue, job, priority, id) < (l.queue, l.job, l.priority, $1) and ",
+    as_wanted!(of "'available'", finished: "false"),
     "
-        order by id desc limit $6
+        order by queue desc, job desc, priority desc, id desc limit $6
     ) r where l.job = any ($7)
     union all
     select r.id from unnest($7::text[]) as n (job) cross join lateral (
         select id from jobs.run where slot is not null and job = n.job and state = 'waiting' and ",
-    as_wanted!(),
+    as_wanted!(of "'waiting'", finished: "false"),
     "
         order by id desc limit $6
     ) r
     union all
     select id from jobs.run where job = any ($7) and state = 'running' and ",
-    as_wanted!(),
+    as_wanted!(of "'running'", finished: "false"),
     "
     union all
     select id from jobs.run where job = any ($7) and state = 'scheduled' and ",
-    as_wanted!(),
+    as_wanted!(of "'scheduled'", finished: "false"),
     "
 )
-select id, job, queue, priority, state, due, attempt, retries, rescues, node, origin, schedule, slot, retry_of, args,
-    record, submitted, started, finished, outcome, message,
-    (select n.name from jobs.node n where n.id = run.node)
-from jobs.run where id = any (array(select id from found order by id desc limit $6))
+",
+    columns!(),
+    "jobs.run where id = any (array(select id from found order by id desc limit $6))
 order by id desc"
 );
 
@@ -137,11 +152,21 @@ impl Db {
     /// Some runs, at most so many.
     pub(crate) async fn runs(&self, filter: RunFilter, most: i64) -> sqlx::Result<Vec<RunRow>> {
         let RunFilter { jobs, states, queue, is_final, from, before } = filter;
-        let sql = self.sql(if jobs.is_some() { RUNS_OF } else { RUNS });
-        let query = sqlx::query(sql).bind(before.unwrap_or(Id(u128::MAX))).bind(from.unwrap_or(Id(0)));
-        let query = query.bind(states).bind(queue).bind(is_final).bind(most);
-        let query = if jobs.is_some() { query.bind(jobs) } else { query };
-        query.try_map(run_row).fetch_all(&self.pool).await
+        let ask = async |sql| {
+            let query = sqlx::query(self.sql(sql)).bind(before.unwrap_or(Id(u128::MAX)));
+            let query =
+                query.bind(from.unwrap_or(Id(0))).bind(&states).bind(&queue).bind(is_final).bind(most);
+            let query = match &jobs {
+                Some(jobs) => query.bind(jobs),
+                None => query,
+            };
+            query.try_map(run_row).fetch_all(&self.pool).await
+        };
+        if jobs.is_none() {
+            return ask(RUNS).await;
+        }
+        let near = ask(RUNS_NEAR).await?;
+        if i64::try_from(near.len()).is_ok_and(|found| found >= most) { Ok(near) } else { ask(RUNS_OF).await }
     }
 }
 

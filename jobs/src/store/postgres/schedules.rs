@@ -114,8 +114,10 @@ with mine as (
     where $1 = (",
     last_word!("n.id", "$6"),
     ")
-    -- After an outage the others seem to be gone until their next heartbeat.
-    and ($10 or exists (select from jobs.node where id = $1 and good_since <= now() - $6::interval))
+    -- After an outage the others seem to be gone until their next heartbeat. Who has just started is the last.
+    and exists (
+        select from jobs.node where id = $1 and (good_since <= now() - $6::interval or good_since = started)
+    )
     -- Who had the last word before may just have gone, and then it is inherited the next time.
     and not exists (
         select from jobs.job j join jobs.job k on k.family = j.family and k.name <> j.name
@@ -219,7 +221,9 @@ with disowned as (
     last_word!("g.definition", "$2"),
     ") l
     where w.closed_since is null and l.definition is null
-        and ($3 or exists (select from jobs.node where id = $1 and good_since <= now() - $2::interval))
+        and exists (
+            select from jobs.node where id = $1 and (good_since <= now() - $2::interval or good_since = started)
+        )
     order by w.job, w.key
 ), closed as (
     update jobs.schedule s set
@@ -269,7 +273,6 @@ impl Db {
             .bind(schedules.iter().map(|schedule| schedule.delay.map(interval)).collect::<Vec<_>>())
             .bind(schedules.iter().map(|schedule| schedule.second).collect::<Vec<_>>())
             .bind(schedules.iter().map(|schedule| schedule.declared).collect::<Vec<_>>())
-            .bind(registers)
             .execute(&mut *tx)
             .await?;
         tx.commit().await
@@ -285,13 +288,11 @@ impl Db {
     ) -> sqlx::Result<()> {
         let (of, keys): (Vec<_>, Vec<_>) = own.iter().map(|(job, key)| (job.as_str(), key.as_str())).unzip();
         sqlx::query(self.sql(DISOWN)).bind(node).bind(jobs).bind(of).bind(keys).execute(&self.pool).await?;
-        self.close_disowned(node, true).await
+        self.close_disowned(node).await
     }
 
-    /// It is known `at_once` by who has just said so.
-    async fn close_disowned(&self, node: Id, at_once: bool) -> sqlx::Result<()> {
-        let query = sqlx::query(self.sql(CLOSE_DISOWNED)).bind(node).bind(interval(LOST)).bind(at_once);
-        query.execute(&self.pool).await?;
+    async fn close_disowned(&self, node: Id) -> sqlx::Result<()> {
+        sqlx::query(self.sql(CLOSE_DISOWNED)).bind(node).bind(interval(LOST)).execute(&self.pool).await?;
         Ok(())
     }
 
@@ -325,6 +326,6 @@ impl Db {
     pub(crate) async fn close_schedules(&self, node: Id) -> sqlx::Result<()> {
         let query = sqlx::query(self.sql(CLOSE)).bind(node).bind(interval(LOST)).bind(interval(ORPHANED));
         query.execute(&self.pool).await?;
-        self.close_disowned(node, false).await
+        self.close_disowned(node).await
     }
 }

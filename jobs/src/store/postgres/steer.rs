@@ -42,8 +42,8 @@ returning state, case when slot is not null then job end"
 pub(crate) enum Cancelled {
     /// It had ended, or there is no such run.
     Gone,
-    /// The next run of a slot of this job may start instead.
-    Ended(Option<String>),
+    /// It was the run of a slot of this job, of which the next one may start instead.
+    Ended { slot_of: Option<String> },
     /// Its node will be told.
     Running,
 }
@@ -90,7 +90,7 @@ impl Db {
         Ok(match found.fetch_optional(&self.pool).await? {
             None => Cancelled::Gone,
             Some((state, _)) if state == "running" => Cancelled::Running,
-            Some((_, slot_of)) => Cancelled::Ended(slot_of),
+            Some((_, slot_of)) => Cancelled::Ended { slot_of },
         })
     }
 }

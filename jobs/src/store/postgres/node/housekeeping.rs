@@ -77,7 +77,7 @@ impl Shared {
         }
         if self.unregistered.swap(false, Ordering::SeqCst) {
             self.register_all().await.inspect_err(|_| self.unregistered.store(true, Ordering::SeqCst))?;
-        } else if all || changed {
+        } else if all || changed || *watch > 0 {
             self.adopt_all().await?;
         }
         if changed || all {
@@ -126,22 +126,35 @@ impl Shared {
     /// Forgets what all have left, by so many `jobs` at a time.
     async fn forget_all(&self, ledgers: bool, jobs: &mut usize) -> Result<(), Trouble> {
         let (age, count) = self.host.retention();
-        let mut behind = Some(String::new());
+        let (mut behind, mut answer) = (Some(String::new()), Ok(()));
         while let Some(last) = behind {
-            let asked = ask(self.db.stale((age, count), &last, *jobs)).await;
-            let (stale, next) = asked.inspect_err(|_| *jobs = 1.max(*jobs / 2))?;
+            let (stale, next) = match ask(self.db.stale((age, count), &last, *jobs)).await {
+                Ok(asked) => asked,
+                // The history of one is too long for a question; those of others may be not.
+                Err(trouble) if *jobs == 1 => {
+                    behind = ask(self.db.job_behind(&last)).await?;
+                    answer = Err(trouble);
+                    continue;
+                }
+                Err(trouble) => {
+                    *jobs /= 2;
+                    return Err(trouble);
+                }
+            };
             for mut stale in stale {
                 while self.forgets_more(PRUNED, self.db.prune(&mut stale, PRUNED)).await? {}
             }
             behind = next;
         }
-        *jobs = PRUNED_JOBS.min(*jobs * 2);
+        if answer.is_ok() {
+            *jobs = PRUNED_JOBS.min(*jobs * 2);
+        }
         if ledgers {
             ask(self.db.prune_schedules(age)).await?;
             let entries = || self.db.prune_ledger(age, count, PRUNED_ENTRIES);
             while self.forgets_more(PRUNED_ENTRIES, entries()).await? {}
         }
-        Ok(())
+        answer
     }
 
     /// Forgets so many at most, and answers whether there may be more. There is no hurry: at most half of the time is for it.

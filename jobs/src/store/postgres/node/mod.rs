@@ -39,6 +39,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, OnceLock, PoisonError};
 use std::task::Poll;
 use std::thread;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -50,6 +51,7 @@ use super::db::Db;
 use super::end::{End, Ended, Fence, Finished, GivenBack};
 use super::home::Home;
 use super::id::Id;
+use super::steer::Cancelled;
 use super::submit::{NewRun, Submitted};
 use super::succession::Succeeded;
 use super::trouble::{Pause, Trouble, ask};
@@ -131,6 +133,9 @@ struct Shared {
     turn: Mutex<()>,
     closing: AtomicBool,
 }
+
+/// How often a node that stays for what cannot be stopped looks whether it has ended.
+const STAYING: Duration = Duration::from_millis(250);
 
 impl Node {
     /// Joins the cluster: migrates where it is needed, says that it is there, and begins to claim.
@@ -310,23 +315,33 @@ impl Node {
         self.ended.clone().wait_for(Option::is_some).await.ok().and_then(|left| *left).unwrap_or(0)
     }
 
-    /// The program has shut down, and runs that cannot be stopped go on until its process ends. The node stays for them, and that
-    /// they are cut off then does not count against them.
-    pub(crate) async fn stay(&self) {
+    /// The program has shut down, and runs that cannot be stopped go on. The node stays until they have ended, also when nobody has
+    /// it any more; that the end of the process cuts them off does not count against them.
+    pub(crate) async fn stay(self: &Arc<Self>) {
+        let node = Arc::clone(self);
+        self.spawn(async move {
+            while !node.shared.claims.known().is_empty() {
+                tokio::time::sleep(STAYING).await;
+            }
+        });
         let node = self.shared.identity.id;
         // Where the server does not answer it counts as any other loss.
         let _ = self.ask(move |db| async move { db.close(node).await }).await;
     }
 
-    /// A run of a slot of this job has ended by the hand of somebody: lets the next one start.
-    pub(crate) async fn follow(&self, job: String) {
+    /// Cancels a run. Where that has ended the run of a slot, the next one may start, whether the caller waits for it or not.
+    pub(crate) async fn cancel(&self, run: Id) -> Result<Cancelled, Trouble> {
         let (told, answer) = oneshot::channel();
         let (shared, told) = (Arc::clone(&self.shared), Told::new(told, &self.shared.clock));
         self.spawn(async move {
-            shared.follow(vec![job]).await;
-            told.tell(());
+            let answer = ask(shared.db.cancel(run)).await;
+            if let Ok(Cancelled::Ended { slot_of: Some(job) }) = &answer {
+                shared.follow(vec![job.clone()]).await;
+            }
+            shared.stir();
+            told.tell(answer);
         });
-        let _ = answer.await;
+        answer.await.unwrap_or(Err(Trouble::Closed))
     }
 
     fn close(&self) {

@@ -93,6 +93,18 @@ async fn who_is_new_or_was_cut_off_takes_nothing_for_fifteen_seconds() {
     assert_eq!(db.rescue(judge).await.unwrap().len(), 1);
 }
 
+/// The server has stood still since the judge's heartbeat, or its clock was set forward.
+#[tokio::test]
+async fn nobody_is_taken_for_lost_by_a_time_that_has_passed_for_all() {
+    let db = db().await;
+    let (judge, other) = (old_node(&db, 1).await, old_node(&db, 2).await);
+    db.submit(&[mail()]).await.unwrap();
+    db.take(other, 1).await;
+    silent(&db, 1, 60).await;
+    silent(&db, 2, 60).await;
+    assert!(db.rescue(judge).await.unwrap().is_empty());
+}
+
 /// Or another server took over, whose clock is behind.
 #[tokio::test]
 async fn who_is_lost_is_missed_also_where_the_clock_was_set_back() {
@@ -118,6 +130,7 @@ async fn who_is_lost_is_missed_also_where_the_clock_was_set_back() {
     )
     .await;
     assert_eq!(db.rescue(judge).await.unwrap().len(), 1);
+    assert_eq!(db.text("select rescues from jobs.run").await, "0");
     assert_eq!(db.text("select count(*) from jobs.node").await, "1");
 }
 

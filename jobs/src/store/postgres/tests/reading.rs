@@ -61,7 +61,8 @@ async fn the_few_runs_of_a_job_are_found_without_a_look_at_all_others() {
     found.sort();
     assert_eq!(found, states);
     let read = one.told(read).await - before;
-    assert!(read < 200, "{read} read for seven runs");
+    // A thousand that were submitted last, by the index and in the table, and no more of 30 000.
+    assert!(read < 2500, "{read} read for seven runs");
     let found = async |filter: RunFilter, most: i64| {
         let found = one.runs(filter, most).await.unwrap();
         found.into_iter().map(|run| run.id.0).collect::<Vec<_>>()

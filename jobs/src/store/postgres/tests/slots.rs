@@ -281,7 +281,7 @@ async fn a_cancelled_run_lets_its_successor_start() {
         db.fire_one(slot).await;
     }
     let job = "sweep".to_owned();
-    assert_eq!(db.cancel(slots[0].run).await.unwrap(), Cancelled::Ended(Some(job.clone())));
+    assert_eq!(db.cancel(slots[0].run).await.unwrap(), Cancelled::Ended { slot_of: Some(job.clone()) });
     db.succeed(&[job]).await.unwrap();
     assert_eq!(ids(&db.take(node, 10).await), [slots[1].run]);
 }

@@ -8,7 +8,7 @@ async fn a_run_is_cancelled_in_every_state() {
     let runs = [mail(), mail()];
     db.submit(&runs).await.unwrap();
     let claimed = db.take(node, 1).await;
-    assert_eq!(db.cancel(runs[1].id).await.unwrap(), Cancelled::Ended(None));
+    assert_eq!(db.cancel(runs[1].id).await.unwrap(), Cancelled::Ended { slot_of: None });
     assert_eq!(db.cancel(runs[0].id).await.unwrap(), Cancelled::Running);
     assert_eq!(db.look_at(node).await.cancelled, [runs[0].id]);
     // Its attempt fails before it is told: it is not tried again.
