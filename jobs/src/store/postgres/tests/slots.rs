@@ -300,14 +300,15 @@ async fn a_cancelled_run_does_not_start_in_the_place_of_another() {
         "update jobs.run set state = 'cancelled', finished = now(), outcome = 'cancelled' where id = $1";
     sqlx::query(cancel).bind(slots[1].run).execute(&mut *tx).await.unwrap();
     db.end(node, &[success_of(&claimed[0])]).await.unwrap();
-    let succeeding = tokio::spawn({
+    let mut succeeding = tokio::task::JoinSet::new();
+    succeeding.spawn({
         let db = db.clone();
         async move { db.succeed(&["sweep".into()]).await.unwrap() }
     });
     db.until("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()", "1")
         .await;
     tx.commit().await.unwrap();
-    assert_eq!(succeeding.await.unwrap().started, 0);
+    assert_eq!(succeeding.join_next().await.unwrap().unwrap().started, 0);
     assert_eq!(db.state(slots[1].run).await, "cancelled");
 }
 
