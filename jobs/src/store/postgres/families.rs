@@ -43,6 +43,10 @@ cross join lateral (
 where $1 = (",
     last_word!("n.id", "$4"),
     ")
+    -- As for definitions.
+    and exists (
+        select from jobs.node where id = $1 and (good_since <= now() - $4::interval or good_since <= started)
+    )
 order by f.other, w.key"
 );
 

@@ -36,7 +36,8 @@ update jobs.node set
     heartbeat = now()
 where id = $1
 returning clock_timestamp(), (select array_agg(id order by id) from jobs.node),
-    exists (select from jobs.node o where o.id <> $1 and o.heartbeat not between now() - $3 and now() + $3)";
+    exists (select from jobs.node o where o.id <> $1 and o.heartbeat not between now() - $3 and now() + $3)
+        or (good_since <> started and good_since > now() - $3)";
 
 /// What it has claimed and not begun has used no attempt, and its loss does not count. What it may be executing is rescued.
 const LEAVE: &str = "\
@@ -135,7 +136,8 @@ impl Db {
         sqlx::query_scalar(self.sql(JOIN)).bind(node).bind(name).bind(started).fetch_one(&self.pool).await
     }
 
-    /// Says that this node is there, and answers with the server's time, the nodes that are, and whether one of them may be lost.
+    /// Says that this node is there, and answers with the server's time, the nodes that are, and whether one of them may be lost, or
+    /// this one was cut off just now.
     /// None when this one was taken for lost: its claims are not its own any more. After a longer `gap` than this it judges nobody for a
     /// while.
     pub(crate) async fn beat(

@@ -116,7 +116,7 @@ with mine as (
     ")
     -- After an outage the others seem to be gone until their next heartbeat. Who has just started is the last.
     and exists (
-        select from jobs.node where id = $1 and (good_since <= now() - $6::interval or good_since = started)
+        select from jobs.node where id = $1 and (good_since <= now() - $6::interval or good_since <= started)
     )
     -- Who had the last word before may just have gone, and then it is inherited the next time.
     and not exists (
@@ -222,7 +222,7 @@ with disowned as (
     ") l
     where w.closed_since is null and l.definition is null
         and exists (
-            select from jobs.node where id = $1 and (good_since <= now() - $2::interval or good_since = started)
+            select from jobs.node where id = $1 and (good_since <= now() - $2::interval or good_since <= started)
         )
     order by w.job, w.key
 ), closed as (

@@ -42,7 +42,7 @@ impl Shared {
             self.stands(Part::Housekeeping, &answer);
             if self.clock.is_virtual() && all {
                 let answer = self.forget_all(true, &mut PRUNED_JOBS.clone()).await;
-                self.stands(Part::Forgetting, &answer);
+                self.has_forgotten(&answer);
             }
             since = if all && answer.is_ok() { 1 } else { since.saturating_add(1) };
         }
@@ -64,6 +64,7 @@ impl Shared {
             true => ask(self.vital.rescue(self.identity.id)).await?,
             false => Vec::new(),
         };
+        let is_watching = *watch > 0;
         *watch = if rescued.is_empty() { watch.saturating_sub(1) } else { WATCHED };
         if !rescued.is_empty() {
             telemetry::cluster(ClusterNews::TookOver(rescued.len()));
@@ -77,10 +78,10 @@ impl Shared {
         }
         if self.unregistered.swap(false, Ordering::SeqCst) {
             self.register_all().await.inspect_err(|_| self.unregistered.store(true, Ordering::SeqCst))?;
-        } else if all || changed || *watch > 0 {
+        } else if all || changed || is_watching {
             self.adopt_all().await?;
         }
-        if changed || all {
+        if all || changed || is_watching {
             self.tell_in_force(&self.host.schedules()).await?;
         }
         if all {
@@ -106,7 +107,7 @@ impl Shared {
                 continue;
             }
             let answer = self.forget_all(looks.is_multiple_of(LEDGERS_EVERY), &mut jobs).await;
-            self.stands(Part::Forgetting, &answer);
+            self.has_forgotten(&answer);
             is_troubled = answer.is_err();
             if answer.is_ok() {
                 looks = looks.wrapping_add(1);
@@ -119,21 +120,30 @@ impl Shared {
     }
 
     /// What there is to forget at the start.
-    pub(super) async fn forget_first(&self) -> Result<(), Trouble> {
-        self.forget_all(false, &mut PRUNED_JOBS.clone()).await
+    pub(super) async fn forget_first(&self) {
+        // What fails is done with the housekeeping.
+        let _ = self.forget_all(false, &mut PRUNED_JOBS.clone()).await;
     }
 
-    /// Forgets what all have left, by so many `jobs` at a time.
-    async fn forget_all(&self, ledgers: bool, jobs: &mut usize) -> Result<(), Trouble> {
+    fn has_forgotten(&self, answer: &Result<Option<Trouble>, Trouble>) {
+        let answer = match answer {
+            Ok(None) => Ok(()),
+            Ok(Some(trouble)) | Err(trouble) => Err(trouble.clone()),
+        };
+        self.stands(Part::Forgetting, &answer);
+    }
+
+    /// Forgets what all have left, by so many `jobs` at a time. Answers the trouble with a job that was passed over.
+    async fn forget_all(&self, ledgers: bool, jobs: &mut usize) -> Result<Option<Trouble>, Trouble> {
         let (age, count) = self.host.retention();
-        let (mut behind, mut answer) = (Some(String::new()), Ok(()));
+        let (mut behind, mut passed_over) = (Some(String::new()), None);
         while let Some(last) = behind {
             let (stale, next) = match ask(self.db.stale((age, count), &last, *jobs)).await {
                 Ok(asked) => asked,
                 // The history of one is too long for a question; those of others may be not.
                 Err(trouble) if *jobs == 1 => {
                     behind = ask(self.db.job_behind(&last)).await?;
-                    answer = Err(trouble);
+                    passed_over = Some(trouble);
                     continue;
                 }
                 Err(trouble) => {
@@ -146,7 +156,7 @@ impl Shared {
             }
             behind = next;
         }
-        if answer.is_ok() {
+        if passed_over.is_none() {
             *jobs = PRUNED_JOBS.min(*jobs * 2);
         }
         if ledgers {
@@ -154,7 +164,7 @@ impl Shared {
             let entries = || self.db.prune_ledger(age, count, PRUNED_ENTRIES);
             while self.forgets_more(PRUNED_ENTRIES, entries()).await? {}
         }
-        answer
+        Ok(passed_over)
     }
 
     /// Forgets so many at most, and answers whether there may be more. There is no hurry: at most half of the time is for it.

@@ -277,8 +277,7 @@ impl Node {
             let known = ask(shared.vital.know_jobs(&shared.known_jobs())).await;
             shared.has_arrived();
             told.tell(known);
-            // What fails is done with the housekeeping.
-            let _ = shared.forget_first().await;
+            shared.forget_first().await;
         });
         answer.await.map_err(|_| Trouble::Closed)?
     }
@@ -341,7 +340,7 @@ impl Node {
             shared.stir();
             told.tell(answer);
         });
-        answer.await.unwrap_or(Err(Trouble::Closed))
+        answer.await.unwrap_or_else(|_| Err(questions::left()))
     }
 
     fn close(&self) {

@@ -33,11 +33,13 @@ impl Node {
             told.tell(answer);
         };
         self.questions.send(Box::new(move |db| Box::pin(work(db)))).map_err(|_| Trouble::Closed)?;
-        let left = |_| {
-            Trouble::Passing("this process has left the cluster before the server has answered".to_owned())
-        };
-        answer.await.map_err(left)?
+        answer.await.map_err(|_| left())?
     }
+}
+
+/// Nobody knows what the server has made of it.
+pub(super) fn left() -> Trouble {
+    Trouble::Passing("this process has left the cluster before the server has answered".to_owned())
 }
 
 impl Shared {

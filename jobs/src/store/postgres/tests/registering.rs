@@ -101,13 +101,31 @@ async fn after_an_outage_an_old_node_waits_for_the_others() {
     db.register(old, &schedule("a", 0)).await.unwrap();
     db.register(new, &schedule("b", 30)).await.unwrap();
     db.run_sql("update jobs.node set heartbeat = now() - interval '1 min'").await;
-    db.beat(old, GAP).await.unwrap();
+    let (.., is_watching) = db.beat(old, GAP).await.unwrap().unwrap();
+    assert!(is_watching);
     db.adopt(old, &schedule("a", 40)).await.unwrap();
     assert!(db.known(&schedule("b", 30)).await.is_ours);
     db.beat(new, GAP).await.unwrap();
     db.run_sql("update jobs.node set good_since = now() - interval '16 s'").await;
     db.adopt(old, &schedule("a", 40)).await.unwrap();
     assert!(db.known(&schedule("b", 30)).await.is_ours);
+}
+
+/// Alone, it is to look again when it may say.
+#[tokio::test]
+async fn who_was_cut_off_says_what_holds_when_it_has_been_back_for_a_while() {
+    let db = db().await;
+    let node = db.started(1, 60).await;
+    db.run_sql("update jobs.node set heartbeat = now() - interval '1 min'").await;
+    db.beat(node, GAP).await.unwrap();
+    db.register(node, &schedule("a", 0)).await.unwrap();
+    assert_eq!(db.text("select count(*) from jobs.schedule").await, "0");
+    db.run_sql("update jobs.node set good_since = now() - interval '14 s'").await;
+    assert!(db.beat(node, GAP).await.unwrap().unwrap().2);
+    db.run_sql("update jobs.node set good_since = now() - interval '16 s'").await;
+    assert!(!db.beat(node, GAP).await.unwrap().unwrap().2);
+    db.adopt(node, &schedule("a", 0)).await.unwrap();
+    assert!(db.known(&schedule("a", 0)).await.is_ours);
 }
 
 impl Db {
