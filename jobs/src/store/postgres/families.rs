@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use super::db::{Db, interval};
 use super::id::Id;
 use super::nodes::LOST;
-use super::schedules::{PATIENCE, last_word};
+use super::schedules::{PATIENCE, last_word, may_judge};
 
 /// Names that this node knows as different jobs are of one family no more.
 const PART: &str = "\
@@ -43,10 +43,9 @@ cross join lateral (
 where $1 = (",
     last_word!("n.id", "$4"),
     ")
-    -- As for definitions.
-    and exists (
-        select from jobs.node where id = $1 and (good_since <= now() - $4::interval or good_since <= started)
-    )
+    and ",
+    may_judge!("$4"),
+    "
 order by f.other, w.key"
 );
 

@@ -66,6 +66,21 @@ macro_rules! last_word {
 }
 pub(super) use last_word;
 
+/// Whether node `$1` may go by who is live: after an outage the others seem to be gone until their next heartbeat. Who has just
+/// started is the last.
+macro_rules! may_judge {
+    ($lost:literal) => {
+        concat!(
+            "exists (
+        select from jobs.node where id = $1 and (good_since <= now() - ",
+            $lost,
+            "::interval or good_since <= started)
+    )"
+        )
+    };
+}
+pub(super) use may_judge;
+
 /// What holds for a schedule of this node's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InForce {
@@ -114,10 +129,9 @@ with mine as (
     where $1 = (",
     last_word!("n.id", "$6"),
     ")
-    -- After an outage the others seem to be gone until their next heartbeat. Who has just started is the last.
-    and exists (
-        select from jobs.node where id = $1 and (good_since <= now() - $6::interval or good_since <= started)
-    )
+    and ",
+    may_judge!("$6"),
+    "
     -- Who had the last word before may just have gone, and then it is inherited the next time.
     and not exists (
         select from jobs.job j join jobs.job k on k.family = j.family and k.name <> j.name
@@ -221,9 +235,9 @@ with disowned as (
     last_word!("g.definition", "$2"),
     ") l
     where w.closed_since is null and l.definition is null
-        and exists (
-            select from jobs.node where id = $1 and (good_since <= now() - $2::interval or good_since <= started)
-        )
+        and ",
+    may_judge!("$2"),
+    "
     order by w.job, w.key
 ), closed as (
     update jobs.schedule s set

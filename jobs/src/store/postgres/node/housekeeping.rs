@@ -41,7 +41,7 @@ impl Shared {
             let answer = self.look_after(nodes, &mut known, &mut watch, all).await;
             self.stands(Part::Housekeeping, &answer);
             if self.clock.is_virtual() && all {
-                let answer = self.forget_all(true, &mut PRUNED_JOBS.clone()).await;
+                let answer = self.forget_all(true, &mut { PRUNED_JOBS }).await;
                 self.has_forgotten(&answer);
             }
             since = if all && answer.is_ok() { 1 } else { since.saturating_add(1) };
@@ -122,7 +122,7 @@ impl Shared {
     /// What there is to forget at the start.
     pub(super) async fn forget_first(&self) {
         // What fails is done with the housekeeping.
-        let _ = self.forget_all(false, &mut PRUNED_JOBS.clone()).await;
+        let _ = self.forget_all(false, &mut { PRUNED_JOBS }).await;
     }
 
     fn has_forgotten(&self, answer: &Result<Option<Trouble>, Trouble>) {
