@@ -418,6 +418,85 @@ async fn what_does_not_end_at_the_shutdown_goes_on_until_the_process_ends() {
     .await;
 }
 
+/// As a plain function, on a thread that says when it ends.
+#[job(retries = 1)]
+fn left_behind(
+    #[state] diary: &Diary,
+    #[state] node: &Node,
+    cx: &JobContext,
+    fails: bool,
+) -> Result<&'static str, BoxError> {
+    struct OfThread(Diary, Node);
+    impl Drop for OfThread {
+        fn drop(&mut self) {
+            self.0.note(&self.1, "the thread ends");
+        }
+    }
+    thread_local!(static THREAD: std::cell::RefCell<Option<OfThread>> = const { std::cell::RefCell::new(None) });
+    diary.note(node, format!("attempt {}", cx.attempt()));
+    if cx.attempt() == 1 {
+        THREAD.set(Some(OfThread(diary.clone(), node.clone())));
+        while diary.notes().iter().all(|note| note != "go") {
+            std::thread::yield_now();
+        }
+        if fails {
+            return Err("the first time".into());
+        }
+    }
+    Ok("done")
+}
+
+/// The end of `main`, where a tokio runtime drops all tasks and waits for the threads of plain functions: nobody else begins what
+/// goes on there, and what it comes to counts.
+#[test]
+fn a_plain_function_outlives_the_tasks_of_its_runtime() {
+    for (shuts_down, fails) in [(false, false), (true, false), (true, true)] {
+        let (server, diary) = (Server::shared(), Diary::default());
+        let address = server.database();
+        let database = address.rsplit('/').next().unwrap();
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (first, second) = (runtime(), runtime());
+        let run = first.block_on(async {
+            let config = config(&address, &diary, "one").shutdown_timeout(Duration::ZERO);
+            let one = jobs::start(config).await.unwrap();
+            let run = one.now(left_behind { fails }).await.unwrap().id();
+            diary.until(|notes| notes.len() == 1).await;
+            if shuts_down {
+                assert_eq!(one.shutdown().await.still_running, 1);
+            }
+            run
+        });
+        let two = second.block_on(node(&address, &diary, "two"));
+        // All of its tasks are dropped when this returns.
+        first.shutdown_background();
+        let standing = "select concat_ws(' ', state, (select name from jobs.node where id = node), claim_no) from jobs.run";
+        let before = server.sql(database, standing);
+        assert!(before.starts_with("running ") && before.ends_with(" 1"), "{before}");
+        assert_eq!(server.sql(database, "select count(*) from jobs.node"), "2");
+        diary.note(&Node("test"), "go");
+        second.block_on(async {
+            diary.until(|notes| notes.contains(&"the thread ends".to_owned())).await;
+            // A runtime that waits for the thread has waited for this.
+            assert_eq!(server.sql(database, "select count(*) from jobs.node"), "1");
+            bounded(async {
+                while server.sql(database, "select state from jobs.run") != "succeeded" {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+            let after = two.run(run).await.unwrap();
+            assert_eq!(after.output.as_deref(), Some("\"done\""));
+            let (attempts, by): (_, &[_]) = match fails {
+                false => (1, &["attempt 1"]),
+                true => (2, &["attempt 2"]),
+            };
+            assert_eq!(after.attempt, attempts, "{after:?}");
+            assert_eq!(diary.of(if fails { "two" } else { "one" })[..1], *by);
+            two.shutdown().await;
+        });
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_process_that_was_taken_for_lost_still_executes_it_does_not_begin_beside_it() {
     let (server, diary) = (Server::shared(), Diary::default());

@@ -11,13 +11,16 @@ mod recovery;
 mod server;
 
 use std::cell::LazyCell;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use measure::{Before, Kind};
 use peers::{Peer, Tuned};
 use server::Server;
 
 const PEERS: &[&str] = &["jobs", "graphile_worker", "riverqueue", "apalis"];
+
+/// With what is there without any of them.
+const AND_LIMIT: &[&str] = &["jobs", "limit", "graphile_worker", "riverqueue", "apalis"];
 
 /// Those that keep what has ended; graphile_worker deletes it.
 const KEEPERS: &[&str] = &["jobs", "riverqueue", "apalis"];
@@ -93,6 +96,7 @@ const MEASUREMENTS: [Measurement; 12] = [
         what: "ms from submission to start, median and 99th percentile",
         kind: Kind::Latency,
         jobs: 500,
+        peers: AND_LIMIT,
         ..DRAIN
     },
     Measurement {
@@ -222,8 +226,10 @@ const ONE: &str = "--one";
 
 fn in_a_child(peer: &str, measurement: &Measurement, address: &str) -> Vec<f64> {
     let this = std::env::current_exe().expect("it runs");
-    let output = Command::new(this).args([ONE, peer, measurement.name, address]).output().expect("it starts");
-    assert!(output.status.success(), "{peer}: {}", String::from_utf8_lossy(&output.stderr));
+    let mut child = Command::new(this);
+    child.args([ONE, peer, measurement.name, address]).stderr(Stdio::inherit());
+    let output = child.output().expect("it starts");
+    assert!(output.status.success(), "{peer} has failed");
     let told = String::from_utf8_lossy(&output.stdout);
     told.split_whitespace().map(|figure| figure.parse().expect("a figure")).collect()
 }
@@ -237,6 +243,7 @@ fn child(first: &str, peer: &str, measurement: &Measurement, address: &str) {
             match peer {
                 "jobs" => one::<peers::Ours>(measurement, address).await,
                 "graphile_worker" => one::<peers::Graphile>(measurement, address).await,
+                "limit" => one::<peers::Limit>(measurement, address).await,
                 "riverqueue" => one::<peers::River>(measurement, address).await,
                 _ => one::<peers::Apalis>(measurement, address).await,
             }

@@ -57,7 +57,7 @@ pub(crate) async fn drain<P: Peer>(peer: &P, address: &str, jobs: usize) -> Vec<
     peer.fill(jobs).await;
     probe::reset();
     peer.work().await;
-    probe::until(jobs).await;
+    assert_eq!(probe::until(jobs).await, 0, "all of them run");
     let mut db = PgConnection::connect(address).await.expect("the server is there");
     while sqlx::query_scalar::<_, i64>(P::UNFINISHED).fetch_one(&mut db).await.expect("its tables") > 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -83,22 +83,28 @@ pub(crate) async fn submit<P: Peer>(peer: &P, jobs: usize) -> Vec<f64> {
     vec![jobs as f64 / start.elapsed().as_secs_f64()]
 }
 
-/// The median and the 99th percentile of the milliseconds between a submission and its start, on an idle program.
+/// The median and the 99th percentile of the milliseconds between a submission and its start, on an idle program. What never
+/// starts is told, and counts with the time for which it was waited for.
 pub(crate) async fn latency<P: Peer>(peer: &P, jobs: usize) -> Vec<f64> {
     const BETWEEN: Duration = Duration::from_millis(20);
     const WARM: usize = 20;
     peer.work().await;
     for number in 0..WARM + jobs {
         if number == WARM {
-            probe::until(WARM).await;
+            assert_eq!(probe::until(WARM).await, 0, "all of them run");
             probe::reset();
         }
         peer.submit(probe::now()).await;
         tokio::time::sleep(BETWEEN).await;
     }
-    probe::until(jobs).await;
+    let never = probe::until(jobs).await;
+    if never > 0 {
+        eprintln!("  {never} of {jobs} jobs never started");
+    }
     let delays = probe::delays();
-    [50, 99].map(|percent| delays[delays.len() * percent / 100].as_secs_f64() * 1e3).to_vec()
+    let delay =
+        |percent| delays.get(jobs * percent / 100).copied().unwrap_or(probe::PATIENCE).as_secs_f64() * 1e3;
+    vec![delay(50), delay(99)]
 }
 
 /// Transactions a minute of a worker that has nothing to do, as the server counts them.

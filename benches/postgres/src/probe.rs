@@ -45,11 +45,19 @@ pub(crate) fn ran() -> usize {
     RAN.load(Ordering::SeqCst)
 }
 
-/// Waits until so many have run.
-pub(crate) async fn until(count: usize) {
-    while ran() < count {
+/// Nobody waits longer for the next job to run.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until so many have run, or none has for long. Answers how many have not.
+pub(crate) async fn until(count: usize) -> usize {
+    let mut last = (ran(), Instant::now());
+    while last.0 < count && last.1.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(1)).await;
+        if ran() != last.0 {
+            last = (ran(), Instant::now());
+        }
     }
+    count.saturating_sub(last.0)
 }
 
 /// Since the first one ran.

@@ -16,10 +16,11 @@ use super::notes::Progress;
 use super::output::Output;
 use super::report;
 use super::run::RunId;
-use super::signals::{Signals, Turn};
+use super::signals::{Heir, Signals, Turn};
 use super::slot::Slot;
 use super::state::StateMap;
 use super::steer::{Steer, Steered};
+use crate::JobResult;
 use crate::clock::{Clock, Timestamp};
 use crate::telemetry::panics::{self, Panic};
 
@@ -220,7 +221,7 @@ impl JobContext {
 
     /// Runs `f` on a thread that may block, as a part of this run.
     #[doc(hidden)]
-    pub async fn __blocking<R: Send + 'static>(self, f: impl FnOnce(&Self) -> R + Send + 'static) -> R {
+    pub async fn __blocking(self, f: impl FnOnce(&Self) -> JobResult + Send + 'static) -> JobResult {
         let span = tracing::Span::current();
         let task = tokio::task::spawn_blocking(move || {
             // It may have waited long for a thread. Once it has begun, nothing stops it.
@@ -233,7 +234,15 @@ impl JobContext {
             #[cfg(feature = "testing")]
             let call = || super::asking::scope(call);
             let catch = || panics::catch(|| span.in_scope(call));
-            ambient::sync_scope(host, || ambient::sync_attempt_scope(surroundings, catch))
+            let returned = ambient::sync_scope(host, || ambient::sync_attempt_scope(surroundings, catch));
+            match self.surroundings.signals.returned(self.turn) {
+                None => returned,
+                Some(Heir(tell)) => {
+                    tell(returned);
+                    // Nobody waits for it.
+                    Ok(Ok(()))
+                }
+            }
         });
         // One that still waits for a thread when nobody wants it any more need not be kept.
         match AbortOnDrop(task).await {

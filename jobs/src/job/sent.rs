@@ -28,11 +28,11 @@ impl<J: Send> RunOf<J> {
         future
     }
 
-    pub fn blocking<R: Send + 'static, F: FnOnce(&JobContext) -> R + Send + 'static>(
+    pub fn blocking<F: FnOnce(&JobContext) -> JobResult + Send + 'static>(
         &self,
         cx: JobContext,
         f: F,
-    ) -> impl Future<Output = R> + Send + use<J, R, F> {
+    ) -> impl Future<Output = JobResult> + Send + use<J, F> {
         cx.__blocking(f)
     }
 }
@@ -61,7 +61,7 @@ impl<J> NotSent<J> {
         unreachable!("{NEVER_RUN}")
     }
 
-    pub fn blocking<R>(&self, _cx: JobContext, _f: impl FnOnce(&JobContext) -> R) -> Ready<R> {
+    pub fn blocking(&self, _cx: JobContext, _f: impl FnOnce(&JobContext) -> JobResult) -> Ready<JobResult> {
         unreachable!("{NEVER_RUN}")
     }
 }

@@ -4,13 +4,16 @@
 //! beside the bits of what it was told: a context that outlives its attempt cannot take a word for the next one as its own,
 //! and finds that its turn is over.
 
-use std::sync::OnceLock;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
 use super::desk::{Desk, Laid};
 use super::steer::Steering;
+use crate::JobResult;
+use crate::telemetry::panics::Panic;
 
 const CANCEL: u64 = 1;
 const INTERRUPT: u64 = 2;
@@ -21,7 +24,11 @@ const WAITED: u64 = 8;
 const LAID: u64 = 16;
 /// A plain function has the thread that it runs on.
 const BEGUN: u64 = 32;
-const TURN: u64 = 64;
+/// It has returned.
+const RETURNED: u64 = 64;
+/// The worker has gone before it has.
+const LEFT: u64 = 128;
+const TURN: u64 = 256;
 
 /// Why an attempt is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +62,17 @@ pub(crate) struct Signals {
     pub(crate) steering: Steering,
     /// What it lays out for others to read.
     desk: Desk,
+    /// Who is told what a plain function comes to whose worker has gone.
+    heir: Mutex<Option<Heir>>,
+}
+
+/// Is told what a plain function has come to, on its thread.
+pub(crate) struct Heir(pub(crate) Box<dyn FnOnce(Result<JobResult, Box<Panic>>) + Send>);
+
+impl fmt::Debug for Heir {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Heir")
+    }
 }
 
 /// One turn of a worker.
@@ -132,6 +150,36 @@ impl Signals {
         self.word.load(Ordering::Acquire) & BEGUN != 0
     }
 
+    /// The plain function whose turn it is has returned. Answers who is to be told of it, where its worker has gone.
+    pub(crate) fn returned(&self, Turn(turn): Turn) -> Option<Heir> {
+        let returned = |word| (word / TURN == turn).then_some(word | RETURNED);
+        let before = self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, returned).ok()?;
+        if before & LEFT != 0 { self.heir().take() } else { None }
+    }
+
+    /// The worker goes, and leaves the plain function that it has called to another. `false` where there is none that has not
+    /// returned.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn leave_to(&self, heir: Heir) -> bool {
+        *self.heir() = Some(heir);
+        let left = |word| (word & (BEGUN | RETURNED) == BEGUN).then_some(word | LEFT);
+        let goes_on = self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, left).is_ok();
+        if !goes_on {
+            *self.heir() = None;
+        }
+        goes_on
+    }
+
+    fn heir(&self) -> std::sync::MutexGuard<'_, Option<Heir>> {
+        self.heir.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the time of the attempt is up whose turn it is.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn has_timed_out(&self) -> bool {
+        self.word.load(Ordering::Acquire) & TIME_OUT != 0
+    }
+
     /// Whether an attempt was told to stop, or is over.
     pub(crate) fn is_stopped(&self, turn: Turn) -> bool {
         stopped(self.word.load(Ordering::Acquire), turn)
@@ -196,6 +244,29 @@ mod tests {
             assert!(signals.begin(signals.turn()) && signals.has_begun());
             let _ = signals.end_turn();
         }
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn what_a_plain_function_comes_to_is_for_its_worker_or_for_the_heir() {
+        let signals = Signals::default();
+        let told = std::sync::Arc::new(AtomicU64::new(0));
+        let heir = || {
+            let told = std::sync::Arc::clone(&told);
+            Heir(Box::new(move |_| told.store(1, Ordering::Relaxed)))
+        };
+        assert!(!signals.leave_to(heir()), "nothing was called");
+        let turn = signals.turn();
+        assert!(signals.begin(turn) && signals.returned(turn).is_none());
+        assert!(!signals.leave_to(heir()), "it has returned");
+        let _ = signals.end_turn();
+        let turn = signals.turn();
+        assert!(signals.begin(turn) && signals.leave_to(heir()));
+        let Heir(tell) = signals.returned(turn).expect("the worker has gone");
+        tell(Ok(Ok(())));
+        assert_eq!(told.load(Ordering::Relaxed), 1);
+        let _ = signals.end_turn();
+        assert!(signals.returned(turn).is_none(), "its turn is over");
     }
 
     #[tokio::test]

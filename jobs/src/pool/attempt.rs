@@ -73,6 +73,18 @@ pub(super) async fn execute(
         hooks::metrics::started(&claim.job, &claim.queue, claim.started.since(claim.available), late);
     }
     let end = Trying { claim, surroundings, hooks, span: &span, kept, stage: Stage::Claimed }.run().await;
+    let fault = ended(end, claim, surroundings, hooks);
+    if !span.is_disabled() {
+        let outcome = fault.as_ref().map_or(Outcome::Succeeded.as_str(), |fault| fault.outcome.as_str());
+        // Whoever is interested in it is code of the program's.
+        let _ = panics::catch(|| telemetry::span::ended(span, outcome));
+    }
+    Some(Over { key: claim.key, fault, body: kept.take() })
+}
+
+/// What an attempt has come to, where it did not succeed.
+#[inline]
+fn ended(end: End, claim: &Claim, surroundings: &Surroundings, hooks: &AttemptHooks) -> Option<Box<Fault>> {
     let fault = match end {
         End::Returned(Ok(())) => None,
         end => Some(fault_of(end, claim, surroundings, hooks)),
@@ -82,12 +94,29 @@ pub(super) async fn execute(
         let outcome = fault.as_ref().map_or(&Outcome::Succeeded, |fault| &fault.outcome);
         hooks::metrics::ended(&claim.job, outcome, surroundings.clock.now().wall.since(claim.started));
     }
-    if !span.is_disabled() {
-        let outcome = fault.as_ref().map_or(Outcome::Succeeded.as_str(), |fault| fault.outcome.as_str());
-        // Whoever is interested in it is code of the program's.
-        let _ = panics::catch(|| telemetry::span::ended(span, outcome));
-    }
-    Some(Over { key: claim.key, fault, body: kept.take() })
+    fault
+}
+
+/// What a plain function has come to whose attempt was dropped. Layers around it were dropped as well, and nobody knows what
+/// they would have made of it: then it was cut off.
+#[cfg(feature = "postgres")]
+pub(super) fn returned_late(
+    returned: Result<JobResult, Box<Panic>>,
+    claim: &Claim,
+    surroundings: &Surroundings,
+    hooks: &AttemptHooks,
+) -> Over {
+    let timed_out = claim.timeout.filter(|_| surroundings.signals.has_timed_out());
+    let end = match (timed_out, returned) {
+        (None, Ok(result)) if hooks.middleware.is_empty() => End::Returned(result),
+        (None, Err(panic)) if hooks.middleware.is_empty() => End::Panicked(panic),
+        (timed_out, result) => {
+            // What the user's is drops as it likes.
+            let _ = panics::catch(|| drop(result));
+            timed_out.map_or(End::Stopped(Cancellation::Interrupted), End::TimedOut)
+        }
+    };
+    Over { key: claim.key, fault: ended(end, claim, surroundings, hooks), body: None }
 }
 
 /// What an attempt has come to that did not succeed.

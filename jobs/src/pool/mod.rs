@@ -23,6 +23,8 @@ mod completing;
 mod durable;
 mod failure;
 mod inbox;
+#[cfg(feature = "postgres")]
+mod left;
 mod lock;
 mod look;
 #[cfg(feature = "postgres")]
@@ -67,6 +69,8 @@ pub(crate) use durable::Recovery;
 pub(crate) use durable::Unwritten;
 pub(crate) use inbox::Directory;
 use inbox::Inbox;
+#[cfg(feature = "postgres")]
+use left::Emptied;
 use lock::{Apart, Locked};
 pub(crate) use slots::{Firing, SlotFate};
 pub(crate) use worker::Worker;
@@ -103,6 +107,8 @@ pub(crate) struct Pool {
     spawn: OnceLock<Spawn>,
     release_after: OnceLock<ReleaseAfter>,
     run_ended: OnceLock<RunEnded>,
+    #[cfg(feature = "postgres")]
+    emptied: OnceLock<Emptied>,
     /// Told when the last run has ended after the pool was closed.
     drained: Notify,
 }
@@ -169,6 +175,8 @@ impl Pool {
             spawn: OnceLock::new(),
             release_after: OnceLock::new(),
             run_ended: OnceLock::new(),
+            #[cfg(feature = "postgres")]
+            emptied: OnceLock::new(),
             drained: Notify::new(),
         }
     }

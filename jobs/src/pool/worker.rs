@@ -46,32 +46,31 @@ impl Worker {
     }
 
     /// Executes runs until the pool is closed or the worker is one too many.
-    pub(crate) async fn run(self, pool: &Pool) {
+    pub(crate) async fn run(self, pool: &Arc<Pool>) {
         // Once for all attempts: entering a scope for each would cost each.
         let surroundings = Arc::clone(&self.surroundings);
         ambient::attempt_scope(surroundings, self.execute(pool)).await;
     }
 
-    async fn execute(self, pool: &Pool) {
-        let mut leave = Leave { pool, worker: &self, executing: None, kept: None, over: None };
+    async fn execute(self, pool: &Arc<Pool>) {
+        // A claim is large, so it is written here once and not handed on from one to the next.
+        let mut leave = Leave { pool, worker: &self, claim: None, executing: None, kept: None, over: None };
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let unpark = {
             let mut shared = pool.lock();
             shared.workers.begun(self.index, waker)
         };
-        // It is large, so it is written here once and not handed on from one to the next.
-        let mut claim = None;
         let mut in_a_row = 0;
         loop {
-            match self.next(pool, &mut leave.over, &mut claim) {
+            match self.next(pool, &mut leave.over, &mut leave.claim) {
                 Next::Execute => {
-                    leave.executing = claim.as_ref().map(|claim| claim.key);
-                    if let Some(recovery) = claim.as_ref().and_then(|claim| pool.recovery_of(claim)) {
+                    leave.executing = leave.claim.as_ref().map(|claim| claim.key);
+                    if let Some(recovery) = leave.claim.as_ref().and_then(|claim| pool.recovery_of(claim)) {
                         recovery.claim_written().await;
                     }
                     let hooks = &pool.hooks.attempts;
                     leave.over =
-                        attempt::execute(&mut claim, &self.surroundings, hooks, &mut leave.kept).await;
+                        attempt::execute(&mut leave.claim, &self.surroundings, hooks, &mut leave.kept).await;
                     leave.executing = None;
                     // A chain of jobs that never wait must not keep the thread to itself. What tokio lets a task do at a time
                     // is asked for, and taken by the jobs alone: to take a share of it for each run costs more than to count.
@@ -278,7 +277,7 @@ impl Shared {
 
     /// Ends the attempt that a worker has made: with its run, or so that the run is tried again. After most there is nothing
     /// left to do.
-    fn end(&mut self, worker: u32, mut over: Over, now: Timestamp) -> Option<After> {
+    pub(super) fn end(&mut self, worker: u32, mut over: Over, now: Timestamp) -> Option<After> {
         self.take_laid(worker, &mut over);
         let Over { key, fault, body } = over;
         if let Some(fault) = fault {
@@ -308,9 +307,11 @@ impl Shared {
         }
         // What somebody has cancelled is not tried again, also where the cancellation came too late for the attempt.
         let cancelled = self.workers.is_cancelled(worker);
+        // What several processes share is tried again by another.
+        let is_claimed = self.memory.is_claimed(key);
         if outcome.is_failure()
             && !cancelled
-            && !self.drained
+            && (!self.drained || is_claimed)
             && let Some((backoff, failures)) = self.memory.may_retry(key)
             && let Some(body) = body.take()
         {
@@ -320,7 +321,7 @@ impl Shared {
             };
             self.memory.retry(key, outcome, trace, body, wait, now);
             // At shutdown the run waits to be counted as lost: the log must not promise what does not come.
-            let follows = if self.closed { Follows::Nothing } else { Follows::Retry(wait) };
+            let follows = if self.closed && !is_claimed { Follows::Nothing } else { Follows::Retry(wait) };
             return After { key, failure, follows, ended: None, now };
         }
         let ended = self.memory.finish(key, outcome, trace, body, now);
@@ -329,7 +330,7 @@ impl Shared {
 }
 
 /// What is left to do after an attempt, outside the lock.
-struct After {
+pub(super) struct After {
     key: RunKey,
     failure: Option<Box<Failure>>,
     follows: Follows,
@@ -338,7 +339,7 @@ struct After {
 }
 
 impl After {
-    fn settle(self, pool: &Pool) {
+    pub(super) fn settle(self, pool: &Pool) {
         if let Some(failure) = self.failure {
             // The log is code of the program's, and so is dropping a value. Neither may take the worker with it: the run
             // that it has claimed in the same step, and the retry below, would be lost.
@@ -367,8 +368,9 @@ impl After {
 /// Gives the place back when the worker's task ends in the middle, as when the runtime shuts down, so that the
 /// pool neither counts nor waits for a worker that is gone.
 struct Leave<'a> {
-    pool: &'a Pool,
+    pool: &'a Arc<Pool>,
     worker: &'a Worker,
+    claim: Option<Claim>,
     executing: Option<RunKey>,
     /// What that is kept by for another attempt, where it does not lie on the desk.
     kept: Option<Body>,
@@ -380,9 +382,16 @@ impl Drop for Leave<'_> {
     fn drop(&mut self) {
         let now = self.pool.clock.now().wall;
         let mut shared = self.pool.lock();
+        let is_dead = self.over.is_none() && std::thread::panicking();
+        #[cfg(feature = "postgres")]
+        if self.executing.is_some() && !is_dead {
+            let Self { pool, worker, claim, kept, .. } = self;
+            if shared.leave_behind(pool, worker.index, &worker.surroundings, claim, kept) {
+                return;
+            }
+        }
         // What the attempt has laid out is kept with its run also where it was cut off.
         let body = self.kept.take();
-        let is_dead = self.over.is_none() && std::thread::panicking();
         let over = self.over.take();
         let over = over.or_else(|| self.executing.map(|key| Over::cut_off(key, body)));
         #[cfg(feature = "sqlite")]

@@ -3,6 +3,7 @@
 
 mod apalis;
 mod graphile;
+mod limit;
 mod ours;
 mod river;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub(crate) use apalis::Apalis;
 pub(crate) use graphile::Graphile;
+pub(crate) use limit::Limit;
 pub(crate) use ours::Ours;
 pub(crate) use river::River;
 use sqlx::PgPool;

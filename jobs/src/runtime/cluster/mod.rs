@@ -241,10 +241,7 @@ impl Cluster {
     /// still run it stays, so that nobody else tries them. Answers how many runs wait, where nobody is left in it.
     pub(super) async fn close(&self, leaves: bool) -> usize {
         self.recorder.flush();
-        if !leaves {
-            if let Some(node) = self.node() {
-                node.stay().await;
-            }
+        if !leaves && self.stay().await {
             return 0;
         }
         let node = self.node.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -254,7 +251,27 @@ impl Cluster {
         }
     }
 
-    /// The same for code that is not async. It blocks its thread.
+    /// Stays for plain functions that still run. Those that outlive the runtime keep the process until they have returned, and
+    /// the last of them until that is written. `false` where they have returned already.
+    async fn stay(&self) -> bool {
+        let Some(node) = self.node() else { return true };
+        let pool = &self.recorder.host.pool;
+        let (recorder, left) = (Arc::downgrade(&self.recorder), Arc::downgrade(&node));
+        pool.when_emptied(Box::new(move || {
+            if let (Some(recorder), Some(node)) = (recorder.upgrade(), left.upgrade()) {
+                recorder.flush();
+                block_on(node.leave());
+            }
+        }));
+        if pool.executing(false) == 0 {
+            self.recorder.flush();
+            return false;
+        }
+        node.stay().await;
+        true
+    }
+
+    /// The same as [`close`](Self::close) for code that is not async. It blocks its thread.
     pub(super) fn close_blocking(&self, leaves: bool) -> usize {
         block_on(self.close(leaves))
     }

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row};
@@ -109,7 +110,7 @@ macro_rules! known_lanes {
     () => {
         "\
 with lane as (
-    select * from unnest($7::text[], $8::text[], $9::smallint[], $10::uuid[]) as w (queue, job, priority, first)
+    select * from unnest($8::text[], $9::text[], $10::smallint[], $11::uuid[]) as w (queue, job, priority, first)
 )"
     };
 }
@@ -124,7 +125,7 @@ macro_rules! claim_in {
             $lanes,
             "\
 , open as (
-    select l.*, k.room, coalesce(f.room, $1) as queue_room
+    select l.*, k.room, coalesce((select $7::jsonb) ->> l.job, l.job) as family, coalesce(f.room, $1) as queue_room
     -- An object, so that each lane finds its job without a look at all others.
     from lane l cross join lateral (select ((select $2::jsonb) ->> l.job)::bigint as room) k
     left join unnest($3::text[], $4::bigint[]) as f (queue, room) on f.queue = l.queue
@@ -133,7 +134,7 @@ macro_rules! claim_in {
         -- Not one that was taken for lost and has not heard it yet.
         and exists (select from jobs.node where id = $6)
 ), head as (
-    select l.queue, l.job, l.priority, l.first, l.room, l.queue_room, h.id from open l cross join lateral (
+    select l.*, h.id from open l cross join lateral (
         select id from jobs.run r
         where state = 'available' and (r.queue, r.job, r.priority, r.id) >= (l.queue, l.job, l.priority, l.first)
             and (r.queue, r.job, r.priority) <= (l.queue, l.job, l.priority)
@@ -142,7 +143,7 @@ macro_rules! claim_in {
     where (select count(*) from open) > 1
 ), fitting as (
     select *,
-        row_number() over (partition by job order by case when $5 then 0 else -priority end, id) as place,
+        row_number() over (partition by family order by case when $5 then 0 else -priority end, id) as place,
         row_number() over (partition by queue order by case when $5 then 0 else -priority end, id) as queue_place
     from head
 ), quota as (
@@ -202,33 +203,44 @@ returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.
 const TOGETHER: i64 = 1 << 20;
 
 /// Whoever has the row of a job decides about its limits; who does not get it leaves that to the other.
-const LOCK_JOBS: &str =
-    "select name from jobs.job where name = any ($1::text[]) order by name for update skip locked";
+/// Names of one family have one lock.
+const LOCK_JOBS: &str = "\
+with led as materialized (
+    select name, coalesce(family, name) as leader from jobs.job where name = any ($1::text[])
+), locked as materialized (
+    select name from jobs.job where name = any (array(select leader from led)) order by name for update skip locked
+)
+select led.name, led.leader from led join locked on locked.name = led.leader";
 
 /// How many more of each job may start, and where the rate allows none, how long it is until it does. It is asked after the
-/// lock is there, so that it sees what came before. Where the bucket was last used by another rate, as large a part of it is left
-/// under this; and none is emptier than empty, also where the server's clock was set back.
+/// lock is there, so that it sees what came before; none where it was renamed meanwhile, which has moved the lock. Where the bucket
+/// was last used by another rate, as large a part of it is left under this; and none is emptier than empty, also where the server's
+/// clock was set back.
 const ROOM: &str = "\
 with l as (
-    select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::interval[]) with ordinality
-        as l (job, concurrency, tokens, per, place)
+    select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::interval[]) with ordinality
+        as l (job, leader, concurrency, tokens, per, place)
 ), rescaled as (
     update jobs.job j set full_per = l.per,
         full_at = now() + least(j.full_per, greatest(interval '0', j.full_at - now()))
         * (extract(epoch from l.per) / extract(epoch from j.full_per))
-    from l where j.name = l.job and (j.full_per <> l.per or j.full_at > now() + l.per)
+    from l where j.name = l.leader and (j.full_per <> l.per or j.full_at > now() + l.per)
     returning j.name, j.full_at
 ), bucket as (
-    select l.*, extract(epoch from coalesce(r.full_at, j.full_at, now()) - now()) as to_full
-    from l join jobs.job j on j.name = l.job left join rescaled r on r.name = l.job
+    select l.*, o.family, extract(epoch from coalesce(r.full_at, j.full_at, now()) - now()) as to_full
+    from l join jobs.job o on o.name = l.job join jobs.job j on j.name = l.leader
+    left join rescaled r on r.name = l.leader
 )
 select
-    greatest(0, least(
+    case when leader = coalesce(family, job) then greatest(0, least(
         coalesce(concurrency - (
-            select count(*) from jobs.node n join jobs.run r on r.node = n.id and r.job = b.job and r.state = 'running'
+            select count(*) from (
+                select b.job as name union select k.name from jobs.job k where k.family = b.family
+            ) kin
+            cross join jobs.node n join jobs.run r on r.node = n.id and r.job = kin.name and r.state = 'running'
         ), 1000000),
         coalesce(tokens - ceil(greatest(0, to_full) / extract(epoch from per) * tokens - 0.000001), 1000000)
-    ))::bigint,
+    )) else 0 end::bigint,
     (to_full - extract(epoch from per) * (tokens - 1) / tokens)::float8
 from bucket b
 order by b.place";
@@ -241,7 +253,7 @@ impl Db {
     /// Takes runs of jobs that have no limits of their own, in the order in which they are to start.
     pub(crate) async fn claim(&self, wanted: Wanted<'_>) -> sqlx::Result<Vec<Claimed>> {
         let mut connection = self.pool.acquire().await?;
-        self.claim_on(&mut connection, wanted, wanted.rooms()).await
+        self.claim_on(&mut connection, wanted, &wanted.rooms(), &Leaders::new()).await
     }
 
     /// Takes up runs that this node has claimed and does not know of, as far as it has them still, the first of them: those that
@@ -276,7 +288,7 @@ impl Db {
         let lane = |at: fn(&Lane) -> &str| lanes.0.keys().map(at).collect::<Vec<_>>();
         // An identity begins with its millisecond.
         let from = |first: &Id| Id(first.0.saturating_sub(back.as_millis() << 80));
-        let claimed = Self::bind_claim(query, wanted, &wanted.rooms())
+        let claimed = Self::bind_claim(query, wanted, &wanted.rooms(), &Leaders::new())
             .bind(lane(|lane| &lane.queue))
             .bind(lane(|lane| &lane.job))
             .bind(lanes.0.keys().map(|lane| lane.priority).collect::<Vec<_>>())
@@ -300,33 +312,42 @@ impl Db {
         let names: Vec<_> = limited.iter().map(|limited| limited.job.as_str()).collect();
         // Rows of jobs that others have are passed over, and so are runs.
         let mut tx = self.begin(LOCK_PATIENCE).await?;
-        let locked: Vec<String> =
-            sqlx::query_scalar(self.sql(LOCK_JOBS)).bind(names).fetch_all(&mut *tx).await?;
-        let limited: Vec<_> = limited.iter().filter(|limited| locked.contains(&limited.job)).collect();
+        let locked: Vec<(String, String)> =
+            sqlx::query_as(self.sql(LOCK_JOBS)).bind(names).fetch_all(&mut *tx).await?;
+        let leaders: Leaders<'_> =
+            locked.iter().map(|(job, leader)| (job.as_str(), leader.as_str())).collect();
+        let leader_of = |limited: &&Limited| leaders.get(limited.job.as_str()).copied();
+        let limited: Vec<_> = limited.iter().filter(|limited| leader_of(limited).is_some()).collect();
         let jobs: Vec<_> = limited.iter().map(|limited| limited.job.as_str()).collect();
+        let led: Vec<_> = limited.iter().filter_map(leader_of).collect();
         let concurrency: Vec<_> = limited.iter().map(|limited| limited.concurrency.map(i64::from)).collect();
         let tokens =
             |limited: &&Limited| limited.rate.map(|(tokens, _)| i64::try_from(tokens).unwrap_or(i64::MAX));
         let tokens: Vec<_> = limited.iter().map(tokens).collect();
         let per: Vec<_> = limited.iter().map(|limited| limited.rate.map(|(_, per)| interval(per))).collect();
-        let query = sqlx::query_as(self.sql(ROOM)).bind(&jobs).bind(concurrency).bind(tokens).bind(per);
-        let room: Vec<(i64, Option<f64>)> = query.fetch_all(&mut *tx).await?;
+        let query = sqlx::query_as(self.sql(ROOM)).bind(&jobs).bind(led).bind(concurrency);
+        let room: Vec<(i64, Option<f64>)> = query.bind(tokens).bind(per).fetch_all(&mut *tx).await?;
         let wait = room.iter().filter_map(|(_, wait)| wait.filter(|wait| *wait > 0.0)).min_by(f64::total_cmp);
         let wait = wait.map(|wait| Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX));
         let mut rooms = wanted.rooms();
         rooms.extend(jobs.into_iter().zip(room.into_iter().map(|(room, _)| room.min(room_of(places)))));
         let since = monotonic_now();
-        let claimed = self.claim_on(&mut tx, wanted, rooms).await?;
+        let claimed = self.claim_on(&mut tx, wanted, &rooms, &leaders).await?;
         let took = since.elapsed();
         let charge = |limited: &&Limited| {
             let count = claimed.iter().filter(|claimed| claimed.job == limited.job).count();
             let (tokens, per) = limited.rate.filter(|_| count > 0)?;
-            let by = interval(per.mul_f64(count as f64 / tokens as f64));
-            Some((limited.job.clone(), (by, interval(per))))
+            Some((leader_of(limited)?, (per.mul_f64(count as f64 / tokens as f64), per)))
         };
-        let (charged, by): (Vec<_>, Vec<_>) = limited.iter().filter_map(charge).unzip();
-        if !charged.is_empty() {
-            let (by, per): (Vec<_>, Vec<_>) = by.into_iter().unzip();
+        // Once for each family.
+        let mut charges = BTreeMap::<_, (Duration, Duration)>::new();
+        for (leader, (by, per)) in limited.iter().filter_map(charge) {
+            charges.entry(leader).or_insert((Duration::ZERO, per)).0 += by;
+        }
+        if !charges.is_empty() {
+            let (by, per): (Vec<_>, Vec<_>) =
+                charges.values().map(|(by, per)| (interval(*by), interval(*per))).unzip();
+            let charged: Vec<_> = charges.into_keys().collect();
             sqlx::query(self.sql(CHARGE)).bind(charged).bind(by).bind(per).execute(&mut *tx).await?;
         }
         tx.commit().await?;
@@ -337,9 +358,10 @@ impl Db {
         &self,
         connection: &mut PgConnection,
         wanted: Wanted<'_>,
-        rooms: Rooms<'_>,
+        rooms: &Rooms<'_>,
+        leaders: &Leaders<'_>,
     ) -> sqlx::Result<Vec<Claimed>> {
-        let query = Self::bind_claim(sqlx::query(self.sql(CLAIM)), wanted, &rooms);
+        let query = Self::bind_claim(sqlx::query(self.sql(CLAIM)), wanted, rooms, leaders);
         Ok(wanted.in_order(query.try_map(claimed_run).fetch_all(connection).await?))
     }
 
@@ -347,19 +369,23 @@ impl Db {
         query: Query<'q, Postgres, PgArguments>,
         wanted: Wanted<'q>,
         rooms: &Rooms<'_>,
+        leaders: &Leaders<'_>,
     ) -> Query<'q, Postgres, PgArguments> {
         let (queues, queue_rooms): (Vec<_>, Vec<_>) =
             wanted.queues.iter().map(|(queue, room)| (queue.as_str(), room_of(*room))).unzip();
         let query = query.bind(room_of(wanted.count)).bind(json_of(rooms)).bind(queues).bind(queue_rooms);
-        query.bind(wanted.oldest).bind(wanted.node)
+        query.bind(wanted.oldest).bind(wanted.node).bind(json_of(leaders))
     }
 }
 
 /// Of how many runs of each job there is room for a claim.
 type Rooms<'a> = BTreeMap<&'a str, i64>;
 
-fn json_of(rooms: &Rooms<'_>) -> String {
-    serde_json::to_string(rooms).expect("invariant: numbers by names are JSON")
+/// Under which name limits of each job are counted.
+type Leaders<'a> = BTreeMap<&'a str, &'a str>;
+
+fn json_of<T: Serialize>(by_name: &BTreeMap<&str, T>) -> String {
+    serde_json::to_string(by_name).expect("invariant: numbers and names by names are JSON")
 }
 
 fn room_of(count: usize) -> i64 {

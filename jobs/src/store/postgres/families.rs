@@ -3,7 +3,8 @@
 //! Nodes that know a job by its old name work beside those that know it by the new one, which have said so: the old name is an
 //! alias. What is known of a schedule moves to the name by which the node knows it whose definition is in force, forward and
 //! back, so that a slot fires under one name. Runs keep the name under which they were made, but for the live ones of such a
-//! schedule, which have an order to keep.
+//! schedule, which have an order to keep. Limits and `unique` are of the family: its name is that of the row which has the lock
+//! and the bucket, and under which submissions stand for each other.
 
 use sqlx::PgConnection;
 
@@ -21,15 +22,33 @@ update jobs.job set family = null where name in (
     where one.job <> other.job
 )";
 
-/// Whoever has paused the job by one of its names has paused it.
+/// Whoever has paused the job by one of its names has paused it, and what its rate has left is left by all of them.
+///
+/// The family has the name under which runs stand for others, so that they still do: the old one.
 const UNITE: &str = "\
 with kin as (
-    select name, paused_since from jobs.job
+    select * from jobs.job
     where name = any ($2) or family in (select family from jobs.job where name = any ($2))
+), whole as (
+    select
+        coalesce(
+            min(family),
+            min(name) filter (where exists (
+                select from jobs.run r where r.unique_job = kin.name and r.unique_key is not null
+            )),
+            min(name) filter (where name <> $1),
+            $1
+        ) as family,
+        min(paused_since) as paused_since
+    from kin
+), bucket as (
+    select full_at, full_per from kin where full_at is not null order by full_at desc limit 1
 )
 update jobs.job j set
-    family = $1, paused_since = coalesce(j.paused_since, (select min(paused_since) from kin))
-from kin where j.name = kin.name and j.family is distinct from $1";
+    family = w.family, paused_since = coalesce(j.paused_since, w.paused_since),
+    full_at = (select full_at from bucket), full_per = (select full_per from bucket)
+from whole w
+where j.name in (select name from kin) and exists (select from kin where kin.family is distinct from w.family)";
 
 /// Schedules that go on under a name of this node's, and the name under which they are known.
 const INHERITED: &str = concat!(

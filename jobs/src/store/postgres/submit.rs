@@ -61,13 +61,16 @@ on conflict (id) do nothing";
 
 const UNIQUE: &str = "\
 insert into jobs.run
-    (id, job, queue, priority, state, due, retries, origin, retry_of, args, record, submitted, unique_key, unique_until)
+    (id, job, queue, priority, state, due, retries, origin, retry_of, args, record, submitted, unique_key, unique_job,
+        unique_until)
 select id, job, queue, priority, case when due > now() then 'scheduled' else 'available' end,
-    coalesce(due, now()), retries, origin, retry_of, args, record, now(), sha256(convert_to(key, 'UTF8')), until
+    coalesce(due, now()), retries, origin, retry_of, args, record, now(), sha256(convert_to(key, 'UTF8')),
+    case when key is not null then coalesce(j.family, job) end, until
 from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[], $6::integer[], $7::text[],
     $8::uuid[], $9::text[], $10::text[], $11::text[], $12::timestamptz[])
     as n (id, job, queue, priority, due, retries, origin, retry_of, args, record, key, until)
-order by job, key
+left join jobs.job j on j.name = n.job
+order by 14, 13
 on conflict do nothing";
 
 /// Of submissions, the runs that stand for them: their own, or others.
@@ -78,7 +81,9 @@ const STANDING: &str = concat!(
 union all
 select n.id as of, r.id from ",
     listed!("$2::text[], $3::text[]", "job, key"),
-    " as n join jobs.run r on r.job = n.job and r.unique_key = sha256(convert_to(n.key, 'UTF8')) and r.id <> n.id"
+    " as n left join jobs.job j on j.name = n.job
+join jobs.run r on r.unique_job = coalesce(j.family, n.job) and r.unique_key = sha256(convert_to(n.key, 'UTF8'))
+    and r.id <> n.id"
 );
 
 impl Db {

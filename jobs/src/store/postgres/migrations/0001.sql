@@ -32,8 +32,10 @@ create table jobs.run (
     -- The slot that it is for.
     schedule text collate "C",
     slot timestamptz,
-    -- A digest of what the submissions have in common that are one; null when it stands for no other.
+    -- A digest of what the submissions have in common that are one, and their job, by the name of its family if it has one; the
+    -- digest is null when it stands for no other.
     unique_key bytea,
+    unique_job text collate "C",
     -- It stands for others also after it has succeeded, until this.
     unique_until timestamptz,
     retry_of uuid,
@@ -70,14 +72,14 @@ create index run_live_slot on jobs.run (job, state, id)
 -- No slot twice, whatever else goes wrong.
 create unique index run_slot on jobs.run (job, schedule, slot) where slot is not null;
 -- `unique`: a submission finds the run that stands for it.
-create unique index run_unique on jobs.run (job, unique_key) where unique_key is not null;
+create unique index run_unique on jobs.run (unique_job, unique_key) where unique_key is not null;
 -- The history of a job, and its end.
 create index run_finished on jobs.run (job, finished) where finished is not null;
 
 -- A job that some node knows: its pause, and the bucket of its `rate`. Its row is the lock of what is decided by job.
 create table jobs.job (
     name text collate "C" primary key,
-    -- What the names have in common that one job has had.
+    -- What the names have in common that one job has had: one of them, whose row has the lock and the bucket of all.
     family text collate "C",
     paused_since timestamptz,
     -- When the token bucket would be full again, and how long an empty one takes by the rate that it was last used by.

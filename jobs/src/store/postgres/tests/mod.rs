@@ -2,6 +2,7 @@
 
 mod claiming;
 mod cutting;
+mod families;
 mod faults;
 mod hot;
 mod limits;

@@ -9,7 +9,7 @@ fn at(minute: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000, 0).unwrap() + TimeDelta::minutes(minute)
 }
 
-fn schedule(definition: &str, first: i64) -> [Registration; 1] {
+pub(super) fn schedule(definition: &str, first: i64) -> [Registration; 1] {
     [Registration {
         job: "sweep".into(),
         key: "k".into(),
@@ -22,7 +22,7 @@ fn schedule(definition: &str, first: i64) -> [Registration; 1] {
 }
 
 impl Db {
-    async fn known(&self, schedule: &[Registration; 1]) -> InForce {
+    pub(super) async fn known(&self, schedule: &[Registration; 1]) -> InForce {
         self.in_force(schedule).await.unwrap().pop().unwrap()
     }
 
@@ -32,7 +32,7 @@ impl Db {
     }
 
     /// A node that started so many minutes ago.
-    async fn started(&self, id: u32, minutes: u32) -> Id {
+    pub(super) async fn started(&self, id: u32, minutes: u32) -> Id {
         let node = self.joined(id.into()).await;
         self.run_sql(&format!(
             "update jobs.node set started = now() - interval '{minutes} min', good_since = now() - interval '{minutes} min'
@@ -263,7 +263,7 @@ async fn only_who_has_the_data_of_the_zone_that_is_in_force_fires() {
     assert_eq!((back.is_ours, back.next_slot), (true, Some(at(120))));
 }
 
-fn own(schedules: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(super) fn own(schedules: &[(&str, &str)]) -> Vec<(String, String)> {
     schedules.iter().map(|(job, key)| ((*job).into(), (*key).into())).collect()
 }
 
@@ -330,100 +330,4 @@ async fn a_slot_that_the_old_definition_has_just_fired_is_not_fired_by_the_new()
     let [registration] = schedule("b", 30);
     db.register(new, &[Registration { second: Some(at(45)), ..registration }]).await.unwrap();
     assert_eq!(db.known(&schedule("b", 30)).await.next_slot, Some(at(45)));
-}
-
-/// The schedule of a job that is called `name` in some version.
-fn schedule_of(name: &str, first: i64) -> [Registration; 1] {
-    schedule("a", first).map(|registration| Registration { job: name.into(), ..registration })
-}
-
-impl Db {
-    /// A node that knows jobs by these names.
-    async fn knows(&self, names: &[(&str, &str)]) {
-        let all: Vec<_> = names.iter().map(|(name, _)| (*name).to_owned()).collect();
-        self.know_jobs(&all).await.unwrap();
-        self.know_families(&own(names)).await.unwrap();
-    }
-
-    async fn rows(&self) -> String {
-        self.text("select job || case when closed_since is null then '' else ' closed' end from jobs.schedule order by 1")
-            .await
-    }
-}
-
-const RENAMED: &[(&str, &str)] = &[("tidy", "tidy"), ("sweep", "tidy")];
-
-#[tokio::test]
-async fn the_schedule_of_a_renamed_job_fires_under_one_name_and_goes_back_with_it() {
-    let db = db().await;
-    let old = db.started(1, 60).await;
-    db.knows(&[("sweep", "sweep")]).await;
-    db.register(old, &schedule_of("sweep", 0)).await.unwrap();
-    let before = db.known(&schedule_of("sweep", 0)).await;
-    db.run_sql(
-        "insert into jobs.ledger (job, key, first, last, count, reason) values ('sweep', 'k', now(), now(), 1, 'ran');
-        insert into jobs.run (id, job, queue, priority, state, due, retries, origin, schedule, slot, args)
-        values (gen_random_uuid(), 'sweep', 'default', 0, 'waiting', now(), 0, 'slot', 'k', now(), '{}')",
-    )
-    .await;
-
-    let new = db.started(2, 0).await;
-    db.knows(RENAMED).await;
-    db.register(new, &schedule_of("tidy", 30)).await.unwrap();
-    let after = db.known(&schedule_of("tidy", 30)).await;
-    assert_eq!((after.anchor, after.next_slot, after.is_ours), (before.anchor, before.next_slot, true));
-    assert_eq!(db.rows().await, "tidy");
-    assert_eq!(db.text("select job from jobs.ledger").await, "tidy");
-    assert_eq!(db.text("select job from jobs.run").await, "tidy");
-    // The old node says what it has at every heartbeat, and joins anew.
-    db.adopt(old, &schedule_of("sweep", 5)).await.unwrap();
-    db.knows(&[("sweep", "sweep")]).await;
-    db.close_schedules(old).await.unwrap();
-    assert_eq!(db.rows().await, "tidy");
-    // Who executes the run that stands before it knows the old name.
-    assert_eq!(db.succeed(&["sweep".into()]).await.unwrap().started, 1);
-
-    // Back, while the new node is there; it says what it has as well.
-    let older = db.started(3, 0).await;
-    db.register(older, &schedule_of("sweep", 40)).await.unwrap();
-    assert_eq!(db.rows().await, "sweep");
-    db.adopt(new, &schedule_of("tidy", 40)).await.unwrap();
-    assert_eq!(db.rows().await, "sweep");
-    assert_eq!(db.known(&schedule_of("sweep", 40)).await.next_slot, before.next_slot);
-    db.leave(older, &[]).await.unwrap();
-    db.adopt(old, &schedule_of("sweep", 40)).await.unwrap();
-    db.adopt(new, &schedule_of("tidy", 40)).await.unwrap();
-    assert_eq!(db.rows().await, "tidy");
-}
-
-#[tokio::test]
-async fn who_pauses_a_renamed_job_pauses_it_by_all_of_its_names() {
-    let db = db().await;
-    let paused = "select name from jobs.job where paused_since is not null order by 1";
-    db.pause_job("sweep", true).await.unwrap();
-    db.knows(RENAMED).await;
-    assert_eq!(db.text(paused).await, "sweep,tidy");
-    db.pause_job("tidy", false).await.unwrap();
-    assert_eq!(db.text(paused).await, "");
-    db.pause_job("sweep", true).await.unwrap();
-    assert_eq!(db.text(paused).await, "sweep,tidy");
-}
-
-#[tokio::test]
-async fn names_of_different_jobs_are_no_family() {
-    let db = db().await;
-    let (one, two) = (db.started(1, 60).await, db.started(2, 0).await);
-    db.knows(&[("sweep", "sweep"), ("tidy", "tidy")]).await;
-    db.register(one, &schedule_of("sweep", 0)).await.unwrap();
-    db.register(one, &schedule_of("tidy", 0)).await.unwrap();
-    // They become one, and the schedule of the other is closed.
-    db.knows(RENAMED).await;
-    db.register(two, &schedule_of("tidy", 0)).await.unwrap();
-    assert_eq!(db.rows().await, "sweep closed,tidy");
-    // And two again.
-    db.knows(&[("sweep", "sweep"), ("tidy", "tidy")]).await;
-    db.register(two, &schedule_of("sweep", 0)).await.unwrap();
-    assert_eq!(db.rows().await, "sweep,tidy");
-    db.pause_job("tidy", true).await.unwrap();
-    assert_eq!(db.text("select name from jobs.job where paused_since is not null").await, "tidy");
 }
