@@ -418,13 +418,23 @@ async fn what_does_not_end_at_the_shutdown_goes_on_until_the_process_ends() {
     .await;
 }
 
-/// As a plain function, on a thread that says when it ends.
+/// How the first attempt of [`left_behind`] goes on.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+enum Way {
+    /// Until somebody notes `go`.
+    Returns,
+    Fails,
+    /// Until it is told to stop.
+    Asks,
+}
+
+/// A plain function, on a thread that says when it ends.
 #[job(retries = 1)]
 fn left_behind(
     #[state] diary: &Diary,
     #[state] node: &Node,
     cx: &JobContext,
-    fails: bool,
+    way: Way,
 ) -> Result<&'static str, BoxError> {
     struct OfThread(Diary, Node);
     impl Drop for OfThread {
@@ -436,65 +446,104 @@ fn left_behind(
     diary.note(node, format!("attempt {}", cx.attempt()));
     if cx.attempt() == 1 {
         THREAD.set(Some(OfThread(diary.clone(), node.clone())));
-        while diary.notes().iter().all(|note| note != "go") {
+        let is_over = || match way {
+            Way::Returns | Way::Fails => diary.notes().iter().any(|note| note == "go"),
+            Way::Asks => cx.is_cancelled(),
+        };
+        while !is_over() {
             std::thread::yield_now();
         }
-        if fails {
+        if way == Way::Fails {
             return Err("the first time".into());
         }
     }
     Ok("done")
 }
 
+/// A runtime, and on it a program that executes [`left_behind`].
+fn leaves_behind(
+    address: &str,
+    diary: &Diary,
+    way: Way,
+    shuts_down: bool,
+) -> (tokio::runtime::Runtime, jobs::RunId) {
+    let mut runtime = match way {
+        Way::Asks => tokio::runtime::Builder::new_multi_thread(),
+        Way::Returns | Way::Fails => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime.enable_all().build().unwrap();
+    let run = runtime.block_on(async {
+        let config = config(address, diary, "one").shutdown_timeout(Duration::ZERO);
+        let one = jobs::start(config).await.unwrap();
+        // One that is cut off is given back.
+        one.now(long { tag: "long".into() }).await.unwrap();
+        let run = one.now(left_behind { way }).await.unwrap().id();
+        diary.until(|notes| notes.len() == 2).await;
+        if shuts_down {
+            assert_eq!(one.shutdown().await.still_running, 1);
+        }
+        run
+    });
+    (runtime, run)
+}
+
 /// The end of `main`, where a tokio runtime drops all tasks and waits for the threads of plain functions: nobody else begins what
 /// goes on there, and what it comes to counts.
 #[test]
 fn a_plain_function_outlives_the_tasks_of_its_runtime() {
-    for (shuts_down, fails) in [(false, false), (true, false), (true, true)] {
+    for (shuts_down, way) in [(false, Way::Returns), (true, Way::Returns), (true, Way::Fails)] {
         let (server, diary) = (Server::shared(), Diary::default());
         let address = server.database();
         let database = address.rsplit('/').next().unwrap();
-        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (first, second) = (runtime(), runtime());
-        let run = first.block_on(async {
-            let config = config(&address, &diary, "one").shutdown_timeout(Duration::ZERO);
-            let one = jobs::start(config).await.unwrap();
-            let run = one.now(left_behind { fails }).await.unwrap().id();
-            diary.until(|notes| notes.len() == 1).await;
-            if shuts_down {
-                assert_eq!(one.shutdown().await.still_running, 1);
-            }
-            run
-        });
+        let (first, run) = leaves_behind(&address, &diary, way, shuts_down);
+        let second = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let two = second.block_on(node(&address, &diary, "two"));
         // All of its tasks are dropped when this returns.
         first.shutdown_background();
-        let standing = "select concat_ws(' ', state, (select name from jobs.node where id = node), claim_no) from jobs.run";
-        let before = server.sql(database, standing);
-        assert!(before.starts_with("running ") && before.ends_with(" 1"), "{before}");
-        assert_eq!(server.sql(database, "select count(*) from jobs.node"), "2");
+        let standing = format!("select state || claim_no from jobs.run where id = '{run}'");
+        assert_eq!(server.sql(database, &standing), "running1");
+        // What was cut off is taken up meanwhile, and this would be as well.
+        second.block_on(diary.until(|notes| notes.len() == 3));
+        assert_eq!(diary.of("two"), ["long begins"]);
+        assert_eq!(server.sql(database, &standing), "running1");
         diary.note(&Node("test"), "go");
         second.block_on(async {
             diary.until(|notes| notes.contains(&"the thread ends".to_owned())).await;
             // A runtime that waits for the thread has waited for this.
-            assert_eq!(server.sql(database, "select count(*) from jobs.node"), "1");
+            assert_eq!(server.sql(database, "select name <> 'one' and not is_closing from jobs.node"), "t");
             bounded(async {
-                while server.sql(database, "select state from jobs.run") != "succeeded" {
+                while !server.sql(database, &standing).starts_with("succeeded") {
                     tokio::task::yield_now().await;
                 }
             })
             .await;
             let after = two.run(run).await.unwrap();
             assert_eq!(after.output.as_deref(), Some("\"done\""));
-            let (attempts, by): (_, &[_]) = match fails {
-                false => (1, &["attempt 1"]),
-                true => (2, &["attempt 2"]),
+            let (attempts, by_two): (u32, &[_]) = match way {
+                Way::Fails => (2, &["long begins", "attempt 2"]),
+                Way::Returns | Way::Asks => (1, &["long begins"]),
             };
-            assert_eq!(after.attempt, attempts, "{after:?}");
-            assert_eq!(diary.of(if fails { "two" } else { "one" })[..1], *by);
-            two.shutdown().await;
+            assert_eq!(
+                (after.attempt, diary.of("two")),
+                (attempts, by_two.iter().map(ToString::to_string).collect())
+            );
+            assert_eq!(server.sql(database, &standing), format!("succeeded{attempts}"));
+            assert_eq!(after.attempts.len(), attempts as usize, "{after:?}");
         });
     }
+}
+
+/// As in a program whose `main` returns without a shutdown.
+#[test]
+fn a_plain_function_is_told_that_its_runtime_ends() {
+    let (server, diary) = (Server::shared(), Diary::default());
+    let address = server.database();
+    let database = address.rsplit('/').next().unwrap();
+    let (runtime, run) = leaves_behind(&address, &diary, Way::Asks, false);
+    drop(runtime);
+    let standing =
+        "select string_agg(state, ',' order by id) || (select count(*) from jobs.node) from jobs.run";
+    assert_eq!(server.sql(database, standing), "available,succeeded0", "{run}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

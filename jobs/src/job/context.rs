@@ -16,7 +16,7 @@ use super::notes::Progress;
 use super::output::Output;
 use super::report;
 use super::run::RunId;
-use super::signals::{Heir, Signals, Turn};
+use super::signals::{Signals, Turn};
 use super::slot::Slot;
 use super::state::StateMap;
 use super::steer::{Steer, Steered};
@@ -223,36 +223,38 @@ impl JobContext {
     #[doc(hidden)]
     pub async fn __blocking(self, f: impl FnOnce(&Self) -> JobResult + Send + 'static) -> JobResult {
         let span = tracing::Span::current();
+        let signals = Arc::clone(&self.surroundings.signals);
         let task = tokio::task::spawn_blocking(move || {
             // It may have waited long for a thread. Once it has begun, nothing stops it.
             if !self.surroundings.signals.begin(self.turn) {
-                return Err(Panic::not_begun());
+                return false;
             }
             let host = self.surroundings.host.clone();
             let surroundings = Arc::clone(&self.surroundings);
             let call = || f(&self);
             #[cfg(feature = "testing")]
             let call = || super::asking::scope(call);
-            let catch = || panics::catch(|| span.in_scope(call));
-            let returned = ambient::sync_scope(host, || ambient::sync_attempt_scope(surroundings, catch));
-            match self.surroundings.signals.returned(self.turn) {
-                None => returned,
-                Some(Heir(tell)) => {
-                    tell(returned);
-                    // Nobody waits for it.
-                    Ok(Ok(()))
+            let work = || {
+                let returning = panics::catch(|| span.in_scope(call));
+                if let Some((heir, returning)) = self.surroundings.signals.returned(self.turn, returning) {
+                    span.in_scope(|| heir(returning));
                 }
-            }
+            };
+            ambient::sync_scope(host, || ambient::sync_attempt_scope(surroundings, work));
+            true
         });
         // One that still waits for a thread when nobody wants it any more need not be kept.
-        match AbortOnDrop(task).await {
-            Ok(Ok(value)) => value,
-            Ok(Err(panic)) => panic.resume(),
-            Err(error) => match error.try_into_panic() {
-                Ok(payload) => std::panic::resume_unwind(payload),
-                // The runtime is going away and has not started the function: the run ends with it.
-                Err(_) => std::future::pending().await,
-            },
+        let called = AbortOnDrop(task).await;
+        let error = match (called, signals.take_returned()) {
+            (_, Some(Ok(result))) => return result,
+            (_, Some(Err(panic))) => panic.resume(),
+            (Ok(_), None) => Panic::not_begun().resume(),
+            (Err(error), None) => error,
+        };
+        match error.try_into_panic() {
+            Ok(payload) => std::panic::resume_unwind(payload),
+            // The runtime is going away and has not started the function: the run ends with it.
+            Err(_) => std::future::pending().await,
         }
     }
 }

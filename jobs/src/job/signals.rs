@@ -6,14 +6,14 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
 use super::desk::{Desk, Laid};
 use super::steer::Steering;
 use crate::JobResult;
-use crate::telemetry::panics::Panic;
+use crate::telemetry::panics::{self, Panic};
 
 const CANCEL: u64 = 1;
 const INTERRUPT: u64 = 2;
@@ -24,11 +24,7 @@ const WAITED: u64 = 8;
 const LAID: u64 = 16;
 /// A plain function has the thread that it runs on.
 const BEGUN: u64 = 32;
-/// It has returned.
-const RETURNED: u64 = 64;
-/// The worker has gone before it has.
-const LEFT: u64 = 128;
-const TURN: u64 = 256;
+const TURN: u64 = 64;
 
 /// Why an attempt is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,17 +58,38 @@ pub(crate) struct Signals {
     pub(crate) steering: Steering,
     /// What it lays out for others to read.
     desk: Desk,
-    /// Who is told what a plain function comes to whose worker has gone.
-    heir: Mutex<Option<Heir>>,
+    /// What a plain function has come to, or who is told of it.
+    returned: Mutex<Option<Returned>>,
 }
 
-/// Is told what a plain function has come to, on its thread.
-pub(crate) struct Heir(pub(crate) Box<dyn FnOnce(Result<JobResult, Box<Panic>>) + Send>);
+/// What a plain function has come to: its panic is caught.
+pub(crate) type Returning = Result<JobResult, Box<Panic>>;
 
-impl fmt::Debug for Heir {
+/// Is told what a plain function has come to, on its thread.
+pub(crate) type Heir = Box<dyn FnOnce(Returning) + Send>;
+
+enum Returned {
+    /// The worker has not taken it yet.
+    With(Returning),
+    /// The worker has gone.
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "of what several processes share alone"))]
+    To(Heir),
+}
+
+impl fmt::Debug for Returned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Heir")
+        f.write_str(if let Self::With(_) = self { "With" } else { "To" })
     }
+}
+
+/// What becomes of a plain function whose worker goes.
+#[cfg(feature = "postgres")]
+#[derive(Debug)]
+pub(crate) enum Left {
+    /// It was not called, and is not any more.
+    NotCalled,
+    GoesOn,
+    Returned(Returning),
 }
 
 /// One turn of a worker.
@@ -150,34 +167,52 @@ impl Signals {
         self.word.load(Ordering::Acquire) & BEGUN != 0
     }
 
-    /// The plain function whose turn it is has returned. Answers who is to be told of it, where its worker has gone.
-    pub(crate) fn returned(&self, Turn(turn): Turn) -> Option<Heir> {
-        let returned = |word| (word / TURN == turn).then_some(word | RETURNED);
-        let before = self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, returned).ok()?;
-        if before & LEFT != 0 { self.heir().take() } else { None }
-    }
-
-    /// The worker goes, and leaves the plain function that it has called to another. `false` where there is none that has not
-    /// returned.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn leave_to(&self, heir: Heir) -> bool {
-        *self.heir() = Some(heir);
-        let left = |word| (word & (BEGUN | RETURNED) == BEGUN).then_some(word | LEFT);
-        let goes_on = self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, left).is_ok();
-        if !goes_on {
-            *self.heir() = None;
+    /// The plain function of a turn has returned. Answers what is to be done with what it has come to, where the worker does not
+    /// wait for it.
+    pub(crate) fn returned(&self, turn: Turn, with: Returning) -> Option<(Heir, Returning)> {
+        let mut returned = self.what_returned();
+        match returned.take() {
+            Some(Returned::To(heir)) => Some((heir, with)),
+            // It has outlived its turn, and nobody wants it.
+            before if self.turn() != turn => {
+                *returned = before;
+                drop(returned);
+                let _ = panics::catch(|| drop(with));
+                None
+            }
+            _ => {
+                *returned = Some(Returned::With(with));
+                None
+            }
         }
-        goes_on
     }
 
-    fn heir(&self) -> std::sync::MutexGuard<'_, Option<Heir>> {
-        self.heir.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes what the plain function whose turn it is has come to.
+    pub(crate) fn take_returned(&self) -> Option<Returning> {
+        match self.what_returned().take()? {
+            Returned::With(with) => Some(with),
+            Returned::To(_) => None,
+        }
     }
 
-    /// Whether the time of the attempt is up whose turn it is.
+    /// The worker goes, and leaves the plain function that it has called to another, who is told what it comes to. It is told to stop;
+    /// [`tell`](Self::tell) is to be called.
     #[cfg(feature = "postgres")]
-    pub(crate) fn has_timed_out(&self) -> bool {
-        self.word.load(Ordering::Acquire) & TIME_OUT != 0
+    pub(crate) fn leave_to(&self, heir: impl FnOnce() -> Heir) -> Left {
+        // After it, nothing begins.
+        if self.word.fetch_or(INTERRUPT, Ordering::AcqRel) & BEGUN == 0 {
+            return Left::NotCalled;
+        }
+        let mut returned = self.what_returned();
+        if let Some(Returned::With(with)) = returned.take() {
+            return Left::Returned(with);
+        }
+        *returned = Some(Returned::To(heir()));
+        Left::GoesOn
+    }
+
+    fn what_returned(&self) -> MutexGuard<'_, Option<Returned>> {
+        self.returned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether an attempt was told to stop, or is over.
@@ -246,27 +281,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_a_plain_function_comes_to_is_for_its_turn() {
+        let signals = Signals::default();
+        let (turn, failed) = (signals.turn(), || Ok(Err("no".into())));
+        assert!(signals.begin(turn) && signals.returned(turn, failed()).is_none());
+        assert!(signals.take_returned().is_some_and(|with| with.unwrap().is_err()));
+        let _ = signals.end_turn();
+        assert!(signals.returned(turn, failed()).is_none() && signals.take_returned().is_none());
+    }
+
     #[cfg(feature = "postgres")]
     #[test]
-    fn what_a_plain_function_comes_to_is_for_its_worker_or_for_the_heir() {
+    fn a_plain_function_whose_worker_goes_is_left_to_another() {
         let signals = Signals::default();
-        let told = std::sync::Arc::new(AtomicU64::new(0));
-        let heir = || {
-            let told = std::sync::Arc::clone(&told);
-            Heir(Box::new(move |_| told.store(1, Ordering::Relaxed)))
-        };
-        assert!(!signals.leave_to(heir()), "nothing was called");
+        let unwanted = || -> Heir { unreachable!("nothing goes on") };
         let turn = signals.turn();
-        assert!(signals.begin(turn) && signals.returned(turn).is_none());
-        assert!(!signals.leave_to(heir()), "it has returned");
+        assert!(matches!(signals.leave_to(unwanted), Left::NotCalled));
+        assert!(!signals.begin(turn), "it is not called any more");
         let _ = signals.end_turn();
         let turn = signals.turn();
-        assert!(signals.begin(turn) && signals.leave_to(heir()));
-        let Heir(tell) = signals.returned(turn).expect("the worker has gone");
-        tell(Ok(Ok(())));
-        assert_eq!(told.load(Ordering::Relaxed), 1);
+        assert!(signals.begin(turn) && signals.returned(turn, Ok(Ok(()))).is_none());
+        assert!(matches!(signals.leave_to(unwanted), Left::Returned(Ok(Ok(())))));
         let _ = signals.end_turn();
-        assert!(signals.returned(turn).is_none(), "its turn is over");
+        let turn = signals.turn();
+        assert!(signals.begin(turn));
+        assert!(matches!(signals.leave_to(|| Box::new(|with| drop(with))), Left::GoesOn));
+        assert!(signals.is_stopped(turn), "it is told");
+        let (heir, with) = signals.returned(turn, Ok(Ok(()))).expect("its worker has gone");
+        heir(with);
     }
 
     #[tokio::test]

@@ -18,6 +18,8 @@ use crate::job::body::{Attempt, Body};
 use crate::job::context::{JobContext, Surroundings};
 use crate::job::run::Outcome;
 use crate::job::signals::Cancellation;
+#[cfg(feature = "postgres")]
+use crate::job::signals::Returning;
 use crate::job::text::cut;
 use crate::store::memory::{Claim, RunKey};
 use crate::telemetry::panics::Panic;
@@ -73,18 +75,19 @@ pub(super) async fn execute(
         hooks::metrics::started(&claim.job, &claim.queue, claim.started.since(claim.available), late);
     }
     let end = Trying { claim, surroundings, hooks, span: &span, kept, stage: Stage::Claimed }.run().await;
-    let fault = ended(end, claim, surroundings, hooks);
-    if !span.is_disabled() {
-        let outcome = fault.as_ref().map_or(Outcome::Succeeded.as_str(), |fault| fault.outcome.as_str());
-        // Whoever is interested in it is code of the program's.
-        let _ = panics::catch(|| telemetry::span::ended(span, outcome));
-    }
+    let fault = ended(end, claim, surroundings, hooks, span);
     Some(Over { key: claim.key, fault, body: kept.take() })
 }
 
-/// What an attempt has come to, where it did not succeed.
+/// Tells what an attempt has come to, and answers it where it did not succeed.
 #[inline]
-fn ended(end: End, claim: &Claim, surroundings: &Surroundings, hooks: &AttemptHooks) -> Option<Box<Fault>> {
+fn ended(
+    end: End,
+    claim: &Claim,
+    surroundings: &Surroundings,
+    hooks: &AttemptHooks,
+    span: Span,
+) -> Option<Box<Fault>> {
     let fault = match end {
         End::Returned(Ok(())) => None,
         end => Some(fault_of(end, claim, surroundings, hooks)),
@@ -94,6 +97,11 @@ fn ended(end: End, claim: &Claim, surroundings: &Surroundings, hooks: &AttemptHo
         let outcome = fault.as_ref().map_or(&Outcome::Succeeded, |fault| &fault.outcome);
         hooks::metrics::ended(&claim.job, outcome, surroundings.clock.now().wall.since(claim.started));
     }
+    if !span.is_disabled() {
+        let outcome = fault.as_ref().map_or(Outcome::Succeeded.as_str(), |fault| fault.outcome.as_str());
+        // Whoever is interested in it is code of the program's.
+        let _ = panics::catch(|| telemetry::span::ended(span, outcome));
+    }
     fault
 }
 
@@ -101,22 +109,24 @@ fn ended(end: End, claim: &Claim, surroundings: &Surroundings, hooks: &AttemptHo
 /// they would have made of it: then it was cut off.
 #[cfg(feature = "postgres")]
 pub(super) fn returned_late(
-    returned: Result<JobResult, Box<Panic>>,
+    returning: Returning,
     claim: &Claim,
     surroundings: &Surroundings,
     hooks: &AttemptHooks,
 ) -> Over {
-    let timed_out = claim.timeout.filter(|_| surroundings.signals.has_timed_out());
-    let end = match (timed_out, returned) {
+    // Nobody has looked at the time since.
+    let is_late = |timeout| surroundings.clock.now().wall.since(claim.started) >= timeout;
+    let end = match (claim.timeout.filter(|timeout| is_late(*timeout)), returning) {
         (None, Ok(result)) if hooks.middleware.is_empty() => End::Returned(result),
         (None, Err(panic)) if hooks.middleware.is_empty() => End::Panicked(panic),
-        (timed_out, result) => {
+        (timed_out, returning) => {
             // What the user's is drops as it likes.
-            let _ = panics::catch(|| drop(result));
+            let _ = panics::catch(|| drop(returning));
             timed_out.map_or(End::Stopped(Cancellation::Interrupted), End::TimedOut)
         }
     };
-    Over { key: claim.key, fault: ended(end, claim, surroundings, hooks), body: None }
+    let fault = ended(end, claim, surroundings, hooks, Span::current());
+    Over { key: claim.key, fault, body: None }
 }
 
 /// What an attempt has come to that did not succeed.

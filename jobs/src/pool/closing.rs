@@ -47,6 +47,12 @@ impl Pool {
         self.lock().workers.executing(but_blocking)
     }
 
+    /// How many workers execute a plain function that has begun.
+    pub(crate) fn executing_for_good(&self) -> usize {
+        let shared = self.lock();
+        shared.workers.executing(false) - shared.workers.executing(true)
+    }
+
     /// Ends every run that does not execute, and answers how many are lost and how many a store keeps.
     pub(crate) fn drain(&self) -> (usize, usize) {
         let now = self.clock.now().wall;

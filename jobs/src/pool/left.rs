@@ -5,16 +5,15 @@
 
 use std::sync::Arc;
 
+use super::Pool;
 use super::attempt::{self, Over};
-use super::{Pool, Shared};
-use crate::JobResult;
 use crate::job::body::Body;
 use crate::job::context::Surroundings;
-use crate::job::signals::Heir;
+use crate::job::signals::{Left, Returning};
 use crate::store::memory::Claim;
-use crate::telemetry::panics::{self, Panic};
+use crate::telemetry::panics;
 
-/// Called when a function has returned whose worker had gone, and no other executes.
+/// Called when nothing executes any more that had outlived the shutdown.
 pub(crate) type Emptied = Box<dyn Fn() + Send + Sync>;
 
 /// A plain function whose worker has gone.
@@ -25,42 +24,52 @@ struct LeftBehind {
     claim: Claim,
 }
 
-impl Shared {
-    /// The worker goes, and leaves behind what it executes if that is a plain function that goes on, of a run that was claimed
-    /// from a store. `false` where it is not.
-    pub(super) fn leave_behind(
-        &self,
-        pool: &Arc<Pool>,
-        worker: u32,
-        surroundings: &Arc<Surroundings>,
-        claim: &mut Option<Claim>,
-        kept: &mut Option<Body>,
-    ) -> bool {
-        let is_left = |claim: &mut Claim| claim.blocking && self.memory.is_claimed(claim.key);
-        let Some(claim) = claim.take_if(is_left) else { return false };
-        let signals = &surroundings.signals;
-        let left =
-            LeftBehind { pool: Arc::clone(pool), worker, surroundings: Arc::clone(surroundings), claim };
-        // It ends under the lock that is held here.
-        let is_left = signals.leave_to(Heir(Box::new(move |returned| left.returned(returned))));
-        if is_left && let Some(body) = kept.take() {
-            signals.lay(signals.turn(), |laid| laid.body = Some(body));
+/// A worker goes, and leaves behind what it executes if that is a plain function that goes on, of a run that was claimed from
+/// a store. `false` where it is not; what such a function has come to meanwhile is `over`.
+pub(super) fn leave_behind(
+    pool: &Arc<Pool>,
+    worker: u32,
+    surroundings: &Arc<Surroundings>,
+    claim: &mut Option<Claim>,
+    kept: &mut Option<Body>,
+    over: &mut Option<Over>,
+) -> bool {
+    let claimed = claim.take_if(|claim| claim.blocking && pool.goes_back(claim.key));
+    let Some(claimed) = claimed else { return false };
+    debug_assert!(claimed.body.is_none(), "its attempt has it");
+    let signals = &surroundings.signals;
+    if let Some(body) = kept.take() {
+        signals.lay(signals.turn(), |laid| laid.body = Some(body));
+    }
+    let mut claimed = Some(claimed);
+    let left = signals.leave_to(|| {
+        let (pool, surroundings) = (Arc::clone(pool), Arc::clone(surroundings));
+        let claim = claimed.take().expect("invariant: it is left to one");
+        let left = LeftBehind { pool, worker, surroundings, claim };
+        Box::new(move |returning| left.returned(returning))
+    });
+    match (left, claimed) {
+        (Left::Returned(returning), Some(claim)) => {
+            *over = Some(attempt::returned_late(returning, &claim, surroundings, &pool.hooks.attempts));
+            false
         }
-        is_left
+        (Left::GoesOn, _) => {
+            let _ = panics::catch(|| signals.tell());
+            true
+        }
+        _ => false,
     }
 }
 
 impl LeftBehind {
     /// Ends the attempt, on the thread of the function.
-    fn returned(self, returned: Result<JobResult, Box<Panic>>) {
+    fn returned(self, returning: Returning) {
         let Self { pool, worker, surroundings, claim } = self;
-        let over: Over = attempt::returned_late(returned, &claim, &surroundings, &pool.hooks.attempts);
+        let over = attempt::returned_late(returning, &claim, &surroundings, &pool.hooks.attempts);
         let now = pool.clock.now().wall;
-        let (after, waited, is_last) = {
+        let (after, waited) = {
             let mut shared = pool.lock();
-            let after = shared.end(worker, over, now);
-            let waited = shared.workers.leave(worker);
-            (after, waited, !shared.workers.is_busy(false))
+            (shared.end(worker, over, now), shared.workers.leave(worker))
         };
         if waited {
             let _ = panics::catch(|| surroundings.signals.tell());
@@ -69,16 +78,28 @@ impl LeftBehind {
             after.settle(&pool);
         }
         pool.drained.notify_waiters();
-        if is_last && let Some(emptied) = pool.emptied.get() {
-            emptied();
-        }
+        pool.has_left();
     }
 }
 
 impl Pool {
-    /// Calls this when a function has returned whose worker had gone, and no other executes.
+    /// Calls this when the last worker has gone whose run had outlived the shutdown. It may block: the worker went with the runtime.
     pub(crate) fn when_emptied(&self, emptied: Emptied) {
         // Whoever says it again says the same.
         let _ = self.emptied.set(emptied);
+    }
+
+    /// Whether something executes, or a failure is told of.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.lock().workers.is_busy(false)
+    }
+
+    /// A worker has gone with the runtime, or what it had left behind has ended.
+    pub(super) fn has_left(&self) {
+        if let Some(emptied) = self.emptied.get()
+            && !self.is_busy()
+        {
+            emptied();
+        }
     }
 }

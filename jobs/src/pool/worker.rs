@@ -10,6 +10,8 @@ use tokio::task::coop;
 
 use super::attempt::{self, Fault, Over};
 use super::failure::{Failure, Follows};
+#[cfg(feature = "postgres")]
+use super::left;
 use super::{Pool, Shared, backoff};
 use crate::clock::{Reading, Timestamp};
 use crate::job::ambient;
@@ -91,6 +93,7 @@ impl Worker {
                     poll_fn(|_| if called() { Poll::Ready(()) } else { Poll::Pending }).await;
                 }
                 Next::Leave => {
+                    leave.claim = None;
                     std::mem::forget(leave);
                     return;
                 }
@@ -381,15 +384,15 @@ struct Leave<'a> {
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
         let now = self.pool.clock.now().wall;
-        let mut shared = self.pool.lock();
-        let is_dead = self.over.is_none() && std::thread::panicking();
         #[cfg(feature = "postgres")]
-        if self.executing.is_some() && !is_dead {
-            let Self { pool, worker, claim, kept, .. } = self;
-            if shared.leave_behind(pool, worker.index, &worker.surroundings, claim, kept) {
+        if self.executing.is_some() && self.over.is_none() {
+            let Self { pool, worker, claim, kept, over, .. } = self;
+            if left::leave_behind(pool, worker.index, &worker.surroundings, claim, kept, over) {
                 return;
             }
         }
+        let mut shared = self.pool.lock();
+        let is_dead = self.over.is_none() && std::thread::panicking();
         // What the attempt has laid out is kept with its run also where it was cut off.
         let body = self.kept.take();
         let over = self.over.take();
@@ -420,5 +423,7 @@ impl Drop for Leave<'_> {
         // What waits for a place is not to wait for a submission that calls the next worker.
         self.pool.call_workers(usize::MAX);
         self.pool.drained.notify_waiters();
+        #[cfg(feature = "postgres")]
+        self.pool.has_left();
     }
 }

@@ -194,6 +194,11 @@ impl Jobs {
             }
         }
         report.still_running = inner.pool.executing(false);
+        // What is to be tried again by others is no run that waits here.
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = inner.cluster.get() {
+            cluster.flush();
+        }
         self.close_store().await;
         (report.lost, report.kept) = inner.pool.drain();
         #[cfg(feature = "postgres")]
@@ -262,18 +267,24 @@ impl Drop for Keeper {
         let _ = jobs.inner.shut_down_at.set(jobs.inner.clock.now().wall);
         jobs.close();
         let pool = &jobs.inner.pool;
-        // Of its workers some may be gone already, and their runs are not counted; those that are not will be.
-        let interrupted = pool.executing(true);
-        let still_running = pool.executing(false) - interrupted;
+        // Of its workers some may be gone already, and their runs are not counted; those that are not will be. No plain function
+        // begins any more, and those that have begun are told.
+        let interrupted = pool.interrupt();
+        let still_running = pool.executing_for_good();
         #[cfg(feature = "sqlite")]
         if let Some(durable) = &jobs.inner.durable {
             durable.close();
+        }
+        #[cfg(feature = "postgres")]
+        if let Some(cluster) = jobs.inner.cluster.get() {
+            cluster.flush();
         }
         #[cfg_attr(not(feature = "postgres"), allow(unused_mut, reason = "a server may keep more"))]
         let (lost, mut kept) = pool.drain();
         #[cfg(feature = "postgres")]
         if let Some(cluster) = jobs.inner.cluster.get() {
-            let left = cluster.close_blocking(still_running == 0);
+            // As long as a worker has not gone, its run is here.
+            let left = cluster.close_blocking(!pool.is_busy());
             kept = kept.max(left.saturating_sub(interrupted));
         }
         jobs.end(ShutdownReport { interrupted, still_running, lost, kept });

@@ -116,13 +116,14 @@ impl Jobs {
         let inner = &self.inner;
         let known = Arc::new(Known::new(self, registered));
         let host = Arc::new(Host::new(self, Arc::clone(&known)));
-        // By the names of jobs whose schedules fire here.
-        let names = inner.pool.read(|memory| {
+        let (names, fires) = inner.pool.read(|memory| {
             let info = |job: JobIx| &memory.job(job).info;
-            let enabled = known.iter().filter(|(_, job)| info(job.ix).enabled);
-            enabled.map(|(name, job)| (name.to_owned(), info(job.ix).name.to_string())).collect()
+            let names = known.iter().map(|(name, job)| (name.to_owned(), info(job.ix).name.to_string()));
+            let fires = known.iter().filter(|(_, job)| info(job.ix).enabled).map(|(name, _)| name.to_owned());
+            (names.collect(), fires.collect())
         });
-        let identity = Identity { id: Id::from(inner.pool.own_id()), name: name_of_process(), names };
+        let (id, name) = (Id::from(inner.pool.own_id()), name_of_process());
+        let identity = Identity { id, name, names, fires };
         let clock = Arc::clone(&inner.clock);
         commits.hold(&clock);
         let joining = Node::join(address, identity, clock, Arc::clone(&host) as Arc<_>);
@@ -237,10 +238,15 @@ impl Cluster {
         node.silence().map(|why| SubmitError::not_answered(&why))
     }
 
-    /// Writes what has become of runs. Where everything has ended the process leaves the cluster; as long as plain functions
-    /// still run it stays, so that nobody else tries them. Answers how many runs wait, where nobody is left in it.
-    pub(super) async fn close(&self, leaves: bool) -> usize {
+    /// Writes what has become of runs.
+    pub(super) fn flush(&self) {
         self.recorder.flush();
+    }
+
+    /// The same. Where everything has ended the process leaves the cluster; as long as something still executes it stays, so
+    /// that nobody else tries it. Answers how many runs wait, where nobody is left in it.
+    pub(super) async fn close(&self, leaves: bool) -> usize {
+        self.flush();
         if !leaves && self.stay().await {
             return 0;
         }
@@ -251,8 +257,8 @@ impl Cluster {
         }
     }
 
-    /// Stays for plain functions that still run. Those that outlive the runtime keep the process until they have returned, and
-    /// the last of them until that is written. `false` where they have returned already.
+    /// Stays for what still executes. Plain functions that outlive the runtime keep the process until they have returned, and
+    /// the last of them until that is written, or was given up. `false` where all is over already.
     async fn stay(&self) -> bool {
         let Some(node) = self.node() else { return true };
         let pool = &self.recorder.host.pool;
@@ -263,8 +269,8 @@ impl Cluster {
                 block_on(node.leave());
             }
         }));
-        if pool.executing(false) == 0 {
-            self.recorder.flush();
+        if !pool.is_busy() {
+            self.flush();
             return false;
         }
         node.stay().await;

@@ -234,10 +234,13 @@ with l as (
 select
     case when leader = coalesce(family, job) then greatest(0, least(
         coalesce(concurrency - (
-            select count(*) from (
+            select coalesce(sum(x.count), 0) from (
                 select b.job as name union select k.name from jobs.job k where k.family = b.family
             ) kin
-            cross join jobs.node n join jobs.run r on r.node = n.id and r.job = kin.name and r.state = 'running'
+            cross join jobs.node n cross join lateral (
+                -- Each by the index, whatever is known of the table.
+                select count(*) from jobs.run r where r.node = n.id and r.job = kin.name and r.state = 'running' offset 0
+            ) x
         ), 1000000),
         coalesce(tokens - ceil(greatest(0, to_full) / extract(epoch from per) * tokens - 0.000001), 1000000)
     )) else 0 end::bigint,

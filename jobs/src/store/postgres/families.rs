@@ -12,19 +12,34 @@ use super::db::{Db, interval};
 use super::id::Id;
 use super::nodes::LOST;
 use super::schedules::{PATIENCE, last_word, may_judge};
+use super::steer::KNOW;
 
-/// Names that this node knows as different jobs are of one family no more.
+/// Whose families may change by what a node knows.
+const LOCK_KIN: &str = "\
+select from jobs.job where name = any ($2::text[]) or family in (
+    select family from jobs.job where name = any ($1::text[]) and family is not null
+) order by name for update";
+
+/// Names that this node knows as different jobs are of one family no more. Those that it does not know go on as one of their own; all
+/// of them with what the rate has left.
 const PART: &str = "\
-with known as (select * from unnest($1::text[], $2::text[]) as w (name, job))
-update jobs.job set family = null where name in (
-    select one.name from known one join jobs.job j on j.name = one.name
-    join jobs.job k on k.family = j.family join known other on other.name = k.name
-    where one.job <> other.job
-)";
+with known as (select * from unnest($1::text[], $2::text[]) as w (name, job)
+), parted as (
+    select j.family from known w join jobs.job j on j.name = w.name where j.family is not null
+    group by j.family having count(distinct w.job) > 1
+), rest as (
+    select k.family, case when count(*) > 1 then min(k.name) end as new
+    from parted p join jobs.job k on k.family = p.family where k.name <> all ($1) group by k.family
+)
+update jobs.job j set
+    family = case when j.name <> all ($1) then r.new end, full_at = l.full_at, full_per = l.full_per
+from parted p join jobs.job l on l.name = p.family left join rest r on r.family = p.family
+where j.family = p.family
+returning j.name";
 
 /// Whoever has paused the job by one of its names has paused it, and what its rate has left is left by all of them.
 ///
-/// The family has the name under which runs stand for others, so that they still do: the old one.
+/// The family has the name under which runs stand for others, where one of them has some: most often the old one.
 const UNITE: &str = "\
 with kin as (
     select * from jobs.job
@@ -42,13 +57,29 @@ with kin as (
         min(paused_since) as paused_since
     from kin
 ), bucket as (
-    select full_at, full_per from kin where full_at is not null order by full_at desc limit 1
+    select full_at, full_per from kin where full_at is not null
+    order by extract(epoch from full_at - now()) / extract(epoch from full_per) desc limit 1
 )
 update jobs.job j set
     family = w.family, paused_since = coalesce(j.paused_since, w.paused_since),
     full_at = (select full_at from bucket), full_per = (select full_per from bucket)
 from whole w
-where j.name in (select name from kin) and exists (select from kin where kin.family is distinct from w.family)";
+where j.name in (select name from kin) and exists (select from kin where kin.family is distinct from w.family)
+returning j.name";
+
+/// Runs that stand for others do so by the name of their family, so many at a time. Where there are two of one kind now, the other
+/// stands for none but itself.
+const MOVE_UNIQUE: &str = "\
+with moved as (
+    select distinct on (leader, unique_key) id, leader from (
+        select r.id, r.unique_key, coalesce(j.family, j.name) as leader
+        from jobs.run r join jobs.job j on j.name = r.job
+        where r.unique_job = any ($1::text[]) and r.unique_key is not null
+            and r.unique_job <> coalesce(j.family, j.name)
+    ) r where not exists (select from jobs.run o where o.unique_job = r.leader and o.unique_key = r.unique_key)
+    order by leader, unique_key, id limit $2
+)
+update jobs.run r set unique_job = m.leader from moved m where r.id = m.id and r.unique_key is not null";
 
 /// Schedules that go on under a name of this node's, and the name under which they are known.
 const INHERITED: &str = concat!(
@@ -69,7 +100,6 @@ order by f.other, w.key"
 );
 
 /// Everybody locks in this order: jobs, schedules, runs.
-const LOCK_JOBS: &str = "select from jobs.job where name = any ($1::text[]) order by name for update";
 const LOCK_FAMILIES: &str = "\
 select from jobs.job where family in (
     select family from jobs.job where name = any ($1::text[]) and family is not null
@@ -106,25 +136,48 @@ select job, key, slot, slot, 1, 'closed' from closed
 on conflict do nothing";
 
 impl Db {
-    /// Makes the names of jobs known that were renamed: each name, with that under which the job goes now.
+    /// Makes the names of jobs known, each with that under which the job goes now, and which of them are of one job.
     pub(crate) async fn know_families(&self, names: &[(String, String)]) -> sqlx::Result<()> {
         let (all, jobs): (Vec<_>, Vec<_>) =
             names.iter().map(|(name, job)| (name.as_str(), job.as_str())).unzip();
-        let mut tx = self.begin(PATIENCE).await?;
-        sqlx::query(self.sql(PART)).bind(&all).bind(jobs).execute(&mut *tx).await?;
         let aliases = names.iter().filter(|(name, job)| name != job).map(|(_, job)| job.as_str());
         let mut renamed: Vec<&str> = aliases.collect();
         renamed.sort_unstable();
         renamed.dedup();
-        if !renamed.is_empty() {
-            sqlx::query(self.sql(LOCK_JOBS)).bind(&all).execute(&mut *tx).await?;
-        }
+        let of_renamed: Vec<_> = names
+            .iter()
+            .filter(|(_, job)| renamed.contains(&job.as_str()))
+            .flat_map(|(name, job)| [name.as_str(), job.as_str()])
+            .collect();
+        // Also jobs that are switched off here.
+        sqlx::query(self.sql(KNOW)).bind(&of_renamed).execute(&self.pool).await?;
+        let mut tx = self.begin(PATIENCE).await?;
+        sqlx::query(self.sql(LOCK_KIN)).bind(&all).bind(&of_renamed).execute(&mut *tx).await?;
+        let mut changed: Vec<String> =
+            sqlx::query_scalar(self.sql(PART)).bind(&all).bind(jobs).fetch_all(&mut *tx).await?;
         for job in renamed {
             let of_job = names.iter().filter(|(_, of)| of == job).map(|(name, _)| name.as_str());
             let of_job: Vec<_> = of_job.chain([job]).collect();
-            sqlx::query(self.sql(UNITE)).bind(job).bind(of_job).execute(&mut *tx).await?;
+            let united = sqlx::query_scalar(self.sql(UNITE)).bind(job).bind(of_job);
+            changed.extend(united.fetch_all(&mut *tx).await?);
         }
-        tx.commit().await
+        tx.commit().await?;
+        if changed.is_empty() { Ok(()) } else { self.move_unique(&changed).await }
+    }
+
+    /// What stands for others goes with the name of its family, after that was committed: who submits sees it.
+    async fn move_unique(&self, names: &[String]) -> sqlx::Result<()> {
+        const AT_A_TIME: u64 = 1000;
+        loop {
+            let moving = sqlx::query(self.sql(MOVE_UNIQUE)).bind(names).bind(AT_A_TIME as i64);
+            match moving.execute(&self.pool).await {
+                Ok(moved) if moved.rows_affected() < AT_A_TIME => return Ok(()),
+                Ok(_) => {}
+                // Somebody has submitted the same meanwhile, which is found the next time.
+                Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// What happens to the schedules of a family happens one after another.

@@ -48,12 +48,13 @@ pub(crate) enum Cancelled {
     Running,
 }
 
+pub(super) const KNOW: &str =
+    "insert into jobs.job (name) select distinct unnest($1::text[]) order by 1 on conflict do nothing";
+
 impl Db {
     /// Makes jobs known, so that they can be locked and paused.
     pub(crate) async fn know_jobs(&self, names: &[String]) -> sqlx::Result<()> {
-        let insert =
-            "insert into jobs.job (name) select unnest($1::text[]) order by 1 on conflict do nothing";
-        sqlx::query(self.sql(insert)).bind(names).execute(&self.pool).await?;
+        sqlx::query(self.sql(KNOW)).bind(names).execute(&self.pool).await?;
         Ok(())
     }
 

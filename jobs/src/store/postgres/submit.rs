@@ -70,7 +70,7 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[
     $8::uuid[], $9::text[], $10::text[], $11::text[], $12::timestamptz[])
     as n (id, job, queue, priority, due, retries, origin, retry_of, args, record, key, until)
 left join jobs.job j on j.name = n.job
-order by 14, 13
+order by 14, 13, 1
 on conflict do nothing";
 
 /// Of submissions, the runs that stand for them: their own, or others.
@@ -81,9 +81,13 @@ const STANDING: &str = concat!(
 union all
 select n.id as of, r.id from ",
     listed!("$2::text[], $3::text[]", "job, key"),
-    " as n left join jobs.job j on j.name = n.job
-join jobs.run r on r.unique_job = coalesce(j.family, n.job) and r.unique_key = sha256(convert_to(n.key, 'UTF8'))
-    and r.id <> n.id"
+    " as n cross join lateral (
+    -- Before the runs are looked for, whatever is known of the table.
+    select coalesce((select family from jobs.job where name = n.job), n.job) as leader offset 0
+) l cross join lateral (
+    select id from jobs.run r
+    where r.unique_job = l.leader and r.unique_key = sha256(convert_to(n.key, 'UTF8')) and r.id <> n.id offset 0
+) r"
 );
 
 impl Db {

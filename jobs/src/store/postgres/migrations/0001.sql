@@ -32,8 +32,8 @@ create table jobs.run (
     -- The slot that it is for.
     schedule text collate "C",
     slot timestamptz,
-    -- A digest of what the submissions have in common that are one, and their job, by the name of its family if it has one; the
-    -- digest is null when it stands for no other.
+    -- A digest of what the submissions have in common that are one, null when it stands for no other; and their job, by the name of
+    -- its family if it has one.
     unique_key bytea,
     unique_job text collate "C",
     -- It stands for others also after it has succeeded, until this.

@@ -71,8 +71,10 @@ pub(crate) struct Identity {
     pub(crate) id: Id,
     /// The host and the process, for people.
     pub(crate) name: String,
-    /// The names that the jobs have had whose schedules fire here, each with the one that the job has now.
+    /// The names that the jobs have had, each with the one that the job has now.
     pub(crate) names: Vec<(String, String)>,
+    /// The names of those whose schedules fire here.
+    pub(crate) fires: Vec<String>,
 }
 
 /// A node of the cluster. It leaves when it is dropped, or at [`leave`](Self::leave).

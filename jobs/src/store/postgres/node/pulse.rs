@@ -83,7 +83,7 @@ impl Shared {
 
     /// Says who it is, the first time and after it was taken for lost.
     pub(super) async fn enter(&self) -> Result<(), Trouble> {
-        let super::Identity { id, name, names } = &self.identity;
+        let super::Identity { id, name, names, .. } = &self.identity;
         let started = ask(self.vital.join(*id, name, self.started.get().copied())).await?;
         let _ = self.started.set(started);
         ask(self.vital.know_jobs(&self.known_jobs())).await?;

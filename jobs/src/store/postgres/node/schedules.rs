@@ -106,8 +106,7 @@ impl Shared {
     /// Says which schedules of its jobs it does not have, once it has said which it has.
     async fn disown(&self) -> Result<(), Trouble> {
         let Some(declared) = self.declared.get() else { return Ok(()) };
-        let jobs: Vec<_> = self.identity.names.iter().map(|(name, _)| name.clone()).collect();
-        ask(self.vital.disown(self.identity.id, &jobs, declared)).await
+        ask(self.vital.disown(self.identity.id, &self.identity.fires, declared)).await
     }
 
     /// Says the definitions of the host again, since the node that had the say may be gone.

@@ -68,6 +68,25 @@ async fn the_schedule_of_a_renamed_job_fires_under_one_name_and_goes_back_with_i
     assert_eq!(db.rows().await, "tidy");
 }
 
+/// All have been away, and the old one is the first that is back.
+#[tokio::test]
+async fn after_an_outage_an_old_node_takes_nothing_back_to_the_old_name() {
+    let db = db().await;
+    let (old, new) = (db.started(1, 60).await, db.started(2, 0).await);
+    db.knows(RENAMED).await;
+    db.register(old, &schedule_of("sweep", 0)).await.unwrap();
+    db.register(new, &schedule_of("tidy", 0)).await.unwrap();
+    assert_eq!(db.rows().await, "tidy");
+    db.run_sql("update jobs.node set heartbeat = now() - interval '1 min'").await;
+    db.beat(old, GAP).await.unwrap();
+    db.adopt(old, &schedule_of("sweep", 0)).await.unwrap();
+    assert_eq!(db.rows().await, "tidy");
+    // The other does not come back.
+    db.run_sql("update jobs.node set good_since = now() - interval '16 s'").await;
+    db.adopt(old, &schedule_of("sweep", 0)).await.unwrap();
+    assert_eq!(db.rows().await, "sweep");
+}
+
 #[tokio::test]
 async fn who_pauses_a_renamed_job_pauses_it_by_all_of_its_names() {
     let db = db().await;
@@ -170,7 +189,6 @@ async fn a_renamed_job_has_its_rate_once() {
     assert_eq!(claims(&db, old, 9, BY_OLD_NAME, rate).await, []);
     db.run_sql("update jobs.job set full_at = full_at - interval '20 min 1 s'").await;
     assert_eq!(claims(&db, new, 9, BY_BOTH_NAMES, rate).await, [runs[3].id]);
-    assert_eq!(db.text("select count(distinct full_at) from jobs.job where name = 'sweep'").await, "1");
 }
 
 /// The first name has no bucket that was used.
@@ -186,30 +204,122 @@ async fn the_bucket_of_any_name_is_that_of_the_family() {
     assert_eq!(claims(&db, node, 9, BY_BOTH_NAMES, rate).await.len(), 1);
 }
 
+fn unique(job: &str) -> NewRun {
+    NewRun { unique: Some(Unique { key: "page 1".to_owned(), until: None }), ..run_of(job) }
+}
+
+impl Db {
+    /// The run, and what became of it.
+    async fn submit_page(&self, job: &str) -> (Id, Submitted) {
+        let run = unique(job);
+        let submitted = self.submit_unique(std::slice::from_ref(&run), Duration::from_secs(30)).await;
+        (run.id, submitted.unwrap()[0])
+    }
+}
+
 #[tokio::test]
 async fn submissions_stand_for_each_other_whatever_the_name() {
     let db = db().await;
     let node = db.joined(1).await;
-    let unique =
-        |job| NewRun { unique: Some(Unique { key: "page 1".to_owned(), until: None }), ..run_of(job) };
-    let submit = async |job| {
-        let run = unique(job);
-        let submitted = db.submit_unique(&[run.clone()], Duration::from_secs(30)).await.unwrap();
-        (run.id, submitted[0])
-    };
-    let (first, submitted) = submit("sweep").await;
+    let (first, submitted) = db.submit_page("sweep").await;
     assert_eq!(submitted, Submitted::New);
     db.knows(RENAMED).await;
-    assert_eq!(submit("tidy").await.1, Submitted::Existing(first));
-    assert_eq!(submit("sweep").await.1, Submitted::Existing(first));
-    // One batch of both.
-    let both = [unique("tidy"), unique("sweep")];
-    let submitted = db.submit_unique(&both, Duration::from_secs(30)).await.unwrap();
-    assert_eq!(submitted, [Submitted::Existing(first); 2]);
+    assert_eq!(db.submit_page("tidy").await.1, Submitted::Existing(first));
+    assert_eq!(db.submit_page("sweep").await.1, Submitted::Existing(first));
     let taken = db.take(node, 9).await;
     let [ref claimed] = taken[..] else { panic!("{taken:?}") };
     db.end(node, &[success_of(claimed)]).await.unwrap();
-    let (next, submitted) = submit("tidy").await;
-    assert_eq!(submitted, Submitted::New);
-    assert_eq!(submit("sweep").await.1, Submitted::Existing(next));
+    // Both names in one batch.
+    let both = [unique("tidy"), unique("sweep")];
+    let submitted = db.submit_unique(&both, Duration::from_secs(30)).await.unwrap();
+    assert_eq!(submitted, [Submitted::New, Submitted::Existing(both[0].id)]);
+}
+
+#[tokio::test]
+async fn what_stands_for_others_goes_with_its_job_when_names_part() {
+    let db = db().await;
+    db.knows(RENAMED).await;
+    let (first, _) = db.submit_page("tidy").await;
+    db.knows(&[("sweep", "sweep"), ("tidy", "tidy")]).await;
+    assert_eq!(db.submit_page("sweep").await.1, Submitted::New, "another job");
+    assert_eq!(db.submit_page("tidy").await.1, Submitted::Existing(first));
+}
+
+/// The family had the name of one that has left it.
+#[tokio::test]
+async fn names_that_a_node_does_not_know_stay_together_when_others_part() {
+    let db = db().await;
+    let names = [("a", "d"), ("b", "d"), ("c", "d"), ("d", "d")];
+    db.knows(&names).await;
+    assert_eq!(db.text("select distinct family from jobs.job where family is not null").await, "a");
+    let (first, _) = db.submit_page("c").await;
+    db.knows(&[("a", "a"), ("b", "b")]).await;
+    let families =
+        "select name || coalesce(' of ' || family, '') from jobs.job where name < 'e' order by name";
+    assert_eq!(db.text(families).await, "a,b,c of c,d of c");
+    assert_eq!(db.submit_page("a").await.1, Submitted::New);
+    assert_eq!(db.submit_page("d").await.1, Submitted::Existing(first));
+}
+
+#[tokio::test]
+async fn what_stands_for_others_is_found_when_two_jobs_become_one() {
+    let db = db().await;
+    db.knows(RENAMED).await;
+    db.knows(&[("mail", "report"), ("report", "report")]).await;
+    let (first, _) = db.submit_page("report").await;
+    db.knows(&[("mail", "tidy"), ("report", "tidy"), ("sweep", "tidy"), ("tidy", "tidy")]).await;
+    for name in ["mail", "report", "sweep", "tidy"] {
+        assert_eq!(db.submit_page(name).await.1, Submitted::Existing(first), "{name}");
+    }
+}
+
+/// Two of a kind: one of them stands for both.
+#[tokio::test]
+async fn two_jobs_with_the_same_become_one() {
+    let db = db().await;
+    db.know_jobs(&["tidy".into()]).await.unwrap();
+    let (first, _) = db.submit_page("sweep").await;
+    db.submit_page("tidy").await;
+    db.knows(RENAMED).await;
+    assert_eq!(db.submit_page("tidy").await.1, Submitted::Existing(first));
+    assert_eq!(db.text("select count(*) from jobs.run").await, "2");
+}
+
+/// Who parts gets no full bucket by it.
+#[tokio::test]
+async fn names_that_part_have_what_the_rate_has_left() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let rate = (None, Some((2, Duration::from_secs(3600))));
+    db.knows(RENAMED).await;
+    db.submit(&runs()).await.unwrap();
+    assert_eq!(claims(&db, node, 9, BY_BOTH_NAMES, rate).await.len(), 2);
+    db.knows(&[("sweep", "sweep"), ("tidy", "tidy")]).await;
+    assert_eq!(claims(&db, node, 9, BY_BOTH_NAMES, rate).await, []);
+}
+
+/// Everybody locks jobs by their names, whichever he knows.
+#[tokio::test]
+async fn a_rename_waits_for_who_has_the_job() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let rate = (None, Some((2, Duration::from_secs(3600))));
+    db.submit(&runs()[..1]).await.unwrap();
+    let mut other = db.pool.begin().await.unwrap();
+    sqlx::query(db.sql("select from jobs.job where name = 'sweep' for update"))
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    let charge = "update jobs.job set full_at = now() + interval '1 h', full_per = interval '1 h' where name = 'sweep'";
+    sqlx::query(db.sql(charge)).execute(&mut *other).await.unwrap();
+    let renaming = tokio::spawn({
+        let db = db.clone();
+        async move { db.knows(RENAMED).await }
+    });
+    let waits = "select count(*) > 0 from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    db.until(waits, "true").await;
+    other.commit().await.unwrap();
+    renaming.await.unwrap();
+    assert_eq!(claims(&db, node, 9, BY_BOTH_NAMES, rate).await, [], "what was charged meanwhile is charged");
 }

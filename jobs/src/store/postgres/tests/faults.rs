@@ -114,7 +114,8 @@ async fn the_process_of_a_node() {
     let (sender, mut taken) = mpsc::unbounded_channel();
     let first = now + TimeDelta::seconds(1);
     let host = Arc::new(Executor { executing: AtomicUsize::new(0), taken: sender, first });
-    let identity = || Identity { id: Id(id), name: format!("node {id}"), names: Vec::new() };
+    let identity =
+        || Identity { id: Id(id), name: format!("node {id}"), names: Vec::new(), fires: Vec::new() };
     // A server that dies at this moment is an error of the start, after which a program is started again.
     let node = loop {
         let host = Arc::clone(&host) as Arc<dyn Host>;

@@ -31,6 +31,29 @@ async fn concurrency_holds_over_all_nodes() {
     assert_eq!(db.limited(wanted(two), &limits).await.len(), 1);
 }
 
+/// What the server knows of the table is of a time when little executed.
+#[tokio::test]
+async fn how_much_room_a_job_has_is_found_by_its_own_runs() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.run_sql(
+        "insert into jobs.run (id, job, queue, priority, state, due, retries, origin, args, node)
+        select gen_random_uuid(), 'sweep', 'default', 0, case when n <= 10 then 'running' else 'succeeded' end, now(), 0,
+            'submission', '{}', lpad('1', 32, '0')::uuid
+        from generate_series(1, 20000) n;
+        analyze jobs.run, jobs.node, jobs.job;
+        update jobs.run set state = 'running'",
+    )
+    .await;
+    db.submit(&[mail()]).await.unwrap();
+    let one = db.alone().await;
+    let read = "select idx_tup_read from pg_stat_user_indexes where indexrelname = 'run_running'";
+    let before = one.told(read).await;
+    assert_eq!(one.limited(wanted(node), &limited(Some(1), None)).await.len(), 1);
+    let read = one.told(read).await - before;
+    assert!(read < 1000, "{read} entries read");
+}
+
 /// Many who claim at the same moment.
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrency_holds_when_nodes_claim_at_once() {

@@ -265,7 +265,7 @@ async fn a_node_that_was_taken_for_lost_learns_it_and_comes_back() {
 #[tokio::test]
 async fn who_cannot_join_is_told_why_without_the_password() {
     let missing = Server::shared().database().replace("test_", "no_such_").replace("jobs@", "jobs:hunter2@");
-    let identity = Identity { id: Id(1), name: "test".into(), names: Vec::new() };
+    let identity = Identity { id: Id(1), name: "test".into(), names: Vec::new(), fires: Vec::new() };
     let refused =
         Node::join(Address::parse(&missing).unwrap(), identity, clock(), Program::with_room(0)).await;
     let Err(refused @ JoinError::Unreachable(_)) = refused else { panic!("it has joined") };

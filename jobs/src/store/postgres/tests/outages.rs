@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, tcp};
 use tokio::task::JoinSet;
@@ -298,6 +300,42 @@ async fn an_end_waits_until_the_node_is_let_in_again() {
     server.sql("postgres", "alter role jobs password 'old'");
     watching(&address).until("select state || claim_no from jobs.run", "succeeded1").await;
     bounded(node.until(|standing| *standing == Standing::Well)).await;
+    node.leave().await;
+}
+
+/// What the database is set to is meant for others.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_waits_for_its_row_however_short_the_patience_of_the_database() {
+    let address = Server::shared().database();
+    let (db, other) = (watching(&address), watching(&address));
+    db.run_sql(&format!("alter database {} set lock_timeout = '20ms'", address.rsplit('/').next().unwrap()))
+        .await;
+    let program = Program::with_room(1);
+    let node = joined(&address, 1, &program).await;
+    node.submit(mail()).await.unwrap().unwrap();
+    while program.taken.lock().unwrap().is_empty() {
+        bounded(program.news.notified()).await;
+    }
+    let [claimed] = program.drain().try_into().unwrap();
+    let mut holds = other.hold().await;
+    sqlx::query("select from jobs.run for update").execute(&mut *holds).await.unwrap();
+    let record = Some(r#"{"output":{"json":"7"}}"#.to_owned());
+    node.ends().end(End { record: record.clone(), ..success_of(&claimed) });
+    // Until it has been given up and asked again.
+    let waiting = "select xact_start from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and query like 'update %run r%'";
+    let mut tries = HashSet::new();
+    bounded(async {
+        while tries.len() < 3 {
+            tries.insert(db.text(waiting).await);
+            tries.remove("");
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    holds.rollback().await.unwrap();
+    db.until("select state from jobs.run", "succeeded").await;
+    assert_eq!(Some(db.text("select record from jobs.run").await), record);
     node.leave().await;
 }
 

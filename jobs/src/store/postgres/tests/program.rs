@@ -137,7 +137,7 @@ pub(super) async fn joined_with(address: &str, id: u128, program: &Arc<Program>,
 }
 
 pub(super) fn identity(id: u128) -> Identity {
-    Identity { id: Id(id), name: format!("node {id}"), names: Vec::new() }
+    Identity { id: Id(id), name: format!("node {id}"), names: Vec::new(), fires: Vec::new() }
 }
 
 pub(super) fn watching(address: &str) -> Db {

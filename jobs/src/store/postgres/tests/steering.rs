@@ -1,3 +1,4 @@
+use super::program::{Program, joined, watching};
 use super::*;
 use crate::store::postgres::steer::Cancelled;
 
@@ -19,6 +20,27 @@ async fn a_run_is_cancelled_in_every_state() {
     let ended = db.ended(&[runs[0].id, runs[1].id, Id(77)]).await.unwrap();
     assert_eq!(ended.iter().filter(|ended| ended.outcome.is_some()).count(), 2);
     assert!(ended.iter().any(|ended| ended.id == Id(77) && ended.is_unknown));
+}
+
+/// And not after the next look at what is left undone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_successor_of_a_cancelled_run_may_start_at_once() {
+    let address = Server::shared().database();
+    let program = Program::with_room(0);
+    let node = joined(&address, 1, &program).await;
+    let db = watching(&address);
+    db.run_sql(
+        "insert into jobs.run (id, job, queue, priority, state, due, retries, origin, schedule, slot, args)
+        select lpad(n::text, 32, '0')::uuid, 'mail', 'default', 0, case n when 1 then 'available' else 'waiting' end,
+            now(), 0, 'slot', 'k', now() + n * interval '1 s', '{}'
+        from generate_series(1, 3) n",
+    )
+    .await;
+    let first = Id(1);
+    assert_eq!(node.cancel(first).await.unwrap(), Cancelled::Ended { slot_of: Some("mail".into()) });
+    let states = "select state from jobs.run order by id";
+    assert_eq!(db.text(states).await, "cancelled,available,waiting");
+    node.leave().await;
 }
 
 #[tokio::test]
