@@ -120,8 +120,8 @@ impl JobContext {
         self.surroundings.signals.turn() != self.turn
     }
 
-    /// Whether nobody wants the attempt any more: its run was cancelled, its time is up, or a shutdown waits no longer.
-    /// Also when the attempt is over.
+    /// Whether nobody wants the attempt any more: its run was cancelled, its time is up, a shutdown waits no longer, or its tokio
+    /// runtime has ended. Also when the attempt is over.
     ///
     /// An async job need not ask: it is dropped where it awaits. A plain `fn` cannot be stopped, and one that takes
     /// long asks now and then and returns. What it returns still counts when its run was cancelled, and not when its
