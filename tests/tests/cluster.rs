@@ -533,6 +533,34 @@ fn a_plain_function_outlives_the_tasks_of_its_runtime() {
     }
 }
 
+/// The function has returned, and what the layer does after it is cut off: others try the run again.
+#[test]
+fn a_layer_goes_with_its_runtime() {
+    let (server, diary) = (Server::shared(), Diary::default());
+    let address = server.database();
+    let database = address.rsplit('/').next().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let after = diary.clone();
+        let config = config(&address, &diary, "one").middleware(move |cx, next| {
+            let after = after.clone();
+            async move {
+                let result = next.run(cx).await;
+                after.note(&Node("layer"), "after");
+                std::future::pending::<()>().await;
+                result
+            }
+        });
+        let one = jobs::start(config).await.unwrap();
+        diary.note(&Node("test"), "go");
+        one.now(left_behind { way: Way::Returns }).await.unwrap();
+        diary.until(|notes| notes.contains(&"after".to_owned())).await;
+    });
+    drop(runtime);
+    let standing = "select state || attempt || (select count(*) from jobs.node) from jobs.run";
+    assert_eq!(server.sql(database, standing), "available00");
+}
+
 /// As in a program whose `main` returns without a shutdown.
 #[test]
 fn a_plain_function_is_told_that_its_runtime_ends() {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::ambient::{self, Host};
+use super::call::Call;
 use super::name::JobName;
 use super::notes::Progress;
 use super::output::Output;
@@ -223,32 +224,32 @@ impl JobContext {
     #[doc(hidden)]
     pub async fn __blocking(self, f: impl FnOnce(&Self) -> JobResult + Send + 'static) -> JobResult {
         let span = tracing::Span::current();
-        let signals = Arc::clone(&self.surroundings.signals);
+        let call = Arc::<Call>::default();
+        let called = Arc::clone(&call);
         let task = tokio::task::spawn_blocking(move || {
             // It may have waited long for a thread. Once it has begun, nothing stops it.
-            if !self.surroundings.signals.begin(self.turn) {
-                return false;
+            if !self.surroundings.signals.begin(self.turn, &called) {
+                return;
             }
             let host = self.surroundings.host.clone();
             let surroundings = Arc::clone(&self.surroundings);
-            let call = || f(&self);
+            let work = || f(&self);
             #[cfg(feature = "testing")]
-            let call = || super::asking::scope(call);
+            let work = || super::asking::scope(work);
             let work = || {
-                let returning = panics::catch(|| span.in_scope(call));
-                if let Some((heir, returning)) = self.surroundings.signals.returned(self.turn, returning) {
+                let returning = panics::catch(|| span.in_scope(work));
+                if let Some((heir, returning)) = called.returned(returning) {
                     span.in_scope(|| heir(returning));
                 }
             };
             ambient::sync_scope(host, || ambient::sync_attempt_scope(surroundings, work));
-            true
         });
         // One that still waits for a thread when nobody wants it any more need not be kept.
-        let called = AbortOnDrop(task).await;
-        let error = match (called, signals.take_returned()) {
+        let task = AbortOnDrop(task).await;
+        let error = match (task, call.take()) {
             (_, Some(Ok(result))) => return result,
             (_, Some(Err(panic))) => panic.resume(),
-            (Ok(_), None) => Panic::not_begun().resume(),
+            (Ok(()), None) => Panic::not_begun().resume(),
             (Err(error), None) => error,
         };
         match error.try_into_panic() {

@@ -6,6 +6,7 @@ pub(crate) mod argument;
 pub(crate) mod asking;
 pub(crate) mod attempt;
 pub(crate) mod body;
+pub(crate) mod call;
 pub(crate) mod context;
 pub(crate) mod descriptor;
 pub(crate) mod desk;

@@ -4,16 +4,17 @@
 //! beside the bits of what it was told: a context that outlives its attempt cannot take a word for the next one as its own,
 //! and finds that its turn is over.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::call::Call;
+#[cfg(feature = "postgres")]
+use super::call::{Heir, Left};
 use super::desk::{Desk, Laid};
 use super::steer::Steering;
-use crate::JobResult;
-use crate::telemetry::panics::{self, Panic};
+use crate::telemetry::panics;
 
 const CANCEL: u64 = 1;
 const INTERRUPT: u64 = 2;
@@ -58,38 +59,8 @@ pub(crate) struct Signals {
     pub(crate) steering: Steering,
     /// What it lays out for others to read.
     desk: Desk,
-    /// What a plain function has come to, or who is told of it.
-    returned: Mutex<Option<Returned>>,
-}
-
-/// What a plain function has come to: its panic is caught.
-pub(crate) type Returning = Result<JobResult, Box<Panic>>;
-
-/// Is told what a plain function has come to, on its thread.
-pub(crate) type Heir = Box<dyn FnOnce(Returning) + Send>;
-
-enum Returned {
-    /// The worker has not taken it yet.
-    With(Returning),
-    /// The worker has gone.
-    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "of what several processes share alone"))]
-    To(Heir),
-}
-
-impl fmt::Debug for Returned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if let Self::With(_) = self { "With" } else { "To" })
-    }
-}
-
-/// What becomes of a plain function whose worker goes.
-#[cfg(feature = "postgres")]
-#[derive(Debug)]
-pub(crate) enum Left {
-    /// It was not called, and is not any more.
-    NotCalled,
-    GoesOn,
-    Returned(Returning),
+    /// The plain function that was called last, and in which turn.
+    called: Mutex<Option<(Turn, Arc<Call>)>>,
 }
 
 /// One turn of a worker.
@@ -156,9 +127,16 @@ impl Signals {
 
     /// A plain function has a thread and is about to be called. Answers whether it is to be: not when its attempt was told to
     /// stop while it waited for the thread, or is over.
-    pub(crate) fn begin(&self, turn: Turn) -> bool {
+    pub(crate) fn begin(&self, turn: Turn, call: &Arc<Call>) -> bool {
         let begin = |word| (!stopped(word, turn)).then_some(word | BEGUN);
-        self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, begin).is_ok()
+        let mut called = self.called();
+        // Whoever sees that it has begun waits for the lock.
+        let begins = self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, begin).is_ok();
+        let before = if begins { called.replace((turn, Arc::clone(call))) } else { None };
+        drop(called);
+        // One whose attempt was cut off may have come to something since, which is the user's.
+        let _ = panics::catch(|| drop(before));
+        begins
     }
 
     /// Whether the attempt whose turn it is is a plain function that was called. Asked after the attempt was told to stop, the
@@ -167,32 +145,10 @@ impl Signals {
         self.word.load(Ordering::Acquire) & BEGUN != 0
     }
 
-    /// The plain function of a turn has returned. Answers what is to be done with what it has come to, where the worker does not
-    /// wait for it.
-    pub(crate) fn returned(&self, turn: Turn, with: Returning) -> Option<(Heir, Returning)> {
-        let mut returned = self.what_returned();
-        match returned.take() {
-            Some(Returned::To(heir)) => Some((heir, with)),
-            // It has outlived its turn, and nobody wants it.
-            before if self.turn() != turn => {
-                *returned = before;
-                drop(returned);
-                let _ = panics::catch(|| drop(with));
-                None
-            }
-            _ => {
-                *returned = Some(Returned::With(with));
-                None
-            }
-        }
-    }
-
-    /// Takes what the plain function whose turn it is has come to.
-    pub(crate) fn take_returned(&self) -> Option<Returning> {
-        match self.what_returned().take()? {
-            Returned::With(with) => Some(with),
-            Returned::To(_) => None,
-        }
+    /// There is no next turn. What a function may come to that has outlived its turn is not for whoever drops this.
+    pub(crate) fn forget_called(&self) {
+        let called = self.called().take();
+        let _ = panics::catch(|| drop(called));
     }
 
     /// The worker goes, and leaves the plain function that it has called to another, who is told what it comes to. It is told to stop;
@@ -201,18 +157,21 @@ impl Signals {
     pub(crate) fn leave_to(&self, heir: impl FnOnce() -> Heir) -> Left {
         // After it, nothing begins.
         if self.word.fetch_or(INTERRUPT, Ordering::AcqRel) & BEGUN == 0 {
-            return Left::NotCalled;
+            return Left::Nothing;
         }
-        let mut returned = self.what_returned();
-        if let Some(Returned::With(with)) = returned.take() {
-            return Left::Returned(with);
-        }
-        *returned = Some(Returned::To(heir()));
-        Left::GoesOn
+        let turn = self.turn();
+        let call = self.called().as_ref().filter(|(of, _)| *of == turn).map(|(_, call)| Arc::clone(call));
+        call.map_or(Left::Nothing, |call| call.leave_to(heir))
     }
 
-    fn what_returned(&self) -> MutexGuard<'_, Option<Returned>> {
-        self.returned.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether the time of the attempt is up whose turn it is.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn has_timed_out(&self) -> bool {
+        self.word.load(Ordering::Acquire) & TIME_OUT != 0
+    }
+
+    fn called(&self) -> MutexGuard<'_, Option<(Turn, Arc<Call>)>> {
+        self.called.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether an attempt was told to stop, or is over.
@@ -242,7 +201,6 @@ fn stopped(word: u64, Turn(turn): Turn) -> bool {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::sync::Arc;
     use std::task::Poll;
 
     use super::*;
@@ -268,27 +226,17 @@ mod tests {
 
     #[test]
     fn a_plain_function_begins_or_is_stopped_and_never_both() {
-        let signals = Signals::default();
+        let (signals, call) = (Signals::default(), Arc::default());
         for why in [Cancellation::Cancelled, Cancellation::Interrupted, Cancellation::TimedOut] {
             let turn = signals.turn();
             let _ = signals.stop(why);
-            assert!(!signals.begin(turn) && !signals.has_begun(), "{why:?}");
+            assert!(!signals.begin(turn, &call) && !signals.has_begun(), "{why:?}");
             let _ = signals.end_turn();
-            assert!(!signals.begin(turn), "its turn is over");
+            assert!(!signals.begin(turn, &call), "its turn is over");
             assert!(!signals.has_begun(), "nor has the next one begun");
-            assert!(signals.begin(signals.turn()) && signals.has_begun());
+            assert!(signals.begin(signals.turn(), &call) && signals.has_begun());
             let _ = signals.end_turn();
         }
-    }
-
-    #[test]
-    fn what_a_plain_function_comes_to_is_for_its_turn() {
-        let signals = Signals::default();
-        let (turn, failed) = (signals.turn(), || Ok(Err("no".into())));
-        assert!(signals.begin(turn) && signals.returned(turn, failed()).is_none());
-        assert!(signals.take_returned().is_some_and(|with| with.unwrap().is_err()));
-        let _ = signals.end_turn();
-        assert!(signals.returned(turn, failed()).is_none() && signals.take_returned().is_none());
     }
 
     #[cfg(feature = "postgres")]
@@ -296,20 +244,41 @@ mod tests {
     fn a_plain_function_whose_worker_goes_is_left_to_another() {
         let signals = Signals::default();
         let unwanted = || -> Heir { unreachable!("nothing goes on") };
+        let call = Arc::<Call>::default();
         let turn = signals.turn();
-        assert!(matches!(signals.leave_to(unwanted), Left::NotCalled));
-        assert!(!signals.begin(turn), "it is not called any more");
+        assert!(matches!(signals.leave_to(unwanted), Left::Nothing));
+        assert!(!signals.begin(turn, &call), "it is not called any more");
         let _ = signals.end_turn();
+        // It has returned, and nobody has taken what it came to, or somebody has.
+        for taken in [false, true] {
+            let (turn, call) = (signals.turn(), Arc::<Call>::default());
+            assert!(signals.begin(turn, &call) && call.returned(Ok(Ok(()))).is_none());
+            assert_eq!(taken && call.take().is_some(), taken);
+            match signals.leave_to(unwanted) {
+                Left::Returned(Ok(Ok(()))) => assert!(!taken),
+                left => assert!(taken && matches!(left, Left::Nothing), "{left:?}"),
+            }
+            let _ = signals.end_turn();
+        }
         let turn = signals.turn();
-        assert!(signals.begin(turn) && signals.returned(turn, Ok(Ok(()))).is_none());
-        assert!(matches!(signals.leave_to(unwanted), Left::Returned(Ok(Ok(())))));
-        let _ = signals.end_turn();
-        let turn = signals.turn();
-        assert!(signals.begin(turn));
-        assert!(matches!(signals.leave_to(|| Box::new(|with| drop(with))), Left::GoesOn));
+        assert!(signals.begin(turn, &call));
+        assert!(matches!(signals.leave_to(|| Box::new(drop)), Left::GoesOn));
         assert!(signals.is_stopped(turn), "it is told");
-        let (heir, with) = signals.returned(turn, Ok(Ok(()))).expect("its worker has gone");
+        let (heir, with) = call.returned(Ok(Ok(()))).expect("its worker has gone");
         heir(with);
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn a_function_that_outlives_its_turn_is_not_taken_for_that_of_the_next() {
+        let signals = Signals::default();
+        let (first, second) = (Arc::<Call>::default(), Arc::<Call>::default());
+        assert!(signals.begin(signals.turn(), &first));
+        let _ = signals.end_turn();
+        assert!(signals.begin(signals.turn(), &second));
+        assert!(matches!(signals.leave_to(|| Box::new(drop)), Left::GoesOn));
+        assert!(first.returned(Ok(Ok(()))).is_none());
+        assert!(second.returned(Ok(Ok(()))).is_some());
     }
 
     #[tokio::test]

@@ -15,11 +15,11 @@ use crate::hooks;
 use crate::hooks::{AttemptHooks, Next};
 use crate::job::attempt::{MESSAGE, Trace};
 use crate::job::body::{Attempt, Body};
+#[cfg(feature = "postgres")]
+use crate::job::call::Returning;
 use crate::job::context::{JobContext, Surroundings};
 use crate::job::run::Outcome;
 use crate::job::signals::Cancellation;
-#[cfg(feature = "postgres")]
-use crate::job::signals::Returning;
 use crate::job::text::cut;
 use crate::store::memory::{Claim, RunKey};
 use crate::telemetry::panics::Panic;
@@ -113,10 +113,10 @@ pub(super) fn returned_late(
     claim: &Claim,
     surroundings: &Surroundings,
     hooks: &AttemptHooks,
+    was_late: bool,
+    span: Span,
 ) -> Over {
-    // Nobody has looked at the time since.
-    let is_late = |timeout| surroundings.clock.now().wall.since(claim.started) >= timeout;
-    let end = match (claim.timeout.filter(|timeout| is_late(*timeout)), returning) {
+    let end = match (claim.timeout.filter(|_| was_late), returning) {
         (None, Ok(result)) if hooks.middleware.is_empty() => End::Returned(result),
         (None, Err(panic)) if hooks.middleware.is_empty() => End::Panicked(panic),
         (timed_out, returning) => {
@@ -125,7 +125,7 @@ pub(super) fn returned_late(
             timed_out.map_or(End::Stopped(Cancellation::Interrupted), End::TimedOut)
         }
     };
-    let fault = ended(end, claim, surroundings, hooks, Span::current());
+    let fault = ended(end, claim, surroundings, hooks, span);
     Over { key: claim.key, fault, body: None }
 }
 

@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
+use tracing::Span;
+
 use super::Pool;
 use super::attempt::{self, Over};
 use crate::job::body::Body;
+use crate::job::call::{Left, Returning};
 use crate::job::context::Surroundings;
-use crate::job::signals::{Left, Returning};
 use crate::store::memory::Claim;
 use crate::telemetry::panics;
 
@@ -50,7 +52,9 @@ pub(super) fn leave_behind(
     });
     match (left, claimed) {
         (Left::Returned(returning), Some(claim)) => {
-            *over = Some(attempt::returned_late(returning, &claim, surroundings, &pool.hooks.attempts));
+            let (hooks, was_late) = (&pool.hooks.attempts, signals.has_timed_out());
+            *over =
+                Some(attempt::returned_late(returning, &claim, surroundings, hooks, was_late, Span::none()));
             false
         }
         (Left::GoesOn, _) => {
@@ -65,8 +69,11 @@ impl LeftBehind {
     /// Ends the attempt, on the thread of the function.
     fn returned(self, returning: Returning) {
         let Self { pool, worker, surroundings, claim } = self;
-        let over = attempt::returned_late(returning, &claim, &surroundings, &pool.hooks.attempts);
-        let now = pool.clock.now().wall;
+        let (hooks, now) = (&pool.hooks.attempts, pool.clock.now().wall);
+        // Nobody has looked at the time since the worker went.
+        let is_late = |timeout| now.since(claim.started) >= timeout;
+        let was_late = surroundings.signals.has_timed_out() || claim.timeout.is_some_and(is_late);
+        let over = attempt::returned_late(returning, &claim, &surroundings, hooks, was_late, Span::current());
         let (after, waited) = {
             let mut shared = pool.lock();
             (shared.end(worker, over, now), shared.workers.leave(worker))
@@ -77,6 +84,7 @@ impl LeftBehind {
         if let Some(after) = after {
             after.settle(&pool);
         }
+        pool.call_workers(usize::MAX);
         pool.drained.notify_waiters();
         pool.has_left();
     }

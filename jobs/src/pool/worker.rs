@@ -93,6 +93,7 @@ impl Worker {
                     poll_fn(|_| if called() { Poll::Ready(()) } else { Poll::Pending }).await;
                 }
                 Next::Leave => {
+                    self.surroundings.signals.forget_called();
                     leave.claim = None;
                     std::mem::forget(leave);
                     return;
@@ -414,6 +415,7 @@ impl Drop for Leave<'_> {
         drop(shared);
         #[cfg(feature = "sqlite")]
         let _ = panics::catch(|| drop(litter));
+        self.worker.surroundings.signals.forget_called();
         if waited {
             self.worker.surroundings.signals.tell();
         }

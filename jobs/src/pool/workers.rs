@@ -246,9 +246,10 @@ impl Workers {
 
     /// Tells every worker that executes a run, and says how many of the runs can be stopped.
     pub(super) fn stop_all(&mut self, why: Cancellation, now: Timestamp) -> (usize, Vec<Told>) {
-        let stoppable = self.executing(true);
         let executing = |place: &&mut Place| matches!(place.state, WorkerState::Executing { .. });
-        (stoppable, self.places.iter_mut().filter(executing).map(|place| place.stop(why, now)).collect())
+        let told = self.places.iter_mut().filter(executing).map(|place| place.stop(why, now)).collect();
+        // After it, no plain function begins.
+        (self.executing(true), told)
     }
 
     /// The runs that are executed, each with when it was told to stop, if it was.

@@ -207,6 +207,32 @@ impl Jobs {
             report.kept = report.kept.max(left.saturating_sub(report.interrupted));
         }
         self.end(report);
+        #[cfg(feature = "postgres")]
+        if report.still_running > 0 {
+            self.leave_when_emptied().await;
+        }
+    }
+
+    /// The process leaves the cluster when the plain functions have returned that its shutdown has left running.
+    #[cfg(feature = "postgres")]
+    async fn leave_when_emptied(&self) {
+        /// Is dropped with the runtime. Functions that go on then leave by themselves.
+        struct Leaves<'a>(&'a Jobs);
+        impl Drop for Leaves<'_> {
+            fn drop(&mut self) {
+                let inner = &self.0.inner;
+                if let Some(cluster) = inner.cluster.get()
+                    && !inner.pool.is_busy()
+                {
+                    cluster.close_blocking(true);
+                }
+            }
+        }
+        let Some(cluster) = self.inner.cluster.get() else { return };
+        let leaves = Leaves(self);
+        self.inner.pool.drained(false).await;
+        cluster.close(true).await;
+        std::mem::forget(leaves);
     }
 
     /// Writes down what has become of the runs so far, and lets the store go: what is ended after that goes on at the next

@@ -13,6 +13,7 @@ use super::id::Id;
 use super::nodes::LOST;
 use super::schedules::{PATIENCE, last_word, may_judge};
 use super::steer::KNOW;
+use super::trouble::{Trouble, ask};
 
 /// Whose families may change by what a node knows.
 const LOCK_KIN: &str = "\
@@ -64,22 +65,33 @@ update jobs.job j set
     family = w.family, paused_since = coalesce(j.paused_since, w.paused_since),
     full_at = (select full_at from bucket), full_per = (select full_per from bucket)
 from whole w
-where j.name in (select name from kin) and exists (select from kin where kin.family is distinct from w.family)
-returning j.name";
+where j.name in (select name from kin) and exists (select from kin where kin.family is distinct from w.family)";
 
-/// Runs that stand for others do so by the name of their family, so many at a time. Where there are two of one kind now, the other
-/// stands for none but itself.
+/// Runs that stand for others do so by the name of their family. Where there are two of one kind now, the other stands for none but
+/// itself.
 const MOVE_UNIQUE: &str = "\
-with moved as (
-    select distinct on (leader, unique_key) id, leader from (
-        select r.id, r.unique_key, coalesce(j.family, j.name) as leader
-        from jobs.run r join jobs.job j on j.name = r.job
-        where r.unique_job = any ($1::text[]) and r.unique_key is not null
-            and r.unique_job <> coalesce(j.family, j.name)
-    ) r where not exists (select from jobs.run o where o.unique_job = r.leader and o.unique_key = r.unique_key)
-    order by leader, unique_key, id limit $2
+with page as (
+    select r.id, r.job, r.unique_key from jobs.run r where r.unique_job = $1 and r.unique_key > $2
+    order by r.unique_key limit $3
+), moved as (
+    update jobs.run r set unique_job = coalesce(j.family, j.name) from page p join jobs.job j on j.name = p.job
+    where r.id = p.id and r.unique_key is not null and coalesce(j.family, j.name) <> $1
+        and not exists (
+            select from jobs.run o where o.unique_job = coalesce(j.family, j.name) and o.unique_key = p.unique_key
+        )
 )
-update jobs.run r set unique_job = m.leader from moved m where r.id = m.id and r.unique_key is not null";
+select unique_key from page order by unique_key desc limit 1";
+
+/// Of these names, those under which no run is to stand for others any more: the family has another.
+const NAMES_BESIDE: &str = "select name from jobs.job where name = any ($1) and family <> name";
+
+/// Whether node `$1` is the last that started of those that are live.
+const IS_LAST: &str = concat!(
+    "select $1 = (
+    select id from jobs.node where heartbeat >= now() - $2::interval or id = $1 order by started desc, id desc limit 1
+) and ",
+    may_judge!("$2")
+);
 
 /// Schedules that go on under a name of this node's, and the name under which they are known.
 const INHERITED: &str = concat!(
@@ -136,8 +148,9 @@ select job, key, slot, slot, 1, 'closed' from closed
 on conflict do nothing";
 
 impl Db {
-    /// Makes the names of jobs known, each with that under which the job goes now, and which of them are of one job.
-    pub(crate) async fn know_families(&self, names: &[(String, String)]) -> sqlx::Result<()> {
+    /// Makes the names of jobs known, each with that under which the job goes now, and which of them are of one job. Answers those
+    /// that were of one and are not any more.
+    pub(crate) async fn know_families(&self, names: &[(String, String)]) -> sqlx::Result<Vec<String>> {
         let (all, jobs): (Vec<_>, Vec<_>) =
             names.iter().map(|(name, job)| (name.as_str(), job.as_str())).unzip();
         let aliases = names.iter().filter(|(name, job)| name != job).map(|(_, job)| job.as_str());
@@ -153,29 +166,45 @@ impl Db {
         sqlx::query(self.sql(KNOW)).bind(&of_renamed).execute(&self.pool).await?;
         let mut tx = self.begin(PATIENCE).await?;
         sqlx::query(self.sql(LOCK_KIN)).bind(&all).bind(&of_renamed).execute(&mut *tx).await?;
-        let mut changed: Vec<String> =
-            sqlx::query_scalar(self.sql(PART)).bind(&all).bind(jobs).fetch_all(&mut *tx).await?;
+        let parted = sqlx::query_scalar(self.sql(PART)).bind(&all).bind(jobs).fetch_all(&mut *tx).await?;
         for job in renamed {
             let of_job = names.iter().filter(|(_, of)| of == job).map(|(name, _)| name.as_str());
             let of_job: Vec<_> = of_job.chain([job]).collect();
-            let united = sqlx::query_scalar(self.sql(UNITE)).bind(job).bind(of_job);
-            changed.extend(united.fetch_all(&mut *tx).await?);
+            sqlx::query(self.sql(UNITE)).bind(job).bind(of_job).execute(&mut *tx).await?;
         }
         tx.commit().await?;
-        if changed.is_empty() { Ok(()) } else { self.move_unique(&changed).await }
+        Ok(parted)
     }
 
-    /// What stands for others goes with the name of its family, after that was committed: who submits sees it.
-    async fn move_unique(&self, names: &[String]) -> sqlx::Result<()> {
-        const AT_A_TIME: u64 = 1000;
+    /// Whether this node has the last word about what is one job, as it has about schedules: the one that started last.
+    pub(crate) async fn may_say_families(&self, node: Id) -> sqlx::Result<bool> {
+        sqlx::query_scalar(self.sql(IS_LAST)).bind(node).bind(interval(LOST)).fetch_one(&self.pool).await
+    }
+
+    /// Of these names, those under which no run is to stand for others any more.
+    pub(crate) async fn names_beside(&self, names: &[&str]) -> sqlx::Result<Vec<String>> {
+        sqlx::query_scalar(self.sql(NAMES_BESIDE)).bind(names).fetch_all(&self.pool).await
+    }
+
+    /// Lets runs that stand for others under a name do so under that of their family.
+    pub(crate) async fn move_unique(&self, name: &str) -> Result<(), Trouble> {
+        const AT_A_TIME: i32 = 1000;
+        let mut behind = Vec::<u8>::new();
         loop {
-            let moving = sqlx::query(self.sql(MOVE_UNIQUE)).bind(names).bind(AT_A_TIME as i64);
-            match moving.execute(&self.pool).await {
-                Ok(moved) if moved.rows_affected() < AT_A_TIME => return Ok(()),
-                Ok(_) => {}
-                // Somebody has submitted the same meanwhile, which is found the next time.
-                Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {}
-                Err(error) => return Err(error),
+            let page = async {
+                let moving =
+                    sqlx::query_scalar(self.sql(MOVE_UNIQUE)).bind(name).bind(&behind).bind(AT_A_TIME);
+                match moving.fetch_optional(&self.pool).await {
+                    // Somebody has submitted the same meanwhile, which is seen the next time.
+                    Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                        Ok(Some(behind.clone()))
+                    }
+                    last => last,
+                }
+            };
+            match ask(page).await? {
+                Some(last) => behind = last,
+                None => return Ok(()),
             }
         }
     }

@@ -85,9 +85,12 @@ impl Shared {
     pub(super) async fn enter(&self) -> Result<(), Trouble> {
         let super::Identity { id, name, names, .. } = &self.identity;
         let started = ask(self.vital.join(*id, name, self.started.get().copied())).await?;
-        let _ = self.started.set(started);
+        let is_first = self.started.set(started).is_ok();
         ask(self.vital.know_jobs(&self.known_jobs())).await?;
-        ask(self.vital.know_families(names)).await?;
+        if is_first {
+            // It is the last that has started.
+            self.have_parted(ask(self.vital.know_families(names)).await?);
+        }
         let nodes = self.beat().await?;
         self.are_there(nodes.unwrap_or_default());
         Ok(())

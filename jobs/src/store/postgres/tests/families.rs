@@ -14,7 +14,11 @@ impl Db {
     async fn knows(&self, names: &[(&str, &str)]) {
         let all: Vec<_> = names.iter().map(|(name, _)| (*name).to_owned()).collect();
         self.know_jobs(&all).await.unwrap();
-        self.know_families(&own(names)).await.unwrap();
+        let parted = self.know_families(&own(names)).await.unwrap();
+        let all: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+        for name in self.names_beside(&all).await.unwrap().into_iter().chain(parted) {
+            self.move_unique(&name).await.unwrap();
+        }
     }
 
     async fn rows(&self) -> String {
@@ -285,6 +289,36 @@ async fn two_jobs_with_the_same_become_one() {
     assert_eq!(db.text("select count(*) from jobs.run").await, "2");
 }
 
+/// As many as stand for others by it.
+#[tokio::test]
+async fn thousands_follow_their_job() {
+    let db = db().await;
+    db.knows(&[("mail", "report"), ("report", "report")]).await;
+    let runs: Vec<_> = (0..2500)
+        .map(|n| NewRun { unique: Some(Unique { key: n.to_string(), until: None }), ..run_of("report") })
+        .collect();
+    db.submit_unique(&runs, Duration::from_secs(30)).await.unwrap();
+    db.know_jobs(&["a".into()]).await.unwrap();
+    db.knows(&[("a", "b"), ("b", "b")]).await;
+    db.knows(&[("a", "report"), ("mail", "report"), ("report", "report"), ("b", "report")]).await;
+    assert_eq!(db.text("select unique_job || count(*) from jobs.run group by unique_job").await, "a2500");
+}
+
+/// An old version that was taken for lost and comes back.
+#[tokio::test]
+async fn who_started_last_says_what_is_one_job() {
+    let db = db().await;
+    let (old, new) = (db.started(1, 60).await, db.started(2, 1).await);
+    db.run_sql("update jobs.node set good_since = now() - interval '1 h'").await;
+    assert!(!db.may_say_families(old).await.unwrap());
+    assert!(db.may_say_families(new).await.unwrap());
+    db.run_sql("update jobs.node set heartbeat = now() - interval '1 min' where name <> 'me'").await;
+    db.beat(old, GAP).await.unwrap();
+    assert!(!db.may_say_families(old).await.unwrap(), "the other may be back at once");
+    db.run_sql("update jobs.node set good_since = now() - interval '16 s'").await;
+    assert!(db.may_say_families(old).await.unwrap());
+}
+
 /// Who parts gets no full bucket by it.
 #[tokio::test]
 async fn names_that_part_have_what_the_rate_has_left() {
@@ -312,14 +346,13 @@ async fn a_rename_waits_for_who_has_the_job() {
         .unwrap();
     let charge = "update jobs.job set full_at = now() + interval '1 h', full_per = interval '1 h' where name = 'sweep'";
     sqlx::query(db.sql(charge)).execute(&mut *other).await.unwrap();
-    let renaming = tokio::spawn({
-        let db = db.clone();
-        async move { db.knows(RENAMED).await }
-    });
+    let mut renaming = tokio::task::JoinSet::new();
+    let renamed = db.clone();
+    renaming.spawn(async move { renamed.knows(RENAMED).await });
     let waits = "select count(*) > 0 from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'";
     db.until(waits, "true").await;
     other.commit().await.unwrap();
-    renaming.await.unwrap();
+    renaming.join_all().await;
     assert_eq!(claims(&db, node, 9, BY_BOTH_NAMES, rate).await, [], "what was charged meanwhile is charged");
 }
