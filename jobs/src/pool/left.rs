@@ -4,6 +4,7 @@
 //! process, which the end of `main` lets go on until the function has returned, and then what it has come to counts.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tracing::Span;
 
@@ -95,6 +96,11 @@ impl Pool {
     pub(crate) fn when_emptied(&self, emptied: Emptied) {
         // Whoever says it again says the same.
         let _ = self.emptied.set(emptied);
+    }
+
+    /// The runtime of the workers ends.
+    pub(crate) fn ends_with_runtime(&self) {
+        self.runtime_ends.store(true, Ordering::SeqCst);
     }
 
     /// Whether something executes, or a failure is told of.

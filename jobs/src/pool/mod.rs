@@ -109,6 +109,9 @@ pub(crate) struct Pool {
     run_ended: OnceLock<RunEnded>,
     #[cfg(feature = "postgres")]
     emptied: OnceLock<Emptied>,
+    /// Whoever leaves from now on goes with the runtime.
+    #[cfg(feature = "postgres")]
+    runtime_ends: AtomicBool,
     /// Told when the last run has ended after the pool was closed.
     drained: Notify,
 }
@@ -177,6 +180,8 @@ impl Pool {
             run_ended: OnceLock::new(),
             #[cfg(feature = "postgres")]
             emptied: OnceLock::new(),
+            #[cfg(feature = "postgres")]
+            runtime_ends: AtomicBool::new(false),
             drained: Notify::new(),
         }
     }

@@ -96,6 +96,10 @@ impl Worker {
                     self.surroundings.signals.forget_called();
                     leave.claim = None;
                     std::mem::forget(leave);
+                    #[cfg(feature = "postgres")]
+                    if pool.runtime_ends.load(Ordering::SeqCst) {
+                        pool.has_left();
+                    }
                     return;
                 }
             }

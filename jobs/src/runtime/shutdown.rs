@@ -221,6 +221,7 @@ impl Jobs {
         impl Drop for Leaves<'_> {
             fn drop(&mut self) {
                 let inner = &self.0.inner;
+                inner.pool.ends_with_runtime();
                 if let Some(cluster) = inner.cluster.get()
                     && !inner.pool.is_busy()
                 {
@@ -293,6 +294,8 @@ impl Drop for Keeper {
         let _ = jobs.inner.shut_down_at.set(jobs.inner.clock.now().wall);
         jobs.close();
         let pool = &jobs.inner.pool;
+        #[cfg(feature = "postgres")]
+        pool.ends_with_runtime();
         // Of its workers some may be gone already, and their runs are not counted; those that are not will be. No plain function
         // begins any more, and those that have begun are told.
         let interrupted = pool.interrupt();

@@ -250,11 +250,11 @@ impl Cluster {
         if !leaves && self.stay().await {
             return 0;
         }
-        let node = self.node.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match node {
-            Some(node) => node.leave().await,
-            None => 0,
-        }
+        let Some(node) = self.node() else { return 0 };
+        // Whoever says so as well waits for the same.
+        let left = node.leave().await;
+        self.node.lock().unwrap_or_else(PoisonError::into_inner).take();
+        left
     }
 
     /// Stays for what still executes. Plain functions that outlive the runtime keep the process until they have returned, and

@@ -8,7 +8,7 @@
 
 use sqlx::PgConnection;
 
-use super::db::{Db, interval};
+use super::db::{Db, LOCK_PATIENCE, interval, settle};
 use super::id::Id;
 use super::nodes::LOST;
 use super::schedules::{PATIENCE, last_word, may_judge};
@@ -33,10 +33,9 @@ with known as (select * from unnest($1::text[], $2::text[]) as w (name, job)
     from parted p join jobs.job k on k.family = p.family where k.name <> all ($1) group by k.family
 )
 update jobs.job j set
-    family = case when j.name <> all ($1) then r.new end, full_at = l.full_at, full_per = l.full_per
+    family = case when j.name <> all ($1) then r.new end, unsettled = true, full_at = l.full_at, full_per = l.full_per
 from parted p join jobs.job l on l.name = p.family left join rest r on r.family = p.family
-where j.family = p.family
-returning j.name";
+where j.family = p.family";
 
 /// Whoever has paused the job by one of its names has paused it, and what its rate has left is left by all of them.
 ///
@@ -62,28 +61,41 @@ with kin as (
     order by extract(epoch from full_at - now()) / extract(epoch from full_per) desc limit 1
 )
 update jobs.job j set
-    family = w.family, paused_since = coalesce(j.paused_since, w.paused_since),
+    family = w.family, unsettled = true, paused_since = coalesce(j.paused_since, w.paused_since),
     full_at = (select full_at from bucket), full_per = (select full_per from bucket)
 from whole w
 where j.name in (select name from kin) and exists (select from kin where kin.family is distinct from w.family)";
 
 /// Runs that stand for others do so by the name of their family. Where there are two of one kind now, the other stands for none but
-/// itself.
+/// itself. What somebody has locked is passed over.
 const MOVE_UNIQUE: &str = "\
 with page as (
     select r.id, r.job, r.unique_key from jobs.run r where r.unique_job = $1 and r.unique_key > $2
-    order by r.unique_key limit $3
+    order by r.unique_key limit $3 for update skip locked
 ), moved as (
     update jobs.run r set unique_job = coalesce(j.family, j.name) from page p join jobs.job j on j.name = p.job
-    where r.id = p.id and r.unique_key is not null and coalesce(j.family, j.name) <> $1
+    where r.id = p.id and r.unique_job = $1 and r.unique_key is not null and coalesce(j.family, j.name) <> $1
         and not exists (
             select from jobs.run o where o.unique_job = coalesce(j.family, j.name) and o.unique_key = p.unique_key
         )
 )
 select unique_key from page order by unique_key desc limit 1";
 
-/// Of these names, those under which no run is to stand for others any more: the family has another.
-const NAMES_BESIDE: &str = "select name from jobs.job where name = any ($1) and family <> name";
+/// When nothing is left to move.
+const SETTLE: &str = "\
+update jobs.job set unsettled = false where name = $1 and unsettled and not exists (
+    select from jobs.run r join jobs.job j on j.name = r.job
+    where r.unique_job = $1 and r.unique_key is not null and coalesce(j.family, j.name) <> $1
+        and not exists (
+            select from jobs.run o where o.unique_job = coalesce(j.family, j.name) and o.unique_key = r.unique_key
+        )
+)";
+
+/// Whether node `$1` is the last that started, whoever lives.
+const IS_NEWEST: &str = "\
+select not exists (
+    select from jobs.node n join jobs.node me on me.id = $1 where (n.started, n.id) > (me.started, me.id)
+)";
 
 /// Whether node `$1` is the last that started of those that are live.
 const IS_LAST: &str = concat!(
@@ -148,9 +160,9 @@ select job, key, slot, slot, 1, 'closed' from closed
 on conflict do nothing";
 
 impl Db {
-    /// Makes the names of jobs known, each with that under which the job goes now, and which of them are of one job. Answers those
-    /// that were of one and are not any more.
-    pub(crate) async fn know_families(&self, names: &[(String, String)]) -> sqlx::Result<Vec<String>> {
+    /// Makes the names of jobs known, each with that under which the job goes now, and which of them are of one job. It is to be
+    /// [settled](Self::settle).
+    pub(crate) async fn know_families(&self, names: &[(String, String)]) -> sqlx::Result<()> {
         let (all, jobs): (Vec<_>, Vec<_>) =
             names.iter().map(|(name, job)| (name.as_str(), job.as_str())).unzip();
         let aliases = names.iter().filter(|(name, job)| name != job).map(|(_, job)| job.as_str());
@@ -166,14 +178,18 @@ impl Db {
         sqlx::query(self.sql(KNOW)).bind(&of_renamed).execute(&self.pool).await?;
         let mut tx = self.begin(PATIENCE).await?;
         sqlx::query(self.sql(LOCK_KIN)).bind(&all).bind(&of_renamed).execute(&mut *tx).await?;
-        let parted = sqlx::query_scalar(self.sql(PART)).bind(&all).bind(jobs).fetch_all(&mut *tx).await?;
+        sqlx::query(self.sql(PART)).bind(&all).bind(jobs).execute(&mut *tx).await?;
         for job in renamed {
             let of_job = names.iter().filter(|(_, of)| of == job).map(|(name, _)| name.as_str());
             let of_job: Vec<_> = of_job.chain([job]).collect();
             sqlx::query(self.sql(UNITE)).bind(job).bind(of_job).execute(&mut *tx).await?;
         }
-        tx.commit().await?;
-        Ok(parted)
+        tx.commit().await
+    }
+
+    /// Whether this node is the last that started, whoever lives.
+    pub(crate) async fn is_newest(&self, node: Id) -> sqlx::Result<bool> {
+        sqlx::query_scalar(self.sql(IS_NEWEST)).bind(node).fetch_one(&self.pool).await
     }
 
     /// Whether this node has the last word about what is one job, as it has about schedules: the one that started last.
@@ -181,31 +197,33 @@ impl Db {
         sqlx::query_scalar(self.sql(IS_LAST)).bind(node).bind(interval(LOST)).fetch_one(&self.pool).await
     }
 
-    /// Of these names, those under which no run is to stand for others any more.
-    pub(crate) async fn names_beside(&self, names: &[&str]) -> sqlx::Result<Vec<String>> {
-        sqlx::query_scalar(self.sql(NAMES_BESIDE)).bind(names).fetch_all(&self.pool).await
+    /// Lets runs that stand for others do so under the name of their family, where that has changed. What somebody holds is left for
+    /// the next time.
+    pub(crate) async fn settle(&self) -> Result<(), Trouble> {
+        let unsettled = "select name from jobs.job where unsettled order by name";
+        let names: Vec<String> = ask(sqlx::query_scalar(self.sql(unsettled)).fetch_all(&self.pool)).await?;
+        for name in names {
+            let mut behind = Some(Vec::new());
+            while let Some(last) = behind {
+                behind = ask(self.move_unique(&name, last)).await?;
+            }
+            ask(sqlx::query(self.sql(SETTLE)).bind(&name).execute(&self.pool)).await?;
+        }
+        Ok(())
     }
 
-    /// Lets runs that stand for others under a name do so under that of their family.
-    pub(crate) async fn move_unique(&self, name: &str) -> Result<(), Trouble> {
+    /// So many of one name, and up to which.
+    async fn move_unique(&self, name: &str, behind: Vec<u8>) -> sqlx::Result<Option<Vec<u8>>> {
         const AT_A_TIME: i32 = 1000;
-        let mut behind = Vec::<u8>::new();
-        loop {
-            let page = async {
-                let moving =
-                    sqlx::query_scalar(self.sql(MOVE_UNIQUE)).bind(name).bind(&behind).bind(AT_A_TIME);
-                match moving.fetch_optional(&self.pool).await {
-                    // Somebody has submitted the same meanwhile, which is seen the next time.
-                    Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                        Ok(Some(behind.clone()))
-                    }
-                    last => last,
-                }
-            };
-            match ask(page).await? {
-                Some(last) => behind = last,
-                None => return Ok(()),
+        let mut tx = self.begin(LOCK_PATIENCE).await?;
+        let moving = sqlx::query_scalar(self.sql(MOVE_UNIQUE)).bind(name).bind(&behind).bind(AT_A_TIME);
+        match moving.fetch_optional(&mut *tx).await {
+            // Somebody has submitted the same meanwhile, which is seen the next time.
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                tx.rollback().await?;
+                Ok(Some(behind))
             }
+            last => settle(tx, last).await,
         }
     }
 

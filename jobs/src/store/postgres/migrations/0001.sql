@@ -81,6 +81,8 @@ create table jobs.job (
     name text collate "C" primary key,
     -- What the names have in common that one job has had: one of them, whose row has the lock and the bucket of all.
     family text collate "C",
+    -- Runs may still stand for others under this name that are of another family now.
+    unsettled boolean not null default false,
     paused_since timestamptz,
     -- When the token bucket would be full again, and how long an empty one takes by the rate that it was last used by.
     full_at timestamptz,
@@ -88,6 +90,7 @@ create table jobs.job (
 ) with (fillfactor = 50);
 create index job_family on jobs.job (family) where family is not null;
 create index job_paused on jobs.job (name) where paused_since is not null;
+create index job_unsettled on jobs.job (name) where unsettled;
 
 -- Queues that are paused.
 create table jobs.queue (

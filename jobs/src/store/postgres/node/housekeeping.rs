@@ -1,6 +1,5 @@
 //! What some node has to do for all: the rescue of runs, whose definition holds, and what is forgotten. Every node does it.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -80,6 +79,9 @@ impl Shared {
         if self.unregistered.swap(false, Ordering::SeqCst) {
             self.register_all().await.inspect_err(|_| self.unregistered.store(true, Ordering::SeqCst))?;
         } else if all || changed || is_watching {
+            if changed || is_watching {
+                self.say_families().await?;
+            }
             self.adopt_all().await?;
         }
         if all || changed || is_watching {
@@ -88,33 +90,21 @@ impl Shared {
         if all {
             ask(self.vital.close_schedules(self.identity.id)).await?;
         }
-        if changed {
-            self.say_families().await?;
-        }
         *known = nodes;
+        if all || changed || is_watching {
+            // What fails is done the next time.
+            let _ = self.db.settle().await;
+        }
         Ok(())
     }
 
-    /// Says again which names are of one job, since the node that had the say may be gone, and lets runs follow that stand for others.
+    /// Says again which names are of one job, since the node that had the say may be gone.
     async fn say_families(&self) -> Result<(), Trouble> {
         let super::Identity { id, names, .. } = &self.identity;
         if ask(self.vital.may_say_families(*id)).await? {
-            self.have_parted(ask(self.vital.know_families(names)).await?);
-        }
-        let names: Vec<_> = names.iter().map(|(name, _)| name.as_str()).collect();
-        for name in ask(self.vital.names_beside(&names)).await? {
-            self.db.move_unique(&name).await?;
-        }
-        let parted = self.parted.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for name in parted {
-            self.db.move_unique(&name).await?;
-            self.parted.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != name);
+            ask(self.vital.know_families(names)).await?;
         }
         Ok(())
-    }
-
-    pub(super) fn have_parted(&self, names: Vec<String>) {
-        self.parted.lock().unwrap_or_else(PoisonError::into_inner).extend(names);
     }
 
     /// Forgets what has ended, when it is its time.

@@ -118,7 +118,6 @@ impl Shared {
             nodes: watch::Sender::new(Vec::new()),
             unregistered: AtomicBool::new(false),
             declared: OnceLock::new(),
-            parted: StdMutex::default(),
             started: OnceLock::new(),
             undone: AtomicBool::new(false),
             late: AtomicBool::new(false),

@@ -106,8 +106,6 @@ struct Shared {
     unregistered: AtomicBool,
     /// The schedules that the program has declared, once it has.
     declared: OnceLock<Vec<(String, String)>>,
-    /// Names that are not of one job any more, under which runs still stand for others.
-    parted: StdMutex<Vec<String>>,
     /// When it joined, by the server's clock.
     started: OnceLock<DateTime<Utc>>,
     /// There may be runs whose predecessors have ended and that do not know it.

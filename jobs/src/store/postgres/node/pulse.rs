@@ -87,9 +87,9 @@ impl Shared {
         let started = ask(self.vital.join(*id, name, self.started.get().copied())).await?;
         let is_first = self.started.set(started).is_ok();
         ask(self.vital.know_jobs(&self.known_jobs())).await?;
-        if is_first {
-            // It is the last that has started.
-            self.have_parted(ask(self.vital.know_families(names)).await?);
+        // The first time it is the last that has started.
+        if is_first || ask(self.vital.is_newest(*id)).await? {
+            ask(self.vital.know_families(names)).await?;
         }
         let nodes = self.beat().await?;
         self.are_there(nodes.unwrap_or_default());

@@ -14,11 +14,8 @@ impl Db {
     async fn knows(&self, names: &[(&str, &str)]) {
         let all: Vec<_> = names.iter().map(|(name, _)| (*name).to_owned()).collect();
         self.know_jobs(&all).await.unwrap();
-        let parted = self.know_families(&own(names)).await.unwrap();
-        let all: Vec<_> = names.iter().map(|(name, _)| *name).collect();
-        for name in self.names_beside(&all).await.unwrap().into_iter().chain(parted) {
-            self.move_unique(&name).await.unwrap();
-        }
+        self.know_families(&own(names)).await.unwrap();
+        self.settle().await.unwrap();
     }
 
     async fn rows(&self) -> String {
@@ -304,14 +301,37 @@ async fn thousands_follow_their_job() {
     assert_eq!(db.text("select unique_job || count(*) from jobs.run group by unique_job").await, "a2500");
 }
 
+/// A transaction of the program's has it.
+#[tokio::test]
+async fn a_run_that_somebody_holds_follows_its_job_later() {
+    let db = db().await;
+    db.knows(&[("mail", "report"), ("report", "report")]).await;
+    let (held, _) = db.submit_page("report").await;
+    let free = NewRun { unique: Some(Unique { key: "page 2".to_owned(), until: None }), ..run_of("report") };
+    db.submit_unique(&[free], Duration::from_secs(30)).await.unwrap();
+    let mut holds = db.hold().await;
+    let hold = sqlx::query(db.sql("select from jobs.run where id = $1 for update")).bind(held);
+    hold.execute(&mut *holds).await.unwrap();
+    db.know_jobs(&["a".into()]).await.unwrap();
+    db.knows(&[("a", "b"), ("b", "b")]).await;
+    db.knows(&[("a", "report"), ("mail", "report"), ("report", "report"), ("b", "report")]).await;
+    let unsettled = "select name from jobs.job where unsettled";
+    assert_eq!(db.text("select unique_job from jobs.run order by 1").await, "a,mail");
+    assert_eq!(db.text(unsettled).await, "mail");
+    holds.rollback().await.unwrap();
+    db.settle().await.unwrap();
+    assert_eq!(db.text("select unique_job from jobs.run").await, "a,a");
+    assert_eq!(db.text(unsettled).await, "");
+}
+
 /// An old version that was taken for lost and comes back.
 #[tokio::test]
 async fn who_started_last_says_what_is_one_job() {
     let db = db().await;
     let (old, new) = (db.started(1, 60).await, db.started(2, 1).await);
     db.run_sql("update jobs.node set good_since = now() - interval '1 h'").await;
-    assert!(!db.may_say_families(old).await.unwrap());
-    assert!(db.may_say_families(new).await.unwrap());
+    assert!(!db.may_say_families(old).await.unwrap() && !db.is_newest(old).await.unwrap());
+    assert!(db.may_say_families(new).await.unwrap() && db.is_newest(new).await.unwrap());
     db.run_sql("update jobs.node set heartbeat = now() - interval '1 min' where name <> 'me'").await;
     db.beat(old, GAP).await.unwrap();
     assert!(!db.may_say_families(old).await.unwrap(), "the other may be back at once");
