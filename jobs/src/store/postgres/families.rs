@@ -174,8 +174,10 @@ impl Db {
             .filter(|(_, job)| renamed.contains(&job.as_str()))
             .flat_map(|(name, job)| [name.as_str(), job.as_str()])
             .collect();
-        // Also jobs that are switched off here.
-        sqlx::query(self.sql(KNOW)).bind(&of_renamed).execute(&self.pool).await?;
+        if !of_renamed.is_empty() {
+            // Also jobs that are switched off here.
+            sqlx::query(self.sql(KNOW)).bind(&of_renamed).execute(&self.pool).await?;
+        }
         let mut tx = self.begin(PATIENCE).await?;
         sqlx::query(self.sql(LOCK_KIN)).bind(&all).bind(&of_renamed).execute(&mut *tx).await?;
         sqlx::query(self.sql(PART)).bind(&all).bind(jobs).execute(&mut *tx).await?;

@@ -66,6 +66,8 @@ impl Shared {
         };
         let is_watching = *watch > 0;
         *watch = if rescued.is_empty() { watch.saturating_sub(1) } else { WATCHED };
+        // Who was cut off, or is new, may judge by now.
+        let has_watched = is_watching && *watch == 0;
         if !rescued.is_empty() {
             telemetry::cluster(ClusterNews::TookOver(rescued.len()));
             self.tell_all();
@@ -79,7 +81,7 @@ impl Shared {
         if self.unregistered.swap(false, Ordering::SeqCst) {
             self.register_all().await.inspect_err(|_| self.unregistered.store(true, Ordering::SeqCst))?;
         } else if all || changed || is_watching {
-            if changed || is_watching {
+            if changed || has_watched {
                 self.say_families().await?;
             }
             self.adopt_all().await?;
@@ -91,7 +93,7 @@ impl Shared {
             ask(self.vital.close_schedules(self.identity.id)).await?;
         }
         *known = nodes;
-        if all || changed || is_watching {
+        if all || changed || has_watched {
             // What fails is done the next time.
             let _ = self.db.settle().await;
         }
