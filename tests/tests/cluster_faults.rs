@@ -204,9 +204,21 @@ async fn until(pool: &PgPool, sql: &str, wanted: &str) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(240), told)
-        .await
-        .unwrap_or_else(|_| panic!("`{sql}` does not come to {wanted}"));
+    if tokio::time::timeout(Duration::from_secs(240), told).await.is_err() {
+        panic!("`{sql}` does not come to {wanted}\n{}", what_is_there(pool).await);
+    }
+}
+
+/// What a test that waits in vain leaves to look at: the processes, and the oldest runs that have not ended.
+async fn what_is_there(pool: &PgPool) -> String {
+    let sql = "select string_agg(t, e'\n') from (
+            select now()::text union all (select n::text from jobs.node n) union all (
+                select concat_ws(' ', id, job, state, due, attempt, claim_no, rescues, node, cancel, origin, slot, started, args)
+                from jobs.run where finished is null order by id limit 40
+            )
+        ) x (t)";
+    let told = sqlx::query_scalar::<_, Option<String>>(sql).fetch_one(pool).await;
+    told.map_or_else(|error| error.to_string(), Option::unwrap_or_default)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
