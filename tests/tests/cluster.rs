@@ -5,62 +5,14 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod server;
 
-use std::sync::{Arc, Mutex};
+#[path = "support/process.rs"]
+mod process;
+
 use std::time::Duration;
 
 use jobs::{BoxError, Config, Event, JobChange, JobContext, Jobs, Outcome, RunState, func, job};
+use process::{Diary, Node, bounded, config, node};
 use server::Server;
-use tokio::sync::Notify;
-
-/// What the jobs of the processes of a test have done, and where.
-#[derive(Debug, Clone, Default)]
-struct Diary(Arc<Pages>);
-
-#[derive(Debug, Default)]
-struct Pages {
-    notes: Mutex<Vec<(String, String)>>,
-    news: Notify,
-}
-
-impl Diary {
-    fn note(&self, node: &Node, what: impl Into<String>) {
-        self.0.notes.lock().unwrap().push((node.0.to_owned(), what.into()));
-        self.0.news.notify_waiters();
-    }
-
-    fn notes(&self) -> Vec<String> {
-        self.0.notes.lock().unwrap().iter().map(|(_, what)| what.clone()).collect()
-    }
-
-    fn of(&self, node: &str) -> Vec<String> {
-        let notes = self.0.notes.lock().unwrap();
-        notes.iter().filter(|(by, _)| by == node).map(|(_, what)| what.clone()).collect()
-    }
-
-    /// Waits until the notes are as wanted.
-    async fn until(&self, wanted: impl Fn(&[String]) -> bool) {
-        bounded(async {
-            loop {
-                let news = self.0.news.notified();
-                let mut news = std::pin::pin!(news);
-                news.as_mut().enable();
-                if wanted(&self.notes()) {
-                    return;
-                }
-                news.await;
-            }
-        })
-        .await;
-    }
-}
-
-/// Which process it is.
-#[derive(Debug, Clone)]
-struct Node(&'static str);
-
-async fn bounded<T>(event: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), event).await.expect("it happens within a minute")
-}
 
 #[job]
 async fn note(#[state] diary: &Diary, #[state] node: &Node, text: String) -> Result<usize, BoxError> {
@@ -117,14 +69,6 @@ async fn index(#[state] diary: &Diary, #[state] node: &Node, page: u64) {
 #[job(retries = 0)]
 async fn tick(#[state] diary: &Diary, #[state] node: &Node, cx: &JobContext) {
     diary.note(node, cx.slot().expect("it is the run of a slot").to_rfc3339());
-}
-
-fn config(address: &str, diary: &Diary, node: &'static str) -> Config {
-    Config::default().store(address).state(diary.clone()).state(Node(node)).pool(10)
-}
-
-async fn node(address: &str, diary: &Diary, node: &'static str) -> Jobs {
-    jobs::start(config(address, diary, node)).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -366,16 +310,6 @@ async fn what_a_process_has_and_cannot_execute_goes_to_one_that_can() {
     two.shutdown().await;
 }
 
-/// Executes on a thread that nobody can stop, until the test lets it go.
-#[job(retries = 0)]
-fn stubborn(#[state] diary: &Diary, #[state] node: &Node) {
-    diary.note(node, "begins");
-    while diary.notes().iter().filter(|note| *note == "go").count() == 0 {
-        std::thread::yield_now();
-    }
-    diary.note(node, "ends");
-}
-
 /// What waits here for a queue keeps no place from others.
 #[tokio::test(flavor = "multi_thread")]
 async fn closures_that_may_not_start_keep_a_process_from_nothing() {
@@ -387,218 +321,6 @@ async fn closures_that_may_not_start_keep_a_process_from_nothing() {
     }
     let run = one.now(note { text: "mail".into() }).queue("mail").await.unwrap();
     assert_eq!(bounded(run.wait()).await, Outcome::Succeeded);
-    one.shutdown().await;
-}
-
-/// The end of the process will not count against it; until then it goes on, and what it comes to counts.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_end_at_the_shutdown_goes_on_until_the_process_ends() {
-    let (server, diary) = (Server::shared(), Diary::default());
-    let address = server.database();
-    let database = address.rsplit('/').next().unwrap();
-    let one = jobs::start(config(&address, &diary, "one").shutdown_timeout(Duration::ZERO)).await.unwrap();
-    one.now(stubborn {}).await.unwrap();
-    diary.until(|notes| notes.len() == 1).await;
-    assert_eq!(server.sql(database, "select is_closing from jobs.node"), "f");
-    let report = one.shutdown().await;
-    assert_eq!(report.still_running, 1, "{report}");
-    assert_eq!(server.sql(database, "select is_closing from jobs.node"), "t");
-    // As at the end of `main`, where the runtime waits for it.
-    drop(one);
-    diary.note(&Node("test"), "go");
-    bounded(async {
-        while server.sql(database, "select state from jobs.run") != "succeeded" {
-            tokio::task::yield_now().await;
-        }
-        // Then nobody needs it any more.
-        while server.sql(database, "select count(*) from jobs.node") != "0" {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-}
-
-/// How the first attempt of [`left_behind`] goes on.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
-enum Way {
-    /// Until somebody notes `go`.
-    Returns,
-    Fails,
-    /// Until it is told to stop.
-    Asks,
-}
-
-/// A plain function, on a thread that says when it ends.
-#[job(retries = 1)]
-fn left_behind(
-    #[state] diary: &Diary,
-    #[state] node: &Node,
-    cx: &JobContext,
-    way: Way,
-) -> Result<&'static str, BoxError> {
-    struct OfThread(Diary, Node);
-    impl Drop for OfThread {
-        fn drop(&mut self) {
-            self.0.note(&self.1, "the thread ends");
-        }
-    }
-    thread_local!(static THREAD: std::cell::RefCell<Option<OfThread>> = const { std::cell::RefCell::new(None) });
-    diary.note(node, format!("attempt {}", cx.attempt()));
-    if cx.attempt() == 1 {
-        THREAD.set(Some(OfThread(diary.clone(), node.clone())));
-        let is_over = || match way {
-            Way::Returns | Way::Fails => diary.notes().iter().any(|note| note == "go"),
-            Way::Asks => cx.is_cancelled(),
-        };
-        while !is_over() {
-            std::thread::yield_now();
-        }
-        if way == Way::Fails {
-            return Err("the first time".into());
-        }
-    }
-    Ok("done")
-}
-
-/// A runtime, and on it a program that executes [`left_behind`].
-fn leaves_behind(
-    address: &str,
-    diary: &Diary,
-    way: Way,
-    shuts_down: bool,
-) -> (tokio::runtime::Runtime, jobs::RunId) {
-    let mut runtime = match way {
-        Way::Asks => tokio::runtime::Builder::new_multi_thread(),
-        Way::Returns | Way::Fails => tokio::runtime::Builder::new_current_thread(),
-    };
-    let runtime = runtime.enable_all().build().unwrap();
-    let run = runtime.block_on(async {
-        let config = config(address, diary, "one").shutdown_timeout(Duration::ZERO);
-        let one = jobs::start(config).await.unwrap();
-        // One that is cut off is given back.
-        one.now(long { tag: "long".into() }).await.unwrap();
-        let run = one.now(left_behind { way }).await.unwrap().id();
-        diary.until(|notes| notes.len() == 2).await;
-        if shuts_down {
-            assert_eq!(one.shutdown().await.still_running, 1);
-        }
-        run
-    });
-    (runtime, run)
-}
-
-/// The end of `main`, where a tokio runtime drops all tasks and waits for the threads of plain functions: nobody else begins what
-/// goes on there, and what it comes to counts.
-#[test]
-fn a_plain_function_outlives_the_tasks_of_its_runtime() {
-    for (shuts_down, way) in [(false, Way::Returns), (true, Way::Returns), (true, Way::Fails)] {
-        let (server, diary) = (Server::shared(), Diary::default());
-        let address = server.database();
-        let database = address.rsplit('/').next().unwrap();
-        let (first, run) = leaves_behind(&address, &diary, way, shuts_down);
-        let second = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let two = second.block_on(node(&address, &diary, "two"));
-        // All of its tasks are dropped when this returns.
-        first.shutdown_background();
-        let standing = format!("select state || claim_no from jobs.run where id = '{run}'");
-        assert_eq!(server.sql(database, &standing), "running1");
-        // What was cut off is taken up meanwhile, and this would be as well.
-        second.block_on(diary.until(|notes| notes.len() == 3));
-        assert_eq!(diary.of("two"), ["long begins"]);
-        assert_eq!(server.sql(database, &standing), "running1");
-        diary.note(&Node("test"), "go");
-        second.block_on(async {
-            diary.until(|notes| notes.contains(&"the thread ends".to_owned())).await;
-            // A runtime that waits for the thread has waited for this.
-            assert_eq!(server.sql(database, "select name <> 'one' and not is_closing from jobs.node"), "t");
-            bounded(async {
-                while !server.sql(database, &standing).starts_with("succeeded") {
-                    tokio::task::yield_now().await;
-                }
-            })
-            .await;
-            let after = two.run(run).await.unwrap();
-            assert_eq!(after.output.as_deref(), Some("\"done\""));
-            let (attempts, by_two): (u32, &[_]) = match way {
-                Way::Fails => (2, &["long begins", "attempt 2"]),
-                Way::Returns | Way::Asks => (1, &["long begins"]),
-            };
-            assert_eq!(
-                (after.attempt, diary.of("two")),
-                (attempts, by_two.iter().map(ToString::to_string).collect())
-            );
-            assert_eq!(server.sql(database, &standing), format!("succeeded{attempts}"));
-            assert_eq!(after.attempts.len(), attempts as usize, "{after:?}");
-        });
-    }
-}
-
-/// The function has returned, and what the layer does after it is cut off: others try the run again.
-#[test]
-fn a_layer_goes_with_its_runtime() {
-    let (server, diary) = (Server::shared(), Diary::default());
-    let address = server.database();
-    let database = address.rsplit('/').next().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let after = diary.clone();
-        let config = config(&address, &diary, "one").middleware(move |cx, next| {
-            let after = after.clone();
-            async move {
-                let result = next.run(cx).await;
-                after.note(&Node("layer"), "after");
-                std::future::pending::<()>().await;
-                result
-            }
-        });
-        let one = jobs::start(config).await.unwrap();
-        diary.note(&Node("test"), "go");
-        one.now(left_behind { way: Way::Returns }).await.unwrap();
-        diary.until(|notes| notes.contains(&"after".to_owned())).await;
-    });
-    drop(runtime);
-    let standing = "select state || attempt || (select count(*) from jobs.node) from jobs.run";
-    assert_eq!(server.sql(database, standing), "available00");
-}
-
-/// As in a program whose `main` returns without a shutdown.
-#[test]
-fn a_plain_function_is_told_that_its_runtime_ends() {
-    let (server, diary) = (Server::shared(), Diary::default());
-    let address = server.database();
-    let database = address.rsplit('/').next().unwrap();
-    let (runtime, run) = leaves_behind(&address, &diary, Way::Asks, false);
-    drop(runtime);
-    let standing =
-        "select string_agg(state, ',' order by id) || (select count(*) from jobs.node) from jobs.run";
-    assert_eq!(server.sql(database, standing), "available,succeeded0", "{run}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_process_that_was_taken_for_lost_still_executes_it_does_not_begin_beside_it() {
-    let (server, diary) = (Server::shared(), Diary::default());
-    let address = server.database();
-    let database = address.rsplit('/').next().unwrap();
-    let one = node(&address, &diary, "one").await;
-    let run = one.now(stubborn {}).await.unwrap();
-    diary.until(|notes| notes.len() == 1).await;
-    server.sql(database, "delete from jobs.node");
-    // It is given back, and nobody else is there to take it.
-    bounded(async {
-        while server.sql(database, "select claim_no > 1 or node is null from jobs.run") != "t" {
-            tokio::task::yield_now().await;
-        }
-        // And taken again by the one that is there, which must not go on for ever.
-        while server.sql(database, "select state = 'scheduled' and due > now() from jobs.run") != "t" {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    assert_eq!(diary.notes(), ["begins"]);
-    diary.note(&Node("test"), "go");
-    assert_eq!(bounded(run.wait()).await, Outcome::Succeeded);
-    // What the first came to did not count.
-    assert_eq!(diary.notes(), ["begins", "go", "ends", "begins", "ends"]);
     one.shutdown().await;
 }
 

@@ -155,7 +155,8 @@ impl Drop for Programs<'_> {
     }
 }
 
-/// The server writes down what is taken from those that had begun it, and when they had claimed it.
+/// The server writes down what is taken from those that had begun it, and when they had claimed it. What was taken twice is asked
+/// for all the time, and found by an index.
 async fn watch_what_is_taken(pool: &PgPool) {
     let sql = "create table taken (run text, attempt integer, claimed timestamptz, taken timestamptz);
         create function is_taken() returns trigger language plpgsql as
@@ -165,16 +166,19 @@ async fn watch_what_is_taken(pool: &PgPool) {
             end $$;
         create trigger is_taken after update on jobs.run for each row
             when (old.state = 'running' and new.state <> 'running' and new.finished is null)
-            execute function is_taken()";
+            execute function is_taken();
+        create index on jobs.run (id) where rescues >= 2 and finished is null";
     sqlx::raw_sql(sql).execute(pool).await.unwrap();
 }
 
-/// Returns when nothing is left that was taken from two processes. It would wait for minutes, and the third loss would be its
+/// Runs that were taken from two processes.
+const HIT_TWICE: &str = "select count(*) from jobs.run where rescues >= 2 and finished is null";
+
+/// Returns when nothing of these is left. What was taken from two processes would wait for minutes, and the third loss would be its
 /// end: it is brought forward, and is done before the next are hit.
-async fn let_those_that_were_hit_twice_end(pool: &PgPool) {
+async fn until_done(pool: &PgPool, left: &'static str) {
     let sooner = "update jobs.run set due = now() where rescues >= 2 and state = 'scheduled' and due > now()";
-    let left = "select count(*) from jobs.run where rescues >= 2 and finished is null";
-    let ended = async {
+    let done = async {
         loop {
             sqlx::query(sooner).execute(pool).await.unwrap();
             if sqlx::query_scalar::<_, i64>(left).fetch_one(pool).await.unwrap() == 0 {
@@ -183,7 +187,9 @@ async fn let_those_that_were_hit_twice_end(pool: &PgPool) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(240), ended).await.expect("what was hit twice is done");
+    if tokio::time::timeout(Duration::from_secs(240), done).await.is_err() {
+        panic!("`{left}` does not come to nothing\n{}", what_is_there(pool).await);
+    }
 }
 
 /// By the clock of the server, while it is there.
@@ -209,10 +215,13 @@ async fn until(pool: &PgPool, sql: &str, wanted: &str) {
     }
 }
 
-/// What a test that waits in vain leaves to look at: the processes, and the oldest runs that have not ended.
+/// What a test that waits in vain leaves to look at: the processes, what they have, and the oldest runs that have not ended.
 async fn what_is_there(pool: &PgPool) -> String {
     let sql = "select string_agg(t, e'\n') from (
             select now()::text union all (select n::text from jobs.node n) union all (
+                select concat_ws(' ', count(*), state, job, node)
+                from jobs.run where finished is null group by state, job, node order by 1
+            ) union all (
                 select concat_ws(' ', id, job, state, due, attempt, claim_no, rescues, node, cancel, origin, slot, started, args)
                 from jobs.run where finished is null order by id limit 40
             )
@@ -263,7 +272,7 @@ async fn nothing_is_lost_and_nothing_doubled() {
     let (mut round, mut losses) = (0, Vec::new());
     while round < rounds || submitting.count() < submissions {
         programs.are_there();
-        let_those_that_were_hit_twice_end(&pool).await;
+        until_done(&pool, HIT_TWICE).await;
         // In the middle of something that takes long.
         let which = random.below(nodes as u64) as usize;
         let busy = format!(
@@ -316,9 +325,8 @@ async fn nothing_is_lost_and_nothing_doubled() {
     }
 
     let submitted = submitting.end().await;
-    let_those_that_were_hit_twice_end(&pool).await;
-    let undone = "select count(*) from jobs.run where job in ('note', 'flaky') and finished is null";
-    until(&pool, undone, "0").await;
+    until_done(&pool, "select count(*) from jobs.run where job in ('note', 'flaky') and finished is null")
+        .await;
     // No schedule has stopped, or is behind.
     until(&pool, slots::BEHIND, "0").await;
     // What has fired is done, but for the last: those end with the programs.

@@ -1,8 +1,8 @@
 //! Tells open pages that something has changed. They then ask for themselves anew, so that there is one way in which a
 //! page is made.
 //!
-//! A page is told once a second at most, and listens to no event in between: what a busy program does costs it the
-//! same as what an idle one does.
+//! A page is told as soon as it listens, since nothing told it of what happened after it was made, and then once a second
+//! at most. It listens to no event in between: what a busy program does costs it the same as what an idle one does.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -38,14 +38,14 @@ pub(super) async fn events(screen: Screen) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
     };
     let bell = Bell { jobs: screen.page.jobs, rung: None, _turn: turn };
-    let rings = Sse::new(Ringing(Some(Box::pin(bell.next()))));
+    let rings = Sse::new(Ringing(Some(bell.next())));
     rings.keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
 
 /// Rings when something has changed.
 struct Bell {
     jobs: Jobs,
-    /// When it did last.
+    /// When it did last; never yet where the page has just come.
     rung: Option<Elapsed>,
     /// Given back when the page goes.
     _turn: OwnedSemaphorePermit,
@@ -54,30 +54,35 @@ struct Bell {
 type Ring = Pin<Box<dyn Future<Output = Option<Bell>> + Send>>;
 
 impl Bell {
-    /// The bell after its next ring; none when the program ends.
-    async fn next(mut self) -> Option<Self> {
-        let jobs = self.jobs.clone();
-        let change = async {
-            // What comes after the first event is seen by whoever looks after the ring.
-            let mut events = jobs.events();
-            let event = events.next();
-            if jobs.is_shared() {
-                if let Ok(None) = tokio::time::timeout(UNHEARD, event).await {
-                    return None;
+    /// The bell after its next ring; none when the program ends. What happens from this call on is heard.
+    fn next(mut self) -> Ring {
+        let mut events = self.jobs.events();
+        Box::pin(async move {
+            let jobs = self.jobs.clone();
+            let change = async {
+                let Some(rung) = self.rung else {
+                    tokio::time::sleep(MOMENT).await;
+                    return Some(());
+                };
+                if jobs.is_shared() {
+                    if let Ok(None) = tokio::time::timeout(UNHEARD, events.next()).await {
+                        return None;
+                    }
+                } else {
+                    events.next().await?;
                 }
-            } else {
-                event.await?;
-            }
-            let since = self.rung.map_or(PAUSE, |rung| jobs.elapsed().since(rung));
-            tokio::time::sleep(PAUSE.saturating_sub(since).max(MOMENT)).await;
-            Some(())
-        };
-        let changed = tokio::select! {
-            changed = change => changed,
-            () = jobs.leaving() => None,
-        };
-        self.rung = Some(jobs.elapsed());
-        changed.map(|()| self)
+                // What comes after the first event is seen by whoever looks after the ring.
+                drop(events);
+                tokio::time::sleep(PAUSE.saturating_sub(jobs.elapsed().since(rung)).max(MOMENT)).await;
+                Some(())
+            };
+            let changed = tokio::select! {
+                changed = change => changed,
+                () = jobs.leaving() => None,
+            };
+            self.rung = Some(jobs.elapsed());
+            changed.map(|()| self)
+        })
     }
 }
 
@@ -91,7 +96,7 @@ impl Stream for Ringing {
         let bell = ready!(ring.as_mut().poll(cx));
         self.0 = None;
         let Some(bell) = bell else { return Poll::Ready(None) };
-        self.0 = Some(Box::pin(bell.next()));
+        self.0 = Some(bell.next());
         Poll::Ready(Some(Ok(Event::default().data("changed"))))
     }
 }

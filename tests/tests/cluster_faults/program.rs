@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use jobs::{BoxError, Config, JobContext, Jobs, job};
 use tokio::task::JoinSet;
+use tracing_subscriber::prelude::*;
 
 use super::diary::Diary;
 use super::support::seeds::Rng;
@@ -97,6 +98,10 @@ pub(crate) fn run(address: &str) {
     let schedules: u64 = env::var(SCHEDULES).unwrap().parse().unwrap();
     let mut skew = Rng::new(env::var(SKEW).unwrap().parse().unwrap());
     set_clock(&mut skew);
+    // It is shown where the test fails.
+    let store = tracing_subscriber::filter::Targets::new().with_target("jobs::store", tracing::Level::WARN);
+    let shown = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(shown.with_filter(store)).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         // A server that is not there at the start is an error, after which a program is started again.

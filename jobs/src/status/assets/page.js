@@ -91,11 +91,12 @@
   };
 
   const live = document.getElementById("live");
-  let events, opened = false;
+  let events;
   const listen = () => {
     if (events || document.hidden || !window.EventSource) return;
     events = new EventSource(root.dataset.events);
-    events.onopen = () => { if (opened) refresh(); opened = true; live.hidden = false; live.className = "live"; live.querySelector(".word").textContent = "Live"; };
+    events.onopen = () => { live.hidden = false; live.className = "live"; live.querySelector(".word").textContent = "Live"; };
+    // The first comes at once, for what has changed since the page was made.
     events.onmessage = refresh;
     events.onerror = () => {
       live.className = "live off";
@@ -107,7 +108,7 @@
   };
   // A page that nobody sees asks for nothing.
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) { events?.close(); events = undefined; } else { listen(); refresh(); }
+    if (document.hidden) { events?.close(); events = undefined; } else listen();
   });
 
   document.addEventListener("keydown", (event) => {

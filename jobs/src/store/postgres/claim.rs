@@ -179,9 +179,8 @@ const LANES: &str = concat!(
     " select queue, job, priority, first from lane where (select $1::jsonb) -> job is not null"
 );
 
-/// Of these runs, those that this node has: so few that the answer comes also over a slow link, or one that ends all the time.
-/// They have another fence then: whatever was asked before and is still on its way does not concern them. What a transaction of
-/// its job's has locked is left.
+/// Of these runs, those that this node has, and as many of them as have arguments for one answer. They have another fence then:
+/// whatever was asked before and is still on its way does not concern them. What a transaction of its job's has locked is left.
 const ADRIFT: &str = concat!(
     "with free as materialized (
     select r.id, r.priority, octet_length(r.args) as size from jobs.run r join ",
@@ -192,7 +191,6 @@ const ADRIFT: &str = concat!(
     select id from (
         select id, priority, sum(size) over (order by priority desc, id) - size as before from free
     ) sized where before < $4
-    order by priority desc, id limit 20
 )
 update jobs.run r set claim_no = claim_no + 1 where r.id = any (array(select id from mine))
 returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.origin, r.schedule, r.slot,

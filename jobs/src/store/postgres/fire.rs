@@ -85,23 +85,19 @@ macro_rules! lock_jobs {
     };
 }
 
-/// Where no policy is to be kept to, the rows of the schedules are enough, in order as well.
-macro_rules! lock_schedules {
-    ($how:literal) => {
-        concat!(
-            "\
-select s.job, s.key
-from unnest($1::text[], $2::text[]) as w (job, key) join jobs.schedule s on s.job = w.job and s.key = w.key
-order by s.job, s.key for update of s",
-            $how
-        )
-    };
-}
-
 const LOCK: &str = lock_jobs!("");
 const LOCK_FREE: &str = lock_jobs!(" skip locked");
-const LOCK_SCHEDULES: &str = lock_schedules!("");
-const LOCK_FREE_SCHEDULES: &str = lock_schedules!(" skip locked");
+
+/// Where no policy is to be kept to, the rows of the schedules are enough, in order as well. What another has fired is not locked:
+/// most nodes come too late for most slots.
+const LOCK_SCHEDULES: &str = "\
+select from unnest($1::text[], $2::text[], $3::timestamptz[]) as w (job, key, slot)
+join jobs.schedule s on s.job = w.job and s.key = w.key and s.next_slot = w.slot
+order by s.job, s.key for update of s";
+const LOCK_FREE_SCHEDULES: &str = "\
+select s.job, s.key
+from unnest($1::text[], $2::text[]) as w (job, key) join jobs.schedule s on s.job = w.job and s.key = w.key
+order by s.job, s.key for update of s skip locked";
 
 const CANCEL_OTHERS: &str = concat!(
     "update jobs.run set ",
@@ -283,7 +279,9 @@ impl Db {
         }
         if !alone.is_empty() {
             let keys: Vec<_> = alone.iter().map(|slot| slot.key.as_str()).collect();
-            sqlx::query(self.sql(LOCK_SCHEDULES)).bind(jobs(&alone)).bind(keys).execute(&mut **tx).await?;
+            let slots: Vec<_> = alone.iter().map(|slot| slot.slot).collect();
+            let lock = sqlx::query(self.sql(LOCK_SCHEDULES)).bind(jobs(&alone)).bind(keys).bind(slots);
+            lock.execute(&mut **tx).await?;
         }
         Ok(())
     }

@@ -66,6 +66,8 @@ create index run_available on jobs.run (queue, job, priority, id) where state = 
 create index run_scheduled on jobs.run (due) where state = 'scheduled';
 -- What a node has, to rescue it; how many of a job execute, for `concurrency`.
 create index run_running on jobs.run (node, job) where state = 'running';
+-- What a node has and somebody wants ended.
+create index run_cancel on jobs.run (node) where cancel and finished is null;
 -- The overlap policy: live runs of slots, and the first that waits, however many there are.
 create index run_live_slot on jobs.run (job, state, id)
     where slot is not null and state in ('scheduled', 'available', 'waiting', 'running');

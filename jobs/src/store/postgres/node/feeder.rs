@@ -29,11 +29,19 @@ const POLL: Duration = Duration::from_secs(1);
 /// How many runs are claimed in one statement.
 const MOST: usize = 1000;
 
+/// So many ends may wait to be written, since each is a run that would execute again if this process were lost. Where the server is
+/// too slow for them, fewer are claimed.
+const MOST_UNWRITTEN: usize = 4 * MOST;
+
 /// How many are looked at for that in several lanes, with how many claimed all the same, and after how many bytes of arguments
 /// fewer are claimed.
 const LOOKED_AT: usize = 20_000;
 const FEWEST: usize = 16;
 const MOST_BYTES: u64 = 16 << 20;
+
+/// How many runs of which it knows nothing are taken up at a time: so few that the answer comes also over a slow link, or one that
+/// ends all the time.
+const ADRIFT: usize = 20;
 
 /// How long it waits when others have just locked what it wanted, and how often in a row.
 const LOCKED: Duration = Duration::from_millis(20);
@@ -71,7 +79,7 @@ impl Shared {
 
     /// Whether it has just been looked how things stand. On a test's clock that is not known.
     fn has_looked(&self, place: &Place) -> bool {
-        place.looked.elapsed() < POLL / 2 && !self.clock.is_virtual()
+        place.looked.is_some_and(|looked| looked.elapsed() < POLL / 2) && !self.clock.is_virtual()
     }
 
     /// Claims whenever it is woken, and looks once a second whether there is something that it was not woken for.
@@ -91,6 +99,8 @@ impl Shared {
                 Err(_) => {
                     // It may have been too much for the way to the server.
                     place.most = 1.max(place.most / 2);
+                    // What it has brought all the same is found before there is more of it.
+                    place.looked = None;
                     // What it was woken for is to be claimed still, and there may be another server.
                     self.arrived.store(true, Ordering::SeqCst);
                     place.again = Some(monotonic_now());
@@ -128,7 +138,7 @@ impl Shared {
             while claims && self.has_looked(place) {
                 claims = self.claim(place).await?;
             }
-            let is_full = place.wanted(&self.host.room()) == 0;
+            let is_full = self.wanted(place, &self.host.room()) == 0;
             if is_full && self.has_looked(place) {
                 return Ok(POLL / 2);
             }
@@ -191,13 +201,13 @@ impl Shared {
     async fn look(&self, place: &mut Place, whole: bool) -> Result<Look, Trouble> {
         place.asked = self.clock.now();
         let since = monotonic_now();
-        let look = ask(self.db.look(self.identity.id, &self.known_jobs(), &self.claims.known(), whole)).await;
+        let look = ask(self.db.look(self.identity.id, &self.known_jobs(), place.behind, whole)).await;
         let promoted = look.as_ref().map_or(0, |look| look.promoted);
         if whole {
             self.took(&mut place.looking, since.elapsed(), SPARED * promoted);
         }
         let mut look = look?;
-        place.looked = monotonic_now();
+        (place.looked, place.behind) = (Some(monotonic_now()), look.behind);
         if !look.cancelled.is_empty() {
             self.host.cancel(std::mem::take(&mut look.cancelled));
         }
@@ -227,17 +237,18 @@ impl Shared {
         claimed: Vec<Fence>,
         refusals: &mut HashMap<Id, u32>,
     ) -> Result<(), Trouble> {
-        let mut unknown = self.claims.unknown(claimed);
-        let node = self.identity.id;
-        while !unknown.is_empty() {
-            let found = ask(self.db.adrift(node, &unknown)).await?;
-            if found.is_empty() {
-                break;
-            }
-            unknown.retain(|fence| found.iter().all(|found| found.id != fence.id));
-            let refused = self.hand_over(found);
-            if !refused.is_empty() {
-                self.put_off(refused, refusals).await?;
+        for unknown in self.claims.unknown(claimed).chunks(ADRIFT) {
+            let mut unknown = unknown.to_vec();
+            while !unknown.is_empty() {
+                let found = ask(self.db.adrift(self.identity.id, &unknown)).await?;
+                if found.is_empty() {
+                    break;
+                }
+                unknown.retain(|fence| found.iter().all(|found| found.id != fence.id));
+                let refused = self.hand_over(found);
+                if !refused.is_empty() {
+                    self.put_off(refused, refusals).await?;
+                }
             }
         }
         Ok(())
@@ -272,6 +283,17 @@ impl Shared {
         refused
     }
 
+    /// How many runs are to be claimed.
+    fn wanted(&self, place: &Place, room: &Room) -> usize {
+        let (wanted, unwritten) = (place.wanted(room), self.unwritten.load(Ordering::SeqCst));
+        if unwritten < MOST_UNWRITTEN {
+            return wanted;
+        }
+        // Whoever writes them tells when it is over, and looks for this after it.
+        self.is_behind.store(true, Ordering::SeqCst);
+        if self.unwritten.load(Ordering::SeqCst) < MOST_UNWRITTEN { wanted } else { 0 }
+    }
+
     /// Claims once, and answers whether there may be more.
     async fn claim(&self, place: &mut Place) -> Result<bool, Trouble> {
         // Before it is asked for room: what there is after that is told.
@@ -283,7 +305,7 @@ impl Shared {
         }
         // In each lane so many are looked at.
         let few = LOOKED_AT / place.lanes.count().max(1);
-        let count = place.wanted(&room).min(place.most).min(few.max(FEWEST));
+        let count = self.wanted(place, &room).min(place.most).min(few.max(FEWEST));
         if count == 0 || self.is_closing() {
             return Ok(false);
         }
@@ -416,8 +438,10 @@ impl Shared {
         }
         // Where this is not answered, the next look finds that they are adrift.
         self.claims.remove(waiting.iter().copied());
-        let back = ask(self.db.give_back(self.identity.id, &waiting)).await?;
-        self.have_gone_back(back, waiting.len()).await;
+        for part in waiting.chunks(MOST) {
+            let back = ask(self.db.give_back(self.identity.id, part)).await?;
+            self.have_gone_back(back, part.len()).await;
+        }
         self.has_arrived();
         Ok(())
     }
@@ -447,8 +471,10 @@ struct Place {
     beginning: Pace,
     /// The same of how things stand.
     looking: Pace,
-    /// When it last looked, and how they stood.
-    looked: Instant,
+    /// When it last looked, unless a question has failed since, and how they stood.
+    looked: Option<Instant>,
+    /// Behind which of its claims it looks next whether it knows of them.
+    behind: Id,
     /// What the clock showed before.
     asked: Reading,
     view: ClusterView,
@@ -472,7 +498,8 @@ impl Place {
             ahead: Ahead::new(),
             beginning: Pace::new(),
             looking: Pace::new(),
-            looked: monotonic_now(),
+            looked: Some(monotonic_now()),
+            behind: Id(0),
             view: ClusterView::default(),
             refused: HashMap::new(),
         }
@@ -500,7 +527,7 @@ impl Place {
         }
     }
 
-    /// How many runs are to be claimed. As long as enough of them wait there is no question for a few.
+    /// How many runs there is room for. As long as enough of them wait there is no question for a few.
     fn wanted(&self, room: &Room) -> usize {
         if room.closed {
             return 0;

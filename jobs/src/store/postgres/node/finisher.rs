@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::Shared;
 use super::standing::Part;
+use super::{Shared, Unwritten};
 use crate::clock::{Hold, monotonic_now};
 use crate::store::postgres::end::{End, Fence, Finished, Follows};
 use crate::store::postgres::id::Id;
-use crate::store::postgres::parts::{MOST, parts};
+use crate::store::postgres::parts::{MOST, Portion};
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 use crate::telemetry::{self, ClusterNews};
 
 /// What comes in.
 pub(super) enum Finish {
-    Claim(Finished),
+    Claim(Finished, Unwritten),
     /// The node leaves; what stands before this is written.
     Close,
 }
@@ -36,7 +36,7 @@ impl Shared {
     pub(super) async fn finish(&self, from: &mut mpsc::UnboundedReceiver<(Finish, Hold)>) {
         // What transactions of their jobs' may have ended: nobody else waits for these.
         let (mut waiting, mut locked) = (Vec::new(), Vec::new());
-        let mut again = monotonic_now();
+        let (mut again, mut portion) = (monotonic_now(), Portion::new());
         loop {
             tokio::select! {
                 biased;
@@ -46,22 +46,26 @@ impl Shared {
             let (mut ends, mut returns, mut close) = (Vec::new(), Vec::new(), false);
             let before = locked.len();
             // A test's time does not wait for those that are locked.
-            let mut holds = Vec::with_capacity(waiting.len());
+            let (mut holds, mut unwritten) = (Vec::with_capacity(waiting.len()), Vec::new());
             for (finish, hold) in waiting.drain(..) {
                 holds.push(hold);
                 match finish {
-                    Finish::Claim(finished) if self.claims.completes(finished.fence()) => {
-                        locked.push(finished)
+                    Finish::Claim(finished, of) => {
+                        unwritten.push(of);
+                        match finished {
+                            finished if self.claims.completes(finished.fence()) => locked.push(finished),
+                            Finished::End(end) => ends.push(*end),
+                            Finished::Return(fence) => returns.push(fence),
+                        }
                     }
-                    Finish::Claim(Finished::End(end)) => ends.push(*end),
-                    Finish::Claim(Finished::Return(fence)) => returns.push(fence),
                     Finish::Close => close = true,
                 }
             }
-            for part in parts(&ends, MOST, End::bytes) {
-                if self.write_ends(part).await.is_err() {
-                    return;
-                }
+            let mut rest = &ends[..];
+            while !rest.is_empty() {
+                let Ok(written) = self.write_ends(rest, &mut portion).await else { return };
+                let (part, left) = rest.split_at(written);
+                rest = left;
                 self.claims.remove(part.iter().map(|end| end.fence));
                 self.limits_let_more();
                 self.waiting.changed.call(Some(&self.clock));
@@ -70,10 +74,14 @@ impl Shared {
                 return;
             }
             if !locked.is_empty() && (locked.len() > before || close || monotonic_now() >= again) {
-                if let Err(Trouble::Passing(_)) = self.write_free(&mut locked).await {
+                if let Err(Trouble::Passing(_)) = self.write_free(&mut locked, &mut portion).await {
                     return;
                 }
                 again = monotonic_now() + LOCKED;
+            }
+            drop(unwritten);
+            if self.is_behind.swap(false, Ordering::SeqCst) {
+                self.wake.call(Some(&self.clock));
             }
             self.stir();
             if close {
@@ -90,16 +98,18 @@ impl Shared {
     }
 
     /// Writes what may be locked, and leaves what is.
-    async fn write_free(&self, locked: &mut Vec<Finished>) -> Result<(), Trouble> {
+    async fn write_free(&self, locked: &mut Vec<Finished>, portion: &mut Portion) -> Result<(), Trouble> {
         let mut stand = HashSet::new();
-        for some in parts(locked, MOST, Finished::bytes) {
-            match self.finish_free(some).await {
+        let mut rest = &locked[..];
+        while !rest.is_empty() {
+            let (some, answer) = self.finish_free(rest, portion).await;
+            match answer {
                 Ok(stands) => stand.extend(stands),
                 Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
                 // One of them may be at fault: the others do not suffer for it.
                 Err(_) => {
                     for one in some {
-                        match self.finish_free(std::slice::from_ref(one)).await {
+                        match self.finish_free(std::slice::from_ref(one), portion).await.1 {
                             Ok(stands) => stand.extend(stands),
                             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
                             Err(_) => self.write_finished(one).await?,
@@ -107,6 +117,7 @@ impl Shared {
                     }
                 }
             }
+            rest = &rest[some.len()..];
         }
         let (standing, settled): (Vec<_>, Vec<_>) =
             locked.drain(..).partition(|finished| stand.contains(&finished.fence().id));
@@ -132,8 +143,22 @@ impl Shared {
         }
     }
 
-    async fn finish_free(&self, some: &[Finished]) -> Result<Vec<Id>, Trouble> {
-        let (standing, back) = self.persist(|| self.db.finish_free(self.identity.id, some)).await?;
+    /// Writes as many of these as go together, and answers which of them still stand, since they are locked.
+    async fn finish_free<'a>(
+        &self,
+        rest: &'a [Finished],
+        portion: &mut Portion,
+    ) -> (&'a [Finished], Result<Vec<Id>, Trouble>) {
+        let mut some = &rest[..0];
+        let answer = self.persist(|| {
+            some = portion.first(rest, some, Finished::bytes);
+            self.db.finish_free(self.identity.id, some)
+        });
+        let (standing, back) = match answer.await {
+            Ok(answer) => answer,
+            Err(trouble) => return (some, Err(trouble)),
+        };
+        portion.has_gone();
         let returned = |finished: &&Finished| {
             matches!(finished, Finished::Return(_)) && !standing.contains(&finished.fence().id)
         };
@@ -141,7 +166,7 @@ impl Shared {
             self.leave_undone();
         }
         self.follow(back.ended).await;
-        Ok(standing)
+        (some, Ok(standing))
     }
 
     async fn write_returns(&self, returns: &[Fence]) -> Result<(), Trouble> {
@@ -151,13 +176,20 @@ impl Shared {
         Ok(())
     }
 
-    /// An error is the answer only when the node leaves.
-    async fn write_ends(&self, ends: &[End]) -> Result<(), Trouble> {
-        match self.persist(|| self.db.end(self.identity.id, ends)).await {
-            Ok(counted) if counted < ends.len() => {
-                telemetry::cluster(ClusterNews::Fenced(ends.len() - counted));
+    /// Writes as many of these as go together, and answers how many those are. An error is the answer only when the node leaves.
+    async fn write_ends(&self, rest: &[End], portion: &mut Portion) -> Result<usize, Trouble> {
+        let mut ends = &rest[..0];
+        let answer = self.persist(|| {
+            ends = portion.first(rest, ends, End::bytes);
+            self.db.end(self.identity.id, ends)
+        });
+        match answer.await {
+            Ok(counted) => {
+                portion.has_gone();
+                if counted < ends.len() {
+                    telemetry::cluster(ClusterNews::Fenced(ends.len() - counted));
+                }
             }
-            Ok(_) => {}
             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
             // One of them may be at fault: the others do not suffer for it.
             Err(_) => {
@@ -169,7 +201,8 @@ impl Shared {
         if ends.iter().any(|end| matches!(end.follows, Follows::Retry(_))) {
             self.has_arrived();
         }
-        self.succeed(ends.iter()).await
+        self.succeed(ends.iter()).await?;
+        Ok(ends.len())
     }
 
     /// What waited for the ends of these starts.
@@ -226,7 +259,7 @@ impl Shared {
 
     /// Asks until the server has answered. What is written twice counts once: the claim is gone by then. An error
     /// that passes is the answer only when the node leaves.
-    async fn persist<T, F>(&self, question: impl Fn() -> F) -> Result<T, Trouble>
+    async fn persist<T, F>(&self, mut question: impl FnMut() -> F) -> Result<T, Trouble>
     where
         F: Future<Output = sqlx::Result<T>>,
     {

@@ -92,11 +92,10 @@ impl Shared {
         if all {
             ask(self.vital.close_schedules(self.identity.id)).await?;
         }
-        *known = nodes;
         if all || changed || has_watched {
-            // What fails is done the next time.
-            let _ = self.db.settle().await;
+            self.db.settle().await?;
         }
+        *known = nodes;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! How a node joins the cluster, or why it does not.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex as StdMutex, OnceLock};
 
 use tokio::sync::{Mutex, Notify, watch};
@@ -114,6 +114,8 @@ impl Shared {
             claims: Claims::default(),
             waiting: Waiting::default(),
             ended: AtomicU64::new(0),
+            unwritten: AtomicUsize::new(0),
+            is_behind: AtomicBool::new(false),
             clock,
             nodes: watch::Sender::new(Vec::new()),
             unregistered: AtomicBool::new(false),

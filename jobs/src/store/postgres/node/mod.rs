@@ -35,7 +35,7 @@ pub(crate) use joining::JoinError;
 pub(crate) use schedules::Registered;
 pub(crate) use standing::Standing;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, OnceLock, PoisonError};
 use std::task::Poll;
 use std::thread;
@@ -98,6 +98,9 @@ struct Shared {
     waiting: Waiting,
     /// How many attempts have ended.
     ended: AtomicU64,
+    /// How many ends and returns are not written yet, and whether fewer runs are claimed for that.
+    unwritten: AtomicUsize,
+    is_behind: AtomicBool,
     /// It goes by the server's time.
     clock: Arc<Clock>,
     /// Which nodes there are, said with every heartbeat.
@@ -307,6 +310,12 @@ impl Node {
         let _ = self.shared.standings.whole.subscribe().wait_for(wanted).await;
     }
 
+    /// Whether nothing is claimed until ends are written.
+    #[cfg(test)]
+    pub(crate) fn is_behind(&self) -> bool {
+        self.shared.is_behind.load(Ordering::SeqCst)
+    }
+
     /// Writes what has ended, gives back what the host has not taken, and leaves the cluster. Answers how many runs wait, where
     /// nobody is left who could execute them.
     pub(crate) async fn leave(&self) -> usize {
@@ -362,15 +371,16 @@ impl Ends {
     /// An attempt has ended. It is written with others, and as often as it takes.
     pub(crate) fn end(&self, end: End) {
         self.shared.ended.fetch_add(1, Ordering::Relaxed);
-        self.send(Finish::Claim(Finished::End(Box::new(end))));
+        self.send(Finished::End(Box::new(end)));
     }
 
     /// Gives back a run that was claimed.
     pub(crate) fn give_back(&self, fence: Fence) {
-        self.send(Finish::Claim(Finished::Return(fence)));
+        self.send(Finished::Return(fence));
     }
 
-    fn send(&self, finish: Finish) {
+    fn send(&self, finished: Finished) {
+        let finish = Finish::Claim(finished, Unwritten::new(&self.shared));
         // After the node has left, what was not written is rescued by others.
         let _ = self.finishes.send((finish, self.shared.clock.hold()));
     }
@@ -380,6 +390,22 @@ impl Ends {
         if self.shared.backlog.load(Ordering::SeqCst) {
             self.shared.wake.call(Some(&self.shared.clock));
         }
+    }
+}
+
+/// What has become of a claim and is not written yet: it counts against what is claimed.
+struct Unwritten(Arc<Shared>);
+
+impl Unwritten {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.unwritten.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Unwritten {
+    fn drop(&mut self) {
+        self.0.unwritten.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -1,6 +1,5 @@
 //! The group commit of submissions.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -8,7 +7,7 @@ use tokio::sync::mpsc;
 use super::Shared;
 use super::standing::Part;
 use crate::clock::Told;
-use crate::store::postgres::parts::{MOST, MOST_BYTES};
+use crate::store::postgres::parts::{MOST, Portion};
 use crate::store::postgres::submit::{NewRun, Submitted};
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 
@@ -49,44 +48,38 @@ impl Shared {
     }
 
     async fn commit_groups(&self, mut from: Queue, kind: Kind) {
-        let mut waiting = Vec::new();
+        let (mut waiting, mut portion) = (Vec::new(), Portion::new());
         while from.recv_many(&mut waiting, MOST).await > 0 {
-            let mut rest: VecDeque<_> = waiting.drain(..).collect();
+            let (runs, told): (Vec<_>, Vec<_>) =
+                waiting.drain(..).map(|submission: Submission| (submission.run, submission.told)).unzip();
+            let (mut rest, mut told) = (&runs[..], told.into_iter());
             while !rest.is_empty() {
-                let mut bytes = 0;
-                let fits = |submission: &Submission| {
-                    bytes += submission.run.args.len();
-                    bytes <= MOST_BYTES
-                };
-                let count = rest.iter().map(fits).take_while(|fits| *fits).count().max(1);
-                self.commit(rest.drain(..count).collect(), &kind).await;
-            }
-        }
-    }
-
-    async fn commit(&self, batch: Vec<Submission>, kind: &Kind) {
-        let (runs, told): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|submission| (submission.run, submission.told)).unzip();
-        match self.commit_runs(&runs, kind.patience()).await {
-            Ok(submitted) => {
-                told.into_iter().zip(submitted).for_each(|(told, submitted)| told.tell(Ok(submitted)));
-            }
-            // One of them may be at fault: the others do not suffer for it.
-            Err(_) if runs.len() > 1 => {
-                for (run, told) in runs.into_iter().zip(told) {
-                    self.commit_one(Submission { run, told }, kind).await;
-                }
-            }
-            Err(trouble) => {
-                for (run, told) in runs.into_iter().zip(told) {
-                    refuse(Submission { run, told }, kind, &trouble);
+                let (part, answer) = self.commit_runs(rest, kind.patience(), &mut portion).await;
+                rest = &rest[part.len()..];
+                let told = told.by_ref().take(part.len());
+                match answer {
+                    Ok(submitted) => {
+                        told.zip(submitted).for_each(|(told, submitted)| told.tell(Ok(submitted)));
+                    }
+                    // One of them may be at fault: the others do not suffer for it.
+                    Err(_) if part.len() > 1 => {
+                        for (run, told) in part.iter().zip(told) {
+                            self.commit_one(Submission { run: run.clone(), told }, &kind).await;
+                        }
+                    }
+                    Err(trouble) => {
+                        for (run, told) in part.iter().zip(told) {
+                            refuse(Submission { run: run.clone(), told }, &kind, &trouble);
+                        }
+                    }
                 }
             }
         }
     }
 
     async fn commit_one(&self, submission: Submission, kind: &Kind) {
-        match self.commit_runs(std::slice::from_ref(&submission.run), kind.patience()).await {
+        let run = std::slice::from_ref(&submission.run);
+        match self.commit_runs(run, kind.patience(), &mut Portion::new()).await.1 {
             Ok(submitted) => {
                 submission.told.tell(Ok(submitted.first().copied().unwrap_or(Submitted::New)));
             }
@@ -105,14 +98,16 @@ impl Shared {
     }
 
     /// Again and again, until the server has said whether it has them: the runs have their identities, so what is sent twice
-    /// is there once.
-    async fn commit_runs(
+    /// is there once. Answers of which of them that is true.
+    async fn commit_runs<'a>(
         &self,
-        runs: &[NewRun],
+        rest: &'a [NewRun],
         patience: Option<Duration>,
-    ) -> Result<Vec<Submitted>, Trouble> {
-        let mut pause = Pause::new(self.identity.id.0);
+        portion: &mut Portion,
+    ) -> (&'a [NewRun], Result<Vec<Submitted>, Trouble>) {
+        let (mut pause, mut runs) = (Pause::new(self.identity.id.0), &rest[..0]);
         loop {
+            runs = portion.first(rest, runs, |run| run.args.len());
             let answer = match patience {
                 Some(patience) => ask(self.db.submit_unique(runs, patience)).await,
                 None => ask(self.db.submit(runs)).await.map(|()| vec![Submitted::New; runs.len()]),
@@ -123,10 +118,11 @@ impl Shared {
             match answer {
                 Err(Trouble::Passing(_)) if !self.is_closing() => self.rest(&mut pause).await,
                 Ok(submitted) => {
+                    portion.has_gone();
                     self.were_submitted(runs);
-                    return Ok(submitted);
+                    return (runs, Ok(submitted));
                 }
-                refused => return refused,
+                refused => return (runs, refused),
             }
         }
     }

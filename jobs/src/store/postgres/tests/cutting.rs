@@ -9,21 +9,29 @@ use tokio::task::JoinSet;
 use super::program::{Program, bounded, joined, watching};
 use super::*;
 
-/// Stands between a node and the server, and ends every connection after some thousand bytes of answers.
-async fn cut(listener: TcpListener, server: String) {
+/// The way to a database on which every connection ends after so many bytes of questions or of answers.
+async fn cutting(
+    address: &str,
+    mut bytes: impl FnMut() -> (u64, u64) + Send + 'static,
+) -> (String, JoinSet<()>) {
+    let server = address.split(['@', '/']).nth(3).unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let through = address.replace(&server, &listener.local_addr().unwrap().to_string());
+    let mut proxy = JoinSet::new();
+    proxy.spawn(async move { cut(listener, server, &mut bytes).await });
+    (through, proxy)
+}
+
+async fn cut(listener: TcpListener, server: String, bytes: &mut (impl FnMut() -> (u64, u64) + Send)) {
     let mut connections = JoinSet::new();
-    let mut random = 88_172_645_463_325_252_u64;
     while let Ok((mut client, _)) = listener.accept().await {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        let bytes = 3_000 + random % 20_000;
+        let (of_questions, of_answers) = bytes();
         let server = server.clone();
         connections.spawn(async move {
             let mut server = TcpStream::connect(server).await.unwrap();
-            let (mut asked, mut questions) = client.split();
+            let (asked, mut questions) = client.split();
             let (answers, mut answered) = server.split();
-            let mut answers = answers.take(bytes);
+            let (mut asked, mut answers) = (asked.take(of_questions), answers.take(of_answers));
             tokio::select! {
                 _ = copy(&mut asked, &mut answered) => {}
                 _ = copy(&mut answers, &mut questions) => {}
@@ -35,11 +43,14 @@ async fn cut(listener: TcpListener, server: String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_ends_in_the_middle_loses_and_doubles_nothing() {
     let address = Server::shared().database();
-    let server = address.split(['@', '/']).nth(3).unwrap().to_owned();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let through = address.replace(&server, &listener.local_addr().unwrap().to_string());
-    let mut proxy = JoinSet::new();
-    proxy.spawn(cut(listener, server));
+    let mut random = 88_172_645_463_325_252_u64;
+    let some_thousand = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (u64::MAX, 3_000 + random % 20_000)
+    };
+    let (through, _proxy) = cutting(&address, some_thousand).await;
 
     let program = Program::with_room(10);
     let node = joined(&through, 1, &program).await;
@@ -63,6 +74,63 @@ async fn a_connection_that_ends_in_the_middle_loses_and_doubles_nothing() {
     );
 }
 
+/// As with one that ends what takes long, whatever it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_much_for_the_way_to_the_server_goes_in_parts() {
+    let address = Server::shared().database();
+    let (through, _proxy) = cutting(&address, || (40_000, u64::MAX)).await;
+    let program = Program::with_room(2000);
+    let node = joined(&through, 1, &program).await;
+    let runs: Vec<_> = (0..2000).map(|_| mail()).collect();
+    let submitted: Vec<_> = runs.iter().map(|run| node.submit(run.clone())).collect();
+    let all = async {
+        for submitted in submitted {
+            submitted.await.unwrap().unwrap();
+        }
+        let mut taken = Vec::new();
+        while taken.len() < runs.len() {
+            program.has_taken().await;
+            taken.extend(program.drain());
+        }
+        for claimed in &taken {
+            node.ends().end(success_of(claimed));
+        }
+        watching(&address).until("select count(*) from jobs.run where state = 'succeeded'", "2000").await;
+    };
+    tokio::time::timeout(Duration::from_secs(180), all).await.expect("it gets through");
+    node.leave().await;
+}
+
+/// Each of them is a run that would execute again if this process were lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_claimed_while_too_many_ends_are_not_written() {
+    let address = Server::shared().database();
+    let (db, other) = (watching(&address), watching(&address));
+    let program = Program::with_room(1000);
+    let node = joined(&address, 1, &program).await;
+    node.submit(mail()).await.unwrap().unwrap();
+    let first = program.takes_one().await;
+    let mut holds = other.hold().await;
+    sqlx::query("select from jobs.run for update").execute(&mut *holds).await.unwrap();
+    node.ends().end(success_of(&first));
+    let runs: Vec<_> = (0..9000).map(|_| mail()).collect();
+    for runs in runs.chunks(1000) {
+        db.submit(runs).await.unwrap();
+    }
+    let until_behind = async {
+        while !node.is_behind() {
+            tokio::task::yield_now().await;
+        }
+        let claimed: i64 =
+            db.text("select count(*) from jobs.run where state = 'running'").await.parse().unwrap();
+        assert!((4000..=7000).contains(&claimed), "{claimed} are claimed");
+        holds.commit().await.unwrap();
+    };
+    tokio::join!(program.execute(&node, 9000), bounded(until_behind));
+    db.until("select count(*) from jobs.run where state = 'succeeded'", "9001").await;
+    node.leave().await;
+}
+
 #[tokio::test]
 async fn a_claim_whose_answer_was_lost_is_found() {
     let address = Server::shared().database();
@@ -83,9 +151,7 @@ async fn a_claim_that_the_program_does_not_know_is_found_among_others() {
     let node = joined(&address, 1, &program).await;
     let (known, unknown) = (mail(), mail());
     node.submit(known.clone()).await.unwrap().unwrap();
-    while program.taken.lock().unwrap().is_empty() {
-        bounded(program.news.notified()).await;
-    }
+    program.has_taken().await;
     // What the node has is not what the server says it has, though it is as many.
     let db = watching(&address);
     db.run_sql("delete from jobs.run").await;

@@ -96,8 +96,8 @@ async fn an_idle_node_asks_little() {
             from pg_stat_database where datname = current_database()";
         sqlx::query_as(sql).fetch_one(&db.pool).await.unwrap()
     };
-    // What a session has done is counted ten seconds later at the latest.
-    let (began, before) = look(15).await;
+    // Who is new looks more often whether somebody is lost. What a session has done is counted ten seconds later at the latest.
+    let (began, before) = look(40).await;
     let (ended, after) = look(30).await;
     // But for those that ask here.
     let a_minute = (after - before - 2.0) / 2.0 / (ended - began) * 60.0;

@@ -112,11 +112,7 @@ impl Db {
 
     /// How things stand for a node that knows one job.
     async fn look_at(&self, node: Id) -> Look {
-        let claimed =
-            "select coalesce(array_agg(id), '{}') from jobs.run where node = $1 and state = 'running'";
-        let claimed: Vec<Id> =
-            sqlx::query_scalar(self.sql(claimed)).bind(node).fetch_one(&self.pool).await.unwrap();
-        self.look(node, &["mail".to_owned()], &claimed, true).await.unwrap()
+        self.look(node, &["mail".to_owned()], Id(0), true).await.unwrap()
     }
 
     /// Where a node is that has just claimed these.

@@ -441,9 +441,7 @@ async fn who_leaves_gives_back_what_was_not_begun_and_nothing_else() {
     let db = watching(&address);
     let (begun, claimed) = (mail(), mail());
     node.submit(begun.clone()).await.unwrap().unwrap();
-    while program.taken.lock().unwrap().is_empty() {
-        bounded(program.news.notified()).await;
-    }
+    program.has_taken().await;
     node.submit(claimed.clone()).await.unwrap().unwrap();
     program.closed.store(true, Ordering::SeqCst);
     assert_eq!(ids(&db.take(Id(1), 1).await), [claimed.id]);

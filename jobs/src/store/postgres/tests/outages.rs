@@ -246,9 +246,7 @@ async fn a_node_outlives_a_server_that_only_reads() {
     let node = joined(&address, 1, &program).await;
     let db = watching(&address);
     node.submit(mail()).await.unwrap().unwrap();
-    while program.taken.lock().unwrap().is_empty() {
-        bounded(program.news.notified()).await;
-    }
+    program.has_taken().await;
     server.sql("postgres", "alter system set default_transaction_read_only = on");
     server.sql("postgres", "select pg_reload_conf()");
     db.until("select current_setting('default_transaction_read_only')", "on").await;
@@ -283,10 +281,7 @@ async fn an_end_waits_until_the_node_is_let_in_again() {
     let program = Program::with_room(1);
     let node = joined(&address, 1, &program).await;
     node.submit(mail()).await.unwrap().unwrap();
-    while program.taken.lock().unwrap().is_empty() {
-        bounded(program.news.notified()).await;
-    }
-    let [claimed] = program.drain().try_into().unwrap();
+    let claimed = program.takes_one().await;
     *program.room.lock().unwrap() = 0;
     server.sql("postgres", "alter role jobs password 'new'");
     server.sql(
@@ -313,10 +308,7 @@ async fn an_end_waits_for_its_row_however_short_the_patience_of_the_database() {
     let program = Program::with_room(1);
     let node = joined(&address, 1, &program).await;
     node.submit(mail()).await.unwrap().unwrap();
-    while program.taken.lock().unwrap().is_empty() {
-        bounded(program.news.notified()).await;
-    }
-    let [claimed] = program.drain().try_into().unwrap();
+    let claimed = program.takes_one().await;
     let mut holds = other.hold().await;
     sqlx::query("select from jobs.run for update").execute(&mut *holds).await.unwrap();
     let record = Some(r#"{"output":{"json":"7"}}"#.to_owned());

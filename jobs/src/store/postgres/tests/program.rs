@@ -105,6 +105,20 @@ impl Program {
         self.taken.lock().unwrap().drain(..).collect()
     }
 
+    /// Waits until it has taken a run.
+    pub(super) async fn has_taken(&self) {
+        while self.taken.lock().unwrap().is_empty() {
+            bounded(self.news.notified()).await;
+        }
+    }
+
+    /// The one run that it takes.
+    pub(super) async fn takes_one(&self) -> Claimed {
+        self.has_taken().await;
+        let [claimed] = self.drain().try_into().expect("it takes one");
+        claimed
+    }
+
     /// Ends so many runs as they come, all of them well.
     pub(super) async fn execute(&self, node: &Node, count: usize) -> Vec<Id> {
         let mut ended = Vec::new();

@@ -396,6 +396,21 @@ async fn a_schedule_that_is_held_holds_up_no_other() {
     assert!(fired.iter().all(|fired| fired.became.is_some()), "{fired:?}");
 }
 
+/// Of many nodes most come too late for a slot.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_too_late_for_a_slot_waits_for_nobody() {
+    let (db, _) = with_schedule().await;
+    assert_eq!(db.fire_one(slot("sweep", "hourly", 0, Overlap::Allow)).await.as_deref(), Some("available"));
+    let mut holder = db.hold().await;
+    sqlx::raw_sql("select from jobs.schedule for update").execute(&mut *holder).await.unwrap();
+    let fired = db.fire(&[slot("sweep", "hourly", 0, Overlap::Allow)]).await.unwrap().remove(0);
+    assert_eq!((fired.is_held, fired.became, fired.next_slot), (false, None, Some(at(1))));
+    let fired = db.fire(&[slot("sweep", "hourly", 1, Overlap::Allow)]).await.unwrap().remove(0);
+    assert!(fired.is_held);
+    holder.rollback().await.unwrap();
+    assert_eq!(db.fire_one(slot("sweep", "hourly", 1, Overlap::Allow)).await.as_deref(), Some("available"));
+}
+
 /// Whoever waits for a lock sees what the one before has left, also where the role is set to see what was there when it began.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_of_another_isolation_keeps_to_the_policy() {
