@@ -155,8 +155,8 @@ impl Drop for Programs<'_> {
     }
 }
 
-/// The server writes down what is taken from those that had begun it, and when they had claimed it. What was taken twice is asked
-/// for all the time, and found by an index.
+/// The server writes down what is taken from those that had begun it, and when they had claimed it. What was taken twice is found by
+/// an index: it is asked for all the time.
 async fn watch_what_is_taken(pool: &PgPool) {
     let sql = "create table taken (run text, attempt integer, claimed timestamptz, taken timestamptz);
         create function is_taken() returns trigger language plpgsql as
@@ -177,11 +177,13 @@ const HIT_TWICE: &str = "select count(*) from jobs.run where rescues >= 2 and fi
 /// Returns when nothing of these is left. What was taken from two processes would wait for minutes, and the third loss would be its
 /// end: it is brought forward, and is done before the next are hit.
 async fn until_done(pool: &PgPool, left: &'static str) {
-    let sooner = "update jobs.run set due = now() where rescues >= 2 and state = 'scheduled' and due > now()";
+    let sooner = "update jobs.run set due = now()
+        where rescues >= 2 and finished is null and state = 'scheduled' and due > now()";
     let done = async {
         loop {
-            sqlx::query(sooner).execute(pool).await.unwrap();
-            if sqlx::query_scalar::<_, i64>(left).fetch_one(pool).await.unwrap() == 0 {
+            let is_sooner = sqlx::query(sooner).execute(pool).await.is_ok();
+            let found = sqlx::query_scalar::<_, i64>(left).fetch_one(pool).await;
+            if is_sooner && found.is_ok_and(|left| left == 0) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -197,8 +197,9 @@ returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.
     r.args, r.record, r.due"
 );
 
-/// How many bytes of arguments are read together, but for those of the last run.
+/// How many bytes of arguments are read together, and for each run that is asked for, but for those of the last run.
 const TOGETHER: i64 = 1 << 20;
+const TOGETHER_EACH: i64 = 1 << 16;
 
 /// Whoever has the row of a job decides about its limits; who does not get it leaves that to the other.
 /// Names of one family have one lock.
@@ -261,7 +262,8 @@ impl Db {
     /// are left are for the next question.
     pub(crate) async fn adrift(&self, node: Id, unknown: &[Fence]) -> sqlx::Result<Vec<Claimed>> {
         let (ids, claims): (Vec<_>, Vec<_>) = unknown.iter().map(|fence| (fence.id, fence.claim_no)).unzip();
-        let query = sqlx::query(self.sql(ADRIFT)).bind(ids).bind(claims).bind(node).bind(TOGETHER);
+        let bytes = TOGETHER.min(TOGETHER_EACH * unknown.len() as i64);
+        let query = sqlx::query(self.sql(ADRIFT)).bind(ids).bind(claims).bind(node).bind(bytes);
         let mut found = query.try_map(claimed_run).fetch_all(&self.pool).await?;
         found.sort_unstable_by_key(|found| (Reverse(found.priority), found.id));
         Ok(found)

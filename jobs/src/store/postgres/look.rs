@@ -10,6 +10,13 @@ use super::db::Db;
 use super::end::Fence;
 use super::id::Id;
 
+/// An order that has nothing to do with the age of runs: pages in it come to an end also where new runs come all the time.
+macro_rules! place {
+    () => {
+        "reverse(id::text) collate \"C\""
+    };
+}
+
 /// Delayed runs whose time has come are made available on the way. What is claimed, due or available is looked for only where the
 /// whole is wanted: it may take long.
 const LOOK: &str = concat!(
@@ -19,9 +26,17 @@ const LOOK: &str = concat!(
     select id from jobs.run where $2 and state = 'scheduled' and due <= now()
     order by due limit 1000 for update skip locked
 ), mine as materialized (
-    select id, claim_no from (
-        select id, claim_no from jobs.run where $2 and node = $3 and state = 'running' offset 0
-    ) claimed where id > $1 order by id limit $5
+    select id, claim_no, place from (
+        select id, claim_no, ",
+    place!(),
+    " as place from jobs.run where $2 and node = $3 and state = 'running' offset 0
+    ) claimed where place > $1 order by place limit $5
+), cancelled as materialized (
+    select id, place from (
+        select id, ",
+    place!(),
+    " as place from jobs.run where node = $3 and cancel and finished is null offset 0
+    ) cancelled where place > $6 order by place limit $5
 ), promoted as (
     update jobs.run r set state = 'available' where r.id = any (array(select id from due)) returning r.id
 )
@@ -32,9 +47,11 @@ select
             and not exists (select from jobs.queue q where q.name = l.queue and q.paused_since is not null)
     ),
     (select extract(epoch from min(due) - now())::float8 from jobs.run where $2 and state = 'scheduled' and due > now()),
-    array(select id from jobs.run where node = $3 and cancel and finished is null),
+    array(select id from cancelled),
+    (select max(place) from cancelled),
     array(select id from mine order by id),
     array(select claim_no from mine order by id),
+    (select max(place) from mine),
     array(select name from jobs.job where paused_since is not null),
     array(select name from jobs.queue where paused_since is not null),
     array(select job from jobs.schedule where delay is not null and next_slot is not null order by job, key),
@@ -42,8 +59,35 @@ select
     array(select next_slot from jobs.schedule where delay is not null and next_slot is not null order by job, key)"
 );
 
-/// Of so many claims it is looked at a time whether the node knows of them: an answer that is too long does not come.
-const PAGE: usize = 1000;
+/// Where a page of runs begins: behind this place, and with nothing at the beginning.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Page(String);
+
+impl Page {
+    /// The next one, after so many of at most so many runs up to a place.
+    fn next(last: Option<String>, count: usize, most: usize) -> Self {
+        Self(last.filter(|_| count == most).unwrap_or_default())
+    }
+
+    pub(crate) fn is_first(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) node: Id,
+    /// The jobs that it knows.
+    pub(crate) jobs: &'a [String],
+    /// What is due, available and claimed as well.
+    pub(crate) whole: bool,
+    /// Which of its claims, which of those that somebody wants ended, and how many of each at most: an answer that is too long
+    /// does not come.
+    pub(crate) claimed: &'a Page,
+    pub(crate) cancelled: &'a Page,
+    pub(crate) most: usize,
+}
 
 /// What there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,12 +98,12 @@ pub(crate) struct Look {
     pub(crate) available: bool,
     /// How long it is to the next delayed run.
     pub(crate) next: Option<Duration>,
-    /// Which of its claims somebody wants ended.
+    /// Which of its claims somebody wants ended: a page of them, and the next.
     pub(crate) cancelled: Vec<Id>,
-    /// What this node has claimed and not ended, by the server's account: a page of it, in order.
+    pub(crate) next_cancelled: Page,
+    /// What this node has claimed and not ended, by the server's account: a page of it, and the next.
     pub(crate) claimed: Vec<Fence>,
-    /// Behind which claim the next page begins.
-    pub(crate) behind: Id,
+    pub(crate) next_claimed: Page,
     pub(crate) paused_jobs: Vec<String>,
     pub(crate) paused_queues: Vec<String>,
     /// Schedules that count from the end of their runs, and when they fire next.
@@ -67,42 +111,32 @@ pub(crate) struct Look {
 }
 
 impl Db {
-    /// Makes delayed runs available whose time has come, and tells what there is for a node that knows these jobs, what it has claimed
-    /// `behind` a claim, and what of that somebody wants ended; nothing but the latter and what is paused or delayed where not the
-    /// `whole` is wanted.
-    pub(crate) async fn look(
-        &self,
-        node: Id,
-        jobs: &[String],
-        behind: Id,
-        whole: bool,
-    ) -> sqlx::Result<Look> {
-        let query = sqlx::query(self.sql(LOOK)).bind(behind).bind(whole).bind(node).bind(jobs);
-        let row = query.bind(PAGE as i64).fetch_one(&self.pool).await?;
+    /// Makes delayed runs available whose time has come, and tells what there is for a node; nothing but what somebody wants ended
+    /// and what is paused or delayed where not the whole is wanted.
+    pub(crate) async fn look(&self, asked: Asked<'_>) -> sqlx::Result<Look> {
+        let Asked { node, jobs, whole, claimed, cancelled, most } = asked;
+        let query = sqlx::query(self.sql(LOOK)).bind(&claimed.0).bind(whole).bind(node).bind(jobs);
+        let row = query.bind(most as i64).bind(&cancelled.0).fetch_one(&self.pool).await?;
         let (promoted, available): (i64, bool) = (row.try_get(0)?, row.try_get(1)?);
         let next: Option<f64> = row.try_get(2)?;
         let next = next.map(|next| Duration::try_from_secs_f64(next.max(0.0)).unwrap_or(Duration::MAX));
-        let (jobs, keys): (Vec<String>, Vec<String>) = (row.try_get(8)?, row.try_get(9)?);
-        let next_slots: Vec<DateTime<Utc>> = row.try_get(10)?;
+        let cancelled: Vec<Id> = row.try_get(3)?;
+        let (claimed, claims): (Vec<Id>, Vec<i32>) = (row.try_get(5)?, row.try_get(6)?);
+        let claimed = claimed.into_iter().zip(claims).map(|(id, claim_no)| Fence { id, claim_no });
+        let claimed: Vec<_> = claimed.collect();
+        let (jobs, keys): (Vec<String>, Vec<String>) = (row.try_get(10)?, row.try_get(11)?);
+        let next_slots: Vec<DateTime<Utc>> = row.try_get(12)?;
         let delays = jobs.into_iter().zip(keys).zip(next_slots).map(|((job, key), next)| (job, key, next));
-        let (claimed, claims): (Vec<Id>, Vec<i32>) = (row.try_get(4)?, row.try_get(5)?);
-        let claimed: Vec<_> =
-            claimed.into_iter().zip(claims).map(|(id, claim_no)| Fence { id, claim_no }).collect();
-        // From the beginning again where there are no more.
-        let behind = match claimed.last() {
-            _ if !whole => behind,
-            Some(last) if claimed.len() == PAGE => last.id,
-            _ => Id(0),
-        };
         Ok(Look {
             promoted: promoted as u32,
             available: promoted > 0 || available,
             next,
-            cancelled: row.try_get(3)?,
-            behind,
+            next_cancelled: Page::next(row.try_get(4)?, cancelled.len(), most),
+            cancelled,
+            next_claimed: Page::next(row.try_get(7)?, claimed.len(), most),
             claimed,
-            paused_jobs: row.try_get(6)?,
-            paused_queues: row.try_get(7)?,
+            paused_jobs: row.try_get(8)?,
+            paused_queues: row.try_get(9)?,
             delays: delays.collect(),
         })
     }

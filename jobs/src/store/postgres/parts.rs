@@ -41,9 +41,19 @@ impl Portion {
         bytes_of: impl Fn(&T) -> usize,
     ) -> &'a [T] {
         if !in_vain.is_empty() {
-            self.0 = (in_vain.len() / 2).max(1);
+            self.was_too_much(in_vain.len());
         }
         parts(all, self.0, bytes_of).next().unwrap_or_default()
+    }
+
+    /// How many go together at most.
+    pub(super) fn size(&self) -> usize {
+        self.0
+    }
+
+    /// So many were asked for in vain.
+    pub(super) fn was_too_much(&mut self, count: usize) {
+        self.0 = (count / 2).max(1);
     }
 
     pub(super) fn has_gone(&mut self) {

@@ -20,7 +20,8 @@ use crate::job::run::RunId;
 use crate::store::postgres::claim::{Claimed, Lanes, Limited, Wanted};
 use crate::store::postgres::end::Fence;
 use crate::store::postgres::id::Id;
-use crate::store::postgres::look::Look;
+use crate::store::postgres::look::{Asked, Look, Page};
+use crate::store::postgres::parts::Portion;
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 
 /// How long a node that has nothing to do waits for somebody to wake it.
@@ -38,10 +39,6 @@ const MOST_UNWRITTEN: usize = 4 * MOST;
 const LOOKED_AT: usize = 20_000;
 const FEWEST: usize = 16;
 const MOST_BYTES: u64 = 16 << 20;
-
-/// How many runs of which it knows nothing are taken up at a time: so few that the answer comes also over a slow link, or one that
-/// ends all the time.
-const ADRIFT: usize = 20;
 
 /// How long it waits when others have just locked what it wanted, and how often in a row.
 const LOCKED: Duration = Duration::from_millis(20);
@@ -148,6 +145,10 @@ impl Shared {
             if look.promoted > 0 {
                 self.arrived.store(true, Ordering::SeqCst);
             }
+            // Before there is more that it does not know of. On a test's clock there is perhaps no other look.
+            if whole && !place.claimed.is_first() && (place.looked.is_none() || self.clock.is_virtual()) {
+                continue;
+            }
             if (look.available || !whole) && self.claim(place).await? {
                 claims = true;
                 continue;
@@ -201,13 +202,17 @@ impl Shared {
     async fn look(&self, place: &mut Place, whole: bool) -> Result<Look, Trouble> {
         place.asked = self.clock.now();
         let since = monotonic_now();
-        let look = ask(self.db.look(self.identity.id, &self.known_jobs(), place.behind, whole)).await;
+        let (jobs, most) = (self.known_jobs(), place.page.size());
+        let Place { claimed, cancelled, .. } = &*place;
+        let node = self.identity.id;
+        let look = ask(self.db.look(Asked { node, jobs: &jobs, whole, claimed, cancelled, most })).await;
         let promoted = look.as_ref().map_or(0, |look| look.promoted);
         if whole {
             self.took(&mut place.looking, since.elapsed(), SPARED * promoted);
         }
-        let mut look = look?;
-        (place.looked, place.behind) = (Some(monotonic_now()), look.behind);
+        let mut look = look.inspect_err(|_| place.page.was_too_much(most))?;
+        place.page.has_gone();
+        place.cancelled = std::mem::take(&mut look.next_cancelled);
         if !look.cancelled.is_empty() {
             self.host.cancel(std::mem::take(&mut look.cancelled));
         }
@@ -225,30 +230,47 @@ impl Shared {
             self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&view.paused_queues);
             place.view = view;
         }
-        self.settle_adrift(std::mem::take(&mut look.claimed), &mut place.refused).await?;
+        self.settle_adrift(std::mem::take(&mut look.claimed), place).await?;
+        if whole {
+            place.claimed = std::mem::take(&mut look.next_claimed);
+        }
+        // After a question that has failed it has looked when it has seen all pages.
+        if place.looked.is_some() || !whole || place.claimed.is_first() {
+            place.looked = Some(monotonic_now());
+        }
         Ok(look)
     }
 
     /// Takes up runs that the server says are this node's, and of which it knows nothing: the answer to a claim was lost on its
     /// way, or the host did not take them. What the host does not take is given back, since nobody else may try it before; after
     /// the first time for later and later, since the next to claim it may be this node again, which would go on without end.
-    async fn settle_adrift(
-        &self,
-        claimed: Vec<Fence>,
-        refusals: &mut HashMap<Id, u32>,
-    ) -> Result<(), Trouble> {
-        for unknown in self.claims.unknown(claimed).chunks(ADRIFT) {
-            let mut unknown = unknown.to_vec();
-            while !unknown.is_empty() {
-                let found = ask(self.db.adrift(self.identity.id, &unknown)).await?;
-                if found.is_empty() {
-                    break;
+    async fn settle_adrift(&self, claimed: Vec<Fence>, place: &mut Place) -> Result<(), Trouble> {
+        let mut unknown = self.claims.unknown(claimed);
+        while !unknown.is_empty() {
+            let some = place.adrift.first(&unknown, &[], |_| 0).to_vec();
+            let found = match ask(self.db.adrift(self.identity.id, &some)).await {
+                Ok(found) => found,
+                // What is wrong with one is told, and keeps this node from nothing else.
+                Err(trouble @ Trouble::Lasting(_)) if some.len() == 1 => {
+                    self.stands(Part::Claims, &Err::<(), _>(trouble));
+                    unknown.remove(0);
+                    continue;
                 }
-                unknown.retain(|fence| found.iter().all(|found| found.id != fence.id));
-                let refused = self.hand_over(found);
-                if !refused.is_empty() {
-                    self.put_off(refused, refusals).await?;
+                Err(trouble) => {
+                    place.adrift.was_too_much(some.len());
+                    return Err(trouble);
                 }
+            };
+            place.adrift.has_gone();
+            let is_done = |fence: &Fence| match found.is_empty() {
+                // They have ended meanwhile.
+                true => some.contains(fence),
+                false => found.iter().any(|found| found.id == fence.id),
+            };
+            unknown.retain(|fence| !is_done(fence));
+            let refused = self.hand_over(found);
+            if !refused.is_empty() {
+                self.put_off(refused, &mut place.refused).await?;
             }
         }
         Ok(())
@@ -473,8 +495,13 @@ struct Place {
     looking: Pace,
     /// When it last looked, unless a question has failed since, and how they stood.
     looked: Option<Instant>,
-    /// Behind which of its claims it looks next whether it knows of them.
-    behind: Id,
+    /// Which of its claims it looks at next, to see whether it knows of them and whether somebody wants them ended, and of how
+    /// many at a time.
+    claimed: Page,
+    cancelled: Page,
+    page: Portion,
+    /// How many of which it knows nothing are taken up at a time.
+    adrift: Portion,
     /// What the clock showed before.
     asked: Reading,
     view: ClusterView,
@@ -499,7 +526,10 @@ impl Place {
             beginning: Pace::new(),
             looking: Pace::new(),
             looked: Some(monotonic_now()),
-            behind: Id(0),
+            claimed: Page::default(),
+            cancelled: Page::default(),
+            page: Portion::new(),
+            adrift: Portion::new(),
             view: ClusterView::default(),
             refused: HashMap::new(),
         }

@@ -109,7 +109,7 @@ impl Shared {
                 // One of them may be at fault: the others do not suffer for it.
                 Err(_) => {
                     for one in some {
-                        match self.finish_free(std::slice::from_ref(one), portion).await.1 {
+                        match self.finish_free(std::slice::from_ref(one), &mut Portion::new()).await.1 {
                             Ok(stands) => stand.extend(stands),
                             Err(trouble @ Trouble::Passing(_)) => return Err(trouble),
                             Err(_) => self.write_finished(one).await?,

@@ -93,7 +93,11 @@ impl Shared {
             ask(self.vital.close_schedules(self.identity.id)).await?;
         }
         if all || changed || has_watched {
-            self.db.settle().await?;
+            match self.db.settle().await {
+                // Somebody submits what stands for the same.
+                Ok(()) | Err(Trouble::Held) => {}
+                Err(trouble) => return Err(trouble),
+            }
         }
         *known = nodes;
         Ok(())

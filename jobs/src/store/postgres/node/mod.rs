@@ -98,7 +98,8 @@ struct Shared {
     waiting: Waiting,
     /// How many attempts have ended.
     ended: AtomicU64,
-    /// How many ends and returns are not written yet, and whether fewer runs are claimed for that.
+    /// How many ends and returns are not written yet, but for those that a transaction of their job's has locked, and whether
+    /// nothing is claimed for that.
     unwritten: AtomicUsize,
     is_behind: AtomicBool,
     /// It goes by the server's time.

@@ -36,7 +36,7 @@ use super::claim::{Claimed, Lanes, Wanted};
 use super::db::Db;
 use super::end::{End, Fence, Follows};
 use super::id::Id;
-use super::look::Look;
+use super::look::{Asked, Look, Page};
 use super::migrations::migrate;
 use super::nodes::GAP;
 use super::schema::Schema;
@@ -112,7 +112,9 @@ impl Db {
 
     /// How things stand for a node that knows one job.
     async fn look_at(&self, node: Id) -> Look {
-        self.look(node, &["mail".to_owned()], Id(0), true).await.unwrap()
+        let (jobs, page) = (["mail".to_owned()], Page::default());
+        let asked = Asked { node, jobs: &jobs, whole: true, claimed: &page, cancelled: &page, most: 1000 };
+        self.look(asked).await.unwrap()
     }
 
     /// Where a node is that has just claimed these.
