@@ -340,7 +340,7 @@ async fn nothing_is_lost_and_nothing_doubled() {
     let taken = Taken::read(&pool, &programs.hit).await;
     let found = verdict::check(&pool, &written, &taken, &submitted).await;
     slots::check(&pool, schedules, done_before, ended_at).await;
-    slots::are_not_late(&pool, &losses).await;
+    slots::have_fired(&pool, &losses).await;
     limits::check(&pool, &written, &taken).await;
     println!("{} connections were cut, {} of them by what was said", proxy.cuts(), proxy.cuts_by_bytes());
     // They have hit something.
