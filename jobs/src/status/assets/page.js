@@ -91,7 +91,7 @@
   };
 
   const live = document.getElementById("live");
-  let events;
+  let events, retry;
   const listen = () => {
     if (events || document.hidden || !window.EventSource) return;
     events = new EventSource(root.dataset.events);
@@ -103,7 +103,7 @@
       live.hidden = false;
       live.querySelector(".word").textContent = "Reconnecting";
       // Refused, and not only gone: the browser does not ask again by itself.
-      if (events?.readyState === EventSource.CLOSED) { events = undefined; refresh(); setTimeout(listen, 10000); }
+      if (events?.readyState === EventSource.CLOSED) { events = undefined; refresh(); clearTimeout(retry); retry = setTimeout(listen, 10000); }
     };
   };
   // A page that nobody sees asks for nothing.

@@ -179,11 +179,11 @@ const LANES: &str = concat!(
     " select queue, job, priority, first from lane where (select $1::jsonb) -> job is not null"
 );
 
-/// Of these runs, those that this node has, and as many of them as have arguments for one answer. They have another fence then:
+/// Of these runs, those that this node has, and as many of them as are not too long for one answer. They have another fence then:
 /// whatever was asked before and is still on its way does not concern them. What a transaction of its job's has locked is left.
 const ADRIFT: &str = concat!(
     "with free as materialized (
-    select r.id, r.priority, octet_length(r.args) as size from jobs.run r join ",
+    select r.id, r.priority, octet_length(r.args) + coalesce(octet_length(r.record), 0) as size from jobs.run r join ",
     listed!("$2::integer[]", "claim_no"),
     " as e on r.id = e.id
     where r.claim_no = e.claim_no and r.node = $3 and r.state = 'running' for update of r skip locked
@@ -197,9 +197,8 @@ returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.
     r.args, r.record, r.due"
 );
 
-/// How many bytes of arguments are read together, and for each run that is asked for, but for those of the last run.
-const TOGETHER: i64 = 1 << 20;
-const TOGETHER_EACH: i64 = 1 << 16;
+/// How many bytes are read together for each run that is asked for, but for those of the last run.
+const TOGETHER: i64 = 1 << 10;
 
 /// Whoever has the row of a job decides about its limits; who does not get it leaves that to the other.
 /// Names of one family have one lock.
@@ -262,7 +261,7 @@ impl Db {
     /// are left are for the next question.
     pub(crate) async fn adrift(&self, node: Id, unknown: &[Fence]) -> sqlx::Result<Vec<Claimed>> {
         let (ids, claims): (Vec<_>, Vec<_>) = unknown.iter().map(|fence| (fence.id, fence.claim_no)).unzip();
-        let bytes = TOGETHER.min(TOGETHER_EACH * unknown.len() as i64);
+        let bytes = TOGETHER * unknown.len() as i64;
         let query = sqlx::query(self.sql(ADRIFT)).bind(ids).bind(claims).bind(node).bind(bytes);
         let mut found = query.try_map(claimed_run).fetch_all(&self.pool).await?;
         found.sort_unstable_by_key(|found| (Reverse(found.priority), found.id));

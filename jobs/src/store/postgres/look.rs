@@ -29,7 +29,7 @@ const LOOK: &str = concat!(
     select id, claim_no, place from (
         select id, claim_no, ",
     place!(),
-    " as place from jobs.run where $2 and node = $3 and state = 'running' offset 0
+    " as place from jobs.run where $7 and node = $3 and state = 'running' offset 0
     ) claimed where place > $1 order by place limit $5
 ), cancelled as materialized (
     select id, place from (
@@ -80,11 +80,11 @@ pub(crate) struct Asked<'a> {
     pub(crate) node: Id,
     /// The jobs that it knows.
     pub(crate) jobs: &'a [String],
-    /// What is due, available and claimed as well.
+    /// What is due and available as well.
     pub(crate) whole: bool,
-    /// Which of its claims, which of those that somebody wants ended, and how many of each at most: an answer that is too long
-    /// does not come.
-    pub(crate) claimed: &'a Page,
+    /// Which of its claims, if any; which of those that somebody wants ended; and how many of each at most: an answer that is too
+    /// long does not come.
+    pub(crate) claimed: Option<&'a Page>,
     pub(crate) cancelled: &'a Page,
     pub(crate) most: usize,
 }
@@ -115,8 +115,10 @@ impl Db {
     /// and what is paused or delayed where not the whole is wanted.
     pub(crate) async fn look(&self, asked: Asked<'_>) -> sqlx::Result<Look> {
         let Asked { node, jobs, whole, claimed, cancelled, most } = asked;
-        let query = sqlx::query(self.sql(LOOK)).bind(&claimed.0).bind(whole).bind(node).bind(jobs);
-        let row = query.bind(most as i64).bind(&cancelled.0).fetch_one(&self.pool).await?;
+        let behind = claimed.map_or("", |page| &page.0);
+        let query = sqlx::query(self.sql(LOOK)).bind(behind).bind(whole).bind(node).bind(jobs);
+        let query = query.bind(most as i64).bind(&cancelled.0).bind(claimed.is_some());
+        let row = query.fetch_one(&self.pool).await?;
         let (promoted, available): (i64, bool) = (row.try_get(0)?, row.try_get(1)?);
         let next: Option<f64> = row.try_get(2)?;
         let next = next.map(|next| Duration::try_from_secs_f64(next.max(0.0)).unwrap_or(Duration::MAX));

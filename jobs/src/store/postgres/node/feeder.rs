@@ -96,8 +96,10 @@ impl Shared {
                 Err(_) => {
                     // It may have been too much for the way to the server.
                     place.most = 1.max(place.most / 2);
-                    // What it has brought all the same is found before there is more of it.
-                    place.looked = None;
+                    // What it has brought all the same is found before there is more of it, wherever it is.
+                    if place.looked.take().is_some() {
+                        place.claimed = Page::default();
+                    }
                     // What it was woken for is to be claimed still, and there may be another server.
                     self.arrived.store(true, Ordering::SeqCst);
                     place.again = Some(monotonic_now());
@@ -146,7 +148,8 @@ impl Shared {
                 self.arrived.store(true, Ordering::SeqCst);
             }
             // Before there is more that it does not know of. On a test's clock there is perhaps no other look.
-            if whole && !place.claimed.is_first() && (place.looked.is_none() || self.clock.is_virtual()) {
+            let more = place.looked.is_none() || self.clock.is_virtual() && !place.claimed.is_first();
+            if (more || !place.cancelled.is_first()) && !self.is_closing() {
                 continue;
             }
             if (look.available || !whole) && self.claim(place).await? {
@@ -203,8 +206,9 @@ impl Shared {
         place.asked = self.clock.now();
         let since = monotonic_now();
         let (jobs, most) = (self.known_jobs(), place.page.size());
-        let Place { claimed, cancelled, .. } = &*place;
-        let node = self.identity.id;
+        let Place { claimed, cancelled, looked, .. } = &*place;
+        let (node, claimed) = (self.identity.id, Some(claimed).filter(|_| whole || looked.is_none()));
+        let has_claimed = claimed.is_some();
         let look = ask(self.db.look(Asked { node, jobs: &jobs, whole, claimed, cancelled, most })).await;
         let promoted = look.as_ref().map_or(0, |look| look.promoted);
         if whole {
@@ -231,11 +235,11 @@ impl Shared {
             place.view = view;
         }
         self.settle_adrift(std::mem::take(&mut look.claimed), place).await?;
-        if whole {
+        if has_claimed {
             place.claimed = std::mem::take(&mut look.next_claimed);
         }
         // After a question that has failed it has looked when it has seen all pages.
-        if place.looked.is_some() || !whole || place.claimed.is_first() {
+        if place.looked.is_some() || place.claimed.is_first() {
             place.looked = Some(monotonic_now());
         }
         Ok(look)
@@ -246,19 +250,24 @@ impl Shared {
     /// the first time for later and later, since the next to claim it may be this node again, which would go on without end.
     async fn settle_adrift(&self, claimed: Vec<Fence>, place: &mut Place) -> Result<(), Trouble> {
         let mut unknown = self.claims.unknown(claimed);
-        while !unknown.is_empty() {
+        while !unknown.is_empty() && !self.is_closing() {
             let some = place.adrift.first(&unknown, &[], |_| 0).to_vec();
             let found = match ask(self.db.adrift(self.identity.id, &some)).await {
                 Ok(found) => found,
-                // What is wrong with one is told, and keeps this node from nothing else.
-                Err(trouble @ Trouble::Lasting(_)) if some.len() == 1 => {
-                    self.stands(Part::Claims, &Err::<(), _>(trouble));
+                // It cannot be had here, and keeps this node from nothing else.
+                Err(_) if some.len() == 1 => {
+                    let answered = |fence: &Fence| Fence { claim_no: fence.claim_no + 1, ..*fence };
+                    let lost = some.iter().map(answered).collect::<Vec<_>>();
+                    self.put_off([some, lost].concat(), &mut place.refused).await?;
                     unknown.remove(0);
                     continue;
                 }
                 Err(trouble) => {
                     place.adrift.was_too_much(some.len());
-                    return Err(trouble);
+                    match trouble {
+                        Trouble::Lasting(_) => continue,
+                        trouble => return Err(trouble),
+                    }
                 }
             };
             place.adrift.has_gone();
@@ -493,7 +502,7 @@ struct Place {
     beginning: Pace,
     /// The same of how things stand.
     looking: Pace,
-    /// When it last looked, unless a question has failed since, and how they stood.
+    /// When it last looked, unless a question has failed since it has seen all of its claims, and how they stood.
     looked: Option<Instant>,
     /// Which of its claims it looks at next, to see whether it knows of them and whether somebody wants them ended, and of how
     /// many at a time.
@@ -525,7 +534,7 @@ impl Place {
             ahead: Ahead::new(),
             beginning: Pace::new(),
             looking: Pace::new(),
-            looked: Some(monotonic_now()),
+            looked: None,
             claimed: Page::default(),
             cancelled: Page::default(),
             page: Portion::new(),

@@ -70,7 +70,7 @@ impl Shared {
                 self.limits_let_more();
                 self.waiting.changed.call(Some(&self.clock));
             }
-            if !returns.is_empty() && self.write_returns(&returns).await.is_err() {
+            if self.write_returns(&returns, &mut portion).await.is_err() {
                 return;
             }
             if !locked.is_empty() && (locked.len() > before || close || monotonic_now() >= again) {
@@ -139,7 +139,9 @@ impl Shared {
     async fn write_finished(&self, finished: &Finished) -> Result<(), Trouble> {
         match finished {
             Finished::End(end) => self.write_one(end).await,
-            Finished::Return(fence) => self.write_returns(std::slice::from_ref(fence)).await,
+            Finished::Return(fence) => {
+                self.write_returns(std::slice::from_ref(fence), &mut Portion::new()).await
+            }
         }
     }
 
@@ -169,10 +171,20 @@ impl Shared {
         (some, Ok(standing))
     }
 
-    async fn write_returns(&self, returns: &[Fence]) -> Result<(), Trouble> {
-        let back = self.insist(|| self.db.give_back(self.identity.id, returns)).await?;
-        self.claims.remove(returns.iter().copied());
-        self.have_gone_back(back, returns.len()).await;
+    async fn write_returns(&self, returns: &[Fence], portion: &mut Portion) -> Result<(), Trouble> {
+        let mut rest = returns;
+        while !rest.is_empty() {
+            let mut part = &rest[..0];
+            let back = self.insist(|| {
+                part = portion.first(rest, part, |_| 0);
+                self.db.give_back(self.identity.id, part)
+            });
+            let back = back.await?;
+            portion.has_gone();
+            rest = &rest[part.len()..];
+            self.claims.remove(part.iter().copied());
+            self.have_gone_back(back, part.len()).await;
+        }
         Ok(())
     }
 
@@ -244,13 +256,13 @@ impl Shared {
     }
 
     /// Asks until the server has done it, whatever it says meanwhile. An error is the answer only when the node leaves.
-    async fn insist<T, F>(&self, question: impl Fn() -> F) -> Result<T, Trouble>
+    async fn insist<T, F>(&self, mut question: impl FnMut() -> F) -> Result<T, Trouble>
     where
         F: Future<Output = sqlx::Result<T>>,
     {
         let mut pause = Pause::new(self.identity.id.0);
         loop {
-            match self.persist(&question).await {
+            match self.persist(&mut question).await {
                 Err(Trouble::Lasting(_) | Trouble::Held) if !self.is_closing() => self.rest(&mut pause).await,
                 answer => return answer,
             }

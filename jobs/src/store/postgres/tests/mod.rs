@@ -113,7 +113,8 @@ impl Db {
     /// How things stand for a node that knows one job.
     async fn look_at(&self, node: Id) -> Look {
         let (jobs, page) = (["mail".to_owned()], Page::default());
-        let asked = Asked { node, jobs: &jobs, whole: true, claimed: &page, cancelled: &page, most: 1000 };
+        let claimed = Some(&page);
+        let asked = Asked { node, jobs: &jobs, whole: true, claimed, cancelled: &page, most: 1000 };
         self.look(asked).await.unwrap()
     }
 
