@@ -10,7 +10,7 @@ mod process;
 
 use std::time::Duration;
 
-use jobs::{BoxError, Config, Event, JobChange, JobContext, Jobs, Outcome, RunState, func, job};
+use jobs::{BoxError, Config, Event, JobChange, JobContext, Outcome, RunState, func, job};
 use process::{Diary, Node, bounded, config, node};
 use server::Server;
 
