@@ -4,7 +4,7 @@
 //! it is going to execute in the next moments, by what it has executed in the last: nothing where runs take long, and with
 //! one question for hundreds of runs where they are short. When they turn out longer it gives back what waits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -138,7 +138,7 @@ impl Shared {
                 claims = self.claim(place).await?;
             }
             let is_full = self.wanted(place, &self.host.room()) == 0;
-            if is_full && self.has_looked(place) {
+            if is_full && self.has_looked(place) && place.cancelled.is_first() {
                 return Ok(POLL / 2);
             }
             // Where it takes long to look at all of it, it claims as if there were something.
@@ -249,25 +249,27 @@ impl Shared {
     /// way, or the host did not take them. What the host does not take is given back, since nobody else may try it before; after
     /// the first time for later and later, since the next to claim it may be this node again, which would go on without end.
     async fn settle_adrift(&self, claimed: Vec<Fence>, place: &mut Place) -> Result<(), Trouble> {
-        let mut unknown = self.claims.unknown(claimed);
+        let unknown = self.claims.unknown(claimed);
+        // What could not be had by itself is not asked for again, and keeps this node from nothing else.
+        let (alone, mut unknown): (Vec<_>, Vec<_>) =
+            unknown.into_iter().partition(|fence| place.alone.contains(&fence.id));
+        if !alone.is_empty() {
+            self.put_off(alone, &mut place.refused).await?;
+        }
         while !unknown.is_empty() && !self.is_closing() {
             let some = place.adrift.first(&unknown, &[], |_| 0).to_vec();
             let found = match ask(self.db.adrift(self.identity.id, &some)).await {
                 Ok(found) => found,
-                // It cannot be had here, and keeps this node from nothing else.
-                Err(_) if some.len() == 1 => {
-                    let answered = |fence: &Fence| Fence { claim_no: fence.claim_no + 1, ..*fence };
-                    let lost = some.iter().map(answered).collect::<Vec<_>>();
-                    self.put_off([some, lost].concat(), &mut place.refused).await?;
-                    unknown.remove(0);
-                    continue;
-                }
                 Err(trouble) => {
-                    place.adrift.was_too_much(some.len());
-                    match trouble {
-                        Trouble::Lasting(_) => continue,
-                        trouble => return Err(trouble),
+                    if let [one] = some[..] {
+                        if place.alone.len() > REFUSALS {
+                            place.alone.clear();
+                        }
+                        // By which fence it is this node's now is told by the next look.
+                        place.alone.insert(one.id);
                     }
+                    place.adrift.was_too_much(some.len());
+                    return Err(trouble);
                 }
             };
             place.adrift.has_gone();
@@ -516,6 +518,8 @@ struct Place {
     view: ClusterView,
     /// How often the host did not take a run.
     refused: HashMap<Id, u32>,
+    /// Runs that could not be taken up even by themselves: the answer is too much for the way to the server.
+    alone: HashSet<Id>,
 }
 
 impl Place {
@@ -541,6 +545,7 @@ impl Place {
             adrift: Portion::new(),
             view: ClusterView::default(),
             refused: HashMap::new(),
+            alone: HashSet::new(),
         }
     }
 
