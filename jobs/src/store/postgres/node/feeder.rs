@@ -31,7 +31,7 @@ const POLL: Duration = Duration::from_secs(1);
 const MOST: usize = 1000;
 
 /// So many ends may wait to be written, since each is a run that would execute again if this process were lost. Where the server is
-/// too slow for them, fewer are claimed.
+/// too slow for them, nothing is claimed meanwhile.
 const MOST_UNWRITTEN: usize = 4 * MOST;
 
 /// How many are looked at for that in several lanes, with how many claimed all the same, and after how many bytes of arguments
