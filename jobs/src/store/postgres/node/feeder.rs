@@ -4,24 +4,20 @@
 //! it is going to execute in the next moments, by what it has executed in the last: nothing where runs take long, and with
 //! one question for hundreds of runs where they are short. When they turn out longer it gives back what waits.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::ahead::{Ahead, PATIENCE};
+use super::looking::Outlook;
 use super::pace::Pace;
 use super::standing::Part;
-use super::{ClusterView, Room, Shared};
+use super::{Room, Shared};
 use crate::clock::{Hold, Reading, monotonic_now};
 use crate::job::run::RunId;
 use crate::store::postgres::claim::{Claimed, Lanes, Limited, Wanted};
-use crate::store::postgres::end::Fence;
 use crate::store::postgres::id::Id;
-use crate::store::postgres::look::{Asked, Look, Page};
-use crate::store::postgres::parts::Portion;
 use crate::store::postgres::trouble::{Pause, Trouble, ask};
 
 /// How long a node that has nothing to do waits for somebody to wake it.
@@ -62,12 +58,6 @@ const SPARED_NANOS: u64 = 20;
 /// Every so many claims the oldest runs come first, whatever their priority.
 const OLDEST_EVERY: u32 = 8;
 
-/// How long a run waits that this node could not begin for the second time, and at most.
-const REFUSED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-
-/// Of so many runs at most it is remembered how often that was.
-const REFUSALS: usize = 10_000;
-
 impl Shared {
     /// How long to wait until it is looked whether something has happened that nobody has told.
     pub(super) fn poll(&self, usual: Duration) -> Duration {
@@ -76,7 +66,7 @@ impl Shared {
 
     /// Whether it has just been looked how things stand. On a test's clock that is not known.
     fn has_looked(&self, place: &Place) -> bool {
-        place.looked.is_some_and(|looked| looked.elapsed() < POLL / 2) && !self.clock.is_virtual()
+        place.outlook.is_of_the_last(POLL / 2) && !self.clock.is_virtual()
     }
 
     /// Claims whenever it is woken, and looks once a second whether there is something that it was not woken for.
@@ -96,10 +86,7 @@ impl Shared {
                 Err(_) => {
                     // It may have been too much for the way to the server.
                     place.most = 1.max(place.most / 2);
-                    // What it has brought all the same is found before there is more of it, wherever it is.
-                    if place.looked.take().is_some() {
-                        place.claimed = Page::default();
-                    }
+                    place.outlook.is_to_begin_again();
                     // What it was woken for is to be claimed still, and there may be another server.
                     self.arrived.store(true, Ordering::SeqCst);
                     place.again = Some(monotonic_now());
@@ -138,18 +125,17 @@ impl Shared {
                 claims = self.claim(place).await?;
             }
             let is_full = self.wanted(place, &self.host.room()) == 0;
-            if is_full && self.has_looked(place) && place.cancelled.is_first() {
+            if is_full && self.has_looked(place) && !place.outlook.is_incomplete(false) {
                 return Ok(POLL / 2);
             }
             // Where it takes long to look at all of it, it claims as if there were something.
-            let whole = self.clock.is_virtual() || place.looking.may();
-            let look = self.look(place, whole).await?;
+            let whole = self.clock.is_virtual() || place.outlook.wait().is_zero();
+            let look = self.look(&mut place.outlook, whole).await?;
             if look.promoted > 0 {
                 self.arrived.store(true, Ordering::SeqCst);
             }
-            // Before there is more that it does not know of. On a test's clock there is perhaps no other look.
-            let more = place.looked.is_none() || self.clock.is_virtual() && !place.claimed.is_first();
-            if (more || !place.cancelled.is_first()) && !self.is_closing() {
+            // On a test's clock there is perhaps no other look.
+            if place.outlook.is_incomplete(self.clock.is_virtual()) && !self.is_closing() {
                 continue;
             }
             if (look.available || !whole) && self.claim(place).await? {
@@ -177,7 +163,7 @@ impl Shared {
                 return Ok(again.map_or(wait, |again| wait.min(again)));
             }
             // A test's time may have passed since it was asked, and not a moment of it is to be missed.
-            return Ok(wait.saturating_sub(self.clock.now().elapsed.since(place.asked.elapsed)));
+            return Ok(wait.saturating_sub(self.clock.now().elapsed.since(place.outlook.asked().elapsed)));
         }
     }
 
@@ -189,131 +175,16 @@ impl Shared {
         let soonest = owed.into_iter().chain(rate).filter(|wait| !wait.is_zero()).min();
         let now = monotonic_now();
         place.again = soonest.map(|wait| now + wait.max(SOON)).into_iter().chain(place.again).min();
-        let looking = Some(place.looking.wait()).filter(|wait| !whole && !wait.is_zero());
+        let looking = Some(place.outlook.wait()).filter(|wait| !whole && !wait.is_zero());
         place.again.map(|at| at.saturating_duration_since(now)).into_iter().chain(looking).min()
     }
 
     /// A question is answered that may take long; so much of that was `spared`, since it was well spent. A test's time says nothing
     /// about it.
-    fn took(&self, pace: &mut Pace, time: Duration, spared: Duration) {
+    pub(super) fn took(&self, pace: &mut Pace, time: Duration, spared: Duration) {
         if !self.clock.is_virtual() {
             pace.took(time.saturating_sub(spared), &self.beats);
         }
-    }
-
-    /// Looks how things stand, and does what is to be done about it but for claims.
-    async fn look(&self, place: &mut Place, whole: bool) -> Result<Look, Trouble> {
-        place.asked = self.clock.now();
-        let since = monotonic_now();
-        let (jobs, most) = (self.known_jobs(), place.page.size());
-        let Place { claimed, cancelled, looked, .. } = &*place;
-        let (node, claimed) = (self.identity.id, Some(claimed).filter(|_| whole || looked.is_none()));
-        let has_claimed = claimed.is_some();
-        let look = ask(self.db.look(Asked { node, jobs: &jobs, whole, claimed, cancelled, most })).await;
-        let promoted = look.as_ref().map_or(0, |look| look.promoted);
-        if whole {
-            self.took(&mut place.looking, since.elapsed(), SPARED * promoted);
-        }
-        let mut look = look.inspect_err(|_| place.page.was_too_much(most))?;
-        place.page.has_gone();
-        place.cancelled = std::mem::take(&mut look.next_cancelled);
-        if !look.cancelled.is_empty() {
-            self.host.cancel(std::mem::take(&mut look.cancelled));
-        }
-        let view = ClusterView {
-            paused_jobs: std::mem::take(&mut look.paused_jobs),
-            paused_queues: std::mem::take(&mut look.paused_queues),
-            delays: std::mem::take(&mut look.delays),
-        };
-        if view != place.view {
-            self.host.see(view.clone());
-            // What waits here of a queue that is paused would keep places from others.
-            if view.paused_queues.iter().any(|queue| !place.view.paused_queues.contains(queue)) {
-                self.give_back_all().await?;
-            }
-            self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&view.paused_queues);
-            place.view = view;
-        }
-        self.settle_adrift(std::mem::take(&mut look.claimed), place).await?;
-        if has_claimed {
-            place.claimed = std::mem::take(&mut look.next_claimed);
-        }
-        // After a question that has failed it has looked when it has seen all pages.
-        if place.looked.is_some() || place.claimed.is_first() {
-            place.looked = Some(monotonic_now());
-        }
-        Ok(look)
-    }
-
-    /// Takes up runs that the server says are this node's, and of which it knows nothing: the answer to a claim was lost on its
-    /// way, or the host did not take them. What the host does not take is given back, since nobody else may try it before; after
-    /// the first time for later and later, since the next to claim it may be this node again, which would go on without end.
-    async fn settle_adrift(&self, claimed: Vec<Fence>, place: &mut Place) -> Result<(), Trouble> {
-        let unknown = self.claims.unknown(claimed);
-        // What could not be had by itself is not asked for again, and keeps this node from nothing else.
-        let (alone, mut unknown): (Vec<_>, Vec<_>) =
-            unknown.into_iter().partition(|fence| place.alone.contains(&fence.id));
-        if !alone.is_empty() {
-            self.put_off(alone, &mut place.refused).await?;
-        }
-        while !unknown.is_empty() && !self.is_closing() {
-            let some = place.adrift.first(&unknown, &[], |_| 0).to_vec();
-            let found = match ask(self.db.adrift(self.identity.id, &some)).await {
-                Ok(found) => found,
-                Err(trouble) => {
-                    if let [one] = some[..] {
-                        if place.alone.len() > REFUSALS {
-                            place.alone.clear();
-                        }
-                        // By which fence it is this node's now is told by the next look.
-                        place.alone.insert(one.id);
-                    }
-                    place.adrift.was_too_much(some.len());
-                    return Err(trouble);
-                }
-            };
-            place.adrift.has_gone();
-            let is_done = |fence: &Fence| match found.is_empty() {
-                // They have ended meanwhile.
-                true => some.contains(fence),
-                false => found.iter().any(|found| found.id == fence.id),
-            };
-            unknown.retain(|fence| !is_done(fence));
-            let refused = self.hand_over(found);
-            if !refused.is_empty() {
-                self.put_off(refused, &mut place.refused).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives back what the host has not taken, each time for longer.
-    async fn put_off(&self, refused: Vec<Fence>, refusals: &mut HashMap<Id, u32>) -> Result<(), Trouble> {
-        if refusals.len() > REFUSALS {
-            refusals.clear();
-        }
-        let mut later = |fence: Fence| {
-            let times = refusals.entry(fence.id).or_default();
-            let wait = REFUSED.0.saturating_mul(1 << times.saturating_sub(1).min(10)).min(REFUSED.1);
-            *times += 1;
-            (fence, if *times == 1 { Duration::ZERO } else { wait })
-        };
-        let put_off: Vec<_> = refused.into_iter().map(&mut later).collect();
-        let back = ask(self.db.put_off(self.identity.id, &put_off)).await?;
-        self.have_gone_back(back, put_off.len()).await;
-        Ok(())
-    }
-
-    /// Gives runs to the host, and answers which it did not take. Those are found at the next look.
-    fn hand_over(&self, claimed: Vec<Claimed>) -> Vec<Fence> {
-        if claimed.is_empty() {
-            return Vec::new();
-        }
-        // Before they can end.
-        self.claims.add(&claimed);
-        let refused = self.host.take(claimed);
-        self.claims.remove(refused.iter().copied());
-        refused
     }
 
     /// How many runs are to be claimed.
@@ -464,7 +335,7 @@ impl Shared {
     }
 
     /// Gives back all that waits here for a place.
-    async fn give_back_all(&self) -> Result<(), Trouble> {
+    pub(super) async fn give_back_all(&self) -> Result<(), Trouble> {
         let waiting = self.host.let_go_waiting();
         if waiting.is_empty() {
             return Ok(());
@@ -502,24 +373,7 @@ struct Place {
     ahead: Ahead,
     /// How long it takes to claim from the beginning.
     beginning: Pace,
-    /// The same of how things stand.
-    looking: Pace,
-    /// When it last looked, unless a question has failed since it has seen all of its claims, and how they stood.
-    looked: Option<Instant>,
-    /// Which of its claims it looks at next, to see whether it knows of them and whether somebody wants them ended, and of how
-    /// many at a time.
-    claimed: Page,
-    cancelled: Page,
-    page: Portion,
-    /// How many of which it knows nothing are taken up at a time.
-    adrift: Portion,
-    /// What the clock showed before.
-    asked: Reading,
-    view: ClusterView,
-    /// How often the host did not take a run.
-    refused: HashMap<Id, u32>,
-    /// Runs that could not be taken up even by themselves: the answer is too much for the way to the server.
-    alone: HashSet<Id>,
+    outlook: Outlook,
 }
 
 impl Place {
@@ -531,21 +385,12 @@ impl Place {
             rate: None,
             least_owed: Duration::ZERO,
             again: None,
-            asked: now,
             in_vain: 0,
             most: MOST,
             lanes: Lanes::default(),
             ahead: Ahead::new(),
             beginning: Pace::new(),
-            looking: Pace::new(),
-            looked: None,
-            claimed: Page::default(),
-            cancelled: Page::default(),
-            page: Portion::new(),
-            adrift: Portion::new(),
-            view: ClusterView::default(),
-            refused: HashMap::new(),
-            alone: HashSet::new(),
+            outlook: Outlook::new(now),
         }
     }
 

@@ -20,6 +20,7 @@ mod host;
 mod housekeeping;
 mod joining;
 mod listener;
+mod looking;
 mod pace;
 mod pulse;
 mod questions;
