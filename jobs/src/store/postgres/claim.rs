@@ -36,6 +36,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) queues: &'a [(String, usize)],
     /// The oldest first whatever its priority, so that nothing starves.
     pub(crate) oldest: bool,
+    /// Without what they bring along, which may be more than gets through: each is to be asked for afterwards.
+    pub(crate) unseen: bool,
 }
 
 impl<'a> Wanted<'a> {
@@ -82,6 +84,13 @@ pub(crate) struct Claimed {
     pub(crate) due: DateTime<Utc>,
 }
 
+impl Claimed {
+    /// How long what it brings along is.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.args.len() + self.record.as_ref().map_or(0, String::len)) as u64
+    }
+}
+
 /// From the beginning: the lanes that have runs in them, each with the first of these.
 macro_rules! all_lanes {
     ($and:literal) => {
@@ -110,7 +119,7 @@ macro_rules! known_lanes {
     () => {
         "\
 with lane as (
-    select * from unnest($8::text[], $9::text[], $10::smallint[], $11::uuid[]) as w (queue, job, priority, first)
+    select * from unnest($9::text[], $10::text[], $11::smallint[], $12::uuid[]) as w (queue, job, priority, first)
 )"
     };
 }
@@ -167,7 +176,7 @@ update jobs.run r
 set state = 'running', node = $6, claim_no = claim_no + 1, attempt = attempt + 1, started = now()
 where r.id = any (array(select id from picked))
 returning r.id, r.job, r.queue, r.priority, r.attempt, r.retries, r.claim_no, r.origin, r.schedule, r.slot,
-    r.args, r.record, r.due"
+    case when $8 then '' else r.args end, case when not $8 then r.record end, r.due"
         )
     };
 }
@@ -376,7 +385,7 @@ impl Db {
         let (queues, queue_rooms): (Vec<_>, Vec<_>) =
             wanted.queues.iter().map(|(queue, room)| (queue.as_str(), room_of(*room))).unzip();
         let query = query.bind(room_of(wanted.count)).bind(json_of(rooms)).bind(queues).bind(queue_rooms);
-        query.bind(wanted.oldest).bind(wanted.node).bind(json_of(leaders))
+        query.bind(wanted.oldest).bind(wanted.node).bind(json_of(leaders)).bind(wanted.unseen)
     }
 }
 

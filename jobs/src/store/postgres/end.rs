@@ -234,20 +234,6 @@ impl GivenBack {
     }
 }
 
-/// Gives back runs that this node cannot begin, to be claimed when so much time has passed.
-const PUT_OFF: &str = concat!(
-    "\
-update jobs.run r set node = null, started = null, attempt = r.attempt - 1,
-    state = case when r.cancel then 'cancelled' when e.wait > interval '0' then 'scheduled' else 'available' end,
-    finished = case when r.cancel then now() end, outcome = case when r.cancel then 'cancelled' end,
-    unique_key = case when not r.cancel then r.unique_key end,
-    due = case when e.wait > interval '0' then now() + e.wait else r.due end
-from ",
-    listed!("$2::integer[], $3::interval[]", "claim_no, wait"),
-    " as e where r.id = e.id and r.claim_no = e.claim_no and r.node = $4
-returning case when r.cancel and r.slot is not null then r.job end"
-);
-
 /// Of these claims, those that stand.
 macro_rules! standing {
     () => {
@@ -262,7 +248,28 @@ macro_rules! standing {
 const STANDING: &str = standing!();
 
 /// And that nobody locks.
-const FREE: &str = concat!(standing!(), " for update of r skip locked");
+macro_rules! free {
+    () => {
+        concat!(standing!(), " for update of r skip locked")
+    };
+}
+
+const FREE: &str = free!();
+
+/// Gives back runs that this node does not begin, to be claimed when so much time has passed, but for those that somebody locks.
+const PUT_OFF: &str = concat!(
+    "with free as materialized (",
+    free!(),
+    ") update jobs.run r set node = null, started = null, attempt = r.attempt - 1,
+    state = case when r.cancel then 'cancelled' when e.wait > interval '0' then 'scheduled' else 'available' end,
+    finished = case when r.cancel then now() end, outcome = case when r.cancel then 'cancelled' end,
+    unique_key = case when not r.cancel then r.unique_key end,
+    due = case when e.wait > interval '0' then now() + e.wait else r.due end
+from ",
+    listed!("$2::integer[], $4::interval[]", "claim_no, wait"),
+    " as e where r.id = e.id and r.id = any (array(select id from free))
+returning case when r.cancel and r.slot is not null then r.job end"
+);
 
 /// What becomes of a claim.
 #[derive(Debug)]
@@ -290,13 +297,13 @@ impl Finished {
 }
 
 impl Db {
-    /// Gives runs back that were not begun, each to be claimed after a wait.
+    /// Gives runs back that were not begun, each to be claimed after a wait. Those that somebody locks are this node's still.
     pub(crate) async fn put_off(&self, node: Id, runs: &[(Fence, Duration)]) -> sqlx::Result<GivenBack> {
         let query = sqlx::query_scalar(self.sql(PUT_OFF))
             .bind(runs.iter().map(|(fence, _)| fence.id).collect::<Vec<_>>())
             .bind(runs.iter().map(|(fence, _)| fence.claim_no).collect::<Vec<_>>())
-            .bind(runs.iter().map(|(_, wait)| interval(*wait)).collect::<Vec<_>>())
-            .bind(node);
+            .bind(node)
+            .bind(runs.iter().map(|(_, wait)| interval(*wait)).collect::<Vec<_>>());
         Ok(GivenBack::of(query.fetch_all(&self.pool).await?))
     }
 

@@ -122,11 +122,13 @@ impl Verdict {
     pub(crate) fn check(&self, times: &Times, removed: Vec<(String, i32)>, added: Vec<(String, i32)>) {
         self.every_submission_has_run();
         self.nothing_was_begun_twice();
-        // What only the other version knows has waited, and nobody has tried it.
+        // What only the other version knows has waited, and nobody has tried it but for processes that were killed over it.
+        let killed = self.killed.len() as i32;
         for job in ["report", "invoice", "send_mail"] {
             let waited: Vec<_> = removed.iter().chain(&added).filter(|(name, _)| name == job).collect();
             assert!(!waited.is_empty(), "no {job} has waited for the other version");
-            assert!(waited.iter().all(|(_, attempt)| *attempt == 0), "{job}: {waited:?}");
+            assert!(waited.iter().any(|(_, attempt)| *attempt == 0), "{job}: {waited:?}");
+            assert!(waited.iter().all(|(_, attempt)| *attempt <= killed), "{job}: {waited:?}");
         }
 
         self.no_slot_twice(&["steady"]);
@@ -199,7 +201,14 @@ impl Verdict {
                     message.starts_with("its arguments are not those of the job as it is now: "),
                     "{run:?}"
                 );
-                assert!(begun.is_empty(), "{run:?} was begun");
+                // Whoever understood it and was killed has begun an earlier attempt.
+                for by in begun {
+                    let is_killed = self.killed.contains(&by.process);
+                    assert!(
+                        by.attempt < run.attempt && understands(by.version) && is_killed,
+                        "{run:?} was begun by {by:?}"
+                    );
+                }
                 refused += 1;
                 continue;
             }

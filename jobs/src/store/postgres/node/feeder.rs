@@ -26,15 +26,15 @@ const POLL: Duration = Duration::from_secs(1);
 /// How many runs are claimed in one statement.
 const MOST: usize = 1000;
 
-/// So many ends may wait to be written, since each is a run that would execute again if this process were lost. Where the server is
-/// too slow for them, nothing is claimed meanwhile.
-const MOST_UNWRITTEN: usize = 4 * MOST;
-
 /// How many are looked at for that in several lanes, with how many claimed all the same, and after how many bytes of arguments
 /// fewer are claimed.
 const LOOKED_AT: usize = 20_000;
 const FEWEST: usize = 16;
 const MOST_BYTES: u64 = 16 << 20;
+
+/// So many ends may wait to be written, since each is a run that would execute again if this process were lost. Where the server is
+/// too slow for them, nothing is claimed meanwhile.
+const MOST_UNWRITTEN: usize = 4 * MOST;
 
 /// How long it waits when others have just locked what it wanted, and how often in a row.
 const LOCKED: Duration = Duration::from_millis(20);
@@ -121,7 +121,7 @@ impl Shared {
         place.rate = None;
         loop {
             // However much there is to claim, what somebody wants ended or whose time has come does not wait.
-            while claims && self.has_looked(place) {
+            while claims && self.has_looked(place) && !place.outlook.is_incomplete(false) {
                 claims = self.claim(place).await?;
             }
             let is_full = self.wanted(place, &self.host.room()) == 0;
@@ -214,8 +214,14 @@ impl Shared {
             return Ok(false);
         }
         let (jobs, limited) = (self.host.jobs(), self.host.limited());
-        let wanted =
-            Wanted { node: self.identity.id, count, jobs: &jobs, queues: &room.queues, oldest: false };
+        let wanted = Wanted {
+            node: self.identity.id,
+            count,
+            jobs: &jobs,
+            queues: &room.queues,
+            oldest: false,
+            unseen: place.unseen,
+        };
         // Jobs with limits have their turn each second time.
         let is_turn = !limited.is_empty() && place.claims % 2 == 1;
         let is_due =
@@ -238,14 +244,24 @@ impl Shared {
         place.took(claimed);
     }
 
+    /// Gives the host what was claimed; what was claimed unseen is taken up by the next look.
+    fn has_claimed(&self, place: &mut Place, claimed: Vec<Claimed>) {
+        if std::mem::take(&mut place.unseen) {
+            place.outlook.is_to_begin_again();
+        } else {
+            let _ = self.hand_over(claimed);
+        }
+    }
+
     /// Claims from where it is.
     async fn go_on(&self, place: &mut Place, wanted: Wanted<'_>) -> Result<bool, Trouble> {
         let back = if self.arrived.load(Ordering::SeqCst) { LATE } else { Duration::ZERO };
         place.has_gone_on = true;
-        let claimed = ask(self.db.claim_from(wanted, &mut place.lanes, back)).await?;
+        let claimed = ask(self.db.claim_from(wanted, &mut place.lanes, back)).await;
+        let claimed = claimed.inspect_err(|_| place.unseen = true)?;
         self.was_answered(place, &claimed);
         let is_full = claimed.len() == wanted.count;
-        let _ = self.hand_over(claimed);
+        self.has_claimed(place, claimed);
         if !is_full {
             // From the beginning, where there may be some that it has passed.
             self.arrived.store(true, Ordering::SeqCst);
@@ -278,6 +294,7 @@ impl Shared {
             Ok(answer) => answer,
             Err(trouble) => {
                 self.took(&mut place.beginning, since.elapsed(), Duration::ZERO);
+                place.unseen = true;
                 return Err(trouble);
             }
         };
@@ -294,10 +311,10 @@ impl Shared {
             self.backlog.store(false, Ordering::SeqCst);
         }
         place.lanes.move_on(&claimed);
-        let bytes: u64 = claimed.iter().map(|claimed| claimed.args.len() as u64).sum();
+        let bytes: u64 = claimed.iter().map(Claimed::bytes).sum();
         let spared = SPARED * count as u32 + Duration::from_nanos(bytes * SPARED_NANOS);
         // At once, whatever the next question meets with.
-        let _ = self.hand_over(claimed);
+        self.has_claimed(place, claimed);
         if !is_full && !place.beginning.is_slow() {
             self.took(&mut place.beginning, took, spared);
             if !place.beginning.is_slow() {
@@ -329,24 +346,8 @@ impl Shared {
             place.ahead.is_too_much(waiting.saturating_sub(count), self.ended.load(Ordering::Relaxed));
         // No place becomes free in the real time in which a test's stands still.
         if (too_much && !self.clock.is_virtual()) || (closed && waiting > 0) {
-            self.give_back_all().await?;
+            self.give_back_all(&mut place.outlook.back).await?;
         }
-        Ok(())
-    }
-
-    /// Gives back all that waits here for a place.
-    pub(super) async fn give_back_all(&self) -> Result<(), Trouble> {
-        let waiting = self.host.let_go_waiting();
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        // Where this is not answered, the next look finds that they are adrift.
-        self.claims.remove(waiting.iter().copied());
-        for part in waiting.chunks(MOST) {
-            let back = ask(self.db.give_back(self.identity.id, part)).await?;
-            self.have_gone_back(back, part.len()).await;
-        }
-        self.has_arrived();
         Ok(())
     }
 }
@@ -369,6 +370,9 @@ struct Place {
     in_vain: u32,
     /// How many runs are claimed at a time.
     most: usize,
+    /// The last claim has failed, so that the next is one without what the runs bring along: one of them may be more than gets
+    /// through, and would be the first of each claim.
+    unseen: bool,
     lanes: Lanes,
     ahead: Ahead,
     /// How long it takes to claim from the beginning.
@@ -387,6 +391,7 @@ impl Place {
             again: None,
             in_vain: 0,
             most: MOST,
+            unseen: false,
             lanes: Lanes::default(),
             ahead: Ahead::new(),
             beginning: Pace::new(),
@@ -404,9 +409,11 @@ impl Place {
     }
 
     fn took(&mut self, claimed: &[Claimed]) {
-        let bytes: u64 = claimed.iter().map(|claimed| claimed.args.len() as u64).sum();
+        let bytes: u64 = claimed.iter().map(Claimed::bytes).sum();
         self.most = match bytes > MOST_BYTES {
             true => (claimed.len() as u64 * MOST_BYTES / bytes).max(1) as usize,
+            // How much it would have been is not known.
+            false if self.unseen => self.most,
             false => MOST.min(self.most * 2),
         };
         if !claimed.is_empty() {

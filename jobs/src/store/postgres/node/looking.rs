@@ -1,7 +1,7 @@
 //! A node looks how things stand: what there is to claim, what somebody wants ended, and which runs are its own without its knowing,
 //! since the answer to a claim was lost on its way or the host did not take them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ use crate::store::postgres::trouble::{Trouble, ask};
 /// How long a run waits that this node could not begin for the second time, and at most.
 const REFUSED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
+/// How long one waits at least that could not be taken up even by itself: for that it was waited too.
+const ALONE: Duration = Duration::from_secs(10);
+
 /// Of so many runs at most it is remembered how often that was.
 const REFUSALS: usize = 10_000;
 
@@ -30,7 +33,7 @@ const SPARED: Duration = Duration::from_micros(100);
 pub(super) struct Outlook {
     /// How long it takes to look at the whole.
     pace: Pace,
-    /// When it last looked, unless a question has failed since it has seen all of its claims, and how they stood.
+    /// When it last looked, unless a question has failed since it has seen all of its claims.
     looked: Option<Instant>,
     /// Which of its claims it looks at next, to see whether it knows of them and whether somebody wants them ended, and of how
     /// many at a time.
@@ -39,13 +42,15 @@ pub(super) struct Outlook {
     page: Portion,
     /// How many of which it knows nothing are taken up at a time.
     adrift: Portion,
-    /// What the clock showed before.
+    /// What the clock showed before the last look, and how things stood.
     asked: Reading,
     view: ClusterView,
     /// How often the host did not take a run.
     refused: HashMap<Id, u32>,
-    /// Runs that could not be taken up even by themselves: the answer is too much for the way to the server.
-    alone: HashSet<Id>,
+    /// Runs that could not be taken up even by themselves.
+    alone: Vec<Id>,
+    /// How many are given back at a time.
+    pub(super) back: Portion,
 }
 
 impl Outlook {
@@ -60,8 +65,24 @@ impl Outlook {
             asked: now,
             view: ClusterView::default(),
             refused: HashMap::new(),
-            alone: HashSet::new(),
+            alone: Vec::new(),
+            back: Portion::new(),
         }
+    }
+
+    /// For how long these runs are put off: the first time for so long, and then for longer and longer, since the next to claim one may
+    /// be this node again.
+    fn put_off(&mut self, runs: Vec<Fence>, first: Duration) -> Vec<(Fence, Duration)> {
+        if self.refused.len() > REFUSALS {
+            self.refused.clear();
+        }
+        let mut later = |fence: Fence| {
+            let times = self.refused.entry(fence.id).or_default();
+            let again = REFUSED.0.saturating_mul(1 << times.saturating_sub(1).min(10)).min(REFUSED.1);
+            *times += 1;
+            (fence, if *times == 1 { first } else { again.max(first) })
+        };
+        runs.into_iter().map(&mut later).collect()
     }
 
     /// When it takes long to look at the whole, until it may again.
@@ -86,8 +107,8 @@ impl Outlook {
         }
     }
 
-    /// Whether there is a page to be seen before anything is claimed: all of them once a question has failed, and what somebody wants
-    /// ended; where there is perhaps no other look all of them each time.
+    /// Whether there is a page to be seen before anything else is claimed: of what somebody wants ended; of all claims once a question
+    /// has failed, and each time where there is perhaps no other look.
     pub(super) fn is_incomplete(&self, is_last: bool) -> bool {
         self.looked.is_none() || !self.cancelled.is_first() || (is_last && !self.claimed.is_first())
     }
@@ -122,7 +143,7 @@ impl Shared {
             self.host.see(view.clone());
             // What waits here of a queue that is paused would keep places from others.
             if view.paused_queues.iter().any(|queue| !outlook.view.paused_queues.contains(queue)) {
-                self.give_back_all().await?;
+                self.give_back_all(&mut outlook.back).await?;
             }
             self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&view.paused_queues);
             outlook.view = view;
@@ -139,27 +160,24 @@ impl Shared {
     }
 
     /// Takes up runs that the server says are this node's, and of which it knows nothing: the answer to a claim was lost on its
-    /// way, or the host did not take them. What the host does not take is given back, since nobody else may try it before; after
-    /// the first time for later and later, since the next to claim it may be this node again, which would go on without end.
+    /// way, or the host did not take them. What the host does not take is given back, since nobody else may try it before;
+    /// so is what could not be taken up even by itself.
     async fn settle_adrift(&self, claimed: Vec<Fence>, outlook: &mut Outlook) -> Result<(), Trouble> {
         let unknown = self.claims.unknown(claimed);
-        // What could not be had by itself is not asked for again, and keeps this node from nothing else.
+        // What could not be had by itself keeps this node from nothing else.
         let (alone, mut unknown): (Vec<_>, Vec<_>) =
             unknown.into_iter().partition(|fence| outlook.alone.contains(&fence.id));
-        if !alone.is_empty() {
-            self.put_off(alone, &mut outlook.refused).await?;
-        }
+        let alone = outlook.put_off(alone, ALONE);
+        self.put_off(&alone, &mut outlook.back).await?;
+        outlook.alone.retain(|run| !alone.iter().any(|(fence, _)| fence.id == *run));
         while !unknown.is_empty() && !self.is_closing() {
             let some = outlook.adrift.first(&unknown, &[], |_| 0).to_vec();
             let found = match ask(self.db.adrift(self.identity.id, &some)).await {
                 Ok(found) => found,
                 Err(trouble) => {
                     if let [one] = some[..] {
-                        if outlook.alone.len() > REFUSALS {
-                            outlook.alone.clear();
-                        }
                         // By which fence it is this node's now is told by the next look.
-                        outlook.alone.insert(one.id);
+                        outlook.alone.push(one.id);
                     }
                     outlook.adrift.was_too_much(some.len());
                     return Err(trouble);
@@ -172,32 +190,45 @@ impl Shared {
                 false => found.iter().any(|found| found.id == fence.id),
             };
             unknown.retain(|fence| !is_done(fence));
-            let refused = self.hand_over(found);
-            if !refused.is_empty() {
-                self.put_off(refused, &mut outlook.refused).await?;
-            }
+            let refused = outlook.put_off(self.hand_over(found), Duration::ZERO);
+            self.put_off(&refused, &mut outlook.back).await?;
         }
         Ok(())
     }
 
-    /// Gives back what the host has not taken, each time for longer.
-    async fn put_off(&self, refused: Vec<Fence>, refusals: &mut HashMap<Id, u32>) -> Result<(), Trouble> {
-        if refusals.len() > REFUSALS {
-            refusals.clear();
+    /// Gives runs back, each to be claimed when so much time has passed. What somebody locks is found by the next look.
+    pub(super) async fn put_off(
+        &self,
+        runs: &[(Fence, Duration)],
+        portion: &mut Portion,
+    ) -> Result<(), Trouble> {
+        let mut rest = runs;
+        while !rest.is_empty() {
+            let some = portion.first(rest, &[], |_| 0);
+            let back = ask(self.db.put_off(self.identity.id, some)).await;
+            let back = back.inspect_err(|_| portion.was_too_much(some.len()))?;
+            portion.has_gone();
+            self.have_gone_back(back, some.len()).await;
+            rest = &rest[some.len()..];
         }
-        let mut later = |fence: Fence| {
-            let times = refusals.entry(fence.id).or_default();
-            let wait = REFUSED.0.saturating_mul(1 << times.saturating_sub(1).min(10)).min(REFUSED.1);
-            *times += 1;
-            (fence, if *times == 1 { Duration::ZERO } else { wait })
-        };
-        let put_off: Vec<_> = refused.into_iter().map(&mut later).collect();
-        let back = ask(self.db.put_off(self.identity.id, &put_off)).await?;
-        self.have_gone_back(back, put_off.len()).await;
         Ok(())
     }
 
-    /// Gives runs to the host, and answers which it did not take. Those are found at the next look.
+    /// Gives back all that waits here for a place.
+    pub(super) async fn give_back_all(&self, portion: &mut Portion) -> Result<(), Trouble> {
+        let waiting = self.host.let_go_waiting();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        // Where this is not answered, the next look finds that they are adrift.
+        self.claims.remove(waiting.iter().copied());
+        let waiting: Vec<_> = waiting.into_iter().map(|fence| (fence, Duration::ZERO)).collect();
+        self.put_off(&waiting, portion).await?;
+        self.has_arrived();
+        Ok(())
+    }
+
+    /// Gives runs to the host, and answers which it did not take. Those of a claim are found at the next look.
     pub(super) fn hand_over(&self, claimed: Vec<Claimed>) -> Vec<Fence> {
         if claimed.is_empty() {
             return Vec::new();

@@ -22,7 +22,7 @@ async fn the_oldest_comes_first_where_that_is_wanted() {
     db.submit(&runs).await.unwrap();
     let jobs = ["mail".to_owned()];
     let node = db.joined(1).await;
-    let wanted = Wanted { node, count: 2, jobs: &jobs, queues: &[], oldest: true };
+    let wanted = Wanted { node, count: 2, jobs: &jobs, queues: &[], oldest: true, unseen: false };
     assert_eq!(ids(&db.claim(wanted).await.unwrap()), [runs[0].id, runs[1].id]);
 }
 
@@ -42,7 +42,7 @@ async fn what_is_unknown_paused_or_of_a_full_queue_holds_nobody_up() {
     let jobs = ["mail".to_owned(), "sweep".to_owned()];
     let full = [("full".to_owned(), 0), ("narrow".to_owned(), 2)];
     let node = db.joined(1).await;
-    let claim = Wanted { node, count: 10, jobs: &jobs, queues: &full, oldest: false };
+    let claim = Wanted { node, count: 10, jobs: &jobs, queues: &full, oldest: false, unseen: false };
     let claimed = db.claim(claim).await.unwrap();
     let queues: Vec<_> = claimed.iter().map(|claimed| claimed.queue.as_str()).collect();
     assert_eq!((queues, claimed[0].id), (vec!["default", "narrow", "narrow"], wanted.id));
@@ -205,7 +205,7 @@ async fn names_are_in_the_order_of_their_bytes() {
     sorted.sort();
     let runs: Vec<_> = names.iter().map(|name| run_of(name)).collect();
     db.submit(&runs).await.unwrap();
-    let wanted = Wanted { node, count: 3, jobs: &names, queues: &[], oldest: false };
+    let wanted = Wanted { node, count: 3, jobs: &names, queues: &[], oldest: false, unseen: false };
     let mut claimed = db.claim(wanted).await.unwrap();
     let mut lanes = db.lanes_behind(wanted, &claimed).await;
     claimed.extend(db.claim_from(Wanted { count: 100, ..wanted }, &mut lanes, Duration::ZERO).await.unwrap());
@@ -226,7 +226,7 @@ async fn lanes_that_were_not_looked_into_are_gone_on_with_too() {
     db.submit(&runs).await.unwrap();
     let jobs = ["mail".to_owned(), "sweep".to_owned(), "report".to_owned()];
     let node = db.joined(1).await;
-    let wanted = Wanted { node, count: 5, jobs: &jobs, queues: &[], oldest: false };
+    let wanted = Wanted { node, count: 5, jobs: &jobs, queues: &[], oldest: false, unseen: false };
     let first = db.claim(wanted).await.unwrap();
     let mut lanes = db.lanes_behind(wanted, &first).await;
     let mut order = ids(&first);
@@ -282,7 +282,7 @@ async fn lanes_of_a_thousand_jobs_are_claimed_from_in_order() {
     let jobs: Vec<String> = (0..1000).map(|n| format!("job_{n}")).collect();
     let runs: Vec<_> = jobs.iter().map(|job| run_of(job)).collect();
     db.submit(&runs).await.unwrap();
-    let wanted = Wanted { node, count: 300, jobs: &jobs[..999], queues: &[], oldest: false };
+    let wanted = Wanted { node, count: 300, jobs: &jobs[..999], queues: &[], oldest: false, unseen: false };
     let mut claimed = db.claim(wanted).await.unwrap();
     let mut lanes = db.lanes_behind(wanted, &claimed).await;
     // Those where it has claimed the only one stay, until it begins anew.

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::program::{Program, bounded, joined, watching};
 use super::*;
+use crate::store::postgres::claim::Limited;
 use crate::store::postgres::submit::{Submitted, Unique};
 
 /// The way to a database on which every connection ends after so many bytes of questions or of answers.
@@ -118,26 +119,37 @@ async fn what_is_too_much_for_the_way_to_the_server_goes_in_parts() {
 /// Neither the answer to a claim of it nor that it is taken up.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_never_gets_through_keeps_a_node_from_nothing_else() {
-    let address = Server::shared().database();
-    let (through, _proxy) = cutting(&address, || (u64::MAX, 20_000)).await;
-    // It makes the tables, and executes nothing.
-    let other = joined(&address, 2, &Program::with_room(0)).await;
-    let large = NewRun { args: format!("{{\"text\":\"{}\"}}", "x".repeat(100_000)), ..mail() };
-    other.submit(large.clone()).await.unwrap().unwrap();
-    let program = Program::with_room(1);
-    let node = joined(&through, 1, &program).await;
-    let runs: Vec<_> = (0..20).map(|_| mail()).collect();
-    let submitted: Vec<_> = runs.iter().map(|run| node.submit(run.clone())).collect();
-    let work = async {
-        for submitted in submitted {
-            submitted.await.unwrap().unwrap();
-        }
-        program.execute(&node, 20).await
-    };
-    let ended = tokio::time::timeout(Duration::from_secs(180), work).await.expect("the others get through");
-    assert!(!ended.contains(&large.id));
-    node.leave().await;
-    other.leave().await;
+    let few = [Limited { job: "mail".to_owned(), concurrency: Some(10), rate: None }];
+    // One that is claimed though the answer is lost; two whose claim is taken back, in a transaction and with an answer that is
+    // longer than what is on the way between two machines.
+    let cases = [
+        (Program::with_room(1), 100_000),
+        (Program::with_limits(1, &few, &[]), 100_000),
+        (Program::with_room(1), 16_000_000),
+    ];
+    for (program, length) in cases {
+        let address = Server::shared().database();
+        let (through, _proxy) = cutting(&address, || (u64::MAX, 20_000)).await;
+        // It makes the tables, and executes nothing.
+        let other = joined(&address, 2, &Program::with_room(0)).await;
+        let large = mail();
+        other.submit(large.clone()).await.unwrap().unwrap();
+        let db = watching(&address);
+        db.run_sql(&format!("update jobs.run set args = '\"' || repeat('x', {length}) || '\"'")).await;
+        let node = joined(&through, 1, &program).await;
+        let runs: Vec<_> = (0..20).map(|_| mail()).collect();
+        let submitted: Vec<_> = runs.iter().map(|run| node.submit(run.clone())).collect();
+        let work = async {
+            for submitted in submitted {
+                submitted.await.unwrap().unwrap();
+            }
+            program.execute(&node, 20).await
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(180), work).await;
+        assert!(!ended.expect("the others get through").contains(&large.id));
+        node.leave().await;
+        other.leave().await;
+    }
 }
 
 /// Each of them is a run that would execute again if this process were lost.

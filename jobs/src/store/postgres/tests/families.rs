@@ -133,7 +133,7 @@ async fn claims(
 ) -> Vec<Id> {
     let limit = |name: &&str| Limited { job: (*name).to_owned(), concurrency: limits.0, rate: limits.1 };
     let limited: Vec<_> = names.iter().map(limit).collect();
-    let wanted = Wanted { node, count, jobs: &[], queues: &[], oldest: false };
+    let wanted = Wanted { node, count, jobs: &[], queues: &[], oldest: false, unseen: false };
     ids(&db.claim_with(wanted, &limited, count).await.unwrap().0)
 }
 

@@ -15,7 +15,7 @@ async fn what_is_written_often_costs_no_index_anything() {
     let one = db.alone().await;
     let rate = Some((1_000_000, Duration::from_secs(1)));
     let limited = [Limited { job: "report".into(), concurrency: None, rate }];
-    let wanted = Wanted { node, count: 1, jobs: &[], queues: &[], oldest: false };
+    let wanted = Wanted { node, count: 1, jobs: &[], queues: &[], oldest: false, unseen: false };
     for minute in 0..TIMES {
         one.beat(node, GAP).await.unwrap().unwrap();
         one.fire(&[slot("sweep", "hourly", minute, Overlap::Allow)]).await.unwrap();

@@ -3,7 +3,7 @@ use super::*;
 use crate::store::postgres::claim::Limited;
 
 fn wanted(node: Id) -> Wanted<'static> {
-    Wanted { node, count: 100, jobs: &[], queues: &[], oldest: false }
+    Wanted { node, count: 100, jobs: &[], queues: &[], oldest: false, unseen: false }
 }
 
 fn limited(concurrency: Option<u32>, rate: Option<(u64, Duration)>) -> [Limited; 1] {
@@ -142,7 +142,7 @@ async fn a_clock_that_is_set_back_empties_no_bucket_for_longer_than_its_period()
     let node = db.joined(1).await;
     db.submit(&[mail(), mail()]).await.unwrap();
     let limited = limited(None, Some((10, Duration::from_secs(10))));
-    let wanted = Wanted { node, count: 1, jobs: &[], queues: &[], oldest: false };
+    let wanted = Wanted { node, count: 1, jobs: &[], queues: &[], oldest: false, unseen: false };
     assert_eq!(db.claim_with(wanted, &limited, 1).await.unwrap().0.len(), 1);
     db.run_sql("update jobs.job set full_at = now() + interval '1 h'").await;
     let (claimed, wait, _) = db.claim_with(wanted, &limited, 1).await.unwrap();

@@ -62,7 +62,7 @@ async fn who_was_taken_for_lost_claims_nothing_before_it_is_back() {
     db.submit(&[mail(), mail()]).await.unwrap();
     let held = db.take(node, 1).await;
     let jobs = ["mail".to_owned()];
-    let wanted = Wanted { node, count: 10, jobs: &jobs, queues: &[], oldest: false };
+    let wanted = Wanted { node, count: 10, jobs: &jobs, queues: &[], oldest: false, unseen: false };
     let mut lanes = db.lanes_behind(wanted, &held).await;
     db.run_sql("delete from jobs.node").await;
     let limited = [Limited { job: "mail".into(), concurrency: Some(5), rate: None }];

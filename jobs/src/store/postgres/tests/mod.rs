@@ -102,7 +102,9 @@ impl Db {
     async fn take(&self, node: Id, count: usize) -> Vec<Claimed> {
         self.is_there(node).await;
         let jobs = ["mail".to_owned(), "sweep".to_owned(), "report".to_owned()];
-        self.claim(Wanted { node, count, jobs: &jobs, queues: &[], oldest: false }).await.unwrap()
+        self.claim(Wanted { node, count, jobs: &jobs, queues: &[], oldest: false, unseen: false })
+            .await
+            .unwrap()
     }
 
     async fn is_there(&self, node: Id) {

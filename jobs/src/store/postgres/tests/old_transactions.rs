@@ -25,7 +25,7 @@ async fn an_old_transaction_does_not_slow_claims() {
     let one = db.alone().await;
     let read = "select idx_tup_read from pg_stat_user_indexes where indexrelname = 'run_available'";
     let jobs = ["mail".to_owned()];
-    let wanted = Wanted { node, count: 50, jobs: &jobs, queues: &[], oldest: false };
+    let wanted = Wanted { node, count: 50, jobs: &jobs, queues: &[], oldest: false, unseen: false };
     let before = one.told(read).await;
     let first = one.claim(wanted).await.unwrap();
     let mut lanes = one.lanes_behind(wanted, &first).await;
@@ -91,7 +91,7 @@ async fn what_was_passed_is_claimed_from_behind() {
     let node = db.joined(1).await;
     let at = |millis: u128| NewRun { id: Id((millis + 1_000_000) << 80), ..mail() };
     let jobs = ["mail".to_owned()];
-    let wanted = Wanted { node, count: 5, jobs: &jobs, queues: &[], oldest: false };
+    let wanted = Wanted { node, count: 5, jobs: &jobs, queues: &[], oldest: false, unseen: false };
     db.submit(&[at(0)]).await.unwrap();
     let mut lanes = Lanes::default();
     lanes.move_on(&db.claim(wanted).await.unwrap());
