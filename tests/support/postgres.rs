@@ -125,7 +125,7 @@ impl Server {
         let mut last = String::new();
         // What a killed server leaves of its processes goes within moments, and until then it does not start.
         for _ in 0..100 {
-            let output = self.pg_ctl(&["-w", "-t", "60", "start"]);
+            let output = self.pg_ctl(&["-w", "-t", "600", "start"]);
             if output.status.success() {
                 return;
             }
@@ -138,7 +138,7 @@ impl Server {
 
     /// Stops the server as an administrator does: connections are ended, nothing is lost.
     pub(crate) fn stop(&self) {
-        let output = self.pg_ctl(&["-w", "-m", "fast", "stop"]);
+        let output = self.pg_ctl(&["-w", "-t", "600", "-m", "fast", "stop"]);
         assert!(output.status.success(), "pg_ctl stop: {output:?}");
     }
 
@@ -165,6 +165,14 @@ impl Server {
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         self.sql("postgres", &format!("create database {name}"));
         self.address(&name)
+    }
+
+    /// The same for a test of pace: nobody waits for the disk.
+    pub(crate) fn quick_database(&self) -> String {
+        let address = self.database();
+        let name = address.rsplit('/').next().expect("an address has parts");
+        self.sql("postgres", &format!("alter database {name} set synchronous_commit = off"));
+        address
     }
 
     /// The address of a database, by TCP.
@@ -253,9 +261,15 @@ fn give(path: &Path, account: Option<Account>) {
     }
 }
 
+/// Not of those that the system gives to whoever asks for any: the server has it after a moment only, and not while it is stopped.
 fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    listener.local_addr().expect("it is bound").port()
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let ports = std::iter::repeat_with(|| {
+        let number = std::process::id().wrapping_mul(61).wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed));
+        10_240 + (number % 20_000) as u16
+    });
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.take(20_000).find(is_free).expect("there is a free port")
 }
 
 fn run(command: &mut Command, name: &str) {

@@ -145,7 +145,8 @@ async fn many_who_know_the_password_are_not_taken_for_guessers() {
             assert!(matches!(status, 401 | 429), "{status}");
             judged += usize::from(status == 401);
         }
-        assert!((5..=5 + 4).contains(&judged), "{judged} guesses were looked at");
+        // And one more whenever a second has passed.
+        assert!((5..20).contains(&judged), "{judged} guesses were looked at");
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) async fn flaky(#[state] diary: &Diary, cx: &JobContext, number: u64) 
 
 /// The least wait before the second attempt of [`flaky`]: a backoff is moved by up to a tenth either way, and what a node takes
 /// for the time of the server is as exact as answers are quick.
-pub(crate) const BACKOFF: TimeDelta = TimeDelta::milliseconds(850);
+pub(crate) const BACKOFF: TimeDelta = TimeDelta::milliseconds(400);
 
 /// All that nodes execute.
 pub(crate) const JOBS: [&str; 6] = ["note", "flaky", "tick", "queued", "delayed", "three"];

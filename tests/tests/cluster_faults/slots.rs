@@ -7,7 +7,7 @@ use super::program::THREES;
 
 /// How many schedules have stopped or are behind. The next slot of a delay is not known while its run goes on.
 pub(crate) const BEHIND: &str = "select count(*) from jobs.schedule s
-    where not coalesce(next_slot > now() - interval '2 s', delay is not null and exists (
+    where not coalesce(next_slot > now() - interval '15 s', delay is not null and exists (
         select from jobs.run r where r.job = s.job and r.schedule = s.key and r.finished is null))";
 
 /// How many runs of slots wait for longer than they have to. Those of a job with `concurrency` wait for one another: while the

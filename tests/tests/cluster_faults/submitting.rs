@@ -32,9 +32,16 @@ impl Submitting {
     /// `through` is the same database by way of the proxy, which the transactions do not take.
     pub(crate) async fn start(address: &str, through: &str, folder: &Folder, callers: u64) -> Self {
         // It executes nothing.
-        let config = config(through, folder.path());
-        let config = JOBS.into_iter().fold(config, |config, name| config.job(name, |job| job.enabled(false)));
-        let jobs = jobs::start(config).await.unwrap();
+        let config = || {
+            let config = config(through, folder.path());
+            JOBS.into_iter().fold(config, |config, name| config.job(name, |job| job.enabled(false)))
+        };
+        // The proxy may cut it off, which is an error at the start.
+        let jobs = loop {
+            if let Ok(jobs) = jobs::start(config()).await {
+                break jobs;
+            }
+        };
         let pool = PgPoolOptions::new().max_connections(4).connect(address).await.unwrap();
         let (stop, count) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let mut tasks = JoinSet::new();

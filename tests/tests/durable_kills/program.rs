@@ -50,7 +50,7 @@ async fn flaky(#[state] diary: &Diary, cx: &JobContext) -> Result<(), BoxError> 
     Ok(())
 }
 
-#[job(every = "20ms")]
+#[job(every = "100ms")]
 async fn tick(#[state] diary: &Diary, cx: &JobContext) {
     diary.begun(cx);
 }

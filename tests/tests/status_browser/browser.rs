@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 /// Far more than anything takes: a bound, not a wait.
-const BOUND: Duration = Duration::from_secs(30);
+const BOUND: Duration = Duration::from_secs(180);
 
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
@@ -206,7 +206,7 @@ impl Tab<'_> {
                 const look = () => {{ if ({expression}) {{ watch.disconnect(); done(); }} }};
                 const watch = new MutationObserver(look);
                 watch.observe(document, {{ subtree: true, childList: true, attributes: true, characterData: true }});
-                setTimeout(() => failed(new Error('never: ' + {expression:?} + '\\n' + document.body.innerText)), 20000);
+                setTimeout(() => failed(new Error('never: ' + {expression:?} + '\\n' + document.body.innerText)), 120000);
                 look();
             }})"
         ));

@@ -126,7 +126,7 @@ fn a_page_shows_what_another_process_does() {
     tab.until("document.querySelector('#job-reindex').innerText.includes('RUNNING 8')");
     tab.open(&format!("{}/pool", cluster.url));
     assert_eq!(tab.eval("document.querySelectorAll('#nodes tr').length"), 2);
-    cluster.gate.0.add_permits(9);
+    cluster.gate.0.add_permits(20);
     tab.until("[...document.querySelectorAll('#nodes tr')].every(row => row.innerText.includes('–'))");
     cluster.runtime.block_on(cluster.one.shutdown());
     tab.until("document.querySelectorAll('#nodes tr').length === 1");

@@ -165,7 +165,7 @@ async fn who_decides_about_a_job_decides_about_all_of_its_names() {
     db.knows(RENAMED).await;
     let runs = runs();
     db.submit(&runs).await.unwrap();
-    let mut other = db.pool.begin().await.unwrap();
+    let mut other = db.hold().await;
     sqlx::query(db.sql("select from jobs.job where name = 'sweep' for update"))
         .execute(&mut *other)
         .await
@@ -359,7 +359,7 @@ async fn a_rename_waits_for_who_has_the_job() {
     let node = db.joined(1).await;
     let rate = (None, Some((2, Duration::from_secs(3600))));
     db.submit(&runs()[..1]).await.unwrap();
-    let mut other = db.pool.begin().await.unwrap();
+    let mut other = db.hold().await;
     sqlx::query(db.sql("select from jobs.job where name = 'sweep' for update"))
         .execute(&mut *other)
         .await

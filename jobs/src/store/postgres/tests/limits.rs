@@ -118,7 +118,7 @@ async fn jobs_with_limits_are_claimed_in_the_order_of_all() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_does_not_keep_a_node_from_jobs_with_limits() {
-    let address = Server::shared().database();
+    let address = Server::shared().quick_database();
     let program = Program::with_limits(1, &limited(Some(1), None), &["sweep"]);
     let node = joined(&address, 1, &program).await;
     let db = watching(&address);
@@ -156,7 +156,7 @@ async fn a_clock_that_is_set_back_empties_no_bucket_for_longer_than_its_period()
 /// The end of one lets the next one start, and not the next look of a second.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_at_a_time_is_not_one_a_second() {
-    let address = Server::shared().database();
+    let address = Server::shared().quick_database();
     let program = Program::with_limits(10, &limited(Some(1), None), &[]);
     let node = joined(&address, 1, &program).await;
     let runs: Vec<_> = (0..100).map(|_| mail()).collect();
@@ -167,7 +167,7 @@ async fn one_at_a_time_is_not_one_a_second() {
 /// A bucket that fills several times a second is looked into as often.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rate_may_be_of_less_than_a_second() {
-    let address = Server::shared().database();
+    let address = Server::shared().quick_database();
     let rate = limited(None, Some((1, Duration::from_millis(20))));
     let program = Program::with_limits(10, &rate, &[]);
     let node = joined(&address, 1, &program).await;

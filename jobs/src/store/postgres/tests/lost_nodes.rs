@@ -44,7 +44,7 @@ async fn a_run_that_executes_for_hours_stays_with_its_node() {
     db.submit(&[mail()]).await.unwrap();
     let claimed = db.take(other, 1).await;
     db.run_sql("update jobs.run set started = now() - interval '9 h', due = due - interval '9 h'").await;
-    for seconds in [0, 5, 14] {
+    for seconds in [0, 5, 10] {
         silent(&db, 2, seconds).await;
         assert!(db.rescue(judge).await.unwrap().is_empty());
         assert!(db.take(judge, 1).await.is_empty());
@@ -177,6 +177,7 @@ async fn the_second_rescue_waits_and_the_third_is_the_last() {
         db.look_at(Id(1)).await;
         assert_eq!(db.take(node, 1).await.len(), 1);
         silent(&db, victim, 16).await;
+        silent(&db, 1, 0).await;
         states.push(db.rescue(judge).await.unwrap()[0].state.clone());
     }
     assert_eq!(states, ["available", "scheduled", "dead"]);
@@ -198,6 +199,7 @@ async fn those_that_only_were_there_part_from_what_their_nodes_die_of() {
         let node = old_node(&db, victim).await;
         assert_eq!(db.take(node, 10).await.len(), 4);
         silent(&db, victim, 16).await;
+        silent(&db, 1, 0).await;
         assert_eq!(db.rescue(judge).await.unwrap().len(), 4);
     }
     // They are to start one after another.
@@ -212,6 +214,7 @@ async fn those_that_only_were_there_part_from_what_their_nodes_die_of() {
         assert_eq!(ids(&db.take(node, 10).await), [run]);
     }
     silent(&db, 4, 16).await;
+    silent(&db, 1, 0).await;
     let mut dead = Vec::new();
     for rescued in db.rescue(judge).await.unwrap() {
         match rescued.state.as_str() {

@@ -139,12 +139,12 @@ async fn nodes_work_while_a_step_waits_for_somebody_who_reads() {
         for _ in 0..2 {
             db.until(waits, "true").await;
             // As long as the step waits, and a little.
-            let in_time = tokio::time::timeout(Duration::from_secs(15), works(&node, &program)).await;
+            let in_time = tokio::time::timeout(Duration::from_secs(60), works(&node, &program)).await;
             in_time.expect("it does not wait for the reader");
         }
         reader.rollback().await.unwrap();
     };
-    let (migrated, ()) = tokio::join!(to_second(&stepping, TRIES), work);
+    let (migrated, ()) = tokio::join!(to_second(&stepping, 10 * TRIES), work);
     migrated.unwrap();
     works(&node, &program).await;
     assert_eq!(db.text("select count(colour) from jobs.run").await, "0");

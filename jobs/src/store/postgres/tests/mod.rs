@@ -46,7 +46,7 @@ use server::Server;
 
 /// A database with our tables in it.
 async fn db() -> Db {
-    let db = Db::new(pool(&Server::shared().database(), 8), Schema::default());
+    let db = Db::new(pool(&Server::shared().quick_database(), 8), Schema::default());
     migrate(&db.pool, &db.schema, false).await.unwrap();
     db.know_jobs(&["mail".into(), "sweep".into(), "report".into()]).await.unwrap();
     db

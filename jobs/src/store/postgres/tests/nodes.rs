@@ -386,20 +386,23 @@ async fn trouble_is_told_and_so_is_its_end() {
 /// It looks by itself once a second, so that those who are not told wait for half of that.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_submits_wakes_another() {
-    let address = Server::shared().database();
+    let address = Server::shared().quick_database();
     let idle = Program::with_room(10);
     let executor = joined(&address, 1, &idle).await;
     let submitter = joined(&address, 2, &Program::with_room(0)).await;
     // By then they know of each other.
     submitter.submit(mail()).await.unwrap().unwrap();
     idle.execute(&executor, 1).await;
-    let start = crate::clock::monotonic_now();
+    let mut took = Vec::new();
     for _ in 0..40 {
+        let start = crate::clock::monotonic_now();
         submitter.submit(mail()).await.unwrap().unwrap();
         idle.execute(&executor, 1).await;
+        took.push(start.elapsed());
     }
-    let took = start.elapsed();
-    assert!(took < Duration::from_secs(10), "40 runs, one after another, took {took:?}");
+    took.sort();
+    // Each begins at once after the last, so that it would wait for nearly all of a second.
+    assert!(took[9] < Duration::from_millis(400), "40 runs, one after another, took {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -482,7 +485,8 @@ async fn a_node_whose_task_panics_begins_anew() {
     program.execute(&node, 1).await;
     program.panics.store(true, Ordering::SeqCst);
     let run = mail();
-    node.submit(run.clone()).await.unwrap().unwrap();
+    // It may be claimed before it is told that it was submitted.
+    let _ = node.submit(run.clone()).await;
     // It had claimed the run, and finds it again.
     assert_eq!(program.execute(&node, 1).await, [run.id]);
     assert!(*program.lost.borrow() > 0);
@@ -494,7 +498,7 @@ async fn a_node_whose_task_panics_begins_anew() {
 /// Nobody tells the node of any of them. Ten for each time that it looks by itself would be three minutes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_is_drained_without_a_word_from_anybody() {
-    let address = Server::shared().database();
+    let address = Server::shared().quick_database();
     let program = Program::with_room(10);
     let node = joined(&address, 1, &program).await;
     let runs: Vec<_> = (0..2000).map(|_| mail()).collect();

@@ -47,7 +47,7 @@ async fn an_old_transaction_does_not_slow_claims() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_after_another_is_claimed_behind_many() {
     const BEFORE: i64 = 300_000;
-    let address = Server::shared().database();
+    let address = Server::shared().quick_database();
     let program = Program::with_room(10);
     let node = joined(&address, 1, &program).await;
     let db = Db::new(pool(&address, 3), Schema::default());

@@ -120,7 +120,7 @@ async fn who_was_cut_off_says_what_holds_when_it_has_been_back_for_a_while() {
     db.beat(node, GAP).await.unwrap();
     db.register(node, &schedule("a", 0)).await.unwrap();
     assert_eq!(db.text("select count(*) from jobs.schedule").await, "0");
-    db.run_sql("update jobs.node set good_since = now() - interval '14 s'").await;
+    db.run_sql("update jobs.node set good_since = now() - interval '10 s'").await;
     assert!(db.beat(node, GAP).await.unwrap().unwrap().2);
     db.run_sql("update jobs.node set good_since = now() - interval '16 s'").await;
     assert!(!db.beat(node, GAP).await.unwrap().unwrap().2);

@@ -303,7 +303,15 @@ async fn a_cancelled_run_does_not_start_in_the_place_of_another() {
     let mut succeeding = tokio::task::JoinSet::new();
     succeeding.spawn({
         let db = db.clone();
-        async move { db.succeed(&["sweep".into()]).await.unwrap() }
+        async move {
+            // It waits for as long as it may, and is asked again.
+            loop {
+                let succeeded = db.succeed(&["sweep".into()]).await.unwrap();
+                if !succeeded.is_held {
+                    return succeeded;
+                }
+            }
+        }
     });
     db.until("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()", "1")
         .await;
