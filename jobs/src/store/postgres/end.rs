@@ -248,26 +248,21 @@ macro_rules! standing {
 const STANDING: &str = standing!();
 
 /// And that nobody locks.
-macro_rules! free {
-    () => {
-        concat!(standing!(), " for update of r skip locked")
-    };
-}
-
-const FREE: &str = free!();
+const FREE: &str = concat!(standing!(), " for update of r skip locked");
 
 /// Gives back runs that this node does not begin, to be claimed when so much time has passed, but for those that somebody locks.
 const PUT_OFF: &str = concat!(
-    "with free as materialized (",
-    free!(),
-    ") update jobs.run r set node = null, started = null, attempt = r.attempt - 1,
+    "with free as materialized (
+    select r.id, e.wait from jobs.run r join ",
+    listed!("$2::integer[], $4::interval[]", "claim_no, wait"),
+    " as e on r.id = e.id where r.claim_no = e.claim_no and r.node = $3 for update of r skip locked
+)
+update jobs.run r set node = null, started = null, attempt = r.attempt - 1,
     state = case when r.cancel then 'cancelled' when e.wait > interval '0' then 'scheduled' else 'available' end,
     finished = case when r.cancel then now() end, outcome = case when r.cancel then 'cancelled' end,
     unique_key = case when not r.cancel then r.unique_key end,
     due = case when e.wait > interval '0' then now() + e.wait else r.due end
-from ",
-    listed!("$2::integer[], $4::interval[]", "claim_no, wait"),
-    " as e where r.id = e.id and r.id = any (array(select id from free))
+from free e where r.id = e.id
 returning case when r.cancel and r.slot is not null then r.job end"
 );
 

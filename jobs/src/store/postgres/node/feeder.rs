@@ -55,6 +55,9 @@ const SPARED: Duration = Duration::from_micros(100);
 /// The same for each byte of arguments.
 const SPARED_NANOS: u64 = 20;
 
+/// How long it claims unseen after a claim that has failed, and at most: for longer than the server may hold what that one has locked.
+const UNSEEN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(64));
+
 /// Every so many claims the oldest runs come first, whatever their priority.
 const OLDEST_EVERY: u32 = 8;
 
@@ -220,7 +223,7 @@ impl Shared {
             jobs: &jobs,
             queues: &room.queues,
             oldest: false,
-            unseen: place.unseen,
+            unseen: place.unseen_until.is_some(),
         };
         // Jobs with limits have their turn each second time.
         let is_turn = !limited.is_empty() && place.claims % 2 == 1;
@@ -246,9 +249,10 @@ impl Shared {
 
     /// Gives the host what was claimed; what was claimed unseen is taken up by the next look.
     fn has_claimed(&self, place: &mut Place, claimed: Vec<Claimed>) {
-        if std::mem::take(&mut place.unseen) {
+        if place.unseen_until.is_some() {
             place.outlook.is_to_begin_again();
         } else {
+            place.unseen_for = UNSEEN.0;
             let _ = self.hand_over(claimed);
         }
     }
@@ -258,15 +262,15 @@ impl Shared {
         let back = if self.arrived.load(Ordering::SeqCst) { LATE } else { Duration::ZERO };
         place.has_gone_on = true;
         let claimed = ask(self.db.claim_from(wanted, &mut place.lanes, back)).await;
-        let claimed = claimed.inspect_err(|_| place.unseen = true)?;
+        let claimed = claimed.inspect_err(|_| place.has_failed())?;
         self.was_answered(place, &claimed);
-        let is_full = claimed.len() == wanted.count;
+        let (count, is_full) = (claimed.len(), claimed.len() == wanted.count);
         self.has_claimed(place, claimed);
         if !is_full {
             // From the beginning, where there may be some that it has passed.
             self.arrived.store(true, Ordering::SeqCst);
         }
-        Ok(is_full || place.beginning.may())
+        Ok(is_full || place.beginning.may() || (wanted.unseen && count > 0))
     }
 
     /// Claims from the beginning.
@@ -294,7 +298,7 @@ impl Shared {
             Ok(answer) => answer,
             Err(trouble) => {
                 self.took(&mut place.beginning, since.elapsed(), Duration::ZERO);
-                place.unseen = true;
+                place.has_failed();
                 return Err(trouble);
             }
         };
@@ -315,6 +319,8 @@ impl Shared {
         let spared = SPARED * count as u32 + Duration::from_nanos(bytes * SPARED_NANOS);
         // At once, whatever the next question meets with.
         self.has_claimed(place, claimed);
+        // From the beginning it has come past all that may be at fault.
+        place.unseen_until = place.unseen_until.filter(|until| *until > monotonic_now());
         if !is_full && !place.beginning.is_slow() {
             self.took(&mut place.beginning, took, spared);
             if !place.beginning.is_slow() {
@@ -370,9 +376,10 @@ struct Place {
     in_vain: u32,
     /// How many runs are claimed at a time.
     most: usize,
-    /// The last claim has failed, so that the next is one without what the runs bring along: one of them may be more than gets
-    /// through, and would be the first of each claim.
-    unseen: bool,
+    /// After a claim that has failed it claims without what the runs bring along for a while: one of them may be more than gets
+    /// through, and would be the first of each claim. Until when at least, and for how long the next time.
+    unseen_until: Option<Instant>,
+    unseen_for: Duration,
     lanes: Lanes,
     ahead: Ahead,
     /// How long it takes to claim from the beginning.
@@ -391,12 +398,19 @@ impl Place {
             again: None,
             in_vain: 0,
             most: MOST,
-            unseen: false,
+            unseen_until: None,
+            unseen_for: UNSEEN.0,
             lanes: Lanes::default(),
             ahead: Ahead::new(),
             beginning: Pace::new(),
             outlook: Outlook::new(now),
         }
+    }
+
+    /// A claim has failed.
+    fn has_failed(&mut self) {
+        self.unseen_until = Some(monotonic_now() + self.unseen_for);
+        self.unseen_for = UNSEEN.1.min(self.unseen_for * 2);
     }
 
     fn wants_oldest(&self) -> bool {
@@ -413,7 +427,7 @@ impl Place {
         self.most = match bytes > MOST_BYTES {
             true => (claimed.len() as u64 * MOST_BYTES / bytes).max(1) as usize,
             // How much it would have been is not known.
-            false if self.unseen => self.most,
+            false if self.unseen_until.is_some() => self.most,
             false => MOST.min(self.most * 2),
         };
         if !claimed.is_empty() {

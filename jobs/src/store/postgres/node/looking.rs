@@ -47,7 +47,7 @@ pub(super) struct Outlook {
     view: ClusterView,
     /// How often the host did not take a run.
     refused: HashMap<Id, u32>,
-    /// Runs that could not be taken up even by themselves.
+    /// Runs that could not be taken up even by themselves, each as often as that was.
     alone: Vec<Id>,
     /// How many are given back at a time.
     pub(super) back: Portion,
@@ -164,9 +164,9 @@ impl Shared {
     /// so is what could not be taken up even by itself.
     async fn settle_adrift(&self, claimed: Vec<Fence>, outlook: &mut Outlook) -> Result<(), Trouble> {
         let unknown = self.claims.unknown(claimed);
-        // What could not be had by itself keeps this node from nothing else.
-        let (alone, mut unknown): (Vec<_>, Vec<_>) =
-            unknown.into_iter().partition(|fence| outlook.alone.contains(&fence.id));
+        // What could not be had by itself keeps this node from nothing else. Once may be for any reason.
+        let times = |fence: &Fence| outlook.alone.iter().filter(|run| **run == fence.id).count();
+        let (alone, mut unknown): (Vec<_>, Vec<_>) = unknown.into_iter().partition(|fence| times(fence) > 1);
         let alone = outlook.put_off(alone, ALONE);
         self.put_off(&alone, &mut outlook.back).await?;
         outlook.alone.retain(|run| !alone.iter().any(|(fence, _)| fence.id == *run));
@@ -176,6 +176,9 @@ impl Shared {
                 Ok(found) => found,
                 Err(trouble) => {
                     if let [one] = some[..] {
+                        if outlook.alone.len() > REFUSALS {
+                            outlook.alone.clear();
+                        }
                         // By which fence it is this node's now is told by the next look.
                         outlook.alone.push(one.id);
                     }
@@ -190,6 +193,7 @@ impl Shared {
                 false => found.iter().any(|found| found.id == fence.id),
             };
             unknown.retain(|fence| !is_done(fence));
+            outlook.alone.retain(|run| !found.iter().any(|found| found.id == *run));
             let refused = outlook.put_off(self.hand_over(found), Duration::ZERO);
             self.put_off(&refused, &mut outlook.back).await?;
         }

@@ -114,6 +114,43 @@ async fn a_run_that_goes_back_has_used_no_attempt() {
     assert_eq!((again[0].attempt, again[0].retries, again[0].claim_no), (1, 20, 3));
 }
 
+/// What is put off is waited for by nobody.
+#[tokio::test]
+async fn a_run_that_somebody_locks_is_not_put_off() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    let runs: Vec<_> = (0..1000).map(|_| mail()).collect();
+    db.submit(&runs).await.unwrap();
+    let claimed: Vec<_> = db.take(node, 1000).await.iter().map(fence_of).collect();
+    let put_off: Vec<_> = claimed.iter().map(|fence| (*fence, Duration::from_secs(60))).collect();
+    let mut other = db.hold().await;
+    let lock = sqlx::query("select from jobs.run where id = $1 for update").bind(claimed[7].id);
+    lock.execute(&mut *other).await.unwrap();
+    assert_eq!(db.put_off(node, &put_off).await.unwrap().count, 999);
+    assert_eq!(db.state(claimed[7].id).await, "running");
+    other.rollback().await.unwrap();
+    assert_eq!(db.put_off(node, &put_off).await.unwrap().count, 1);
+    let put_off =
+        "select distinct (state, attempt, node is null, due > now() + interval '30 s') from jobs.run";
+    assert_eq!(db.text(put_off).await, "(scheduled,0,t,t)");
+}
+
+/// What a run brings along comes when it is asked for again.
+#[tokio::test]
+async fn a_run_that_is_claimed_unseen_is_taken_up_as_any_other() {
+    let db = db().await;
+    let node = db.joined(1).await;
+    db.submit(&[mail()]).await.unwrap();
+    db.run_sql("update jobs.run set record = 'before'").await;
+    let jobs = ["mail".to_owned()];
+    let unseen = Wanted { node, count: 9, jobs: &jobs, queues: &[], oldest: false, unseen: true };
+    let claimed = db.claim(unseen).await.unwrap();
+    assert_eq!((claimed[0].args.as_str(), claimed[0].record.as_deref()), ("", None));
+    let found = db.adrift(node, &[fence_of(&claimed[0])]).await.unwrap();
+    assert_eq!((found[0].args.clone(), found[0].record.as_deref()), (mail().args, Some("before")));
+    assert_eq!((found[0].attempt, found[0].claim_no), (1, 2));
+}
+
 #[tokio::test]
 async fn what_somebody_wants_ended_ends_where_it_would_go_back() {
     let db = db().await;

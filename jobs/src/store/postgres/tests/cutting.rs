@@ -12,19 +12,30 @@ use crate::store::postgres::claim::Limited;
 use crate::store::postgres::submit::{Submitted, Unique};
 
 /// The way to a database on which every connection ends after so many bytes of questions or of answers.
-async fn cutting(
+async fn cutting(address: &str, bytes: impl FnMut() -> (u64, u64) + Send + 'static) -> (String, JoinSet<()>) {
+    narrow(address, false, bytes).await
+}
+
+/// The same, or one on which nothing more comes of what is behind that, and nobody says so.
+async fn narrow(
     address: &str,
+    stalls: bool,
     mut bytes: impl FnMut() -> (u64, u64) + Send + 'static,
 ) -> (String, JoinSet<()>) {
     let server = address.split(['@', '/']).nth(3).unwrap().to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let through = address.replace(&server, &listener.local_addr().unwrap().to_string());
     let mut proxy = JoinSet::new();
-    proxy.spawn(async move { cut(listener, server, &mut bytes).await });
+    proxy.spawn(async move { pass(listener, server, stalls, &mut bytes).await });
     (through, proxy)
 }
 
-async fn cut(listener: TcpListener, server: String, bytes: &mut (impl FnMut() -> (u64, u64) + Send)) {
+async fn pass(
+    listener: TcpListener,
+    server: String,
+    stalls: bool,
+    bytes: &mut (impl FnMut() -> (u64, u64) + Send),
+) {
     let mut connections = JoinSet::new();
     while let Ok((mut client, _)) = listener.accept().await {
         let (of_questions, of_answers) = bytes();
@@ -34,9 +45,15 @@ async fn cut(listener: TcpListener, server: String, bytes: &mut (impl FnMut() ->
             let (asked, mut questions) = client.split();
             let (answers, mut answered) = server.split();
             let (mut asked, mut answers) = (asked.take(of_questions), answers.take(of_answers));
+            let answering = async {
+                let _ = copy(&mut answers, &mut questions).await;
+                if stalls && answers.limit() == 0 {
+                    std::future::pending::<()>().await;
+                }
+            };
             tokio::select! {
                 _ = copy(&mut asked, &mut answered) => {}
-                _ = copy(&mut answers, &mut questions) => {}
+                () = answering => {}
             }
         });
     }
@@ -116,40 +133,56 @@ async fn what_is_too_much_for_the_way_to_the_server_goes_in_parts() {
     }
 }
 
-/// Neither the answer to a claim of it nor that it is taken up.
+/// A run that is so long comes first, and neither the answer to a claim of it gets through nor that it is taken up.
+async fn the_others_get_through(program: Arc<Program>, length: usize, stalls: bool, answers: u64) {
+    let address = Server::shared().database();
+    let (through, _proxy) = narrow(&address, stalls, move || (u64::MAX, answers)).await;
+    // It makes the tables, and executes nothing.
+    let other = joined(&address, 2, &Program::with_room(0)).await;
+    let large = mail();
+    other.submit(large.clone()).await.unwrap().unwrap();
+    let db = watching(&address);
+    db.run_sql(&format!("update jobs.run set args = repeat('x', {length})")).await;
+    let node = joined(&through, 1, &program).await;
+    let runs: Vec<_> = (0..20).map(|_| mail()).collect();
+    let submitted: Vec<_> = runs.iter().map(|run| node.submit(run.clone())).collect();
+    let work = async {
+        for submitted in submitted {
+            submitted.await.unwrap().unwrap();
+        }
+        let mut ended = HashSet::new();
+        while ended.len() < runs.len() {
+            program.news.notified().await;
+            for claimed in program.drain() {
+                node.ends().end(success_of(&claimed));
+                ended.insert(claimed.id);
+            }
+            node.ends().wake();
+        }
+        ended
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(300), work).await.expect("the others get through");
+    assert!(!ended.contains(&large.id));
+    node.leave().await;
+    let left = db.text("select (state, attempt) from jobs.run where length(args) > 1000").await;
+    assert!(["(available,0)", "(scheduled,0)"].contains(&left.as_str()), "{left}");
+    other.leave().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_never_gets_through_keeps_a_node_from_nothing_else() {
-    let few = [Limited { job: "mail".to_owned(), concurrency: Some(10), rate: None }];
-    // One that is claimed though the answer is lost; two whose claim is taken back, in a transaction and with an answer that is
-    // longer than what is on the way between two machines.
-    let cases = [
-        (Program::with_room(1), 100_000),
-        (Program::with_limits(1, &few, &[]), 100_000),
-        (Program::with_room(1), 16_000_000),
-    ];
-    for (program, length) in cases {
-        let address = Server::shared().database();
-        let (through, _proxy) = cutting(&address, || (u64::MAX, 20_000)).await;
-        // It makes the tables, and executes nothing.
-        let other = joined(&address, 2, &Program::with_room(0)).await;
-        let large = mail();
-        other.submit(large.clone()).await.unwrap().unwrap();
-        let db = watching(&address);
-        db.run_sql(&format!("update jobs.run set args = '\"' || repeat('x', {length}) || '\"'")).await;
-        let node = joined(&through, 1, &program).await;
-        let runs: Vec<_> = (0..20).map(|_| mail()).collect();
-        let submitted: Vec<_> = runs.iter().map(|run| node.submit(run.clone())).collect();
-        let work = async {
-            for submitted in submitted {
-                submitted.await.unwrap().unwrap();
-            }
-            program.execute(&node, 20).await
-        };
-        let ended = tokio::time::timeout(Duration::from_secs(180), work).await;
-        assert!(!ended.expect("the others get through").contains(&large.id));
-        node.leave().await;
-        other.leave().await;
-    }
+    // It is claimed, though the answer is lost.
+    the_others_get_through(Program::with_room(1), 100_000, false, 20_000).await;
+    // The claim is taken back: it is in a transaction, or the answer is longer than what is on the way between two machines.
+    let limited = [Limited { job: "mail".to_owned(), concurrency: Some(10), rate: None }];
+    the_others_get_through(Program::with_limits(1, &limited, &[]), 100_000, false, 20_000).await;
+    the_others_get_through(Program::with_room(1), 16_000_000, false, 20_000).await;
+}
+
+/// The server has it locked for a while after the node has given up.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_too_long_to_come_keeps_a_node_from_nothing_else() {
+    the_others_get_through(Program::with_room(1), 16_000_000, true, 1_000_000).await;
 }
 
 /// Each of them is a run that would execute again if this process were lost.
