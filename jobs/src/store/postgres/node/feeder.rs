@@ -55,7 +55,10 @@ const SPARED: Duration = Duration::from_micros(100);
 /// The same for each byte of arguments.
 const SPARED_NANOS: u64 = 20;
 
-/// How long it claims unseen after a claim that has failed, and at most: for longer than the server may hold what that one has locked.
+/// What has taken so long and then failed may have been one run alone; others are claimed fewer at a time first.
+const LONG: Duration = Duration::from_secs(1);
+
+/// How long it claims unseen after that, and at most: for longer than the server may hold what that claim has locked.
 const UNSEEN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(64));
 
 /// Every so many claims the oldest runs come first, whatever their priority.
@@ -252,7 +255,7 @@ impl Shared {
         if place.unseen_until.is_some() {
             place.outlook.is_to_begin_again();
         } else {
-            place.unseen_for = UNSEEN.0;
+            place.unseen_for = Duration::ZERO;
             let _ = self.hand_over(claimed);
         }
     }
@@ -261,8 +264,9 @@ impl Shared {
     async fn go_on(&self, place: &mut Place, wanted: Wanted<'_>) -> Result<bool, Trouble> {
         let back = if self.arrived.load(Ordering::SeqCst) { LATE } else { Duration::ZERO };
         place.has_gone_on = true;
+        let since = monotonic_now();
         let claimed = ask(self.db.claim_from(wanted, &mut place.lanes, back)).await;
-        let claimed = claimed.inspect_err(|_| place.has_failed())?;
+        let claimed = claimed.inspect_err(|_| place.has_failed(wanted, since.elapsed()))?;
         self.was_answered(place, &claimed);
         let (count, is_full) = (claimed.len(), claimed.len() == wanted.count);
         self.has_claimed(place, claimed);
@@ -298,7 +302,7 @@ impl Shared {
             Ok(answer) => answer,
             Err(trouble) => {
                 self.took(&mut place.beginning, since.elapsed(), Duration::ZERO);
-                place.has_failed();
+                place.has_failed(wanted, since.elapsed());
                 return Err(trouble);
             }
         };
@@ -376,8 +380,8 @@ struct Place {
     in_vain: u32,
     /// How many runs are claimed at a time.
     most: usize,
-    /// After a claim that has failed it claims without what the runs bring along for a while: one of them may be more than gets
-    /// through, and would be the first of each claim. Until when at least, and for how long the next time.
+    /// It claims without what the runs bring along for a while, since one of them may be more than gets through and would be the first
+    /// of each claim: until when at least, and for how long the last time.
     unseen_until: Option<Instant>,
     unseen_for: Duration,
     lanes: Lanes,
@@ -399,7 +403,7 @@ impl Place {
             in_vain: 0,
             most: MOST,
             unseen_until: None,
-            unseen_for: UNSEEN.0,
+            unseen_for: Duration::ZERO,
             lanes: Lanes::default(),
             ahead: Ahead::new(),
             beginning: Pace::new(),
@@ -407,10 +411,16 @@ impl Place {
         }
     }
 
-    /// A claim has failed.
-    fn has_failed(&mut self) {
+    /// A claim has failed after so much time. After an outage it is seen again in moments: what fails unseen says nothing more.
+    fn has_failed(&mut self, wanted: Wanted<'_>, time: Duration) {
+        self.most = self.most.min(wanted.count);
+        if !wanted.unseen {
+            if wanted.count > 1 && time < LONG {
+                return;
+            }
+            self.unseen_for = (self.unseen_for * 2).clamp(UNSEEN.0, UNSEEN.1);
+        }
         self.unseen_until = Some(monotonic_now() + self.unseen_for);
-        self.unseen_for = UNSEEN.1.min(self.unseen_for * 2);
     }
 
     fn wants_oldest(&self) -> bool {
@@ -426,8 +436,6 @@ impl Place {
         let bytes: u64 = claimed.iter().map(Claimed::bytes).sum();
         self.most = match bytes > MOST_BYTES {
             true => (claimed.len() as u64 * MOST_BYTES / bytes).max(1) as usize,
-            // How much it would have been is not known.
-            false if self.unseen_until.is_some() => self.most,
             false => MOST.min(self.most * 2),
         };
         if !claimed.is_empty() {
@@ -458,6 +466,26 @@ mod tests {
         place.most = 1;
         (0..20).for_each(|_| place.took(&[]));
         assert_eq!(place.most, MOST);
+    }
+
+    #[test]
+    fn it_claims_unseen_where_it_may_be_one_run_that_does_not_get_through() {
+        let mut place = Place::new(Clock::system().now());
+        let wanted =
+            |count, unseen| Wanted { node: Id(1), count, jobs: &[], queues: &[], oldest: false, unseen };
+        place.has_failed(wanted(40, false), Duration::ZERO);
+        assert_eq!((place.unseen_until, place.most), (None, 40));
+        place.has_failed(wanted(40, false), LONG);
+        assert!(place.unseen_until.is_some() && place.unseen_for == UNSEEN.0);
+        // As long as the server is away.
+        (0..100).for_each(|_| place.has_failed(wanted(1, true), LONG));
+        assert_eq!(place.unseen_for, UNSEEN.0);
+        // It fails again whenever it is seen.
+        let times = (0..9).map(|_| {
+            place.has_failed(wanted(1, false), Duration::ZERO);
+            place.unseen_for.as_secs()
+        });
+        assert_eq!(times.collect::<Vec<_>>(), [4, 8, 16, 32, 64, 64, 64, 64, 64]);
     }
 
     #[test]

@@ -107,7 +107,7 @@ async fn what_there_is_is_told_in_numbers() {
     let nodes = db.nodes().await.unwrap();
     let has: Vec<_> = nodes.iter().map(|node| (node.id, node.runs.clone())).collect();
     assert_eq!(has, [(one, vec![("mail".to_owned(), 1)]), (two, vec![("sweep".to_owned(), 1)])]);
-    assert!(nodes[0].silent < Duration::from_secs(300), "{nodes:?}");
+    assert!(nodes[0].silent < Duration::from_secs(15), "{nodes:?}");
 }
 
 /// Whatever the order of identities: one that was delayed waits since its time has come.
